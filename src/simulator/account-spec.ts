@@ -1,0 +1,78 @@
+/**
+ * What a simulated home consists of: accounts, their networks, sync modules, cameras and clips.
+ *
+ * Values only, and only what shows in an answer; what is left out gets a plausible default when it is shown.
+ */
+
+export interface AccountSpec {
+  readonly id: number
+  /** The part behind `rest-` in the host name: e006, e008, u011 ... */
+  readonly region: string
+  /** The OAuth client that the first refresh token was issued to; `ios` when absent. */
+  readonly clientId?: string
+  /** The first refresh token; a random one when absent. */
+  readonly refreshToken?: string
+  readonly networks: readonly NetworkSpec[]
+  readonly modules: readonly ModuleSpec[]
+  readonly cameras?: readonly CameraSpec[]
+}
+
+export interface NetworkSpec {
+  readonly id: number
+  /** Not unique: two networks of one account may share a name. */
+  readonly name: string
+}
+
+export interface ModuleSpec {
+  readonly id: number
+  /** May name a network that the account does not list; a real capture had that. */
+  readonly networkId: number
+  readonly name: string
+  /** `sm1`, `sm2`, `sm3`, `kalahari`; `sm2` when absent. */
+  readonly type?: string
+  readonly subtype?: string
+  readonly serial?: string
+  readonly firmware?: string
+  readonly onboarded?: boolean
+  /** `online` when absent. */
+  readonly status?: string
+  /**
+   * `local_storage_status`: active, memory_full, format_required, unmounted, unavailable, incompatible, or
+   * anything a test wants to see. The value `absent` leaves out all three `local_storage_*` fields, as in
+   * captures of 2020. `active` when absent.
+   */
+  readonly storage?: string
+  /** `local_storage_enabled`; by default true for active and memory_full. The real flag lags behind. */
+  readonly storageEnabled?: boolean
+  /** `local_storage_compatible`; by default true unless the storage is `incompatible`. */
+  readonly storageCompatible?: boolean
+  /** `vo9_compatible` and whatever else a test wants to see in the module's homescreen entry. */
+  readonly extra?: Readonly<Record<string, unknown>>
+  readonly clips?: readonly ClipSpec[]
+}
+
+export interface CameraSpec {
+  readonly id: number
+  readonly networkId: number
+  readonly name: string
+  /** `owl` and `hawk` show under owls, `lotus` under doorbells, all others under cameras. */
+  readonly type?: string
+}
+
+export interface ClipSpec {
+  readonly id: number
+  readonly cameraName: string
+  /** In KiB: that is what the cloud's field `size` holds in practice. */
+  readonly size: number
+  readonly createdAt: string
+}
+
+/** The storage state a module shows. */
+export function storageOf(spec: ModuleSpec): string {
+  return spec.storage ?? 'active'
+}
+
+/** Whether the stick holds clips that can be listed: a full one still answers. */
+export function isReadable(spec: ModuleSpec): boolean {
+  return storageOf(spec) === 'active' || storageOf(spec) === 'memory_full'
+}

@@ -1,0 +1,121 @@
+/**
+ * The simulator's own pages below `/simulator`: for people with curl, and for tests in other languages.
+ *
+ * Not part of the cloud that is simulated: these requests are not recorded and nothing misbehaves here.
+ */
+import { storageOf } from './account-spec.ts'
+import { type Answer, json, type Request, text } from './answer.ts'
+import type { AccountState, Cloud } from './cloud.ts'
+import type { Faults } from './fault.ts'
+import { faultKinds, type Parsed, parseFault, parseModuleChange } from './parse-fault.ts'
+import type { Call } from './server.ts'
+
+export interface ControlNeeds {
+  readonly cloud: Cloud
+  readonly faults: Faults
+  readonly calls: readonly Call[]
+  readonly url: string
+}
+
+const SHOWN_CALLS = 1_000
+const SHOWN_MODULES = 50
+const SHOWN_ACCOUNTS = 20
+
+/** Answers a request to the simulator itself; undefined for a request to the cloud. */
+export function control(request: Request, needs: ControlNeeds): Answer | undefined {
+  const { method, path, body } = request
+  if (path !== '/simulator' && !path.startsWith('/simulator/')) return undefined
+  const module = /^\/simulator\/modules\/(\d+)\/(\d+)$/.exec(path)
+  if (module) return method === 'PATCH' ? changeModule(needs, module, body) : wrongMethod('PATCH')
+  switch (path) {
+    case '/simulator':
+      return method === 'GET' ? text(200, help(needs)) : wrongMethod('GET')
+    case '/simulator/calls':
+      return method === 'GET' ? json(200, { calls: needs.calls.slice(-SHOWN_CALLS) }) : wrongMethod('GET')
+    case '/simulator/misbehave':
+      return method === 'POST' ? switchOn(needs, body) : wrongMethod('POST')
+    case '/simulator/calm':
+      return method === 'POST' ? calm(needs) : wrongMethod('POST')
+    default:
+      return text(404, 'No such page. GET /simulator tells what there is.\n')
+  }
+}
+
+function switchOn({ faults }: ControlNeeds, body: string): Answer {
+  const fault = parseFault(body)
+  if (isWrong(fault)) return refused(fault.problems)
+  faults.switchOn(fault.value)
+  return showFaults(faults)
+}
+
+function calm({ faults }: ControlNeeds): Answer {
+  faults.calm()
+  return showFaults(faults)
+}
+
+function changeModule({ cloud }: ControlNeeds, found: RegExpExecArray, body: string): Answer {
+  const [, networkId, id] = found.map(Number)
+  const module = cloud.findModule(networkId ?? 0, id ?? 0)
+  if (!module) return text(404, `There is no sync module ${networkId}/${id}.\n`)
+  const change = parseModuleChange(body)
+  if (isWrong(change)) return refused(change.problems)
+  module.spec = { ...module.spec, ...change.value }
+  return json(200, module.spec)
+}
+
+function showFaults(faults: Faults): Answer {
+  return json(200, { faults: faults.on.map((fault) => ({ ...fault, path: fault.path?.toString() })) })
+}
+
+function refused(problems: readonly string[]): Answer {
+  return json(400, { problems })
+}
+
+function wrongMethod(method: string): Answer {
+  return text(405, `This page takes ${method} only.\n`)
+}
+
+function isWrong<Value>(parsed: Parsed<Value>): parsed is { readonly problems: readonly string[] } {
+  return 'problems' in parsed
+}
+
+function help({ cloud, faults, calls, url }: ControlNeeds): string {
+  const accounts = [...cloud.accounts.values()].slice(0, SHOWN_ACCOUNTS)
+  const faultLines = faults.on.map(
+    (fault) => `  ${JSON.stringify({ ...fault, path: fault.path?.toString() })}`,
+  )
+  return `A simulated Blink cloud. Nothing here reaches Blink.
+
+  OAuth: ${url}
+  REST:  ${url}/rest-{region}
+
+${accounts.map((account) => describe(cloud, account)).join('\n')}
+Requests received so far: ${calls.length}, the newest at ${url}/simulator/calls
+
+Faults switched on:
+${faultLines.length > 0 ? faultLines.join('\n') : '  none'}
+
+Make something go wrong, change a module, put all right again:
+  curl -d '{"kind":"status","status":429,"headers":{"Retry-After":"30"},"path":"manifest/request"}' ${url}/simulator/misbehave
+  curl -d '{"kind":"reset_after","method":"POST","count":1}' ${url}/simulator/misbehave
+  curl -X PATCH -d '{"status":"offline"}' ${url}/simulator/modules/44107/350221
+  curl -X POST ${url}/simulator/calm
+
+Kinds: ${faultKinds.join(', ')}
+With any of them: path (part of it, or an expression between slashes), method, accountId, count,
+probability, and done (true: the cloud does what was asked all the same).
+`
+}
+
+function describe(cloud: Cloud, account: AccountState): string {
+  const modules = [...account.modules.values()]
+  const lines = modules.slice(0, SHOWN_MODULES).map(({ spec }) => {
+    const state = `${spec.status ?? 'online'}, storage ${storageOf(spec)}`
+    return `  ${spec.networkId}/${spec.id} ${spec.name} (${spec.type ?? 'sm2'}): ${state}`
+  })
+  const more = modules.length > SHOWN_MODULES ? [`  and ${modules.length - SHOWN_MODULES} more`] : []
+  return `Account ${account.id} in region ${account.region}
+  BLINK_TOKENS='${cloud.tokenLine(account.id)}'
+${[...lines, ...more].join('\n')}
+`
+}

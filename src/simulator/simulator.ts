@@ -1,0 +1,178 @@
+/**
+ * A stand-in for the Blink cloud, for tests, for demonstrations and for other clients.
+ *
+ * It answers as the captures say, and misbehaves on demand. It knows nothing of the daemon: both are held to
+ * the same published answers, and a shared misreading would pass every test.
+ */
+import type { AccountSpec, ClipSpec, ModuleSpec } from './account-spec.ts'
+import { Cloud, type ModuleChange, type ModuleState } from './cloud.ts'
+import { commandRoutes } from './command-routes.ts'
+import { control } from './control.ts'
+import { demoAccount } from './demo-account.ts'
+import { type Fault, Faults } from './fault.ts'
+import { forbiddenRoutes } from './forbidden.ts'
+import { homescreenRoutes } from './homescreen.ts'
+import { localStorageRoutes } from './local-storage.ts'
+import { networkRoutes } from './network-routes.ts'
+import { accountOfRefresh, oauthRoutes } from './oauth.ts'
+import { Router } from './router.ts'
+import { type Call, CloudServer } from './server.ts'
+import { realTime, type SimulatorTime } from './time.ts'
+import type { Rotation } from './tokens.ts'
+
+export interface SimulatorOptions {
+  /** 127.0.0.1 when absent. */
+  readonly host?: string
+  /** Any free port when absent or 0. */
+  readonly port?: number
+  /** The demonstration account when absent. */
+  readonly accounts?: readonly AccountSpec[]
+  readonly accessTokenSeconds?: number
+  /** How long a module works on a manifest. */
+  readonly manifestSeconds?: number
+  /** How long a module works on uploading a clip. */
+  readonly clipSeconds?: number
+  readonly time?: SimulatorTime
+}
+
+export interface Simulator extends AsyncDisposable {
+  /** Serves OAuth and REST alike. */
+  readonly url: string
+  readonly oauthUrl: string
+  /** With `{region}` in it, to be replaced by the client. */
+  readonly restUrl: string
+  /** Every request received, oldest first; the newest 100,000 at least. */
+  readonly calls: readonly Call[]
+  readonly faults: readonly Fault[]
+  /** The `key=value|key=value` line that signs a client in; for the first account when none is named. */
+  tokens(accountId?: number): string
+  misbehave(fault: Fault): void
+  /** Switches every misbehaviour off. */
+  calm(): void
+  rotateRefreshTokens(rotation: Rotation): void
+  /** Withdraws the refresh tokens of an account: its next refresh is refused. */
+  revoke(accountId: number): void
+  /** Gives a new refresh token after `revoke`, as a sign-in would; `tokens` tells it. */
+  signIn(accountId: number): void
+  /** Every access token is refused from now on, or those of one account. */
+  expireAccessTokens(accountId?: number): void
+  addAccount(spec: AccountSpec): void
+  addNetwork(accountId: number, network: { readonly id: number; readonly name: string }): void
+  addModule(accountId: number, spec: ModuleSpec): ModuleHandle
+  removeModule(networkId: number, syncModuleId: number): void
+  /** @throws Error when there is no such module */
+  module(networkId: number, syncModuleId: number): ModuleHandle
+  close(): Promise<void>
+}
+
+/** A module while the simulator runs. */
+export interface ModuleHandle {
+  readonly spec: ModuleSpec
+  readonly busy: boolean
+  readonly clips: readonly ClipSpec[]
+  change(change: ModuleChange): void
+  /** Motion was seen: the next manifest lists one clip more. */
+  addClip(clip: ClipSpec): void
+  /** Keeps the module busy from now on, as the phone app would; 0 frees it. */
+  occupy(seconds: number): void
+}
+
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const time = options.time ?? realTime
+  const accounts = options.accounts ?? [demoAccount]
+  const cloud = new Cloud({
+    accessTokenSeconds: options.accessTokenSeconds ?? 14_400,
+    manifestSeconds: options.manifestSeconds ?? 4,
+    clipSeconds: options.clipSeconds ?? 2,
+    time,
+  })
+  for (const account of accounts) cloud.addAccount(account)
+  const faults = new Faults(time)
+  const router = new Router(cloud, [
+    ...oauthRoutes(cloud),
+    ...homescreenRoutes(cloud),
+    ...localStorageRoutes(cloud),
+    ...commandRoutes(cloud),
+    ...networkRoutes(cloud),
+    ...forbiddenRoutes,
+  ])
+  const host = options.host ?? '127.0.0.1'
+  const place = { url: '' }
+  const server: CloudServer = new CloudServer({
+    time,
+    control: (request) => control(request, { cloud, faults, calls: server.calls, url: place.url }),
+    find: (request) => {
+      const found = router.find(request)
+      return { ...found, accountId: found.accountId ?? accountOfRefresh(cloud, request) }
+    },
+    pickFault: (meant) => faults.pick(meant),
+  })
+  const port = await server.listen(host, options.port ?? 0)
+  place.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return assemble({ cloud, faults, server, url: place.url, firstAccount: accounts[0]?.id })
+}
+
+interface Parts {
+  readonly cloud: Cloud
+  readonly faults: Faults
+  readonly server: CloudServer
+  readonly url: string
+  readonly firstAccount: number | undefined
+}
+
+function assemble({ cloud, faults, server, url, firstAccount }: Parts): Simulator {
+  return {
+    url,
+    oauthUrl: url,
+    restUrl: `${url}/rest-{region}`,
+    calls: server.calls,
+    get faults() {
+      return faults.on
+    },
+    tokens: (accountId = firstAccount ?? 0) => cloud.tokenLine(accountId),
+    misbehave: (fault) => faults.switchOn(fault),
+    calm: () => faults.calm(),
+    rotateRefreshTokens: (rotation) => {
+      cloud.tokens.rotation = rotation
+    },
+    revoke: (accountId) => cloud.tokens.revoke(accountId),
+    signIn: (accountId) => {
+      cloud.tokens.grant(accountId, cloud.account(accountId).clientId)
+    },
+    expireAccessTokens: (accountId) => cloud.tokens.expireAccess(accountId),
+    addAccount: (spec) => {
+      cloud.addAccount(spec)
+    },
+    addNetwork: (accountId, network) => {
+      cloud.account(accountId).networks.set(network.id, network)
+    },
+    addModule: (accountId, spec) => handle(cloud, cloud.addModule(cloud.account(accountId), spec)),
+    removeModule: (networkId, id) => cloud.removeModule(networkId, id),
+    module: (networkId, id) => handle(cloud, cloud.module(networkId, id)),
+    close: () => server.close(),
+    [Symbol.asyncDispose]: () => server.close(),
+  }
+}
+
+function handle(cloud: Cloud, module: ModuleState): ModuleHandle {
+  return {
+    get spec() {
+      return module.spec
+    },
+    get busy() {
+      return cloud.isBusy(module)
+    },
+    get clips() {
+      return module.clips
+    },
+    change: (change) => {
+      module.spec = { ...module.spec, ...change }
+    },
+    addClip: (clip) => {
+      module.clips = [clip, ...module.clips]
+    },
+    occupy: (seconds) => {
+      module.busyUntil = cloud.time.now() + seconds * 1000
+    },
+  }
+}
