@@ -1,0 +1,131 @@
+/**
+ * From an answer of the cloud to its JSON, or to one of our errors. Pure.
+ *
+ * The code in the body decides before the HTTP status, since the same status means different things (409 is
+ * "busy" and "not ready yet") and the status of most codes was never published. The two look alike, body code
+ * 402 is a module that is offline and HTTP 402 is not, so they have a type and a table each.
+ *
+ * @see the apps' and clients' tables: nico579/blink2video, weirdtangent/blink2mqtt, sealad886
+ *   blink_api_map.md
+ */
+import {
+  AccountThrottled,
+  CloudChanged,
+  type CloudErrorDetails,
+  CloudRefused,
+  CloudUnreachable,
+  LoginNeeded,
+  ModuleBusy,
+} from '../errors.ts'
+import { type CallKind, calls } from './calls.ts'
+import type { HttpAnswer } from './http.ts'
+import { parseJson } from './json.ts'
+import { retryAfterMs } from './retry-after.ts'
+import {
+  type BodyCode,
+  bodyCodes,
+  emptyAnswer,
+  type HttpStatus,
+  oauthErrors,
+  type Verdict,
+  verdictOfStatus,
+  withdrawn,
+} from './verdicts.ts'
+
+/** The access token is not accepted (any more); a new one may be. */
+export class TokenRefused extends CloudRefused {}
+
+export interface Answered extends Omit<HttpAnswer, 'retryAfter'> {
+  readonly kind: CallKind
+  readonly retryAfter?: string | undefined
+  /** Wall clock, for a `Retry-After` that names a date. */
+  readonly now: number
+}
+
+/**
+ * The JSON of a good answer.
+ *
+ * @throws LoginNeeded, TokenRefused, ModuleBusy, AccountThrottled, CloudRefused, CloudUnreachable,
+ *   CloudChanged
+ */
+export function classify(answered: Answered): unknown {
+  const status: HttpStatus = answered.status
+  const { kind, text } = answered
+  const { creates } = calls[kind]
+  const json = parseJson(text)
+  const isGood = status >= 200 && status < 300
+  if (isGood && hasExpectedField(json, kind)) return json
+
+  const code = bodyCodeOf(json)
+  const verdict = spokenVerdict(json, status, kind) ?? (isGood ? undefined : verdictOfStatus(status, creates))
+  // The token call carries no access token: what is not accepted there is the login itself.
+  if (verdict?.as === 'token_refused' && kind === 'token') throw errorOf(withdrawn, answered, code)
+  if (verdict) throw errorOf(verdict, answered, code)
+  if (text.trim() === '') throw errorOf(emptyAnswer, answered, code)
+  if (json !== undefined) return json
+  throw errorOf({ as: 'unreadable', says: 'the answer is not JSON' }, answered, code)
+}
+
+/** A good answer may carry a code as well: the version call says 103 and means "OK". */
+function hasExpectedField(json: unknown, kind: CallKind): boolean {
+  return isRecord(json) && calls[kind].fields.some((field) => field in json)
+}
+
+function bodyCodeOf(json: unknown): BodyCode | undefined {
+  const code = isRecord(json) ? json.code : undefined
+  if (typeof code === 'number' && Number.isSafeInteger(code)) return code
+  return typeof code === 'string' && /^\d{1,6}$/.test(code) ? Number(code) : undefined
+}
+
+/** What the body says: a code we know, or at the token endpoint an OAuth error. */
+function spokenVerdict(json: unknown, status: HttpStatus, kind: CallKind): Verdict | undefined {
+  const code = bodyCodeOf(json)
+  const known = code === undefined ? undefined : bodyCodes.get(code)
+  if (known || kind !== 'token' || !isRecord(json)) return known
+  // A server that is down has no say in whether a login is still good.
+  return status < 500 && typeof json.error === 'string' ? oauthErrors.get(json.error) : undefined
+}
+
+function isRecord(value: unknown): value is { readonly code?: unknown; readonly error?: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * The error of a verdict. Everything the cloud answers itself did nothing; only a lost answer leaves us
+ * guessing.
+ */
+function errorOf(verdict: Verdict, answered: Answered, bodyCode: BodyCode | undefined): Error {
+  const { says, creates } = calls[answered.kind]
+  const numbers = [`HTTP ${answered.status}`, ...(bodyCode === undefined ? [] : [`code ${bodyCode}`])]
+  const message = `${says}: ${verdict.says} (${numbers.join(', ')})`
+  const named = retryAfterMs(answered.retryAfter, answered.now)
+  const pause = Math.max(named ?? 0, verdict.leastPauseMs ?? 0)
+  const details: CloudErrorDetails = {
+    status: answered.status,
+    outcome: 'not-done',
+    ...(bodyCode !== undefined && { bodyCode }),
+    ...(pause > 0 && { retryAfterMs: pause }),
+    ...(verdict.remedy !== undefined && { remedy: verdict.remedy }),
+  }
+  const guess: CloudErrorDetails = { ...details, outcome: creates ? 'unknown' : 'not-done' }
+  switch (verdict.as) {
+    case 'busy':
+      return new ModuleBusy(message, details)
+    case 'offline':
+    case 'no_storage':
+    case 'incompatible':
+      return new CloudRefused(message, { ...details, condition: verdict.as })
+    case 'refused':
+      return new CloudRefused(message, details)
+    case 'token_refused':
+      return new TokenRefused(message, details)
+    case 'login_needed':
+      return new LoginNeeded(message, details)
+    case 'throttled':
+      return new AccountThrottled(message, details)
+    case 'no_answer':
+      return new CloudUnreachable(message, guess)
+    case 'unreadable':
+      return new CloudChanged(message, guess)
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * One account at Blink's cloud: its sync modules, and the request for a manifest.
+ *
+ * Each call gets a good token, and one second try with a new one when the cloud does not accept it. The
+ * region, a part of the host name, is learned from the cloud; when the account has moved, the home screen
+ * finds nobody home, and the region is asked for again.
+ */
+import type { Clock } from '../clock.ts'
+import { CloudRefused, CloudUnreachable } from '../errors.ts'
+import type { BlinkId, Cloud, Log, ManifestRequest, ModuleKey, SyncModule } from '../model.ts'
+import { classify, TokenRefused } from './answer.ts'
+import { type CallKind, calls } from './calls.ts'
+import type { Http } from './http.ts'
+import { HostUnknown } from './no-answer.ts'
+import { gatewayRegion, regionOf } from './region.ts'
+import type { Session } from './session.ts'
+import { accountIdOf, readHomescreen, readManifestRequest, readTierInfo } from './wire.ts'
+
+export interface CloudNeeds {
+  readonly session: Session
+  readonly http: Http
+  /** Where the API is; `{region}` in it is replaced. */
+  readonly restUrl: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Who the account is, and where. */
+export interface Identity {
+  readonly accountId: BlinkId
+  readonly region: string
+}
+
+export interface AccountCloud extends Cloud {
+  /** From the login, or else from the cloud, and then kept with the login. */
+  identify(signal: AbortSignal): Promise<Identity>
+}
+
+/** So often at most the region is asked for again. */
+const regionCheckEveryMs = 60 * 60 * 1000
+
+export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds): AccountCloud {
+  const base = restUrl.replace(/\/+$/, '')
+  const hasRegions = base.includes('{region}')
+  const urlOf = (region: string, path: string) => `${base.replaceAll('{region}', region)}${path}`
+  let regionCheckedAt: number | undefined
+  let unreadableBefore = 0
+
+  /** Sends a call with a good token; with a new one again when the cloud refuses it. */
+  async function ask(kind: CallKind, url: string, signal: AbortSignal): Promise<unknown> {
+    const token = await session.accessToken(signal)
+    try {
+      return await send(token.reveal())
+    } catch (error) {
+      if (!(error instanceof TokenRefused)) throw error
+      session.tokenRefused(token)
+    }
+    const fresh = await session.accessToken(signal)
+    try {
+      return await send(fresh.reveal())
+    } catch (error) {
+      if (!(error instanceof TokenRefused)) throw error
+      // Not a lost login: the cloud renewed it a moment ago. The next tick begins with another token.
+      session.tokenRefused(fresh)
+      throw stillRefused(kind, error)
+    }
+
+    async function send(bearer: string): Promise<unknown> {
+      // Enough for every client we know of. @see blinkpy e33bdef, blinkpy/auth.py, Auth.header
+      const headers = {
+        authorization: `Bearer ${bearer}`,
+        'content-type': 'application/json',
+        accept: 'application/json',
+      }
+      const answer = await http.request({ kind, url, headers }, signal)
+      return classify({ kind, ...answer, now: clock.now() })
+    }
+  }
+
+  async function identify(signal: AbortSignal): Promise<Identity> {
+    const { accountId, region } = known()
+    if (accountId !== undefined && region !== undefined) return { accountId, region }
+    return askWho(signal)
+  }
+
+  function known(): { readonly [K in keyof Identity]: Identity[K] | undefined } {
+    const { accountId, region } = session.login
+    const usable = region === undefined ? undefined : regionOf(region)
+    // Without regions in the address any will do, and nobody need be asked for one.
+    return { accountId, region: usable ?? (hasRegions ? undefined : gatewayRegion) }
+  }
+
+  async function askWho(signal: AbortSignal): Promise<Identity> {
+    const answer = await ask('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
+    const tier = readTierInfo(answer)
+    const identity = { accountId: session.login.accountId ?? accountIdOf(tier), region: tier.region }
+    await session.learn(identity)
+    log.info({ account_id: identity.accountId, region: identity.region }, 'account found')
+    return identity
+  }
+
+  async function homescreen(
+    { accountId, region }: Identity,
+    signal: AbortSignal,
+  ): Promise<readonly SyncModule[]> {
+    const answer = await ask('homescreen', urlOf(region, `/api/v3/accounts/${accountId}/homescreen`), signal)
+    const { modules, unreadable } = readHomescreen(answer, accountId)
+    if (unreadable !== unreadableBefore) {
+      log.warn({ account_id: accountId, unreadable }, 'entries of the home screen without usable ids')
+      unreadableBefore = unreadable
+    }
+    return modules
+  }
+
+  /** The account's new region, if it has moved and it is time to ask. */
+  async function moved(from: Identity, signal: AbortSignal): Promise<Identity | undefined> {
+    const now = clock.elapsed()
+    if (!hasRegions || (regionCheckedAt !== undefined && now - regionCheckedAt < regionCheckEveryMs))
+      return undefined
+    regionCheckedAt = now
+    try {
+      const identity = await askWho(signal)
+      return identity.region === from.region ? undefined : identity
+    } catch (error) {
+      // With the network down the first failure says it better.
+      if (error instanceof CloudUnreachable) return undefined
+      throw error
+    }
+  }
+
+  return {
+    identify,
+
+    /** @see blinkpy e33bdef, blinkpy/api.py, request_homescreen */
+    async discover(signal) {
+      const identity = await identify(signal)
+      try {
+        return await homescreen(identity, signal)
+      } catch (error) {
+        if (!isNobodyHome(error)) throw error
+        const elsewhere = await moved(identity, signal)
+        if (!elsewhere) throw error
+        return homescreen(elsewhere, signal)
+      }
+    },
+
+    /**
+     * The answer comes before the manifest exists; its id is the one to fetch the manifest with.
+     *
+     * @see BlinkMonitorProtocol 278a4cd, v1/accounts/request-local-storage-manifest.md
+     * @see blinkpy e33bdef, blinkpy/api.py, request_local_storage_manifest
+     */
+    async requestManifest(module, signal): Promise<ManifestRequest> {
+      const { region } = await identify(signal)
+      const path = manifestPath(module)
+      const requestId = readManifestRequest(await ask('manifest_request', urlOf(region, path), signal))
+      const pollPath = `${path}/${requestId}`
+      return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
+    },
+  }
+}
+
+function manifestPath({ accountId, networkId, syncModuleId }: ModuleKey): string {
+  const module = `/api/v1/accounts/${accountId}/networks/${networkId}/sync_modules/${syncModuleId}`
+  return `${module}/local_storage/manifest/request`
+}
+
+function stillRefused(kind: CallKind, error: TokenRefused): CloudRefused {
+  const { says } = calls[kind]
+  return new CloudRefused(`${says}: the cloud does not accept the access token it has just given us`, {
+    cause: error,
+    outcome: 'not-done',
+    ...(error.status !== undefined && { status: error.status }),
+    ...(error.bodyCode !== undefined && { bodyCode: error.bodyCode }),
+    remedy:
+      'If `account_id` was written by hand, is it the right one? Otherwise wait: the next tick tries again.',
+  })
+}
+
+/** A region's host that is not there, or that does not know the account: no word of the API itself in it. */
+function isNobodyHome(error: unknown): boolean {
+  if (error instanceof HostUnknown) return true
+  return error instanceof CloudRefused && error.status === 404 && error.bodyCode === undefined
+}

@@ -1,0 +1,201 @@
+/**
+ * One request to the cloud: who may ask when, how long, how much is read; the only file that knows undici.
+ *
+ * Redirects are not followed, so that a token never reaches a host we did not choose, and answers are not
+ * unpacked, so that their size on the wire is their size in memory. Nothing is ever sent twice. Whether a
+ * request was written is known for certain: undici says so right before its first byte.
+ */
+import { setMaxListeners } from 'node:events'
+import pLimit from 'p-limit'
+import { Agent, type Dispatcher } from 'undici'
+import { type Clock, deadline } from '../clock.ts'
+import { type CallKind, calls, type HttpCall, targetOf } from './calls.ts'
+import { codeOf, failureOf, UnfitAnswer } from './no-answer.ts'
+
+/** An answer as it came; `text` is somebody's data and belongs in no message. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  readonly text: string
+}
+
+/** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */
+export interface CallRecord {
+  readonly kind: CallKind
+  readonly status?: number
+  readonly errorCode?: string
+  readonly ms: number
+}
+
+export interface HttpOptions {
+  readonly clock: Clock
+  /** One request, from connecting to the last byte. Waiting for a turn is not counted. */
+  readonly timeoutMs: number
+  /** Requests in flight at the same time, over all accounts. */
+  readonly concurrency: number
+  /** Trusted certificates in PEM in place of the system's. */
+  readonly ca?: string
+  readonly userAgent?: string
+  readonly onCall?: (record: CallRecord) => void
+}
+
+export interface Http {
+  /**
+   * Sends a call once and returns whatever came back, refusals included.
+   *
+   * @throws CloudUnreachable when no whole answer came; `outcome` says whether the cloud may have acted
+   * @throws CloudChanged when the answer is packed in a way we did not ask for
+   * @throws the signal's reason when aborted, unless a request that makes something was already on its way:
+   *   then CloudUnreachable with outcome `unknown`, for that must not be forgotten
+   */
+  request(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer>
+  /** Lets requests in flight come home for so long, then closes the connections, and with them the requests. */
+  close(options: { readonly graceMs: number }): Promise<void>
+}
+
+/** The largest home screen we know of has 60 kB; this leaves room for fleets and none for floods. */
+const longestBodyBytes = 2 * 1024 * 1024
+const longestHeadBytes = 32 * 1024
+/** A connection kept longer is often dead already, and writing to a dead one ends in "nobody can say". */
+const longestIdleMs = 30_000
+
+export function createHttp(options: HttpOptions): Http {
+  const { clock, timeoutMs, concurrency, ca, userAgent = 'blink-manifestd', onCall } = options
+  const inTurn = pLimit(concurrency)
+  const flights = new Set<Promise<unknown>>()
+  const closing = new AbortController()
+  // One listener for each connection that is open, and that is no leak.
+  setMaxListeners(0, closing.signal)
+  const agent = new Agent({
+    connections: concurrency,
+    pipelining: 1,
+    // Over HTTP/2 undici sends requests again by itself when the server asks it to.
+    allowH2: false,
+    maxHeaderSize: longestHeadBytes,
+    keepAliveMaxTimeout: longestIdleMs,
+    // The deadline below covers the whole request; these would only cover its parts.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    // A connection that nobody waits for any more would otherwise hold up the end of the process.
+    connect: { timeout: timeoutMs, signal: closing.signal, ...(ca !== undefined && { ca }) },
+  })
+
+  async function send(call: HttpCall, url: URL, signal: AbortSignal): Promise<HttpAnswer> {
+    const { method } = calls[call.kind]
+    const time = deadline(clock, timeoutMs, signal)
+    const started = clock.elapsed()
+    const told = (seen: { status: number } | { errorCode: string }) =>
+      onCall?.({ kind: call.kind, ...seen, ms: Math.round(clock.elapsed() - started) })
+    const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
+    const request = { origin: url.origin, path: url.pathname, method, headers, body: call.body ?? null }
+    try {
+      const end = await exchange(agent, request, time.signal)
+      if (end.answer) {
+        told({ status: end.answer.status })
+        return end.answer
+      }
+      told({ errorCode: codeOf(end.error) })
+      throw failureOf(end.error, { kind: call.kind, host: url.hostname, sent: end.sent, signal })
+    } finally {
+      time.done()
+    }
+  }
+
+  /** Sends a call when it is its turn; until then it can be called off at once. */
+  function queue(call: HttpCall, url: URL, signal: AbortSignal): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const leave = () => reject(signal.reason as Error)
+      signal.addEventListener('abort', leave, { once: true })
+      inTurn(async () => {
+        signal.removeEventListener('abort', leave)
+        // Left the queue already, and told so.
+        if (signal.aborted) return
+        await send(call, url, signal).then(resolve, reject)
+      }).catch(reject)
+    })
+  }
+
+  return {
+    async request(call, signal) {
+      const url = targetOf(call)
+      signal.throwIfAborted()
+      const flight = queue(call, url, signal)
+      flights.add(flight)
+      return flight.finally(() => flights.delete(flight))
+    },
+
+    async close({ graceMs }) {
+      const grace = deadline(clock, graceMs)
+      const over = new Promise<void>((resolve) => {
+        grace.signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await Promise.race([Promise.allSettled(flights), over])
+      grace.done()
+      closing.abort()
+      await agent.destroy()
+    },
+  }
+}
+
+/** How an exchange ended. `sent` is false only when not one byte of the request was written. */
+type End =
+  | { readonly answer: HttpAnswer }
+  | { readonly answer?: undefined; readonly error: unknown; readonly sent: boolean }
+
+type Request = Dispatcher.DispatchOptions & { readonly origin: string }
+
+/** Sends a request and reads its answer to the end; never rejects. */
+function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<End> {
+  return new Promise((resolve) => {
+    let controller: Dispatcher.DispatchController | undefined
+    let status = 0
+    let retryAfter: string | undefined
+    let length = 0
+    const chunks: Buffer[] = []
+
+    const end = (how: End) => {
+      signal.removeEventListener('abort', abort)
+      resolve(how)
+    }
+    const fail = (error: unknown) => {
+      end({ error, sent: controller !== undefined })
+      // Destroys the socket, so that what is still coming is not even received.
+      controller?.abort(error instanceof Error ? error : new Error('aborted', { cause: error }))
+    }
+    const abort = () => fail(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+
+    agent.dispatch(request, {
+      onRequestStart(started) {
+        // Aborted while connecting: stopped here, before the first byte.
+        if (signal.aborted) return started.abort(new Error('aborted', { cause: signal.reason }))
+        // undici repeats requests in some corners; better no manifest than one asked for twice.
+        if (controller) return started.abort(new Error('refused to send a request twice'))
+        controller = started
+      },
+      onResponseStart(_, code, headers) {
+        // Called for 1xx as well; the answer proper comes last.
+        status = code
+        retryAfter = single(headers['retry-after'])
+        const encoding = single(headers['content-encoding'])
+        if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+          fail(new UnfitAnswer('ANSWER_PACKED'))
+        else if (Number(single(headers['content-length'])) > longestBodyBytes)
+          fail(new UnfitAnswer('ANSWER_TOO_LONG'))
+      },
+      onResponseData(_, chunk) {
+        length += chunk.length
+        if (length > longestBodyBytes) fail(new UnfitAnswer('ANSWER_TOO_LONG'))
+        else chunks.push(chunk)
+      },
+      onResponseEnd() {
+        end({ answer: { status, retryAfter, text: new TextDecoder().decode(Buffer.concat(chunks)) } })
+      },
+      onResponseError: (_, error) => fail(error),
+    })
+  })
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header
+}

@@ -1,0 +1,218 @@
+/**
+ * One account's access token: renewed once however many ask, and never used before its successor is on disk.
+ *
+ * Refresh tokens are taken to be good for one use. So there is one refresh at a time, it is not broken off
+ * when those who wait lose patience, and the rotated token is saved before anybody gets the new access token:
+ * a crash in between would cost a person a sign-in with a code by phone. A refused refresh token is
+ * remembered and not tried again; nothing here ever signs in with a password. Access tokens are kept in
+ * memory only.
+ */
+import type { Clock } from '../clock.ts'
+import { LoginNeeded } from '../errors.ts'
+import type { BlinkId, Log, Login } from '../model.ts'
+import type { Secret } from '../secret.ts'
+import { classify } from './answer.ts'
+import type { Http } from './http.ts'
+import { readTokens } from './wire.ts'
+
+export interface SessionNeeds {
+  readonly login: Login
+  /** The installation's own, for logins that came without. */
+  readonly hardwareId: string
+  readonly oauthUrl: string
+  readonly http: Http
+  readonly clock: Clock
+  readonly log: Log
+  /**
+   * Keeps a changed login; resolves when it is on disk. Called once at a time, in the order of the changes.
+   */
+  readonly save: (login: Login) => Promise<void>
+}
+
+export interface Session {
+  /** The login as it is now: with its newest refresh token, and with what was learned since. */
+  readonly login: Login
+  /**
+   * An access token that is good for a while.
+   *
+   * @throws LoginNeeded when a person must sign in; then, and ever after, without asking the cloud
+   * @throws AccountThrottled, CloudRefused, CloudUnreachable, CloudChanged when it cannot be renewed now
+   * @throws StoreFailed when the rotated refresh token could not be kept; it is tried again at the next call
+   * @throws the signal's reason when aborted; the refresh goes on for the others
+   */
+  accessToken(signal: AbortSignal): Promise<Secret>
+  /**
+   * Told that the cloud did not accept this very token. A token that has been replaced since is nobody's
+   * loss.
+   */
+  tokenRefused(token: Secret): void
+  /** Keeps what the cloud told of the account. */
+  learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void>
+  /** Resolves when no refresh is under way and everything is on disk: what to wait for before stopping. */
+  settled(): Promise<void>
+}
+
+export function createSession(needs: SessionNeeds): Session {
+  return new LoginSession(needs)
+}
+
+interface Access {
+  readonly token: Secret
+  /** On both clocks: the wall clock may be set, and the other stands still while a computer sleeps. */
+  readonly goodUntil: { readonly now: number; readonly elapsed: number }
+}
+
+/** What the app sends. @see blinkpy e33bdef, blinkpy/helpers/constants.py, OAUTH_TOKEN_USER_AGENT */
+const appUserAgent = 'Blink/2511191620 CFNetwork/3860.200.71 Darwin/25.1.0'
+
+const longestMarginMs = 5 * 60 * 1000
+
+class LoginSession implements Session {
+  readonly #needs: SessionNeeds
+  #login: Login
+  #access: Access | undefined
+  /** Renewed, but its refresh token is not on disk yet. */
+  #unsaved: Access | undefined
+  #refresh: Promise<Secret> | undefined
+  #saving: Promise<void> = Promise.resolve()
+
+  constructor(needs: SessionNeeds) {
+    this.#needs = needs
+    this.#login = needs.login
+  }
+
+  get login(): Login {
+    return this.#login
+  }
+
+  async accessToken(signal: AbortSignal): Promise<Secret> {
+    signal.throwIfAborted()
+    if (this.#isGood(this.#access)) return this.#access.token
+    this.#refresh ??= this.#renew().finally(() => {
+      this.#refresh = undefined
+    })
+    return unlessAborted(this.#refresh, signal)
+  }
+
+  tokenRefused(token: Secret): void {
+    if (this.#access?.token === token) this.#access = undefined
+  }
+
+  async learn({
+    accountId,
+    region,
+  }: {
+    readonly accountId: BlinkId
+    readonly region: string
+  }): Promise<void> {
+    if (this.#login.accountId === accountId && this.#login.region === region) return
+    await this.#keep({ accountId, region })
+  }
+
+  async settled(): Promise<void> {
+    await this.#refresh?.catch(() => undefined)
+    await this.#saving
+  }
+
+  async #renew(): Promise<Secret> {
+    if (this.#login.refusedAt !== undefined) throw refusedBefore()
+    const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#ask()
+    if (this.#unsaved) await this.#keep({})
+    this.#unsaved = undefined
+    this.#access = renewed
+    return renewed.token
+  }
+
+  /** Asks for a new token and takes over the rotated one, in memory. */
+  async #ask(): Promise<Access> {
+    const { clock, log } = this.#needs
+    const [now, elapsed] = [clock.now(), clock.elapsed()]
+    const { accessToken, refreshToken, lifeMs } = readTokens(await this.#post())
+    const usableMs = lifeMs - Math.min(longestMarginMs, lifeMs / 10)
+    const access = { token: accessToken, goodUntil: { now: now + usableMs, elapsed: elapsed + usableMs } }
+    if (refreshToken !== undefined && refreshToken.reveal() !== this.#login.refreshToken.reveal()) {
+      this.#login = { ...this.#login, refreshToken }
+      this.#unsaved = access
+    }
+    log.debug({ account_id: this.#login.accountId, life_ms: lifeMs }, 'access token renewed')
+    return access
+  }
+
+  /** @see blinkpy e33bdef, blinkpy/api.py, oauth_refresh_token */
+  async #post(): Promise<unknown> {
+    const { http, oauthUrl, clock } = this.#needs
+    const { refreshToken, clientId, hardwareId = this.#needs.hardwareId } = this.#login
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      refresh_token: refreshToken.reveal(),
+      client_id: clientId,
+      scope: 'client',
+      hardware_id: hardwareId,
+    })
+    const call = {
+      kind: 'token',
+      url: `${oauthUrl.replace(/\/+$/, '')}/oauth/token`,
+      headers: {
+        'user-agent': appUserAgent,
+        'content-type': 'application/x-www-form-urlencoded',
+        accept: '*/*',
+      },
+      body: form.toString(),
+    } as const
+    // Never aborted: the answer may hold the only good refresh token there is. The deadline still holds.
+    const answer = await http.request(call, new AbortController().signal)
+    try {
+      return classify({ kind: 'token', ...answer, now: clock.now() })
+    } catch (error) {
+      if (error instanceof LoginNeeded) await this.#giveUp()
+      throw error
+    }
+  }
+
+  /**
+   * Remembers the refusal, over restarts as well: asking again with a dead token is what gets accounts
+   * locked.
+   */
+  async #giveUp(): Promise<void> {
+    const { clock, log } = this.#needs
+    try {
+      await this.#keep({ refusedAt: clock.now() })
+    } catch (error) {
+      log.error({ account_id: this.#login.accountId, err: error }, 'refusal of the login could not be kept')
+    }
+  }
+
+  /** Changes the login and saves it, after what is being saved already. */
+  async #keep(change: Partial<Login>): Promise<void> {
+    const login = { ...this.#login, ...change }
+    this.#login = login
+    const saved = this.#saving.then(() => this.#needs.save(login))
+    this.#saving = saved.catch(() => undefined)
+    await saved
+  }
+
+  #isGood(access: Access | undefined): access is Access {
+    if (!access) return false
+    const { clock } = this.#needs
+    return clock.now() < access.goodUntil.now && clock.elapsed() < access.goodUntil.elapsed
+  }
+}
+
+function refusedBefore(): LoginNeeded {
+  return new LoginNeeded('token refresh: not tried, for the cloud has refused this login before', {
+    outcome: 'not-done',
+    remedy: 'Sign in again with `blink-manifestd login`.',
+  })
+}
+
+/** The work's end, or the signal's reason if that comes first; the work itself goes on. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason as Error)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

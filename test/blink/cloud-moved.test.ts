@@ -1,0 +1,74 @@
+/**
+ * An account whose region is no longer the one we knew.
+ */
+import { expect, test } from 'vitest'
+import { HostUnknown } from '../../src/blink/no-answer.ts'
+import { CloudRefused } from '../../src/errors.ts'
+import { calm } from './peer.ts'
+import { homescreen, module, nobodyHome, stage, tier } from './staged-cloud.ts'
+
+test('an account that has moved to another region is found there', async () => {
+  const { cloud, saved, asked } = stage((call, host) => {
+    if (call.kind === 'tier_info') return tier('e009')
+    return host.startsWith('rest-e008') ? nobodyHome : homescreen
+  })
+
+  expect((await cloud.discover(calm())).length).toBe(1)
+  expect(asked().slice(1)).toEqual([
+    'homescreen rest-e008.immedia-semi.com',
+    'tier_info rest-prod.immedia-semi.com',
+    'homescreen rest-e009.immedia-semi.com',
+  ])
+  expect(saved).toMatchObject([{ region: 'e009' }])
+})
+
+test('a host that does not know the account counts as moved, a word of the API does not', async () => {
+  const moved = stage((call, host) => {
+    if (call.kind === 'tier_info') return tier('e009')
+    return host.startsWith('rest-e008') ? [404, 'page not found'] : homescreen
+  })
+  const refused = stage(() => [404, { code: 404 }])
+
+  expect((await moved.cloud.discover(calm())).length).toBe(1)
+  await expect(refused.cloud.discover(calm())).rejects.toThrow(CloudRefused)
+  expect(refused.asked()).not.toContain('tier_info rest-prod.immedia-semi.com')
+})
+
+test('the region is asked for again at most once an hour, and the first failure is told', async () => {
+  const { cloud, clock, asked } = stage((call) => (call.kind === 'tier_info' ? tier('e008') : nobodyHome))
+  const checks = () => asked().filter((call) => call.startsWith('tier_info')).length
+
+  await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
+  await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
+  expect(checks()).toBe(1)
+  expect(asked().filter((call) => call.startsWith('homescreen')).length).toBe(2)
+  await clock.advance(3_600_000)
+  await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
+  expect(checks()).toBe(2)
+})
+
+test('without regions in the address there is nowhere to move to', async () => {
+  const { cloud, asked } = stage(() => nobodyHome, { restUrl: 'http://127.0.0.1:8080' })
+
+  await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
+
+  expect(asked()).toEqual(['token api.oauth.blink.com', 'homescreen 127.0.0.1'])
+})
+
+test('with the whole network down the failure of the home screen is the one told', async () => {
+  const { cloud } = stage((call) =>
+    call.kind === 'tier_info'
+      ? new HostUnknown('tier information: not known', { outcome: 'not-done' })
+      : nobodyHome,
+  )
+
+  await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
+})
+
+test('a manifest request to nobody moves no account', async () => {
+  const { cloud, asked } = stage(() => nobodyHome)
+
+  await expect(cloud.requestManifest(module, calm())).rejects.toBe(nobodyHome)
+
+  expect(asked().length).toBe(2)
+})

@@ -1,0 +1,194 @@
+/**
+ * Every published answer of the cloud, and what comes out of it here.
+ *
+ * The directory is read as it is: an answer that is added and not spoken for fails the last test.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { classify } from '../../src/blink/answer.ts'
+import type { CallKind } from '../../src/blink/calls.ts'
+import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../src/blink/wire.ts'
+import { DaemonError } from '../../src/errors.ts'
+import type { SyncModule } from '../../src/model.ts'
+
+interface Sample {
+  readonly status: number | null
+  readonly body?: unknown
+  readonly body_text?: string
+}
+
+const directory = join(import.meta.dirname, '../fixtures/cloud')
+
+function sample(name: string): Sample {
+  return JSON.parse(readFileSync(join(directory, `${name}.json`), 'utf8')) as Sample
+}
+
+/** What a call makes of a sample: the value read, or the error with what a caller acts on. */
+function outcomeOf(name: string, kind: CallKind, status: number): unknown {
+  const { body, body_text: text = JSON.stringify(body) } = sample(name)
+  try {
+    return readers[kind](classify({ kind, status, text, now: 0 }))
+  } catch (error) {
+    if (!(error instanceof DaemonError)) throw error
+    const { name: type, condition, bodyCode, outcome, retryable, retryAfterMs } = error as DaemonError & Seen
+    return JSON.parse(JSON.stringify({ type, condition, bodyCode, outcome, retryable, retryAfterMs }))
+  }
+}
+
+interface Seen {
+  readonly condition?: string
+  readonly bodyCode?: number
+  readonly outcome?: string
+  readonly retryAfterMs?: number
+}
+
+const readers: Record<CallKind, (json: unknown) => unknown> = {
+  token(json) {
+    const { accessToken, refreshToken, lifeMs } = readTokens(json)
+    return [accessToken.reveal(), refreshToken?.reveal(), lifeMs]
+  },
+  tier_info: readTierInfo,
+  manifest_request: readManifestRequest,
+  homescreen: (json) => readHomescreen(json, '8021').modules.map(brief),
+}
+
+function brief(module: SyncModule): string {
+  const { networkId, syncModuleId, name, networkName, model, connection, onboarded, storage } = module
+  const words = [onboarded ? connection : 'not onboarded', storage ?? 'storage not told']
+  return `${networkId}/${syncModuleId} ${name} in ${networkName}, ${model}: ${words.join(', ')}`
+}
+
+const notDone = { outcome: 'not-done', retryable: false }
+const refused = (bodyCode?: number, condition?: string) => ({
+  type: 'CloudRefused',
+  ...(condition && { condition }),
+  ...(bodyCode && { bodyCode }),
+  ...notDone,
+})
+const busy = (bodyCode: number) => ({ type: 'ModuleBusy', bodyCode, outcome: 'not-done', retryable: true })
+const login = { type: 'LoginNeeded', ...notDone }
+
+/** By kind of call: sample, and what it comes to. */
+const answers: Record<CallKind, Record<string, unknown>> = {
+  manifest_request: {
+    'manifest-request-accepted': '670555852',
+    'error-busy-409-307': busy(307),
+    'error-network-busy-308.synthetic': busy(308),
+    'error-sync-module-offline-402.synthetic': refused(402, 'offline'),
+    'error-not-in-local-storage-mode-416.synthetic': refused(416, 'no_storage'),
+    'error-local-storage-not-enabled-2122.synthetic': refused(2122, 'no_storage'),
+    'error-local-storage-unavailable-107.synthetic': refused(107, 'no_storage'),
+    'error-local-storage-status-not-found-414.synthetic': refused(414, 'no_storage'),
+    'error-firmware-incompatible-2105.synthetic': refused(2105, 'incompatible'),
+    'error-sync-module-not-found-400.synthetic': refused(400),
+    'error-invalid-sync-module-406.synthetic': refused(406),
+    'error-invalid-clip-id-2103.synthetic': refused(2103),
+    'error-invalid-manifest-id-2104.synthetic': refused(2104),
+    'error-403-rate.synthetic': { type: 'AccountThrottled', ...notDone },
+    'error-406-text-plain': { type: 'AccountThrottled', ...notDone },
+    'error-429-rate.synthetic': { type: 'AccountThrottled', bodyCode: 111, ...notDone },
+  },
+  token: {
+    'oauth-token-response-v2.synthetic': ['ACCESS', 'REFRESH2', 14_400_000],
+    'oauth-token-response-no-rotation.synthetic': ['ACCESS', undefined, 3_600_000],
+    'oauth-invalid-grant': login,
+    'oauth-invalid-credentials': login,
+    'oauth-invalid-client': login,
+    'oauth-password-grant-retired-401': login,
+    'error-login-limit-106.synthetic': {
+      type: 'AccountThrottled',
+      bodyCode: 106,
+      ...notDone,
+      retryAfterMs: 3_600_000,
+    },
+    'error-426-app-update': refused(),
+  },
+  tier_info: {
+    'tier-info': { region: 'e008', accountId: '123456' },
+  },
+  homescreen: {
+    'error-unauthorized-401-101': { type: 'TokenRefused', bodyCode: 101, ...notDone },
+    'homescreen-sm2-active-but-enabled-false': ['2001/5001 Sync Module 1 in undefined, sm2: online, active'],
+    'homescreen-three-networks-two-modules': [
+      '2000001/3000001 Blink SM in 82 Downing, sm1: online, unavailable',
+      '312885/3000002 My Blink Sync Module in undefined, sm2: online, unavailable',
+    ],
+    'homescreen-sm1-2020-not-compatible': ['2000001/3000001 Blink SM in Example, sm1: online, incompatible'],
+    'homescreen-old-module-without-local-storage-fields': [
+      '5678/123456 My Blink Sync Module in Network-Name, undefined: online, storage not told',
+    ],
+    'homescreen-sm2-enabled-active.synthetic': [
+      '189117/123456 My Blink Sync Module in Home, sm2: online, active',
+    ],
+    'homescreen-all-storage-states.synthetic': [
+      '100/9000 Ready in A, sm2: online, active',
+      '101/9001 Full in B, sm2: online, memory_full',
+      '102/9002 Format in C, sm2: online, format_required',
+      '103/9003 Ejected in C, sm2: online, unmounted',
+      '104/9004 No drive in E, sm3: online, unavailable',
+      '105/9005 Core in F, kalahari: online, incompatible',
+      '106/9006 Offline in G, sm2: offline, active',
+      '107/9007 Not onboarded in H, sm2: not onboarded, unavailable',
+    ],
+    // The tail of a log line, without the lists: not an account without modules.
+    'homescreen-tail-2024-app-update-required': { type: 'CloudChanged', ...notDone },
+  },
+}
+
+/** Answers to what this program never asks, and who asks it. */
+const notOurs: Record<string, string> = {
+  'clip-not-uploaded-yet': 'pollers fetch clips',
+  'clip-request-accepted': 'pollers fetch clips',
+  'command-status-complete-2025': 'pollers wait for commands',
+  'command-status-complete': 'pollers wait for commands',
+  'command-status-failed.synthetic': 'pollers wait for commands',
+  'command-status-running': 'pollers wait for commands',
+  'command-status-sent': 'pollers wait for commands',
+  'local-storage-status.synthetic': 'the home screen tells the state of the storage',
+  'manifest-not-ready-409.reconstructed': 'pollers fetch manifests',
+  'manifest-ready-2022': 'pollers fetch manifests',
+  'manifest-ready-empty.synthetic': 'pollers fetch manifests',
+  'manifest-ready': 'pollers fetch manifests',
+  'media-by-command-ready.synthetic': 'pollers fetch manifests',
+  'network-syncmodules': 'the home screen lists the modules',
+  'networks-list': 'the home screen lists the networks',
+  'oauth-2fa-verified-201': 'part of a first sign-in, by a person',
+  'oauth-signin-2fa-202': 'part of a first sign-in, by a person',
+  'oauth-signin-empty-cookies-400': 'part of a first sign-in, by a person',
+  'version-ok': 'the app asks whether it is too old',
+}
+
+const cases = (Object.entries(answers) as [CallKind, Record<string, unknown>][]).flatMap(([kind, rows]) =>
+  Object.entries(rows).map(([name, expected]) => ({ name, kind, expected })),
+)
+
+/** Where nobody published the status, the body must be enough. */
+const anyStatus = [400, 401, 403, 404, 406, 409, 422]
+
+test.each(cases)('the sample $name is read as it should', ({ name, kind, expected }) => {
+  const { status } = sample(name)
+
+  for (const given of status === null ? anyStatus : [status]) {
+    expect(outcomeOf(name, kind, given), `with status ${given}`).toEqual(expected)
+  }
+})
+
+test('a code in the body says the same beside any status, even that of a success', () => {
+  const coded = cases.filter(
+    ({ name }) => (sample(name).body as { code?: number } | undefined)?.code !== undefined,
+  )
+
+  expect(coded.length).toBe(15)
+  for (const { name, kind, expected } of coded) {
+    for (const status of [200, 202, ...anyStatus, 500, 503]) {
+      expect(outcomeOf(name, kind, status), `${name} with status ${status}`).toEqual(expected)
+    }
+  }
+})
+
+test('every sample is spoken for', () => {
+  const names = readdirSync(directory).map((file) => file.replace(/\.json$/, ''))
+
+  expect([...cases.map(({ name }) => name), ...Object.keys(notOurs)].sort()).toEqual(names.sort())
+})

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest'
+import {
+  AccountThrottled,
+  CloudChanged,
+  CloudUnreachable,
+  LoginNeeded,
+  StoreFailed,
+} from '../../src/errors.ts'
+import { formOf, rotating, stage } from './staged-session.ts'
+
+test('with nowhere to keep the rotated token nobody gets the new one, until it can be kept', async () => {
+  let isFull = true
+  const { http, token, refreshTokens } = stage(rotating, {
+    save: () => (isFull ? Promise.reject(new StoreFailed('disk full')) : Promise.resolve()),
+  })
+
+  await expect(token()).rejects.toThrow(StoreFailed)
+  await expect(token()).rejects.toThrow(StoreFailed)
+  isFull = false
+
+  expect(await token()).toBe('access-1')
+  expect(refreshTokens()).toEqual(['refresh-1'])
+  expect(http.calls.length).toBe(1)
+})
+
+test.each([
+  [400, { error: 'invalid_grant' }],
+  [401, ''],
+  [401, { error: 'unsupported_grant_type' }],
+  [400, { error: 'invalid_client' }],
+])('a refused login (%i) is remembered on disk and never tried again', async (status, body) => {
+  const { http, clock, token, saved } = stage(() => [status, body])
+
+  await expect(token()).rejects.toThrow(LoginNeeded)
+  await clock.advance(86_400_000)
+  await expect(token()).rejects.toThrow(LoginNeeded)
+
+  expect(http.calls.length).toBe(1)
+  expect(saved.map(({ refusedAt }) => refusedAt)).toEqual([Date.parse('2026-11-23T09:00:00.000Z')])
+})
+
+test('a login that was refused before a restart is not tried after it', async () => {
+  const { http, token } = stage(rotating, { login: { refusedAt: 1 } })
+
+  await expect(token()).rejects.toThrow(LoginNeeded)
+
+  expect(http.calls).toEqual([])
+})
+
+test('a refusal that cannot be written down is a refusal all the same', async () => {
+  const { http, token } = stage(() => [401, ''], { save: () => Promise.reject(new StoreFailed('disk full')) })
+
+  await expect(token()).rejects.toThrow(LoginNeeded)
+  await expect(token()).rejects.toThrow(LoginNeeded)
+
+  expect(http.calls.length).toBe(1)
+})
+
+test.each([
+  ['the network', new CloudUnreachable('away', { outcome: 'not-done' }), CloudUnreachable],
+  ['the edge', [406, 'Not Acceptable'], AccountThrottled],
+  ['a limit', [400, { code: 106 }], AccountThrottled],
+  ['trouble at the cloud', [503, ''], CloudUnreachable],
+  ['a page', [200, '<html>'], CloudChanged],
+  ['an answer without a token', [200, { refresh_token: 'r' }], CloudChanged],
+] as const)('a refresh that fails for %s costs nobody the login', async (_, failure, type) => {
+  const { http, token } = stage((call, index) => (index === 0 ? failure : rotating(call, index)))
+
+  await expect(token()).rejects.toThrow(type)
+
+  expect(await token()).toBe('access-2')
+  expect(formOf(http.calls[1]).get('refresh_token')).toBe('refresh-0')
+})
