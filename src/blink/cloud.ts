@@ -7,7 +7,8 @@
  */
 import type { Clock } from '../clock.ts'
 import { CloudRefused, CloudUnreachable } from '../errors.ts'
-import type { BlinkId, Cloud, Log, ManifestRequest, ModuleKey, SyncModule } from '../model.ts'
+import type { BlinkId, ManifestRequest, ModuleKey, SyncModule } from '../model.ts'
+import type { Cloud, Log } from '../ports.ts'
 import { classify, TokenRefused } from './answer.ts'
 import { type CallKind, calls } from './calls.ts'
 import type { Http } from './http.ts'

@@ -9,7 +9,8 @@
  */
 import type { Clock } from '../clock.ts'
 import { LoginNeeded } from '../errors.ts'
-import type { BlinkId, Log, Login } from '../model.ts'
+import type { BlinkId, Login } from '../model.ts'
+import type { Log } from '../ports.ts'
 import type { Secret } from '../secret.ts'
 import { classify } from './answer.ts'
 import type { Http } from './http.ts'

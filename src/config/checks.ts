@@ -8,7 +8,7 @@ import { placeOf } from './source.ts'
 import { readTextFile } from './text-file.ts'
 
 /** Tells what is wrong with a cron expression, or `undefined`. */
-export type CheckCron = (expression: string, timezone: string, allowFast: boolean) => string | undefined
+export type CheckCron = (expression: string, allowFast: boolean) => string | undefined
 
 export interface Facts {
   readonly values: Values
@@ -47,8 +47,8 @@ function perAccount({ values: { blink }, usable }: Facts): Finding {
 }
 
 function cron({ values: { schedule }, usable }: Facts, checkCron: CheckCron | undefined): Finding {
-  if (!checkCron || !usable('schedule.cron', 'schedule.timezone', 'schedule.allowFast')) return undefined
-  const message = checkCron(schedule.cron, schedule.timezone, schedule.allowFast)
+  if (!checkCron || !usable('schedule.cron', 'schedule.allowFast')) return undefined
+  const message = checkCron(schedule.cron, schedule.allowFast)
   return message === undefined ? undefined : ['schedule.cron', message]
 }
 

@@ -26,7 +26,7 @@ export function quote(text: string): string {
 }
 
 /** The one text that a scalar setting is given as. */
-export function asText(value: unknown, wanted: string): string {
+function asText(value: unknown, wanted: string): string {
   if (Array.isArray(value)) throw new BadValue(`must be ${wanted}, not a list`)
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)

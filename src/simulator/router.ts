@@ -41,14 +41,14 @@ interface CompiledRoute extends Route {
 }
 
 // Stands in where nobody is signed in, so that no handler has to ask whether there is an account.
-const nobody: AccountState = {
+const nobody = (): AccountState => ({
   id: 0,
   region: '',
   clientId: '',
   networks: new Map(),
   modules: new Map(),
   cameras: new Map(),
-}
+})
 
 export class Router {
   readonly #cloud: Cloud
@@ -108,7 +108,7 @@ function visit(
   account: AccountState | undefined,
   numbers: Readonly<Record<string, string>>,
 ): Visit {
-  return { request, account: account ?? nobody, number: (name) => Number(numbers[name]) }
+  return { request, account: account ?? nobody(), number: (name) => Number(numbers[name]) }
 }
 
 function splitRegion(path: string): { readonly region: string | undefined; readonly path: string } {

@@ -3,7 +3,8 @@
  */
 import type { HttpCall } from '../../src/blink/calls.ts'
 import type { Http, HttpAnswer } from '../../src/blink/http.ts'
-import type { Log, Login } from '../../src/model.ts'
+import type { Login } from '../../src/model.ts'
+import type { Log } from '../../src/ports.ts'
 import { Secret } from '../../src/secret.ts'
 
 /** Status and body of an answer, an error to throw, or something that comes to one of them later. */

@@ -1,0 +1,84 @@
+/**
+ * Time, waiting and chance; the only file that reads them, so that a test can hold all three in its hand.
+ *
+ * `now` is the wall clock and may jump; `elapsed` never does and is for measuring and for noticing jumps.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { v7 } from 'uuid'
+
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. */
+  now(): number
+  /** Milliseconds since some fixed moment; unaffected by the wall clock being set. */
+  elapsed(): number
+  /** Resolves after `ms`; rejects with the signal's reason when `signal` is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** At least 0, less than 1. */
+  random(): number
+  randomBytes(count: number): Uint8Array
+  /** A version 4 UUID, lower case. */
+  uuid(): string
+}
+
+/** setTimeout fires at once for anything longer than this (2^31 - 1 ms, about 24.8 days). */
+const longestTimerMs = 2_147_483_647
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  async sleep(ms, signal) {
+    signal?.throwIfAborted()
+    try {
+      for (let left = ms; left > 0; left -= longestTimerMs) {
+        await delay(Math.min(left, longestTimerMs), undefined, signal ? { signal } : undefined)
+      }
+    } catch (error) {
+      // node:timers rejects with an AbortError of its own; callers want the reason they gave.
+      signal?.throwIfAborted()
+      throw error
+    }
+  },
+  random: () => Math.random(),
+  randomBytes: (count) => randomBytes(count),
+  uuid: () => randomUUID(),
+}
+
+/** A version 7 UUID: sorts by the time of its making, and its chance part tells two of one millisecond apart. */
+export function timeOrderedId(clock: Clock): string {
+  return v7({ msecs: clock.now(), random: clock.randomBytes(16) })
+}
+
+/**
+ * A signal that aborts after `ms` or when `parent` does, whichever is first.
+ *
+ * `done` must be called when the guarded work is over, or the timer and the listener live on.
+ */
+export function deadline(clock: Clock, ms: number, parent?: AbortSignal) {
+  const controller = new AbortController()
+  const follow = () => controller.abort(parent?.reason)
+  if (parent?.aborted) follow()
+  parent?.addEventListener('abort', follow, { once: true })
+  const timer = new AbortController()
+  clock.sleep(ms, timer.signal).then(
+    () => controller.abort(new DeadlineReached(`not done within ${ms} ms`)),
+    () => undefined,
+  )
+  return {
+    signal: controller.signal,
+    done() {
+      timer.abort()
+      parent?.removeEventListener('abort', follow)
+    },
+  }
+}
+
+/** The reason of a signal whose time ran out. */
+export class DeadlineReached extends Error {
+  override readonly name = 'DeadlineReached'
+}
+
+/** ISO 8601 in UTC with milliseconds and `Z`, as every published time is written. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,177 @@
+/**
+ * Outbox -> broker -> forget, in order, until stopped.
+ *
+ * A window of unacknowledged publishes keeps it fast; within a module the order is that of storing. A broker
+ * that is away is no failure: the publishes wait. A broker that refuses a message gets it again after a pause,
+ * and until then the later items of that module wait too, so that their order holds.
+ */
+import type { Clock } from './clock.ts'
+import { PublishRefused, StoreFailed } from './errors.ts'
+import { keyOf, type Message, type WorkItem } from './model.ts'
+import type { Log, Outbox, Publisher, Waiting } from './ports.ts'
+
+export interface DeliverNeeds {
+  readonly outbox: Outbox
+  readonly publisher: Publisher
+  /** The publishes of one item; it is forgotten when all are acknowledged. */
+  readonly messagesFor: (item: WorkItem) => readonly Message[]
+  readonly clock: Clock
+  readonly log: Log
+  /** Told of each item that the broker has acknowledged. */
+  readonly delivered?: (item: WorkItem) => void
+  /** Told how many items died waiting. */
+  readonly expired?: (count: number) => void
+}
+
+/** Unacknowledged items at a time: enough to hide a round trip, few enough to send again after a loss. */
+const windowSize = 16
+
+/** How long to wait after a refusal by the broker, or of the disk, before trying again, in milliseconds. */
+const pauseMs = 30_000
+
+/**
+ * Delivers until `signal` is aborted; then returns without waiting for what is in flight.
+ *
+ * @throws whatever nobody expected
+ */
+export async function deliver(needs: DeliverNeeds, signal: AbortSignal): Promise<void> {
+  const delivery = new Delivery(needs, signal)
+  const end = needs.outbox.onArrival(() => delivery.wake())
+  try {
+    while (!signal.aborted) {
+      await delivery.fill()
+      await delivery.woken()
+    }
+  } finally {
+    end()
+  }
+}
+
+class Delivery {
+  readonly #needs: DeliverNeeds
+  readonly #signal: AbortSignal
+  readonly #inFlight = new Set<number>()
+  /** Acknowledged by the broker but still on disk: only to be forgotten, never to be sent again. */
+  readonly #acknowledged = new Set<number>()
+  /** Modules with an item in flight, or held after a refusal: their next items wait, so that the order holds. */
+  readonly #busy = new Set<string>()
+  #bug: { readonly error: unknown } | undefined
+  #awake = false
+  #wakeUp: (() => void) | undefined
+
+  constructor(needs: DeliverNeeds, signal: AbortSignal) {
+    this.#needs = needs
+    this.#signal = signal
+    signal.addEventListener('abort', () => this.wake(), { once: true })
+  }
+
+  wake(): void {
+    this.#awake = true
+    this.#wakeUp?.()
+  }
+
+  /** Resolves at the next `wake`, at once if there was one since the last call. */
+  async woken(): Promise<void> {
+    if (!this.#awake) {
+      await new Promise<void>((resolve) => {
+        this.#wakeUp = resolve
+      })
+    }
+    this.#awake = false
+    this.#wakeUp = undefined
+    if (this.#bug) throw this.#bug.error
+  }
+
+  async fill(): Promise<void> {
+    try {
+      await this.#drop()
+    } catch (error) {
+      this.#storeTrouble(error, 'cannot drop expired request ids')
+    }
+    try {
+      this.#takeNext()
+    } catch (error) {
+      this.#storeTrouble(error, 'cannot read the outbox, trying again later')
+      void this.#wakeLater()
+    }
+  }
+
+  async #drop(): Promise<void> {
+    const { outbox, clock, expired, log } = this.#needs
+    const dropped = await outbox.dropExpired(clock.now(), this.#inFlight)
+    if (dropped === 0) return
+    log.warn({ dropped }, 'request ids expired before the broker took them')
+    expired?.(dropped)
+  }
+
+  #takeNext(): void {
+    while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
+      const rows = this.#needs.outbox.waiting(windowSize - this.#inFlight.size, this.#busy)
+      if (rows.length === 0) return
+      for (const row of rows) {
+        const key = keyOf(row.item)
+        // The first of a module's items in this batch has made it busy.
+        if (!this.#busy.has(key)) void this.#send(row, key)
+      }
+    }
+  }
+
+  async #send({ seq, item }: Waiting, key: string): Promise<void> {
+    const { publisher, messagesFor, outbox, delivered } = this.#needs
+    this.#inFlight.add(seq)
+    this.#busy.add(key)
+    try {
+      if (!this.#acknowledged.has(seq)) {
+        await Promise.all(messagesFor(item).map((message) => publisher.publish(message, this.#signal)))
+        this.#acknowledged.add(seq)
+        delivered?.(item)
+      }
+      await outbox.remove(seq)
+      this.#acknowledged.delete(seq)
+    } catch (error) {
+      // Held, but out of the window: what the broker does not want must not keep it from the rest.
+      this.#inFlight.delete(seq)
+      this.wake()
+      await this.#troubleWith(item, error)
+    } finally {
+      this.#inFlight.delete(seq)
+      this.#busy.delete(key)
+      this.wake()
+    }
+  }
+
+  /** Resolves when the module may be tried again. */
+  async #troubleWith(item: WorkItem, error: unknown): Promise<void> {
+    if (this.#signal.aborted) return
+    const { clock, log } = this.#needs
+    if (error instanceof PublishRefused) {
+      const { reasonCode, remedy } = error
+      log.warn(
+        { reason_code: reasonCode, ...ids(item), remedy },
+        'broker refused a request id, trying again later',
+      )
+    } else {
+      // Not forgotten, so a restart delivers it again: twice at worst, never zero times.
+      this.#storeTrouble(error, 'cannot forget a delivered request id')
+    }
+    await clock.sleep(pauseMs, this.#signal).catch(() => undefined)
+  }
+
+  #storeTrouble(error: unknown, message: string): void {
+    if (error instanceof StoreFailed) {
+      this.#needs.log.error({ detail: error.message, remedy: error.remedy }, message)
+      return
+    }
+    this.#bug = { error }
+    this.wake()
+  }
+
+  async #wakeLater(): Promise<void> {
+    await this.#needs.clock.sleep(pauseMs, this.#signal).catch(() => undefined)
+    this.wake()
+  }
+}
+
+function ids(item: WorkItem) {
+  return { account_id: item.accountId, network_id: item.networkId, sync_module_id: item.syncModuleId }
+}

@@ -1,0 +1,53 @@
+/**
+ * From an error to what reports, topics and people see of it. Pure.
+ *
+ * Only codes, statuses and our own sentences go out; the cause, which may hold anything, stays in the debugger.
+ */
+import {
+  AccountThrottled,
+  CloudError,
+  CloudRefused,
+  CloudUnreachable,
+  DaemonError,
+  LoginNeeded,
+  ModuleBusy,
+} from './errors.ts'
+import type { AccountStatus, Failure, Outcome } from './model.ts'
+
+/** How a report tells of an error it can live with; throws the others again, for they are bugs. */
+export function explain(error: unknown, now: number): Failure {
+  if (!(error instanceof DaemonError)) throw error
+  const cloud = error instanceof CloudError ? error : undefined
+  return {
+    code: error.code,
+    message: error.message,
+    retryable: error.retryable,
+    ...(error.remedy !== undefined && { remedy: error.remedy }),
+    ...(cloud?.status !== undefined && { httpStatus: cloud.status }),
+    ...(cloud?.bodyCode !== undefined && { bodyCode: cloud.bodyCode }),
+    ...(cloud?.retryAfterMs !== undefined && { retryAt: now + cloud.retryAfterMs }),
+  }
+}
+
+/**
+ * The outcome of a module whose request ended in this error.
+ *
+ * @param asked whether a request for this very module was sent; if not, there is nothing unknown about it
+ */
+export function outcomeOf(error: DaemonError, asked: boolean): Outcome {
+  if (error instanceof LoginNeeded) return 'login_required'
+  if (error instanceof AccountThrottled) return 'throttled'
+  if (error instanceof ModuleBusy) return 'busy'
+  if (error instanceof CloudRefused) return error.condition ?? 'error'
+  if (asked && error instanceof CloudError && error.outcome === 'unknown') return 'unknown'
+  if (error instanceof CloudUnreachable) return 'unreachable'
+  return 'error'
+}
+
+/** The state of the account after this error, or `ok` when the error says nothing about the account. */
+export function accountStatusOf(error: DaemonError): AccountStatus {
+  if (error instanceof LoginNeeded) return 'login_required'
+  if (error instanceof AccountThrottled) return 'throttled'
+  if (error instanceof CloudUnreachable) return 'unreachable'
+  return 'ok'
+}

@@ -1,0 +1,202 @@
+/**
+ * The nouns of the program: read this first, then the ports between its parts in `ports.ts`.
+ *
+ * Everything here is a plain readonly value. Times are milliseconds since the
+ * epoch inside the program and become ISO 8601 text only where they leave it.
+ */
+
+import type { Secret } from './secret.ts'
+
+/**
+ * An id of Blink's: decimal digits without sign or leading zeros.
+ *
+ * Text, because Blink's ids are 64 bit wide and a JavaScript number keeps only 53 of them.
+ */
+export type BlinkId = string
+
+/** What names a sync module. The three ids together are the key: one alone is not unique over accounts. */
+export interface ModuleKey {
+  readonly accountId: BlinkId
+  readonly networkId: BlinkId
+  readonly syncModuleId: BlinkId
+}
+
+/** State of the local storage as the cloud tells it; `unknown` stands for every value we have never seen. */
+export type StorageStatus =
+  | 'active'
+  | 'memory_full'
+  | 'format_required'
+  | 'unmounted'
+  | 'unavailable'
+  | 'incompatible'
+  | 'unknown'
+
+/** A sync module as the home screen shows it. Texts are the owner's and may hold anything. */
+export interface SyncModule extends ModuleKey {
+  readonly name: string
+  readonly networkName: string | undefined
+  readonly serial: string | undefined
+  /** Blink's type string, for instance `sm2`. */
+  readonly model: string | undefined
+  readonly firmware: string | undefined
+  readonly connection: 'online' | 'offline' | 'unknown'
+  readonly onboarded: boolean
+  /** `undefined` when the cloud does not tell, as with modules from before local storage. */
+  readonly storage: StorageStatus | undefined
+}
+
+/** Who wanted a tick. */
+export type Trigger = 'schedule' | 'start' | 'command' | 'once'
+
+/** A moment at which an account's modules are asked. The id is the slot's time, the same for all accounts. */
+export interface Slot {
+  readonly tickId: string
+  readonly trigger: Trigger
+  /** How long the tick may go on asking, in milliseconds. A length, not a moment: the wall clock may be set. */
+  readonly budgetMs: number
+}
+
+/** What became of one module in one tick; the list of the contract, section 3.2. */
+export type Outcome =
+  | 'requested'
+  | 'busy'
+  | 'offline'
+  | 'no_storage'
+  | 'incompatible'
+  | 'skipped'
+  | 'throttled'
+  | 'login_required'
+  | 'unreachable'
+  | 'error'
+  | 'unknown'
+
+/** Why a module was not asked at all. */
+export type SkipReason =
+  | 'excluded'
+  | 'paused'
+  | 'not_onboarded'
+  | 'offline'
+  | 'no_storage'
+  | 'incompatible'
+  | 'asked_recently'
+  | 'in_flight'
+  | 'out_of_time'
+
+/** A failure as the outside may see it: never a token, an e-mail address or the text of an answer. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly remedy?: string
+  readonly httpStatus?: number
+  readonly bodyCode?: number
+  readonly retryable: boolean
+  readonly retryAt?: number
+}
+
+/** One accepted request: what pollers, rules and people get. `eventId` tells copies apart. */
+export interface WorkItem extends ModuleKey {
+  readonly eventId: string
+  readonly requestId: BlinkId
+  readonly trigger: Trigger
+  readonly tickId: string
+  /** 1 for the first try in the tick. */
+  readonly attempt: number
+  readonly pollPath: string
+  readonly pollUrl: string
+  readonly requestedAt: number
+  readonly expiresAt: number
+}
+
+interface ReportBase {
+  readonly module: SyncModule
+  readonly at: number
+  readonly attempts: number
+}
+
+/** What one module's turn in a tick came to. `attempts` counts the requests sent for it. */
+export type ModuleReport =
+  | (ReportBase & { readonly kind: 'requested'; readonly item: WorkItem; readonly latencyMs: number })
+  | (ReportBase & { readonly kind: 'failed'; readonly outcome: Outcome; readonly failure: Failure })
+  | (ReportBase & { readonly kind: 'skipped'; readonly outcome: Outcome; readonly reason: SkipReason })
+
+/** The account as a whole, as published in `account/<id>/state`. */
+export type AccountStatus = 'ok' | 'login_required' | 'two_factor_required' | 'throttled' | 'unreachable'
+
+/** How the list of an account's sync modules differs from the last one. */
+export interface ModuleChanges {
+  readonly found: readonly SyncModule[]
+  readonly renamed: readonly SyncModule[]
+  /** Those of which anything is not as it was, the found and the missing among them. */
+  readonly altered: readonly SyncModule[]
+  /** Missing from several lists in a row, and now forgotten. */
+  readonly gone: readonly SyncModule[]
+}
+
+/** What one tick of one account came to. */
+export interface TickReport {
+  readonly accountId: BlinkId
+  readonly slot: Slot
+  readonly startedAt: number
+  readonly finishedAt: number
+  /** `undefined` when the cloud could not be asked for its modules. */
+  readonly changes: ModuleChanges | undefined
+  readonly account: { readonly status: AccountStatus; readonly failure?: Failure }
+  readonly modules: readonly ModuleReport[]
+}
+
+/** What is kept of a sync module from tick to tick. */
+export interface ModuleRecord {
+  readonly module: SyncModule
+  /** Lists in a row that did not show the module; 0 for a module that is there. */
+  readonly missing: number
+  readonly requestsTotal: number
+  readonly failuresInARow: number
+  readonly lastAttemptAt: number | undefined
+  readonly lastOutcome: Outcome | undefined
+  readonly lastFailure: Failure | undefined
+  readonly lastLatencyMs: number | undefined
+  readonly lastItem: WorkItem | undefined
+  /** Work items that had not expired when the last one was added, newest last. */
+  readonly recent: readonly WorkItem[]
+}
+
+/** One account's credentials as kept on disk. `key` names the record and never changes. */
+export interface Login {
+  readonly key: string
+  readonly source: 'environment' | 'import' | 'login'
+  /** Of the text it came from, so that a changed text is told from a rotated token. */
+  readonly fingerprint: string | undefined
+  /** The client the token was issued to; a token is refreshed only by the same one. */
+  readonly clientId: string
+  readonly refreshToken: Secret
+  readonly accountId: BlinkId | undefined
+  readonly region: string | undefined
+  /** Overrides the installation's own when the token came with one. */
+  readonly hardwareId: string | undefined
+  /** When the cloud refused the refresh token; nothing is asked with it after that. */
+  readonly refusedAt: number | undefined
+}
+
+/** An answered manifest request. */
+export interface ManifestRequest {
+  readonly requestId: BlinkId
+  readonly pollPath: string
+  readonly pollUrl: string
+}
+
+/** One MQTT publish. */
+export interface Message {
+  readonly topic: string
+  /** Empty with `retain` clears a retained topic. */
+  readonly payload: string
+  readonly retain: boolean
+  /** MQTT 5 only: the broker drops the message after this many seconds. */
+  readonly expirySeconds?: number
+  readonly json?: boolean
+  readonly userProperties?: Readonly<Record<string, string>>
+}
+
+/** The text that names a sync module in maps, files and log lines. */
+export function keyOf({ accountId, networkId, syncModuleId }: ModuleKey): string {
+  return `${accountId}/${networkId}/${syncModuleId}`
+}

@@ -1,0 +1,116 @@
+/**
+ * The accounts' credentials and breakers, one pair of files for each, readable by their owner only.
+ *
+ * Apart from the database on purpose: a damaged database costs counters, a lost refresh token costs a person a
+ * sign-in with a code by phone. A login's file is replaced whole before a rotated token is used.
+ */
+import { join } from 'node:path'
+import { z } from 'zod'
+import { StoreFailed } from '../errors.ts'
+import type { Login } from '../model.ts'
+import { type Breaker, closedBreaker } from '../retry.ts'
+import { Secret } from '../secret.ts'
+import { listFiles, makeDirectory, parseJson, readWhole, removeFile, writeWhole } from './files.ts'
+
+export interface Logins {
+  readonly directory: string
+  /** All logins on disk. */
+  list(): Promise<readonly Login[]>
+  save(login: Login): Promise<void>
+  remove(key: string): Promise<void>
+  breaker(key: string): Promise<Breaker>
+  saveBreaker(key: string, breaker: Breaker): Promise<void>
+}
+
+const loginFile = z.object({
+  source: z.enum(['environment', 'import', 'login']),
+  fingerprint: z.string().optional(),
+  client_id: z.string().min(1),
+  refresh_token: z.string().min(1),
+  account_id: z.string().regex(/^\d+$/).optional(),
+  region: z.string().optional(),
+  hardware_id: z.string().optional(),
+  refused_at: z.number().optional(),
+})
+
+const breakerFile = z.object({ failures: z.int().nonnegative(), open_until: z.number().optional() })
+
+const loginSuffix = '.login.json'
+const breakerSuffix = '.breaker.json'
+
+/**
+ * The logins kept below the data directory.
+ *
+ * @throws StoreFailed from each method when the disk does not play along or a file is not what we wrote
+ */
+export async function openLogins(dataDir: string): Promise<Logins> {
+  const directory = join(dataDir, 'logins')
+  await makeDirectory(directory)
+  const loginPath = (key: string) => join(directory, `${key}${loginSuffix}`)
+  const breakerPath = (key: string) => join(directory, `${key}${breakerSuffix}`)
+
+  const read = async (key: string): Promise<Login | undefined> => {
+    const kept = parse(loginFile, loginPath(key), await readWhole(loginPath(key)))
+    return (
+      kept && {
+        key,
+        source: kept.source,
+        fingerprint: kept.fingerprint,
+        clientId: kept.client_id,
+        refreshToken: new Secret(kept.refresh_token),
+        accountId: kept.account_id,
+        region: kept.region,
+        hardwareId: kept.hardware_id,
+        refusedAt: kept.refused_at,
+      }
+    )
+  }
+
+  return {
+    directory,
+    async list() {
+      const names = (await listFiles(directory)).filter((name) => name.endsWith(loginSuffix)).sort()
+      const logins = await Promise.all(names.map((name) => read(name.slice(0, -loginSuffix.length))))
+      return logins.filter((login) => login !== undefined)
+    },
+    save: (login) =>
+      writeWhole(
+        loginPath(login.key),
+        toText({
+          source: login.source,
+          fingerprint: login.fingerprint,
+          client_id: login.clientId,
+          refresh_token: login.refreshToken.reveal(),
+          account_id: login.accountId,
+          region: login.region,
+          hardware_id: login.hardwareId,
+          refused_at: login.refusedAt,
+        }),
+      ),
+    async remove(key) {
+      await removeFile(loginPath(key))
+      await removeFile(breakerPath(key))
+    },
+    async breaker(key) {
+      const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
+      return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
+    },
+    saveBreaker: (key, { failures, openUntil }) =>
+      writeWhole(breakerPath(key), toText({ failures, open_until: openUntil })),
+  }
+}
+
+function toText(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`
+}
+
+/** The file's value; says where it is wrong, never what it holds. */
+function parse<T>(schema: z.ZodType<T>, path: string, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined
+  const result = schema.safeParse(parseJson(text))
+  if (result.success) return result.data
+  const fields = [...new Set(result.error.issues.map(({ path: place }) => place.join('.') || 'the whole'))]
+  throw new StoreFailed(`${path} is damaged (${fields.join(', ')})`, {
+    remedy: 'Restore it from a backup, or remove it and sign in again.',
+  })
+}

@@ -1,0 +1,189 @@
+/** Delivery when ids expire, the disk is full, the program is stopped or killed, or there is a bug. */
+import { expect, test, vi } from 'vitest'
+import type { Message } from '../src/model.ts'
+import { workItemMessages } from '../src/mqtt/happenings.ts'
+import { topicsBelow } from '../src/mqtt/topics.ts'
+import { aWorld } from './delivery.ts'
+import { settle } from './fake-clock.ts'
+import { start, temporaryDirectory } from './samples.ts'
+import { diskFull } from './scripted.ts'
+
+const dead = { requestedAt: start - 700_000 }
+
+test('an id that expired before the broker took it is dropped, counted and logged', async () => {
+  const { outbox, broker, log, add, begin, expired } = aWorld()
+  await add('501', dead)
+  await add('502', dead)
+  await add('503')
+
+  begin()
+  await settle()
+
+  expect(broker.got).toEqual(['503'])
+  expect(expired).toEqual([2])
+  expect(log.lines).toMatchObject([{ level: 'warn', fields: { dropped: 2 } }])
+  expect(outbox.count()).toBe(0)
+})
+
+test('an id is either delivered or expired and never both, however long the broker was away', async () => {
+  const { broker, clock, add, begin, delivered, expired } = aWorld()
+  broker.leave()
+  for (const id of ['501', '502']) await add(id)
+  begin()
+  await clock.advance(700_000)
+  await add('503', { requestedAt: clock.now() })
+  await settle()
+
+  broker.comeBack()
+  await settle()
+
+  const dropped = expired.reduce((sum, count) => sum + count, 0)
+  expect(delivered.length + dropped).toBe(3)
+})
+
+test('many modules whose ids the broker refuses hold up no other', async () => {
+  const { broker, add, begin, delivered } = aWorld()
+  const hopeless = Array.from({ length: 40 }, (_, index) => String(500 + index))
+  for (const id of hopeless) {
+    broker.refusing.add(id)
+    await add(id, { syncModuleId: id })
+  }
+  await add('901', { syncModuleId: '9' })
+
+  begin()
+  await settle()
+
+  expect(delivered.map(({ requestId }) => requestId)).toEqual(['901'])
+})
+
+test('a module with hundreds of ids behind a refused one holds up no other', async () => {
+  const { broker, add, begin, delivered } = aWorld()
+  const ids = Array.from({ length: 600 }, (_, index) => String(1_000 + index))
+  broker.refusing.add('1000')
+  await Promise.all(ids.map((id) => add(id)))
+  await add('901', { syncModuleId: '9' })
+
+  begin()
+  await settle()
+
+  expect(delivered.map(({ requestId }) => requestId)).toEqual(['901'])
+})
+
+test('a delivery that is told to stop ends at once, and what was not acknowledged stays', async () => {
+  const { outbox, broker, add, begin } = aWorld()
+  broker.leave()
+  await add('501')
+  const { stop } = begin()
+  await settle()
+
+  await stop()
+
+  expect(outbox.count()).toBe(1)
+})
+
+test('a delivery that is told to stop while nothing waits, or while a refused id waits, ends at once', async () => {
+  const idle = aWorld().begin()
+  const { broker, log, add, begin } = aWorld()
+  broker.refusing.add('501')
+  await add('501')
+  const holding = begin()
+  await settle()
+
+  await idle.stop()
+  await holding.stop()
+  await settle()
+
+  expect(broker.got).toEqual(['501'])
+  expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
+})
+
+test('after a stop nothing more is sent', async () => {
+  const { broker, add, begin } = aWorld()
+  await begin().stop()
+
+  await add('501')
+  await settle()
+
+  expect(broker.got).toEqual([])
+})
+
+test('killed between acknowledgement and forgetting, the next start delivers again with the same event id', async () => {
+  const topics = topicsBelow('blink-manifestd')
+  const directory = temporaryDirectory()
+  const { outbox, broker, clock, database, add, begin } = aWorld(directory)
+  const messagesFor: Parameters<typeof begin>[0] = (item) => workItemMessages(topics, item, clock.now())
+  // The commit that forgets the item never comes: what is on disk is what a kill leaves.
+  outbox.remove = () => new Promise<void>(() => undefined)
+  await add('501')
+  const { stop } = begin(messagesFor)
+  await settle()
+  await stop()
+  await database.close()
+
+  const next = aWorld(directory)
+  next.begin(messagesFor)
+  await settle()
+
+  const eventIds = ({ messages }: typeof broker) =>
+    messages.map(({ message }: { message: Message }) => message.userProperties?.event_id)
+  expect(eventIds(broker)).toHaveLength(2)
+  expect(eventIds(next.broker)).toEqual(eventIds(broker))
+  expect(next.outbox.count()).toBe(0)
+})
+
+test('an id that cannot be forgotten is told of, and the others are delivered all the same', async () => {
+  const { outbox, broker, log, add, begin } = aWorld()
+  const { remove } = outbox
+  outbox.remove = (seq) => (seq === 1 ? Promise.reject(diskFull) : remove(seq))
+  for (const id of ['501', '502']) await add(id, { syncModuleId: id })
+
+  begin()
+  await settle()
+
+  expect(broker.got).toEqual(['501', '502'])
+  expect(outbox.count()).toBe(1)
+  expect(log.lines).toMatchObject([{ level: 'error' }])
+})
+
+test('while the disk is too full to forget an id, the broker gets at most one more copy of it', async () => {
+  const { outbox, broker, clock, add, begin } = aWorld()
+  const { remove } = outbox
+  outbox.remove = () => Promise.reject(diskFull)
+  await add('501')
+  begin()
+  await clock.advance(300_000)
+
+  expect(broker.got.length).toBeLessThanOrEqual(2)
+
+  outbox.remove = remove
+  await clock.advance(60_000)
+  expect(outbox.count()).toBe(0)
+})
+
+test('a disk too full to drop expired ids does not end the delivery of those that live', async () => {
+  const { outbox, broker, add, begin } = aWorld()
+  outbox.dropExpired = () => Promise.reject(diskFull)
+  await add('501')
+
+  const { ended } = begin()
+  ended.catch(() => undefined)
+  await settle()
+  await add('502')
+  await settle()
+
+  expect(broker.got).toEqual(['501', '502'])
+})
+
+test('a bug in making the messages of an id ends the delivery as what it is', async () => {
+  const bug = new TypeError('x is not a function')
+  const { add, begin } = aWorld()
+  await add('501')
+  const failed = vi.fn()
+
+  begin(() => {
+    throw bug
+  }).ended.catch(failed)
+  await settle()
+
+  expect(failed).toHaveBeenCalledWith(bug)
+})

@@ -1,0 +1,155 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { StoreFailed } from '../../src/errors.ts'
+import { newRecord } from '../../src/history.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { openLedger } from '../../src/store/ledger.ts'
+import { openOutbox } from '../../src/store/outbox.ts'
+import { aModule, anItem, failed, requested, skipped, start, temporaryDirectory } from '../samples.ts'
+
+function opened(directory = temporaryDirectory()) {
+  const database = openDatabase(directory)
+  onTestFinished(() => database.close())
+  const outbox = openOutbox(database)
+  return { database, outbox, ledger: openLedger(database, outbox) }
+}
+
+test('a module that nobody has seen has no record', () => {
+  const { ledger } = opened()
+
+  expect(ledger.read(aModule())).toBeUndefined()
+  expect(ledger.modulesOf('8021')).toEqual([])
+  expect(ledger.keys()).toEqual([])
+})
+
+test('an answered request is in the record and in the outbox', async () => {
+  const { ledger, outbox } = opened()
+
+  await ledger.record(requested())
+
+  expect(ledger.read(aModule())).toMatchObject({ requestsTotal: 1, lastItem: anItem(), recent: [anItem()] })
+  expect(outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])
+})
+
+test('a failed and a skipped turn are in the record and not in the outbox', async () => {
+  const { ledger, outbox } = opened()
+
+  await ledger.record(failed())
+  await ledger.record(skipped('offline', { outcome: 'offline' }))
+
+  expect(ledger.read(aModule())).toMatchObject({ failuresInARow: 1, lastOutcome: 'offline' })
+  expect(outbox.count()).toBe(0)
+})
+
+test('the record of a module and its request are on disk together or not at all', async () => {
+  const { ledger, outbox, database } = opened()
+  await ledger.record(failed())
+  database.sql.exec(
+    "CREATE TEMP TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(FAIL, 'no room'); END",
+  )
+  const arrivals: string[] = []
+  outbox.onArrival(() => arrivals.push('came'))
+
+  await expect(ledger.record(requested())).rejects.toThrow(StoreFailed)
+
+  expect(ledger.read(aModule())).toMatchObject({ requestsTotal: 0, failuresInARow: 1 })
+  expect([outbox.count(), arrivals]).toEqual([0, []])
+
+  database.sql.exec('DROP TRIGGER full')
+  await ledger.record(requested())
+  expect([ledger.read(aModule())?.requestsTotal, outbox.count(), arrivals]).toEqual([1, 1, ['came']])
+})
+
+test('on a full disk neither the record nor the request is kept, and both are once there is room', async () => {
+  const { ledger, outbox, database } = opened()
+  const pages = Number(database.sql.prepare('PRAGMA page_count').get()?.page_count)
+  database.sql.exec(`PRAGMA max_page_count = ${pages + 1}`)
+  const large = aModule({ name: 'x'.repeat(100_000) })
+
+  await expect(ledger.record(requested(anItem(), large))).rejects.toThrow(StoreFailed)
+
+  expect([ledger.keys(), outbox.count()]).toEqual([[], 0])
+
+  database.sql.exec('PRAGMA max_page_count = 100000')
+  await ledger.record(requested(anItem(), large))
+  expect([ledger.keys().length, outbox.count()]).toEqual([1, 1])
+})
+
+test('everything is there after a restart', async () => {
+  const directory = temporaryDirectory()
+  const first = openDatabase(directory)
+  const ledger = openLedger(first, openOutbox(first))
+  await ledger.seen('8021', [
+    aModule(),
+    aModule({ syncModuleId: '9', serial: undefined, storage: undefined }),
+  ])
+  await ledger.record(requested())
+  await ledger.record(failed({ at: start + 1_000 }))
+  const before = ledger.read(aModule())
+  await first.close()
+
+  const again = opened(directory)
+
+  expect(again.ledger.read(aModule())).toEqual(before)
+  expect(again.outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])
+  expect((await again.ledger.seen('8021', [])).gone).toEqual([])
+  expect((await again.ledger.seen('8021', [])).gone).toEqual([])
+  expect((await again.ledger.seen('8021', [])).gone).toHaveLength(2)
+})
+
+test('a new list keeps counters, tells what changed, and forgets what three lists do not show', async () => {
+  const { ledger } = opened()
+  await ledger.seen('8021', [aModule()])
+  await ledger.record(requested())
+  const renamed = aModule({ name: 'Corridor' })
+
+  const second = await ledger.seen('8021', [renamed])
+  expect([second.found, second.renamed]).toEqual([[], [renamed]])
+  expect(ledger.read(aModule())).toMatchObject({ module: renamed, requestsTotal: 1 })
+
+  await ledger.seen('8021', [])
+  await ledger.seen('8021', [])
+  expect(ledger.modulesOf('8021')).toEqual([renamed])
+  expect((await ledger.seen('8021', [])).gone).toEqual([renamed])
+  expect(ledger.keys()).toEqual([])
+})
+
+test('the list of one account says nothing of the modules of another', async () => {
+  const { ledger } = opened()
+  const theirs = aModule({ accountId: '9000' })
+  await ledger.seen('9000', [theirs])
+
+  for (let list = 0; list < 4; list++) await ledger.seen('8021', list === 0 ? [aModule()] : [])
+
+  expect(ledger.modulesOf('9000')).toEqual([theirs])
+  expect(ledger.keys('9000')).toEqual([{ accountId: '9000', networkId: '44107', syncModuleId: '350221' }])
+  expect(ledger.keys('8021')).toEqual([])
+})
+
+test('names of any kind come back as they were', async () => {
+  const { ledger } = opened()
+  const hostile = aModule({ name: "\0'; DROP TABLE modules;--\ud800 😀", networkName: '\n"\\' })
+
+  await ledger.seen('8021', [hostile])
+
+  expect(ledger.modulesOf('8021')).toEqual([hostile])
+})
+
+test('ten thousand requests of ten thousand modules are kept in their order', async () => {
+  const { ledger, outbox } = opened()
+  const ids = Array.from({ length: 10_000 }, (_, index) => String(1_000 + index))
+
+  await Promise.all(ids.map((id) => ledger.record(requested(anItem({ syncModuleId: id, requestId: id })))))
+
+  expect(outbox.count()).toBe(10_000)
+  expect(outbox.waiting(10_000, []).map(({ item }) => item.requestId)).toEqual(ids)
+  expect(ledger.keys('8021')).toHaveLength(10_000)
+  expect(ledger.read(aModule({ syncModuleId: '5000' }))).toMatchObject({ requestsTotal: 1 })
+})
+
+test('a module first heard of by its turn starts with a fresh record', async () => {
+  const { ledger } = opened()
+
+  await ledger.record(skipped())
+
+  expect(ledger.read(aModule())).toEqual({ ...newRecord(aModule()), lastOutcome: 'skipped' })
+})

@@ -1,0 +1,172 @@
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { expect, test } from 'vitest'
+import { StoreFailed } from '../../src/errors.ts'
+import type { Login } from '../../src/model.ts'
+import { closedBreaker } from '../../src/retry.ts'
+import { Secret } from '../../src/secret.ts'
+import { openLogins } from '../../src/store/logins.ts'
+import { start, temporaryDirectory } from '../samples.ts'
+
+const token = 'eyJ-a-refresh-token'
+
+function aLogin(differing: Partial<Login> = {}): Login {
+  return {
+    key: 'login-1',
+    source: 'login',
+    fingerprint: undefined,
+    clientId: 'ios',
+    refreshToken: new Secret(token),
+    accountId: '8021',
+    region: 'e008',
+    hardwareId: undefined,
+    refusedAt: undefined,
+    ...differing,
+  }
+}
+
+/** Logins in a fresh directory with these files. */
+async function openedWith(files: Readonly<Record<string, string>> = {}) {
+  const dataDir = temporaryDirectory()
+  const logins = await openLogins(dataDir)
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dataDir, 'logins', name), text)
+  return { dataDir, logins, directory: join(dataDir, 'logins') }
+}
+
+const revealed = (logins: readonly Login[]) =>
+  logins.map((login) => ({ ...login, refreshToken: login.refreshToken.reveal() }))
+
+test('logins are kept over restarts, with all that is known of them', async () => {
+  const { dataDir, logins } = await openedWith()
+  const full = aLogin({
+    key: 'environment-ab12',
+    source: 'environment',
+    fingerprint: 'ab12',
+    hardwareId: 'A-B',
+    refusedAt: start,
+  })
+  await logins.save(full)
+  await logins.save(aLogin({ accountId: undefined, region: undefined }))
+
+  const kept = await (await openLogins(dataDir)).list()
+
+  expect(revealed(kept)).toEqual(revealed([full, aLogin({ accountId: undefined, region: undefined })]))
+})
+
+test('a rotated token takes the place of the old one', async () => {
+  const { logins, directory } = await openedWith()
+  await logins.save(aLogin())
+
+  await logins.save(aLogin({ refreshToken: new Secret('rotated') }))
+
+  expect(revealed(await logins.list())).toMatchObject([{ refreshToken: 'rotated' }])
+  expect(readFileSync(join(directory, 'login-1.login.json'), 'utf8')).not.toContain(token)
+})
+
+test('a token is in the file, which only its owner may read, and nowhere else', async () => {
+  const { logins, directory } = await openedWith()
+  await logins.save(aLogin())
+  const path = join(directory, 'login-1.login.json')
+  const [login] = await logins.list()
+
+  expect(readFileSync(path, 'utf8')).toContain(token)
+  expect([statSync(path).mode & 0o777, statSync(directory).mode & 0o777]).toEqual([0o600, 0o700])
+  const shown = [
+    JSON.stringify(login),
+    inspect(login, { showHidden: true, depth: 9 }),
+    `${login?.refreshToken}`,
+  ]
+  for (const text of shown) expect(text).not.toContain(token)
+})
+
+test('a forgotten login takes its breaker along and leaves the others', async () => {
+  const { logins, directory } = await openedWith()
+  await logins.save(aLogin())
+  await logins.save(aLogin({ key: 'login-2' }))
+  await logins.saveBreaker('login-1', { failures: 2, openUntil: start })
+
+  await logins.remove('login-1')
+
+  expect(readdirSync(directory)).toEqual(['login-2.login.json'])
+  expect(await logins.breaker('login-1')).toEqual(closedBreaker)
+})
+
+test('forgetting what is not there is no failure', async () => {
+  const { logins } = await openedWith()
+
+  await logins.remove('login-9')
+
+  expect(await logins.list()).toEqual([])
+})
+
+test('a damaged login names the fields that are wrong and tells nothing of what the file holds', async () => {
+  const { logins } = await openedWith({
+    'a.login.json': JSON.stringify({
+      source: 'login',
+      client_id: '',
+      refresh_token: token,
+      account_id: 'me@home.test',
+    }),
+  })
+
+  const error = await logins.list().catch((reason: unknown) => reason)
+
+  expect(error).toBeInstanceOf(StoreFailed)
+  expect(String(error)).toContain('a.login.json is damaged (client_id, account_id)')
+  for (const hidden of [token, 'me@home.test']) {
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(hidden)
+  }
+})
+
+test('a login that is cut off, empty, or no JSON at all is damaged as a whole, and told without its content', async () => {
+  const cut = JSON.stringify({ source: 'login', client_id: 'ios', refresh_token: token }).slice(0, 60)
+  for (const text of [cut, '', 'null', '[]', `"${token}"`]) {
+    const { logins } = await openedWith({ 'a.login.json': text })
+
+    const error = await logins.list().catch((reason: unknown) => reason)
+
+    expect(error).toBeInstanceOf(StoreFailed)
+    expect(String(error)).toContain('the whole')
+    expect(inspect(error, { depth: 9 })).not.toContain(token)
+  }
+})
+
+test('files of others in the directory, drafts of a crash among them, are no logins', async () => {
+  const { logins } = await openedWith({
+    '.login-1.login.json.77.new': '{"half":',
+    'notes.txt': 'x',
+    'login-1.breaker.json': '{"failures": 0}',
+  })
+
+  expect(await logins.list()).toEqual([])
+})
+
+test('a breaker is kept over restarts, open or closed', async () => {
+  const { dataDir, logins } = await openedWith()
+  await logins.saveBreaker('login-1', { failures: 3, openUntil: start + 1 })
+  await logins.saveBreaker('login-2', closedBreaker)
+
+  const again = await openLogins(dataDir)
+
+  expect(await again.breaker('login-1')).toEqual({ failures: 3, openUntil: start + 1 })
+  expect(await again.breaker('login-2')).toEqual(closedBreaker)
+  expect(await again.breaker('login-3')).toEqual(closedBreaker)
+})
+
+test('a damaged breaker is told of', async () => {
+  const { logins } = await openedWith({ 'login-1.breaker.json': '{"failures": -1}' })
+
+  await expect(logins.breaker('login-1')).rejects.toThrow('damaged (failures)')
+})
+
+test('a directory that has gone is a failure of the store, whatever is done', async () => {
+  const { logins, directory } = await openedWith()
+  rmSync(directory, { recursive: true })
+  writeFileSync(directory, 'a file in its place')
+
+  await expect(logins.list()).rejects.toThrow(StoreFailed)
+  await expect(logins.save(aLogin())).rejects.toThrow(StoreFailed)
+  await expect(logins.breaker('login-1')).rejects.toThrow(StoreFailed)
+  await expect(logins.remove('login-1')).rejects.toThrow(StoreFailed)
+})

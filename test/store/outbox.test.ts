@@ -1,0 +1,109 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { keyOf } from '../../src/model.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { openOutbox, type StoredOutbox } from '../../src/store/outbox.ts'
+import { anItem, start, temporaryDirectory } from '../samples.ts'
+
+/** An outbox that holds these ids. */
+async function holding(...ids: readonly string[]) {
+  const database = openDatabase(temporaryDirectory())
+  onTestFinished(() => database.close())
+  const outbox = openOutbox(database)
+  const add = (id: string, expiresAt = start + 600_000) =>
+    database.write(() => outbox.add(anItem({ requestId: id, expiresAt })))
+  for (const id of ids) await add(id)
+  return { outbox, add, database }
+}
+
+const idsIn = (outbox: StoredOutbox, limit = 100, except: readonly string[] = []) =>
+  outbox.waiting(limit, except).map(({ item }) => item.requestId)
+
+test('items wait oldest first, so many as are asked for', async () => {
+  const { outbox } = await holding('1', '2', '3', '4')
+
+  expect(idsIn(outbox, 3)).toEqual(['1', '2', '3'])
+  expect(idsIn(outbox, 0)).toEqual([])
+})
+
+test('the items of modules that must wait are passed over', async () => {
+  const { outbox, database } = await holding('1', '2')
+  await database.write(() => outbox.add(anItem({ requestId: '3', syncModuleId: '9' })))
+
+  const others = idsIn(outbox, 100, [keyOf(anItem())])
+
+  expect(others).toEqual(['3'])
+})
+
+test('an item comes back as it was put in, all digits of its ids included', async () => {
+  const { outbox } = await holding('9223372036854775807')
+
+  expect(outbox.waiting(1, [])[0]?.item).toEqual(anItem({ requestId: '9223372036854775807' }))
+})
+
+test('a removed item is gone, and its number is never given again', async () => {
+  const { outbox, add } = await holding('1', '2')
+
+  await outbox.remove(2)
+  await add('3')
+
+  expect(outbox.waiting(10, []).map(({ seq, item }) => [seq, item.requestId])).toEqual([
+    [1, '1'],
+    [3, '3'],
+  ])
+})
+
+test('an item that was removed already may be removed again', async () => {
+  const { outbox } = await holding('1')
+  await outbox.remove(1)
+
+  await outbox.remove(1)
+
+  expect(outbox.count()).toBe(0)
+})
+
+test('dropped are the items whose life is over, and they are counted', async () => {
+  const { outbox, add } = await holding()
+  await add('1', start - 1)
+  await add('2', start)
+  await add('3', start + 1)
+
+  expect(await outbox.dropExpired(start, [])).toBe(2)
+
+  expect(idsIn(outbox)).toEqual(['3'])
+  expect(await outbox.dropExpired(start, [])).toBe(0)
+})
+
+test('an item whose publish is under way is not dropped, however dead it is', async () => {
+  const { outbox, add } = await holding()
+  for (const id of ['1', '2', '3']) await add(id, start - 1)
+
+  expect(await outbox.dropExpired(start, new Set([1, 3]))).toBe(1)
+
+  expect(idsIn(outbox)).toEqual(['1', '3'])
+  expect(await outbox.dropExpired(start, [1, 3])).toBe(0)
+})
+
+test('nobody is told of an item before its commit', async () => {
+  const { outbox, database } = await holding()
+  const seen: number[] = []
+  outbox.onArrival(() => seen.push(outbox.count()))
+
+  await database.write(() => outbox.add(anItem()))
+  expect(seen).toEqual([])
+  outbox.announce()
+
+  expect(seen).toEqual([1])
+})
+
+test('who no longer listens is told nothing, and the others still are', async () => {
+  const { outbox } = await holding()
+  const told: string[] = []
+  const end = outbox.onArrival(() => told.push('first'))
+  outbox.onArrival(() => told.push('second'))
+  outbox.announce()
+
+  end()
+  outbox.announce()
+
+  expect(told).toEqual(['first', 'second', 'second'])
+})
