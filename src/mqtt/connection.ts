@@ -1,0 +1,212 @@
+/**
+ * One connection to the broker, from CONNECT to its end; the only importer of mqtt.js.
+ *
+ * A client of mqtt.js is used once and thrown away, and never reconnects: what it does across connections
+ * (its queue, its ids, its resubscribing) loses messages and loops. It is given publishes only while the
+ * connection stands, and whatever it says after the end is not heard.
+ */
+import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
+import { PublishRefused } from '../errors.ts'
+import type { Secret } from '../secret.ts'
+import type { Link } from './outstanding.ts'
+import { packetSize, publishProperties } from './properties.ts'
+import type { Server } from './server.ts'
+import type { Protocol } from './version.ts'
+
+export interface ConnectionOptions {
+  readonly server: Server
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
+  readonly clientId: string
+  readonly will: { readonly topic: string; readonly payload: string }
+  readonly protocol: Protocol
+  /** Whether the broker is to forget what it kept for us; MQTT 3.1.1 always starts clean. */
+  readonly clean: boolean
+}
+
+/** An MQTT message that came in. */
+export interface Incoming {
+  readonly topic: string
+  readonly payload: Uint8Array
+  /** Whether this is a stored copy, sent because we subscribed; false for what is published while we listen. */
+  readonly retain: boolean
+  readonly properties: {
+    readonly responseTopic?: string | undefined
+    readonly correlationData?: Uint8Array | undefined
+  }
+}
+
+/**
+ * How a connection ended. `refused`: the broker answered CONNECT with a no. `closed`: it ended without a word
+ * although the network was there. `failed`: everything else (network, name, TLS, time). `reasonCode` is the broker's.
+ */
+export interface Ending {
+  readonly stood: boolean
+  /** Whether the broker acknowledged anything on this connection. */
+  readonly answered: boolean
+  readonly kind: 'refused' | 'closed' | 'failed' | 'disconnected' | 'left'
+  readonly reasonCode?: number
+  readonly error?: Error
+}
+
+export interface Connection extends Link {
+  readonly protocol: Protocol
+  subscribe(filter: string, done: (error: Error | undefined) => void): void
+  unsubscribe(filter: string): void
+  /** Says good-bye, so that the will is not sent; cut off when `signal` aborts. */
+  leave(signal: AbortSignal): Promise<void>
+  /** Ends at once without a good-bye: the broker sends the will. */
+  cut(): void
+}
+
+export interface ConnectionEvents {
+  opened(connection: Connection): void
+  message(message: Incoming): void
+  /** Called once, last. */
+  ended(ending: Ending): void
+}
+
+const connectTimeoutMs = 15_000
+const keepaliveSeconds = 30
+/** Longer than the will's delay, which otherwise ends with the session. */
+const sessionExpirySeconds = 60
+/** A blip of a second must not make every entity unavailable. */
+const willDelaySeconds = 5
+/** What a broker may have on the way to us: commands are small and few. */
+const receiveMaximum = 64
+const maximumPacketSize = 256 * 1024
+/** mqtt.js gives an id out again after 65,535 publishes without looking whether it is still in use. */
+const widestWindow = 4_096
+const packetTooLarge = 0x95
+
+/** Starts to connect; never throws, tells everything through `events`. */
+export function openConnection(options: ConnectionOptions, events: ConnectionEvents): Connection {
+  const { protocol } = options
+  const client = connect(clientOptions(options))
+  let stood = false
+  let answered = false
+  let over = false
+  let leaving = false
+  let maximumSize = Number.POSITIVE_INFINITY
+  let window = widestWindow
+
+  const end = (ending: Omit<Ending, 'stood' | 'answered'>) => {
+    if (over) return
+    over = true
+    // Nothing is sent any more, and the socket goes away even when the other side does not answer.
+    client.stream.destroy()
+    events.ended({ stood, answered, ...(leaving ? { kind: 'left' } : ending) })
+  }
+
+  const connection: Connection = {
+    protocol,
+    get window() {
+      return window
+    },
+    publish(message, done) {
+      const properties = protocol === 5 ? publishProperties(message) : undefined
+      if (maximumSize < Number.POSITIVE_INFINITY && packetSize(message, properties) > maximumSize) {
+        done(new PublishRefused(`larger than the broker takes (${maximumSize} bytes)`, packetTooLarge))
+        return
+      }
+      const publishOptions = { qos: 1 as const, retain: message.retain, ...(properties && { properties }) }
+      client.publish(message.topic, message.payload, publishOptions, (error) => {
+        // Without a reason code it is mqtt.js that gave up, and the end of the connection is near.
+        if (over || (error && !(error instanceof ErrorWithReasonCode))) return
+        answered = true
+        done(error ? new PublishRefused(error.message, error.code) : undefined)
+      })
+    },
+    subscribe(filter, done) {
+      client.subscribe(filter, { qos: 1 }, (error) => {
+        if (over) return
+        answered = true
+        done(error ?? undefined)
+      })
+    },
+    unsubscribe(filter) {
+      client.unsubscribe(filter)
+    },
+    leave(signal) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      leaving = true
+      const left = () => {
+        signal.removeEventListener('abort', left)
+        end({ kind: 'left' })
+        resolve()
+      }
+      if (over || signal.aborted) left()
+      else {
+        signal.addEventListener('abort', left)
+        client.once('close', left)
+        client.end(false, { reasonCode: 0, properties: { sessionExpiryInterval: 0 } })
+      }
+      return promise
+    },
+    cut() {
+      leaving = true
+      end({ kind: 'left' })
+    },
+  }
+
+  client.on('connect', ({ properties }) => {
+    if (over) return
+    stood = true
+    maximumSize = properties?.maximumPacketSize ?? maximumSize
+    window = Math.min(properties?.receiveMaximum ?? window, widestWindow)
+    events.opened(connection)
+  })
+  client.on('message', (topic, payload, packet) => {
+    if (over) return
+    const { responseTopic, correlationData } = packet.properties ?? {}
+    events.message({ topic, payload, retain: packet.retain, properties: { responseTopic, correlationData } })
+  })
+  client.on('disconnect', ({ reasonCode }) => {
+    end({ kind: 'disconnected', ...(reasonCode !== undefined && { reasonCode }) })
+  })
+  // mqtt.js keeps errors without a code to itself: a web server's 404 in place of a WebSocket, for instance.
+  client.stream.on('error', (error: Error) => end({ kind: wasReset(error) ? 'closed' : 'failed', error }))
+  client.on('error', (error) => {
+    if (!stood && error instanceof ErrorWithReasonCode) {
+      end({ kind: 'refused', reasonCode: error.code, error })
+    } else end({ kind: wasReset(error) ? 'closed' : 'failed', error })
+  })
+  client.on('close', () => end({ kind: 'closed' }))
+  return connection
+}
+
+function wasReset(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+function clientOptions(options: ConnectionOptions): IClientOptions {
+  const { server, username, password, clientId, will, protocol, clean } = options
+  const v5 = protocol === 5
+  return {
+    ...server,
+    rejectUnauthorized: true,
+    clientId,
+    ...(username !== undefined && { username }),
+    // Bytes, for text would be written out by mqtt-packet when DEBUG is set.
+    ...(password !== undefined && { password: Buffer.from(password.reveal()) }),
+    protocolVersion: protocol,
+    clean: clean || !v5,
+    keepalive: keepaliveSeconds,
+    connectTimeout: connectTimeoutMs,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    // The same goes for mqtt.js, and it takes time for each packet.
+    log: () => undefined,
+    will: {
+      topic: will.topic,
+      payload: Buffer.from(will.payload),
+      qos: 1,
+      retain: true,
+      ...(v5 && { properties: { willDelayInterval: willDelaySeconds, payloadFormatIndicator: true } }),
+    },
+    ...(v5 && {
+      properties: { sessionExpiryInterval: sessionExpirySeconds, receiveMaximum, maximumPacketSize },
+    }),
+  }
+}

@@ -1,0 +1,33 @@
+/** A module as its topics show it, and what they say, by the last part of the topic. */
+import { afterReport, newRecord } from '../../src/history.ts'
+import type { Message, ModuleRecord } from '../../src/model.ts'
+import { type ModuleView, moduleProgress } from '../../src/mqtt/module-state.ts'
+import { topicsBelow } from '../../src/mqtt/topics.ts'
+import { aModule, requested, start } from '../samples.ts'
+
+export const topics = topicsBelow('blink-manifestd')
+export const stem = 'blink-manifestd/sync/8021/44107/350221'
+export const fresh = newRecord(aModule())
+export const asked = afterReport(fresh, requested())
+
+export function viewOf(record: ModuleRecord, differing: Partial<ModuleView> = {}): ModuleView {
+  return {
+    record,
+    available: true,
+    paused: false,
+    accountStatus: 'ok',
+    intervalMs: 300_000,
+    nextAttemptAt: start + 300_000,
+    ...differing,
+  }
+}
+
+/** The messages by the last part of their topic. */
+export function byTopic(messages: readonly Message[]): Record<string, Message> {
+  return Object.fromEntries(messages.map((message) => [message.topic.slice(stem.length + 1), message]))
+}
+
+export const progress = (view: ModuleView, now = start, everything = false) =>
+  byTopic(moduleProgress(topics, view, { now, everything }))
+export const document = (message: Message | undefined) =>
+  JSON.parse(message?.payload ?? '') as Record<string, unknown>

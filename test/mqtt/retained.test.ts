@@ -1,0 +1,111 @@
+/** The retained topics: everything on each connection, the latest news in between. */
+import { expect, test } from 'vitest'
+import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
+import { settle } from '../fake-clock.ts'
+import { aModule } from '../samples.ts'
+import { aView, aWorld, online, stem } from './retained-world.ts'
+
+test('on each connection everything is said, and last that the bridge is online', async () => {
+  const { retained, published, kept, show, topicsPublished } = aWorld()
+  show(aView())
+  show(aView(aModule({ syncModuleId: '9' })))
+
+  retained.all()
+  await retained.settled()
+  const first = topicsPublished()
+  retained.all()
+  await retained.settled()
+
+  expect(published.at(-1)).toEqual(online)
+  expect(first).toHaveLength(3 + 2 * retainedModuleTopics.length)
+  expect(topicsPublished().slice(first.length)).toEqual(first)
+  expect([...kept.keys()].filter((topic) => topic.startsWith(`${stem}/`))).toHaveLength(6)
+})
+
+test('the bridge is not online before everything else is acknowledged', async () => {
+  const { retained, published, show, leave, acknowledge } = aWorld()
+  show(aView())
+  leave()
+
+  retained.all()
+  await settle()
+  expect(published).toHaveLength(8)
+  expect(published).not.toContainEqual(online)
+  acknowledge()
+  await settle()
+
+  expect(published.at(-1)).toEqual(online)
+})
+
+test('a connection that is lost half-way does not make the next one online before everything is said again', async () => {
+  const { retained, published, show, leave, acknowledge, topicsPublished } = aWorld()
+  show(aView())
+  leave()
+  retained.all()
+  await settle()
+  const before = published.length
+
+  retained.all()
+  acknowledge()
+  await settle()
+  acknowledge()
+  await settle()
+  acknowledge()
+  await settle()
+
+  const after = topicsPublished().slice(before)
+  expect(after).toContain(`${stem}/state`)
+  expect(after.indexOf('b/bridge/state')).toBeGreaterThan(after.lastIndexOf(`${stem}/state`))
+})
+
+test('while the broker is away news of a module are counted once, and the latest is what is said', async () => {
+  const { retained, published, kept, show, leave, comeBack } = aWorld()
+  leave()
+  for (let other = 0; other < 40; other++) {
+    const module = aModule({ syncModuleId: String(1_000 + other) })
+    show(aView(module))
+    retained.module(module, 'progress')
+  }
+  await settle()
+  for (const requestsTotal of [2, 3, 4]) {
+    const view = aView()
+    show({ ...view, record: { ...view.record, requestsTotal } })
+    retained.module(aModule(), 'progress')
+  }
+  await settle()
+
+  comeBack()
+  await retained.settled()
+
+  expect(published.filter(({ topic }) => topic === `${stem}/state`)).toHaveLength(1)
+  expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ requests_total: 4 })
+})
+
+test('news that come while older ones are on their way are said after them', async () => {
+  const { retained, kept, show, leave, comeBack } = aWorld()
+  show(aView())
+  leave()
+  retained.module(aModule(), 'progress')
+  await settle()
+  show({ ...aView(), paused: true })
+  retained.module(aModule(), 'progress')
+
+  comeBack()
+  await retained.settled()
+
+  expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ status: 'paused' })
+})
+
+test('progress says four topics of a module, a change of what it is all six', async () => {
+  const { retained, published, show } = aWorld()
+  show(aView())
+
+  retained.module(aModule(), 'progress')
+  await retained.settled()
+  expect(published).toHaveLength(4)
+  retained.module(aModule(), 'identity')
+  retained.module(aModule(), 'progress')
+  await retained.settled()
+
+  expect(published.slice(4).map(({ topic }) => topic)).toContain(`${stem}/availability`)
+})
