@@ -1,0 +1,187 @@
+/**
+ * The floor plan: builds every part once, in order; stop is the reverse.
+ *
+ *   schedule -> account -> tick -> ledger and outbox -> deliver -> broker
+ *
+ * The two halves share nothing but the outbox: a dead broker never delays a tick, a dead cloud never delays a
+ * delivery. Whatever is thrown that nobody expects reaches `failed`.
+ */
+import { reasonToSkip } from './askable.ts'
+import { type Clock, iso } from './clock.ts'
+import type { Settings } from './config.ts'
+import { type Account, type AccountTick, openAccount } from './daemon/account.ts'
+import { openClouds, type Way } from './daemon/clouds.ts'
+import { beat } from './daemon/heartbeat.ts'
+import { openPublishing } from './daemon/publishing.ts'
+import { openStores } from './daemon/stores.ts'
+import { ticksOf } from './daemon/ticks.ts'
+import type { ModuleReport, Trigger, WorkItem } from './model.ts'
+import type { Broker } from './mqtt/broker.ts'
+import type { EmbeddedBroker } from './mqtt/embedded.ts'
+import type { Log } from './ports.ts'
+import { type Schedule, startSchedule } from './schedule/cron.ts'
+import { offsetInWindow } from './spread.ts'
+
+export interface DaemonNeeds {
+  readonly settings: Settings
+  /** The settings as `bridge/info` may show them, without secrets. */
+  readonly shownSettings: unknown
+  readonly version: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Told of each module as its turn is over. */
+  readonly tell?: (report: ModuleReport) => void
+  /** Told of each request ID that the broker has acknowledged. */
+  readonly delivered?: (item: WorkItem) => void
+}
+
+export interface Daemon {
+  readonly accounts: readonly Account[]
+  readonly broker: Broker
+  readonly embedded: EmbeddedBroker | undefined
+  /** Ticks by the schedule from now on, and one at once where the settings say so. */
+  start(): Promise<void>
+  /** One tick of all accounts, not spread. */
+  tick(trigger: Trigger): Promise<readonly AccountTick[]>
+  /** How many request IDs wait for the broker. */
+  waiting(): number
+  /** How many sync modules are known. */
+  moduleCount(): number
+  /** Resolves when everything has been acknowledged; rejects when `signal` is aborted first. */
+  drained(signal: AbortSignal): Promise<void>
+  /** Rejects when something happened that nobody expected; never resolves. */
+  readonly failed: Promise<never>
+  /** Ends within ten seconds and loses nothing; safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** How long a stop waits for requests in flight to come home, to be cut off, and for deliveries. */
+const patience = { homeMs: 3_000, cutMs: 1_000, drainMs: 1_500 }
+
+/** How often a drain looks again. */
+const lookMs = 20
+
+/**
+ * Opens the daemon's parts; nothing is asked of the cloud before `start` or `tick`.
+ *
+ * @throws ConfigInvalid, AlreadyRunning or StoreFailed, with everything opened so far closed again
+ */
+export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
+  await using opened = new AsyncDisposableStack()
+  const { settings, clock, log } = needs
+  const stopping = new AbortController()
+  const abort = new AbortController()
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>()
+  failed.catch(() => undefined)
+
+  const stores = await openStores(settings.dataDir, clock)
+  opened.defer(() => stores.database.close())
+  const clouds = await openClouds({ settings, stores, clock, log })
+  opened.defer(() => clouds.close())
+
+  let schedule: Schedule | undefined
+  const accounts: Account[] = []
+  const slots = () => schedule?.next() ?? []
+  const offsetOf = (account: string) => offsetInWindow(account, settings.schedule.spreadSeconds * 1000)
+  const publishing = await openPublishing({
+    settings,
+    stores,
+    shownSettings: needs.shownSettings,
+    version: needs.version,
+    accounts: () => accounts,
+    offsetOf,
+    slots,
+    delivered: needs.delivered,
+    fail,
+    clock,
+    log,
+  })
+  opened.defer(() => publishing.close())
+  const { broker, embedded, retained, onlookers } = publishing
+
+  const accountFor = ({ login, cloud, guard }: Way) =>
+    openAccount(
+      {
+        loginKey: login.key,
+        accountId: login.accountId,
+        cloud,
+        guard,
+        ledger: stores.ledger,
+        clock,
+        log,
+        reasonToSkip: (module) => reasonToSkip(module, settings.modules),
+        ttlMs: settings.request.ttlSeconds * 1000,
+        parallel: settings.blink.perAccount,
+        tell(report, slot) {
+          needs.tell?.(report)
+          onlookers.module(report, slot)
+        },
+        changed({ accountId }) {
+          if (accountId === undefined) return
+          retained.account(accountId)
+          retained.modulesOf(accountId)
+        },
+        stopping: stopping.signal,
+        abort: abort.signal,
+      },
+      login.refusedAt,
+    )
+  accounts.push(...clouds.ways.map(accountFor))
+  const ticks = ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping: stopping.signal })
+  beat(settings.dataDir, { clock, log }, stopping.signal).catch(fail)
+
+  const drained = async (signal: AbortSignal): Promise<void> => {
+    while (stores.outbox.count() > 0) await clock.sleep(lookMs, signal)
+    await retained.settled()
+  }
+
+  const parts = opened.move()
+  const end = async (): Promise<void> => {
+    const begun = clock.elapsed()
+    log.info({ waiting: stores.outbox.count() }, 'stopping')
+    await schedule?.stop()
+    stopping.abort(new Error('stopped'))
+    await within(ticks.idle(), patience.homeMs, clock)
+    abort.abort(new Error('stopped'))
+    await within(ticks.idle(), patience.cutMs, clock)
+    if (broker.state.connected) {
+      const late = new AbortController()
+      await within(drained(late.signal), patience.drainMs, clock)
+      late.abort(new Error('stopped'))
+    }
+    const waiting = stores.outbox.count()
+    await parts.disposeAsync()
+    log.info({ waiting, ms: Math.round(clock.elapsed() - begun) }, 'stopped')
+  }
+  let ended: Promise<void> | undefined
+
+  return {
+    accounts,
+    broker,
+    embedded,
+    async start() {
+      const { cron, timezone, onStart } = settings.schedule
+      const onSlot = (at: number) => {
+        ticks.tick('schedule', at).then(() => retained.bridge(), fail)
+      }
+      schedule = await startSchedule({ expression: cron, timezone, onSlot, log })
+      const next = slots()[0]
+      log.info({ accounts: accounts.length, cron, timezone, next: next && iso(next) }, 'started')
+      retained.bridge()
+      if (onStart) ticks.tick('start').catch(fail)
+    },
+    tick: (trigger) => ticks.tick(trigger),
+    waiting: () => stores.outbox.count(),
+    moduleCount: () => stores.ledger.count(),
+    drained,
+    failed,
+    stop: () => (ended ??= end()),
+  }
+}
+
+/** Resolves when `work` has ended in either way, or after `ms`. */
+async function within(work: Promise<unknown>, ms: number, clock: Clock): Promise<void> {
+  const ended = new AbortController()
+  const done = work.catch(() => undefined).finally(() => ended.abort())
+  await Promise.race([done, clock.sleep(ms, ended.signal).catch(() => undefined)])
+}

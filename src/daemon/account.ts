@@ -1,0 +1,149 @@
+/**
+ * One account of the daemon: its ticks, one at a time, and the state that is published of it.
+ */
+import type { Clock } from '../clock.ts'
+import { DaemonError } from '../errors.ts'
+import { accountStatusOf, explain } from '../failure.ts'
+import type {
+  AccountStatus,
+  BlinkId,
+  Failure,
+  ModuleReport,
+  SkipReason,
+  Slot,
+  SyncModule,
+  TickReport,
+} from '../model.ts'
+import type { AccountState } from '../mqtt/bridge-state.ts'
+import type { Cloud, Ledger, Log } from '../ports.ts'
+import { runTick } from '../tick.ts'
+import type { Guard } from './guard.ts'
+
+/** The account at the cloud; its id may have to be asked for first. */
+export interface AccountCloud extends Cloud {
+  /** The account's id, from the login or from the cloud. */
+  identify(signal: AbortSignal): Promise<{ readonly accountId: BlinkId }>
+}
+
+export interface AccountNeeds {
+  /** Names the login, as long as the account's id is not known. */
+  readonly loginKey: string
+  readonly accountId: BlinkId | undefined
+  readonly cloud: AccountCloud
+  readonly guard: Guard
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Log
+  readonly reasonToSkip: (module: SyncModule) => SkipReason | undefined
+  readonly ttlMs: number
+  readonly parallel: number
+  readonly tell: (report: ModuleReport, slot: Slot) => void
+  /** Told when the account's published state has changed. */
+  readonly changed: (account: Account) => void
+  readonly stopping: AbortSignal
+  readonly abort: AbortSignal
+}
+
+/** What a tick came to; without a report when not even the account's id could be learned. */
+export interface AccountTick {
+  readonly loginKey: string
+  readonly report: TickReport | undefined
+  readonly failure: Failure | undefined
+  readonly status: AccountStatus
+}
+
+export interface Account {
+  readonly loginKey: string
+  readonly accountId: BlinkId | undefined
+  readonly state: AccountState
+  /** Asks the account's modules; `undefined` when its last tick is still running. */
+  tick(slot: Slot): Promise<AccountTick | undefined>
+}
+
+/** An account in the state that is known before the cloud has been asked. */
+export function openAccount(needs: AccountNeeds, refusedAt: number | undefined): Account {
+  const { clock, guard, log } = needs
+  let accountId = needs.accountId
+  let running = false
+  let state = firstState(guard.openUntil, refusedAt, clock.now())
+
+  const become = (status: AccountStatus, failure: Failure | undefined) => {
+    const detail = failure && [failure.message, failure.remedy].filter(Boolean).join('. ')
+    const retryAt = failure?.retryAt
+    if (state.status === status && state.detail === detail && state.retryAt === retryAt) return
+    const since = state.status === status ? state.since : clock.now()
+    if (state.status !== status) {
+      const fields = { account_id: accountId, login: needs.loginKey, state: status, detail }
+      if (status === 'login_required') log.error(fields, 'account needs a person to sign in')
+      else if (status === 'ok') log.info(fields, 'account works again')
+      else log.warn(fields, 'account cannot be asked')
+    }
+    state = { status, since, detail, retryAt }
+    needs.changed(account)
+  }
+
+  async function ask(slot: Slot): Promise<AccountTick> {
+    const { loginKey } = needs
+    try {
+      // Known after the first time; then this asks nobody.
+      accountId ??= (await guard.through(() => needs.cloud.identify(needs.abort))).accountId
+    } catch (error) {
+      if (!(error instanceof DaemonError)) throw error
+      const failure = explain(error, clock.now())
+      const status = accountStatusOf(error)
+      become(status, failure)
+      return { loginKey, report: undefined, failure, status }
+    }
+    const { ledger, reasonToSkip, ttlMs, parallel, stopping, abort, tell } = needs
+    const report = await runTick(slot, {
+      accountId,
+      cloud: guard,
+      ledger,
+      clock,
+      reasonToSkip,
+      ttlMs,
+      parallel,
+      tell: (module) => tell(module, slot),
+      stopping,
+      abort,
+    })
+    // A tick in which not even the list came says nothing about the cloud's mood.
+    if (report.account.status === 'ok' && report.changes) await guard.close()
+    become(report.account.status, report.account.failure)
+    return { loginKey, report, failure: report.account.failure, status: report.account.status }
+  }
+
+  const account: Account = {
+    loginKey: needs.loginKey,
+    get accountId() {
+      return accountId
+    },
+    get state() {
+      return state
+    },
+    async tick(slot) {
+      if (running) {
+        log.warn({ account_id: accountId, tick: slot.tickId }, 'tick skipped: the last one is still running')
+        return undefined
+      }
+      running = true
+      try {
+        return await ask(slot)
+      } finally {
+        running = false
+      }
+    },
+  }
+  return account
+}
+
+function firstState(openUntil: number | undefined, refusedAt: number | undefined, now: number): AccountState {
+  if (refusedAt !== undefined) {
+    const detail = 'the cloud refused the refresh token. Sign in again'
+    return { status: 'login_required', since: refusedAt, detail, retryAt: undefined }
+  }
+  if (openUntil !== undefined) {
+    return { status: 'throttled', since: now, detail: 'the cloud asked for a pause', retryAt: openUntil }
+  }
+  return { status: 'ok', since: now, detail: undefined, retryAt: undefined }
+}

@@ -1,0 +1,113 @@
+/**
+ * What a tick is told as: retained topics, events, one log line. Onlookers get values and cannot reach back.
+ */
+import { type Clock, timeOrderedId } from '../clock.ts'
+import { PublishRefused } from '../errors.ts'
+import type { Message, ModuleReport, Slot, TickReport } from '../model.ts'
+import { bridgeEvent, moduleChanged, moduleEvent } from '../mqtt/happenings.ts'
+import type { Retained } from '../mqtt/retained.ts'
+import type { Topics } from '../mqtt/topics.ts'
+import type { Log, Publisher } from '../ports.ts'
+
+export interface OnlookerNeeds {
+  readonly topics: Topics
+  readonly retained: Retained
+  readonly publisher: Publisher
+  /** Whether a happening would reach the broker now; one that would not is not kept for later. */
+  readonly connected: () => boolean
+  readonly modulesToo: boolean
+  readonly ttlMs: number
+  readonly clock: Clock
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+export interface Onlookers {
+  /** A module's turn is over. */
+  module(report: ModuleReport, slot: Slot): void
+  /** An account's list of modules may have changed. */
+  account(report: TickReport): void
+  /** All accounts of a slot are done. */
+  slot(slot: Slot, reports: readonly TickReport[], elapsedMs: number): void
+}
+
+/** Those who watch the ticks. */
+export function watch(needs: OnlookerNeeds): Onlookers {
+  const { topics, retained, clock, log, modulesToo } = needs
+
+  const happen = (message: Message) => {
+    if (!needs.connected()) return
+    needs.publisher.publish(message, needs.signal).catch((error: unknown) => {
+      if (needs.signal.aborted) return
+      if (!(error instanceof PublishRefused)) throw error
+      log.warn({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an event')
+    })
+  }
+  const eventId = () => timeOrderedId(clock)
+
+  return {
+    module(report, slot) {
+      if (report.kind === 'skipped' && report.reason === 'excluded') return
+      retained.module(report.module, 'progress')
+      const fields = { ...logIds(report), tick: slot.tickId }
+      if (report.kind === 'requested') {
+        log.debug(
+          { ...fields, request_id: report.item.requestId, ms: report.latencyMs },
+          'manifest requested',
+        )
+        return
+      }
+      if (report.kind === 'failed') {
+        const { code, message, httpStatus, bodyCode } = report.failure
+        const details = {
+          outcome: report.outcome,
+          code,
+          detail: message,
+          status: httpStatus,
+          body_code: bodyCode,
+        }
+        log.debug({ ...fields, ...details }, 'manifest request failed')
+      }
+      if (!modulesToo) return
+      const { tickId, trigger } = slot
+      happen(moduleEvent(topics, report, { eventId: eventId(), tickId, trigger, ttlMs: needs.ttlMs }))
+    },
+
+    account({ changes }) {
+      if (!changes) return
+      const now = clock.now()
+      for (const module of changes.found) {
+        happen(moduleChanged(topics, 'sync_module_found', { module, eventId: eventId(), now }))
+      }
+      for (const module of changes.renamed) {
+        happen(moduleChanged(topics, 'sync_module_renamed', { module, eventId: eventId(), now }))
+      }
+      for (const module of changes.altered) retained.module(module, 'identity')
+      for (const module of changes.gone) {
+        retained.clear(module)
+        happen(moduleChanged(topics, 'sync_module_gone', { module, eventId: eventId(), now }))
+      }
+    },
+
+    slot(slot, reports, elapsedMs) {
+      const turns = reports.flatMap(({ modules }) => modules)
+      const count = (kind: ModuleReport['kind']) => turns.filter((turn) => turn.kind === kind).length
+      const fields = {
+        tick_id: slot.tickId,
+        trigger: slot.trigger,
+        requested: count('requested'),
+        failed: count('failed'),
+        skipped: count('skipped'),
+        duration_ms: Math.round(elapsedMs),
+      }
+      const { tick_id: tick, ...rest } = fields
+      log.info({ tick, ...rest }, 'tick done')
+      happen(bridgeEvent(topics, 'tick_done', { eventId: eventId(), now: clock.now(), fields }))
+    },
+  }
+}
+
+function logIds({ module }: ModuleReport) {
+  const { accountId, networkId, syncModuleId } = module
+  return { account_id: accountId, network_id: networkId, sync_module_id: syncModuleId }
+}

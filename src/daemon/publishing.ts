@@ -1,0 +1,154 @@
+/**
+ * Everything that faces the broker: the connection, the outbox's delivery, the retained topics, the events.
+ */
+import { isWanted } from '../askable.ts'
+import type { Clock } from '../clock.ts'
+import type { Settings } from '../config.ts'
+import { deliver } from '../deliver.ts'
+import type { WorkItem } from '../model.ts'
+import { accountState, bridgeInfo } from '../mqtt/bridge-state.ts'
+import { type Broker, connectBroker } from '../mqtt/broker.ts'
+import { type EmbeddedBroker, startEmbeddedBroker } from '../mqtt/embedded.ts'
+import { workItemMessages } from '../mqtt/happenings.ts'
+import { keepRetained, offline, online, type Retained } from '../mqtt/retained.ts'
+import { type Topics, topicsBelow } from '../mqtt/topics.ts'
+import type { Log } from '../ports.ts'
+import type { Account } from './account.ts'
+import { type Onlookers, watch } from './onlookers.ts'
+import type { Stores } from './stores.ts'
+import { viewOf } from './view.ts'
+
+export interface PublishingNeeds {
+  readonly settings: Settings
+  readonly stores: Stores
+  /** The settings as `bridge/info` may show them, without secrets. */
+  readonly shownSettings: unknown
+  readonly version: string
+  readonly accounts: () => readonly Account[]
+  /** An account's moment after a slot, in milliseconds. */
+  readonly offsetOf: (account: string) => number
+  /** The next two slots, in milliseconds since the epoch. */
+  readonly slots: () => readonly number[]
+  readonly delivered: ((item: WorkItem) => void) | undefined
+  /** Told of what nobody expected. */
+  readonly fail: (error: unknown) => void
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Publishing {
+  readonly broker: Broker
+  readonly embedded: EmbeddedBroker | undefined
+  readonly retained: Retained
+  readonly onlookers: Onlookers
+  /** Publishes `offline` and ends; what is not acknowledged then stays in the outbox. */
+  close(): Promise<void>
+}
+
+/** How long the goodbye to a broker may take. */
+const goodbyeMs = 1_500
+
+/**
+ * Starts to connect and to deliver.
+ *
+ * @throws ConfigInvalid when the broker's settings cannot be used or the built-in broker cannot listen
+ */
+export async function openPublishing(needs: PublishingNeeds): Promise<Publishing> {
+  const { settings, stores, clock, log, fail } = needs
+  const { mqtt } = settings
+  const embedded = mqtt.url === 'embedded' ? await embed(settings, log) : undefined
+  const topics = topicsBelow(mqtt.baseTopic)
+  const { ca, cert, key, username, password } = mqtt
+  const broker = connectBroker({
+    ...(embedded ? { url: embedded.url, protocol: embedded.protocol } : { url: mqtt.url, ca, cert, key }),
+    username,
+    password,
+    clientId: mqtt.clientId ?? `blink-manifestd-${stores.install.installId}`,
+    will: { topic: topics.bridgeState, payload: offline },
+    birth: online,
+    clock,
+    log,
+  })
+  const stopping = new AbortController()
+  const modulesToo = mqtt.topics === 'all'
+  const common = { topics, publisher: broker, modulesToo, clock, log }
+  const announce = (signal: AbortSignal) => broker.announce(signal)
+  const sources = retainedSources(needs, topics)
+  const retained = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
+  const onlookers = watch({
+    ...common,
+    retained,
+    connected: () => broker.state.connected,
+    ttlMs: settings.request.ttlSeconds * 1000,
+    signal: stopping.signal,
+  })
+  const delivering = deliver(
+    {
+      outbox: stores.outbox,
+      publisher: broker,
+      messagesFor: (item) => {
+        const messages = workItemMessages(topics, item, clock.now())
+        return modulesToo ? messages : messages.slice(0, 1)
+      },
+      clock,
+      log,
+      ...(needs.delivered && { delivered: needs.delivered }),
+    },
+    stopping.signal,
+  )
+  delivering.catch(fail)
+  broker.onConnect(() => retained.all())
+
+  return {
+    broker,
+    embedded,
+    retained,
+    onlookers,
+    async close() {
+      // Cut before the goodbye, so that nothing new is handed to the broker after `offline`.
+      stopping.abort(new Error('stopped'))
+      await delivering.catch(() => undefined)
+      await broker.close({ deadlineMs: goodbyeMs })
+      await embedded?.close()
+    },
+  }
+}
+
+function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {
+  const { listen, username, password } = mqtt
+  return startEmbeddedBroker({ host: listen.host, port: listen.port, username, password, log })
+}
+
+/** Where the retained topics get what they say. */
+function retainedSources(needs: PublishingNeeds, topics: Topics) {
+  const { settings, stores, accounts, slots, offsetOf, clock } = needs
+  const { ledger, install } = stores
+  const startedAt = clock.now()
+  const accountById = (id: string) => accounts().find(({ accountId }) => accountId === id)
+  return {
+    bridgeInfo: () =>
+      bridgeInfo(topics, {
+        version: needs.version,
+        installId: install.installId,
+        startedAt,
+        nextTickAt: slots()[0],
+        settings: needs.shownSettings,
+      }),
+    accounts: () => accounts().flatMap(({ accountId }) => accountId ?? []),
+    account(id: string) {
+      const account = accountById(id)
+      return account && accountState(topics, id, account.state)
+    },
+    modules: (accountId?: string) => ledger.keys(accountId),
+    view(key: Parameters<typeof ledger.read>[0]) {
+      const record = ledger.read(key)
+      if (!record || !isWanted(record.module, settings.modules)) return undefined
+      return viewOf(record, {
+        account: accountById(key.accountId),
+        rules: settings.modules,
+        slots: slots(),
+        offsetMs: offsetOf(key.accountId),
+      })
+    },
+  }
+}

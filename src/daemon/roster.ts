@@ -1,0 +1,57 @@
+/**
+ * Whose accounts these are: the logins on disk, and those the environment brings.
+ *
+ * A rotated token on disk wins over the environment for as long as the environment's text has not changed, which
+ * its fingerprint tells. A changed text is a new login and replaces the old one of the same account.
+ */
+import type { TokenLine } from '../blink/tokens.ts'
+import type { Login } from '../model.ts'
+import type { Log } from '../ports.ts'
+import type { Logins } from '../store/logins.ts'
+
+/** The logins to use, with those of the environment taken over to disk. */
+export async function takeRoster(
+  logins: Logins,
+  lines: readonly TokenLine[],
+  log: Log,
+): Promise<readonly Login[]> {
+  const kept = await logins.list()
+  const fresh = lines.filter(({ fingerprint }) => !kept.some((login) => login.fingerprint === fingerprint))
+  const roster = new Map(kept.map((login) => [login.key, login]))
+  for (const line of fresh) {
+    const login = fromEnvironment(line)
+    await logins.save(login)
+    // An account id that the line does not tell is learned later; `replaceOlder` then does the same.
+    for (const old of sameAccount(roster.values(), login)) {
+      await logins.remove(old.key)
+      roster.delete(old.key)
+      log.info({ account_id: login.accountId }, 'login replaced by the one in the environment')
+    }
+    roster.set(login.key, login)
+  }
+  return [...roster.values()]
+}
+
+/** Removes other logins of the account that this login turned out to belong to. */
+export async function replaceOlder(logins: Logins, login: Login): Promise<void> {
+  for (const old of sameAccount(await logins.list(), login)) await logins.remove(old.key)
+}
+
+function sameAccount(logins: Iterable<Login>, login: Login): Login[] {
+  if (login.accountId === undefined) return []
+  return [...logins].filter(({ key, accountId }) => key !== login.key && accountId === login.accountId)
+}
+
+function fromEnvironment(line: TokenLine): Login {
+  return {
+    key: `environment-${line.fingerprint.slice(0, 16)}`,
+    source: 'environment',
+    fingerprint: line.fingerprint,
+    clientId: line.clientId,
+    refreshToken: line.refreshToken,
+    accountId: line.accountId,
+    region: line.region,
+    hardwareId: line.hardwareId,
+    refusedAt: undefined,
+  }
+}

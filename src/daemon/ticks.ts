@@ -1,0 +1,69 @@
+/**
+ * The ticks of all accounts: each at its own moment after the slot, none twice at the same time, all to be ended.
+ */
+import { type Clock, iso } from '../clock.ts'
+import type { Slot, Trigger } from '../model.ts'
+import type { Account, AccountTick } from './account.ts'
+import type { Onlookers } from './onlookers.ts'
+
+export interface TicksNeeds {
+  readonly accounts: readonly Account[]
+  readonly onlookers: Onlookers
+  /** An account's moment after a slot, in milliseconds. */
+  readonly offsetOf: (account: string) => number
+  /** The next two slots, in milliseconds since the epoch. */
+  readonly slots: () => readonly number[]
+  readonly clock: Clock
+  readonly stopping: AbortSignal
+}
+
+export interface Ticks {
+  /** One tick of all accounts; only scheduled ones are spread. */
+  tick(trigger: Trigger, at?: number): Promise<readonly AccountTick[]>
+  /** Resolves when no tick is running. */
+  idle(): Promise<void>
+}
+
+/** No tick goes on longer than this, however rare the slots are. */
+const longestTickMs = 15 * 60_000
+
+/** A tick ends so much before the next slot, which then finds it done. */
+const marginMs = 1_000
+
+/** The ticks of these accounts. */
+export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping }: TicksNeeds): Ticks {
+  const running = new Set<Promise<unknown>>()
+
+  async function tickAccount(account: Account, slot: Slot): Promise<AccountTick | undefined> {
+    const moment = slot.trigger === 'schedule' ? offsetOf(account.accountId ?? account.loginKey) : 0
+    if (moment > 0) await clock.sleep(moment, stopping).catch(() => undefined)
+    if (stopping.aborted) return undefined
+    const tick = await account.tick(slot)
+    if (tick?.report) onlookers.account(tick.report)
+    return tick
+  }
+
+  async function tickAll(slot: Slot): Promise<readonly AccountTick[]> {
+    const begun = clock.elapsed()
+    const ticks = await Promise.all(accounts.map((account) => tickAccount(account, slot)))
+    const done = ticks.filter((tick) => tick !== undefined)
+    const reports = done.flatMap(({ report }) => report ?? [])
+    onlookers.slot(slot, reports, clock.elapsed() - begun)
+    return done
+  }
+
+  return {
+    tick(trigger, at = clock.now()) {
+      const [next, afterNext] = slots()
+      const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
+      const budgetMs = Math.min(interval - marginMs, longestTickMs)
+      const ticking = tickAll({ tickId: iso(at), trigger, budgetMs })
+      running.add(ticking)
+      ticking.finally(() => running.delete(ticking)).catch(() => undefined)
+      return ticking
+    },
+    async idle() {
+      await Promise.allSettled(running)
+    },
+  }
+}

@@ -1,0 +1,199 @@
+import { expect, test } from 'vitest'
+import { guard } from '../../src/daemon/guard.ts'
+import { AccountThrottled, StoreFailed } from '../../src/errors.ts'
+import type { ManifestRequest } from '../../src/model.ts'
+import type { Cloud } from '../../src/ports.ts'
+import { type Breaker, closedBreaker } from '../../src/retry.ts'
+import { openLogins } from '../../src/store/logins.ts'
+import { type FakeClock, fakeClock, settle } from '../fake-clock.ts'
+import { aModule, start, temporaryDirectory } from '../samples.ts'
+import { diskFull, loginNeeded, notSent, throttled } from '../scripted.ts'
+
+const minute = 60_000
+const never = new AbortController().signal
+const answer: ManifestRequest = { requestId: '501', pollPath: '/', pollUrl: 'https://rest.test/' }
+
+/** A guarded cloud that answers well until it is told to fail, and what it was asked. */
+function aWorld(kept: Breaker = closedBreaker, clock: FakeClock = fakeClock()) {
+  const asked: string[] = []
+  const saved: Breaker[] = []
+  let failure: Error | undefined
+  let refusesToSave: Error | undefined
+  const meet = (what: string) => {
+    asked.push(what)
+    if (failure) throw failure
+  }
+  const cloud: Cloud = {
+    async discover() {
+      meet('discover')
+      return [aModule()]
+    },
+    async requestManifest() {
+      meet('manifest')
+      return answer
+    },
+  }
+  const guarded = guard({
+    cloud,
+    breaker: kept,
+    clock,
+    async save(breaker) {
+      if (refusesToSave) throw refusesToSave
+      saved.push(breaker)
+    },
+  })
+  return {
+    ...{ guarded, asked, saved, clock },
+    fail: (error: Error | undefined) => (failure = error),
+    refuseToSave: (error: Error | undefined) => (refusesToSave = error),
+    ask: () => guarded.requestManifest(aModule(), never),
+    /** What asking throws. */
+    refusal: () => guarded.requestManifest(aModule(), never).catch((error: unknown) => error),
+  }
+}
+
+test('while the cloud is content, every question goes through', async () => {
+  const { guarded, asked, saved, ask } = aWorld()
+
+  expect(await guarded.discover(never)).toEqual([aModule()])
+  expect(await ask()).toEqual(answer)
+
+  expect([asked, saved, guarded.openUntil]).toEqual([['discover', 'manifest'], [], undefined])
+})
+
+test('after "ask less" nothing is sent until the pause is over, and then one question goes through', async () => {
+  const { guarded, asked, clock, fail, refusal, ask } = aWorld()
+  fail(throttled)
+  await refusal()
+  fail(undefined)
+
+  await clock.advance(5 * minute - 1)
+  await expect(guarded.discover(never)).rejects.toThrow(AccountThrottled)
+  await expect(ask()).rejects.toThrow(AccountThrottled)
+  expect(asked).toEqual(['manifest'])
+
+  await clock.advance(1)
+  await ask()
+  expect(asked).toEqual(['manifest', 'manifest'])
+})
+
+test('the refusal tells the pause that is kept, not only the one that the cloud named', async () => {
+  const { guarded, fail, refusal } = aWorld()
+  fail(new AccountThrottled('rate', { outcome: 'not-done', status: 403, bodyCode: 111, retryAfterMs: 1_000 }))
+
+  const error = await refusal()
+
+  expect(error).toMatchObject({
+    message: 'rate',
+    status: 403,
+    bodyCode: 111,
+    outcome: 'not-done',
+    retryAfterMs: 5 * minute,
+  })
+  expect(guarded.openUntil).toBe(start + 5 * minute)
+})
+
+test('each refusal after a pause doubles the next, until a whole tick went well', async () => {
+  const { guarded, clock, fail, refusal, ask } = aWorld()
+  const pause = async () => {
+    fail(throttled)
+    await refusal()
+    const ms = (guarded.openUntil ?? 0) - clock.now()
+    fail(undefined)
+    await clock.advance(ms)
+    return ms / minute
+  }
+
+  expect([await pause(), await pause(), await pause()]).toEqual([5, 10, 20])
+
+  await ask()
+  expect(await pause()).toBe(40)
+
+  await guarded.close()
+  expect(await pause()).toBe(5)
+})
+
+test('answers of requests that were sent before the pause began do not double it', async () => {
+  const clock = fakeClock()
+  const { guarded, clock: time } = aWorld(closedBreaker, clock)
+  const late = () => guarded.through(() => time.sleep(1_000).then(() => Promise.reject(throttled)))
+  const all = Promise.allSettled([late(), late(), late(), late()])
+
+  await time.advance(1_000)
+  await all
+
+  expect(guarded.openUntil).toBe(start + 1_000 + 5 * minute)
+})
+
+test('a pause is on disk when it is told of, and outlives a restart', async () => {
+  const { saved, fail, refusal, clock } = aWorld()
+  fail(throttled)
+  await refusal()
+  expect(saved).toEqual([{ failures: 1, openUntil: start + 5 * minute }])
+
+  await clock.advance(minute)
+  const restarted = aWorld(saved[0], clock)
+  await expect(restarted.ask()).rejects.toMatchObject({ retryAfterMs: 4 * minute })
+
+  expect(restarted.asked).toEqual([])
+})
+
+test('the end of trouble is on disk too, and a breaker without trouble is not written', async () => {
+  const { guarded, saved } = aWorld({ failures: 3, openUntil: start - 1 })
+
+  await guarded.close()
+  await guarded.close()
+
+  expect(saved).toEqual([closedBreaker])
+})
+
+test('other failures go through as they are and open nothing', async () => {
+  const { guarded, saved, fail, refusal } = aWorld()
+  for (const error of [loginNeeded, notSent, new TypeError('bug')]) {
+    fail(error)
+
+    expect(await refusal()).toBe(error)
+  }
+  expect([guarded.openUntil, saved]).toEqual([undefined, []])
+})
+
+test('a pause that cannot be kept on disk is kept all the same, and told as what it is', async () => {
+  const { asked, fail, refuseToSave, refusal } = aWorld()
+  fail(throttled)
+  refuseToSave(diskFull)
+
+  const first = await refusal()
+  const second = await refusal()
+
+  expect(asked).toEqual(['manifest'])
+  expect(second).toBeInstanceOf(AccountThrottled)
+  expect(first).toBeInstanceOf(AccountThrottled)
+})
+
+test('several refusals at the same moment are all told as such, and the pause is on disk', async () => {
+  const logins = await openLogins(temporaryDirectory())
+  const guarded = guard({
+    cloud: { discover: () => Promise.reject(throttled), requestManifest: () => Promise.reject(throttled) },
+    breaker: closedBreaker,
+    clock: fakeClock(),
+    save: (breaker) => logins.saveBreaker('login-1', breaker),
+  })
+
+  const ends = await Promise.allSettled(
+    Array.from({ length: 8 }, () => guarded.requestManifest(aModule(), never)),
+  )
+  await settle()
+
+  const reasons = ends.map((end) => (end.status === 'rejected' ? end.reason : undefined) as unknown)
+  expect(reasons.filter((reason) => reason instanceof StoreFailed)).toEqual([])
+  expect((await logins.breaker('login-1')).openUntil).toBe(guarded.openUntil)
+})
+
+test('a wall clock that is set back does not lengthen a pause beyond a day', async () => {
+  const { guarded, clock } = aWorld({ failures: 1, openUntil: start + 5 * minute })
+  const dayMs = 24 * 60 * minute
+
+  clock.setWall(start - 365 * dayMs)
+
+  expect(guarded.openUntil).toBe(clock.now() + dayMs)
+})
