@@ -1,0 +1,62 @@
+/**
+ * `accounts`: every login with its state, and never a secret. Reads files only, so it works beside the daemon.
+ */
+import { systemClock } from '../clock.ts'
+import type { AccountStatus, Login } from '../model.ts'
+import { json, number, timeOrNull } from '../payload.ts'
+import { closedUntil } from '../retry.ts'
+import { openLogins } from '../store/logins.ts'
+import { type ExitCode, exit } from './exit.ts'
+import { plainTable } from './outcomes.ts'
+import { type CommonOptions, readSettings } from './prepare.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Row {
+  readonly login: Login
+  readonly state: AccountStatus
+  readonly retryAt: number | undefined
+}
+
+export async function accounts(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  const { settings } = readSettings(terminal, options)
+  const logins = await openLogins(settings.dataDir)
+  const rows = await Promise.all(
+    (await logins.list()).map(async (login): Promise<Row> => {
+      const retryAt = closedUntil(await logins.breaker(login.key), systemClock.now())
+      const state = login.refusedAt !== undefined ? 'login_required' : retryAt ? 'throttled' : 'ok'
+      return { login, state, retryAt }
+    }),
+  )
+  if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
+  else if (rows.length > 0) terminal.out(`${table(rows)}\n`)
+  if (rows.length === 0) terminal.err(`No login in ${settings.dataDir} yet. Set BLINK_TOKENS and run.\n`)
+  return exit.done
+}
+
+function line({ login, state, retryAt }: Row): string {
+  return json({
+    account_id: login.accountId === undefined ? null : number(login.accountId),
+    state,
+    region: login.region ?? null,
+    client_id: login.clientId,
+    source: login.source,
+    refused_at: timeOrNull(login.refusedAt),
+    retry_at: timeOrNull(retryAt),
+  })
+}
+
+function table(rows: readonly Row[]): string {
+  const columns = plainTable(['Account', 'State', 'Region', 'Client', 'From', 'Again at'])
+  for (const { login, state, retryAt } of rows) {
+    const { accountId, region, clientId, source } = login
+    columns.push([
+      accountId ?? 'not known yet',
+      state,
+      region ?? '-',
+      clientId,
+      source,
+      timeOrNull(retryAt) ?? '-',
+    ])
+  }
+  return columns.toString()
+}

@@ -1,0 +1,42 @@
+/**
+ * What every command needs before its own work: the settings, their warnings, the log.
+ */
+import { systemClock } from '../clock.ts'
+import { type LoadedConfig, loadConfig, showConfig } from '../config.ts'
+import { type LeveledLog, openLog } from '../log.ts'
+import { checkCron } from '../schedule/cron.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The options that hold for all commands. */
+export interface CommonOptions {
+  readonly config: string | undefined
+  /** Settings from the command line, text by setting name. */
+  readonly overrides: ReadonlyMap<string, string>
+  readonly json: boolean
+}
+
+/** The effective settings. @throws ConfigInvalid with every problem */
+export function readSettings(terminal: Terminal, { config, overrides }: CommonOptions): LoadedConfig {
+  return loadConfig({ env: terminal.env, cwd: terminal.cwd, configPath: config, overrides, checkCron })
+}
+
+export interface Prepared {
+  readonly loaded: LoadedConfig
+  readonly log: LeveledLog
+  readonly clock: typeof systemClock
+}
+
+/** Settings and log for a command that does work. @throws ConfigInvalid with every problem */
+export async function prepare(terminal: Terminal, options: CommonOptions): Promise<Prepared> {
+  const loaded = readSettings(terminal, options)
+  const { level, format } = loaded.settings.log
+  const log = await openLog({ level, format, terminal: terminal.errIsTerminal })
+  for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
+  return { loaded, log, clock: systemClock }
+}
+
+/** The settings as others may see them: effective values, secrets masked, no origins. */
+export function shownSettings(loaded: LoadedConfig): unknown {
+  const { settings } = JSON.parse(showConfig(loaded, 'json')) as { readonly settings: unknown }
+  return settings
+}
