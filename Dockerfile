@@ -1,0 +1,35 @@
+# Built on the builder's own platform: what comes out is JavaScript and runs on amd64 and arm64 alike.
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build
+
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev
+
+FROM node:24-bookworm-slim
+LABEL org.opencontainers.image.title="blink-manifestd" \
+      org.opencontainers.image.description="Publishes a request ID for each Blink sync module's local storage manifest to MQTT" \
+      org.opencontainers.image.licenses="MIT"
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/* \
+ && install -d -o 1000 -g 1000 -m 0700 /data
+WORKDIR /app
+COPY package.json ./
+COPY config/example.yaml ./config/example.yaml
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+ENV NODE_ENV=production BLINK_MANIFESTD_DATA_DIR=/data
+# By number, so that a host which forbids root can see that it is not.
+USER 1000:1000
+VOLUME /data
+# The daemon touches a file once a minute; this fails when that is three minutes old.
+HEALTHCHECK --interval=60s --timeout=10s --start-period=30s CMD ["node", "dist/main.js", "healthcheck"]
+ENTRYPOINT ["tini", "--", "node", "dist/main.js"]
+CMD ["run"]
