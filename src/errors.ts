@@ -21,6 +21,8 @@ export interface CloudErrorDetails extends ErrorDetails {
   readonly outcome: RequestOutcome
   /** The pause that the cloud named, in milliseconds. */
   readonly retryAfterMs?: number
+  /** When we will ask again, in milliseconds since the epoch. */
+  readonly retryAt?: number
 }
 
 /** What all expected failures have in common. */
@@ -80,6 +82,7 @@ export abstract class CloudError extends DaemonError {
   readonly bodyCode: number | undefined
   readonly outcome: RequestOutcome
   readonly retryAfterMs: number | undefined
+  readonly retryAt: number | undefined
 
   constructor(message: string, details: CloudErrorDetails) {
     super(message, details)
@@ -87,6 +90,7 @@ export abstract class CloudError extends DaemonError {
     this.bodyCode = details.bodyCode
     this.outcome = details.outcome
     this.retryAfterMs = details.retryAfterMs
+    this.retryAt = details.retryAt
   }
 }
 

@@ -18,6 +18,7 @@ import type { AccountStatus, Failure, Outcome } from './model.ts'
 export function explain(error: unknown, now: number): Failure {
   if (!(error instanceof DaemonError)) throw error
   const cloud = error instanceof CloudError ? error : undefined
+  const retryAt = cloud?.retryAt ?? (cloud?.retryAfterMs === undefined ? undefined : now + cloud.retryAfterMs)
   return {
     code: error.code,
     message: error.message,
@@ -25,7 +26,7 @@ export function explain(error: unknown, now: number): Failure {
     ...(error.remedy !== undefined && { remedy: error.remedy }),
     ...(cloud?.status !== undefined && { httpStatus: cloud.status }),
     ...(cloud?.bodyCode !== undefined && { bodyCode: cloud.bodyCode }),
-    ...(cloud?.retryAfterMs !== undefined && { retryAt: now + cloud.retryAfterMs }),
+    ...(retryAt !== undefined && { retryAt }),
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * Commands are loaded when they are wanted, so that `--help` does not wait for libraries it has no use for.
  */
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type ExitCode, exit, exitCodeOf, sentencesOf } from './commands/exit.ts'
 import type { CommonOptions } from './commands/prepare.ts'
 import { printable, type Terminal } from './commands/terminal.ts'
@@ -96,6 +96,8 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? exit.done : exit.usage
       return
     }
+    // Whatever was waiting has been told why it ends: we were asked to stop, and that is no failure.
+    if (stop.signal.aborted && error === stop.signal.reason) return
     process.stderr.write(sentencesOf(error))
     process.exitCode = exitCodeOf(error)
   }
@@ -196,7 +198,7 @@ function addHealthcheck(program: Command, terminal: Terminal, done: (code: ExitC
 function wholePort(text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= 65_535) return port
-  throw new CommanderError(exit.usage, 'port', `error: --port takes a number from 0 to 65535, not '${text}'`)
+  throw new InvalidArgumentError('it is a number from 0 to 65535')
 }
 
 await main()

@@ -1,6 +1,7 @@
 /**
  * `simulate`: the simulated Blink cloud, until it is asked to stop.
  */
+import { ConfigInvalid } from '../errors.ts'
 import { startSimulator } from '../simulator/simulator.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { stopAsked } from './run.ts'
@@ -12,7 +13,9 @@ export interface SimulateOptions {
 }
 
 export async function simulate(terminal: Terminal, { host, port }: SimulateOptions): Promise<ExitCode> {
-  const simulator = await startSimulator({ host, port })
+  const simulator = await startSimulator({ host, port }).catch((cause: unknown) => {
+    throw new ConfigInvalid([{ place: '--port', message: cannotListen(cause, `${host}:${port}`) }], { cause })
+  })
   terminal.out(`${simulator.url}\n`)
   terminal.err(
     [
@@ -27,4 +30,13 @@ export async function simulate(terminal: Terminal, { host, port }: SimulateOptio
   await stopAsked(terminal.stop)
   await simulator.close()
   return exit.done
+}
+
+/** @throws the cause again when it is no failure of listening */
+function cannotListen(cause: unknown, where: string): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'EADDRINUSE') return `${where} is in use; choose another port, or 0 for any free one`
+  if (code === 'EACCES') return `${where} may not be used by this user; choose a port above 1023`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${where} is no address of this machine`
+  throw cause
 }

@@ -51,7 +51,7 @@ export function guard({ cloud, breaker: kept, clock, save }: GuardNeeds): Guard 
 
   async function through<T>(work: () => Promise<T>): Promise<T> {
     const until = openUntil()
-    if (until !== undefined) throw throttled('the cloud asked for a pause', until - clock.now())
+    if (until !== undefined) throw throttled('the cloud asked for a pause', { now: clock.now(), until })
     const asOfSending = breaker
     try {
       return await work()
@@ -61,7 +61,8 @@ export function guard({ cloud, breaker: kept, clock, save }: GuardNeeds): Guard 
       if (breaker === asOfSending) {
         await become(afterThrottle(breaker, error, { now: clock.now(), chance: clock.random() }))
       } else await become(lengthened(breaker, error, clock.now()))
-      throw throttled(error.message, (openUntil() ?? clock.now()) - clock.now(), error)
+      const now = clock.now()
+      throw throttled(error.message, { now, until: openUntil() ?? now }, error)
     }
   }
 
@@ -79,10 +80,15 @@ export function guard({ cloud, breaker: kept, clock, save }: GuardNeeds): Guard 
 }
 
 /** The refusal as our callers see it: with the pause that we will keep, not only the one the cloud named. */
-function throttled(message: string, retryAfterMs: number, cause?: AccountThrottled): AccountThrottled {
+function throttled(
+  message: string,
+  { now, until }: { readonly now: number; readonly until: number },
+  cause?: AccountThrottled,
+): AccountThrottled {
   return new AccountThrottled(message, {
     outcome: 'not-done',
-    retryAfterMs,
+    retryAfterMs: until - now,
+    retryAt: until,
     ...(cause && { cause }),
     ...(cause?.status !== undefined && { status: cause.status }),
     ...(cause?.bodyCode !== undefined && { bodyCode: cause.bodyCode }),

@@ -27,8 +27,8 @@ export interface Ticks {
 /** No tick goes on longer than this, however rare the slots are. */
 const longestTickMs = 15 * 60_000
 
-/** A tick ends so much before the next slot, which then finds it done. */
-const marginMs = 1_000
+/** A tick ends a little before the next slot, which then finds it done: a second, or a tenth of fast slots. */
+const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
 
 /** The ticks of these accounts. */
 export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping }: TicksNeeds): Ticks {
@@ -56,7 +56,7 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     tick(trigger, at = clock.now()) {
       const [next, afterNext] = slots()
       const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
-      const budgetMs = Math.min(interval - marginMs, longestTickMs)
+      const budgetMs = Math.min(interval - margin(interval), longestTickMs)
       const ticking = tickAll({ tickId: iso(at), trigger, budgetMs })
       running.add(ticking)
       ticking.finally(() => running.delete(ticking)).catch(() => undefined)

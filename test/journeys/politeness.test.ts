@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest'
+import type { Call } from '../../src/simulator/server.ts'
+import { mosquittoTest } from '../mosquitto.ts'
+import { until } from '../until.ts'
+import { startWorld } from '../world.ts'
+import { asked, document, fast, home, manifestPath } from './homes.ts'
+
+test('a tick is one home screen and one request for each module, and nothing else', async () => {
+  await using world = await startWorld({
+    broker: false,
+    simulator: { manifestSeconds: 0, accounts: [home(3)] },
+  })
+
+  const daemon = world.start(['run'], fast)
+  await daemon.says('tick done', 3)
+  await daemon.stop()
+
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  const kinds = Object.entries(Object.groupBy(world.cloud.calls, ({ kind }) => kind))
+  expect(Object.fromEntries(kinds.map(([kind, calls]) => [kind, calls?.length]))).toEqual({
+    token: 1,
+    homescreen: ticks,
+    'manifest-request': 3 * ticks,
+  })
+})
+
+test('an account has one request at a time, and a module never two, however slow the cloud is', async () => {
+  await using world = await startWorld({
+    broker: false,
+    simulator: { manifestSeconds: 0, accounts: [home(4)] },
+  })
+  world.cloud.misbehave({ kind: 'slow', delayMs: 400, path: '/manifest/request' })
+
+  const one = world.start(['run'], fast)
+  await one.says('tick done', 2)
+  await one.stop()
+  expect(mostAtATime(posts(world.cloud.calls))).toBe(1)
+
+  const from = world.cloud.calls.length
+  const four = world.start(['run'], { ...fast, BLINK_PER_ACCOUNT: '4' })
+  await four.says('tick done', 2)
+  await four.stop()
+  const later = posts(world.cloud.calls.slice(from))
+  expect(mostAtATime(later)).toBeGreaterThan(1)
+  for (const ofModule of Map.groupBy(later, ({ path }) => path).values())
+    expect(mostAtATime(ofModule)).toBe(1)
+})
+
+mosquittoTest(
+  '"too many requests" stops everything until the time the cloud named, over restarts too',
+  async () => {
+    await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
+    const observer = await world.observer()
+    const headers = { 'Retry-After': '3600' }
+    world.cloud.misbehave({ kind: 'status', status: 429, headers, path: manifestPath(1), count: 1 })
+    const first = await world.finish(['once', '--json'])
+    const calls = world.cloud.calls.length
+
+    const later = await Promise.all([world.finish(['once', '--json'])])
+    const looked = await world.finish(['discover'])
+    const accounts = await world.finish(['accounts', '--json'])
+    const daemon = world.start(['run'], fast)
+    await daemon.says('tick done', 2)
+
+    expect([first, ...later, looked].map(({ code }) => code)).toEqual([75, 75, 75])
+    expect(world.cloud.calls.length).toBe(calls)
+    expect(asked(world.cloud, 'manifest-request')).toBe(1)
+    const topic = 'blink-manifestd/account/8021/state'
+    await until('the state', () => observer.latest(topic), { state: daemon.stderr })
+    const state = document(observer.latest(topic))
+    expect(state).toMatchObject({ state: 'throttled', detail: expect.any(String) })
+    const pauseMs = Date.parse(String(state.retry_at)) - Date.now()
+    expect(pauseMs).toBeGreaterThan(3_500_000)
+    expect(pauseMs).toBeLessThan(3_700_000)
+    expect(JSON.parse(accounts.stdout)).toMatchObject({ state: 'throttled', retry_at: expect.any(String) })
+    expect(observer.latest('blink-manifestd/sync/8021/44001/350001/availability')).toBe('offline')
+  },
+)
+
+mosquittoTest(
+  'the time of the next try is told once, and not again at each tick that finds it unchanged',
+  async () => {
+    await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
+    const observer = await world.observer()
+    world.cloud.misbehave({ kind: 'edge', path: manifestPath(1), count: 1 })
+    const daemon = world.start(['run'], fast)
+    await daemon.says('account cannot be asked')
+
+    const done = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+    await daemon.says('tick done', done + 3)
+    const accounts = await world.finish(['accounts', '--json'])
+
+    const states = observer.on('account/8021/state').map(document)
+    const told = new Set(states.filter(({ state }) => state === 'throttled').map(({ retry_at }) => retry_at))
+    expect([...told]).toEqual([(JSON.parse(accounts.stdout) as { retry_at: string }).retry_at])
+  },
+)
+
+function posts(calls: readonly Call[]): readonly Call[] {
+  return calls.filter(({ kind }) => kind === 'manifest-request')
+}
+
+/** How many of these calls were in flight at the busiest moment. */
+function mostAtATime(calls: readonly Call[]): number {
+  return Math.max(
+    0,
+    ...calls.map(({ at }) => calls.filter((other) => other.at <= at && at < other.endedAt).length),
+  )
+}

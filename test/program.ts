@@ -1,0 +1,93 @@
+/**
+ * The real program as a child process: started with the environment it is given and no other, watched, ended.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { until } from './until.ts'
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** How a program ended, and all it has written. */
+export interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Program extends AsyncDisposable {
+  readonly pid: number
+  stdout(): string
+  stderr(): string
+  /** The log lines so far; lines that are no JSON are left out. */
+  logged(): readonly Record<string, unknown>[]
+  /** Waits for a log line with this message, or for so many of them; resolves with the last of these. */
+  says(message: string, times?: number, withinMs?: number): Promise<Record<string, unknown>>
+  readonly ended: Promise<Ended>
+  finished(): Promise<Finished>
+  kill(signal?: NodeJS.Signals): void
+  /** Kills with `signal` and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<Ended>
+}
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+/** Starts the program; `cwd` should be a directory of the test's own. */
+export function startProgram(
+  args: readonly string[],
+  { env, cwd }: { readonly env: Readonly<Record<string, string>>; readonly cwd: string },
+): Program {
+  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const texts = { stdout: '', stderr: '' }
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    texts.stdout += text
+  })
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    texts.stderr += text
+  })
+  const { promise: ended, resolve } = Promise.withResolvers<Ended>()
+  child.once('close', (code, signal) => resolve({ code, signal }))
+
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal)
+    return ended
+  }
+  const logged = () => texts.stderr.split('\n').flatMap(parseLine)
+  return {
+    pid: child.pid ?? 0,
+    stdout: () => texts.stdout,
+    stderr: () => texts.stderr,
+    logged,
+    says: (message, times = 1, withinMs = 15_000) =>
+      until(
+        `the log line "${message}", ${times} times`,
+        () => logged().filter(({ msg }) => msg === message)[times - 1],
+        { withinMs, state: () => texts.stderr },
+      ),
+    ended,
+    async finished() {
+      const { code } = await ended
+      return { code, ...texts }
+    },
+    kill: (signal = 'SIGTERM') => void child.kill(signal),
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop('SIGKILL')
+    },
+  }
+}
+
+function parseLine(line: string): Record<string, unknown>[] {
+  if (!line.startsWith('{')) return []
+  try {
+    return [JSON.parse(line) as Record<string, unknown>]
+  } catch {
+    return []
+  }
+}
