@@ -156,8 +156,7 @@ function addSettings(command: Command): void {
   command.option('--config <path>', 'settings file; config/local.yaml if it is there')
   for (const { flag, valueName, doc, boolean } of settingOptions) {
     const value = boolean ? `[${valueName}]` : `<${valueName}>`
-    const option = new Option(`${flag} ${value}`, doc)
-    command.addOption(boolean ? option.preset('true') : option)
+    command.addOption(new Option(`${flag} ${value}`, doc))
   }
 }
 

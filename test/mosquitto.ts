@@ -74,8 +74,11 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   const end = async (signal: NodeJS.Signals) => {
     if (running.exitCode !== null || running.signalCode !== null) return
     const gone = once(running, 'exit')
+    // Mosquitto loses a signal that comes between its "running" and its main loop.
+    const again = setInterval(() => running.kill(signal), 200)
     running.kill(signal)
     await gone
+    clearInterval(again)
   }
   return {
     port,

@@ -24,7 +24,7 @@ interface Found {
 }
 
 export async function discover(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await prepare(terminal, options)
+  const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
   const { settings } = loaded
   await using parts = new AsyncDisposableStack()
   const stores = await openStores(settings.dataDir, clock)

@@ -14,11 +14,14 @@ import { version } from './version.ts'
 /** How long the broker may take to acknowledge what one tick brought. */
 const brokerPatienceMs = 30_000
 
+/** The same, when only state topics wait, which the next run says again anyway. */
+const statePatienceMs = 2_000
+
 /** Below this, a progress bar is gone before it is seen. */
 const manyModules = 10
 
 export async function once(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await prepare(terminal, options)
+  const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
   const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar()
   const daemon = await openDaemon({
     settings: loaded.settings,
@@ -45,14 +48,16 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
       if (report?.modules.length || !failure) continue
       terminal.err(`blink-manifestd: ${loginKey}: ${failure.message}. ${failure.remedy ?? ''}\n`)
     }
-    const delivered = await Promise.race([
+    const patienceMs = daemon.waiting() > 0 ? brokerPatienceMs : statePatienceMs
+    const settled = await Promise.race([
       daemon.drained(late.signal).then(() => true),
-      clock.sleep(brokerPatienceMs, AbortSignal.any([late.signal, terminal.stop])).then(
+      clock.sleep(patienceMs, AbortSignal.any([late.signal, terminal.stop])).then(
         () => false,
         () => false,
       ),
       daemon.failed,
     ])
+    const delivered = settled || daemon.waiting() === 0
     if (!delivered) {
       const where = `${daemon.waiting()} request IDs wait in ${loaded.settings.dataDir}`
       terminal.err(`blink-manifestd: the broker did not answer. ${where} and go out with the next run.\n`)
@@ -83,8 +88,14 @@ function verdict(
   delivered: boolean,
 ): ExitCode {
   if (ticks.some(({ status }) => status === 'login_required')) return exit.login
-  const failed = reports.some(({ kind }) => kind === 'failed') || ticks.some(({ failure }) => failure)
+  const failed = reports.some(isFailure) || ticks.some(({ failure }) => failure)
   return failed || !delivered ? exit.temporary : exit.done
+}
+
+/** A module that was asked and said it has no drive, or is away, has answered: trying again changes nothing. */
+function isFailure(report: ModuleReport): boolean {
+  if (report.kind !== 'failed') return false
+  return !['offline', 'no_storage', 'incompatible'].includes(report.outcome)
 }
 
 function progressBar() {

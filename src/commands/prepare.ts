@@ -26,10 +26,21 @@ export interface Prepared {
   readonly clock: typeof systemClock
 }
 
-/** Settings and log for a command that does work. @throws ConfigInvalid with every problem */
-export async function prepare(terminal: Terminal, options: CommonOptions): Promise<Prepared> {
+/**
+ * Settings and log for a command that does work.
+ *
+ * @param quiet for commands whose result says it all: from `warn` on, unless the settings name a level
+ * @throws ConfigInvalid with every problem
+ */
+export async function prepare(
+  terminal: Terminal,
+  options: CommonOptions,
+  { quiet = false } = {},
+): Promise<Prepared> {
   const loaded = readSettings(terminal, options)
-  const { level, format } = loaded.settings.log
+  const { format } = loaded.settings.log
+  const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
+  const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
   const log = await openLog({ level, format, terminal: terminal.errIsTerminal })
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
   return { loaded, log, clock: systemClock }

@@ -23,6 +23,7 @@ export async function simulate(terminal: Terminal, { host, port }: SimulateOptio
       `  export BLINK_OAUTH_URL='${simulator.oauthUrl}'`,
       `  export BLINK_REST_URL='${simulator.restUrl}'`,
       `  export BLINK_TOKENS='${simulator.tokens()}'`,
+      "  export MQTT_URL=embedded      # the daemon's built-in broker; or the URL of yours",
       `What it can do, and how to make it misbehave: curl ${simulator.url}/simulator`,
       '',
     ].join('\n'),
