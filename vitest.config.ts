@@ -10,6 +10,7 @@ export default defineConfig({
           exclude: ['test/journeys/**', 'test/bench/**'],
           // One worker context for all files: four times faster on two cores, and no module here holds state.
           isolate: false,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -18,6 +19,7 @@ export default defineConfig({
           include: ['test/journeys/**/*.test.ts'],
           // Each journey starts real processes; two cores hold two of them comfortably.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 30_000,
         },
