@@ -6,10 +6,12 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type ExitCode, exit, exitCodeOf, sentencesOf } from './commands/exit.ts'
+import { misleading } from './commands/misleading.ts'
 import type { CommonOptions } from './commands/prepare.ts'
 import { printable, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { settingOptions } from './config.ts'
+import { visible } from './printable.ts'
 
 type Action = (terminal: Terminal, options: CommonOptions) => Promise<ExitCode>
 
@@ -35,7 +37,7 @@ const commands: readonly {
     name: 'once',
     does: 'one tick: discover, request for every module, publish, stop',
     json: true,
-    examples: ['blink-manifestd once', 'blink-manifestd once --json | jq .request_id_str'],
+    examples: ['blink-manifestd once', "blink-manifestd once --json | jq -r '.request_id_str // empty'"],
     load: async () => (await import('./commands/once.ts')).once,
   },
   {
@@ -74,11 +76,13 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(signal)))
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, die)
+  const env = { ...process.env }
+  for (const { name } of misleading(env)) delete process.env[name]
   const terminal: Terminal = {
-    env: process.env,
+    env,
     cwd: process.cwd(),
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: (text) => void process.stdout.write(visible(text)),
+    err: (text) => void process.stderr.write(visible(text)),
     outIsTerminal: process.stdout.isTTY === true,
     errIsTerminal: process.stderr.isTTY === true,
     stop: stop.signal,
@@ -98,14 +102,14 @@ async function main(): Promise<void> {
     }
     // Whatever was waiting has been told why it ends: we were asked to stop, and that is no failure.
     if (stop.signal.aborted && error === stop.signal.reason) return
-    process.stderr.write(sentencesOf(error))
+    terminal.err(sentencesOf(error))
     process.exitCode = exitCodeOf(error)
   }
 }
 
 /** What nobody awaited has failed: a bug, told with its stack. */
 function die(error: unknown): void {
-  process.stderr.write(sentencesOf(error))
+  process.stderr.write(visible(sentencesOf(error)))
   process.exit(exit.bug)
 }
 
@@ -124,6 +128,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     )
     .version(version, '-V, --version')
     .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
   for (const { name, does, json, examples, load } of commands) {
