@@ -48,7 +48,8 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     const ticks = await Promise.all(accounts.map((account) => tickAccount(account, slot)))
     const done = ticks.filter((tick) => tick !== undefined)
     const reports = done.flatMap(({ report }) => report ?? [])
-    onlookers.slot(slot, reports, clock.elapsed() - begun)
+    // Where the last tick is still running everywhere, this one has not happened.
+    if (done.length > 0) onlookers.slot(slot, reports, clock.elapsed() - begun)
     return done
   }
 
