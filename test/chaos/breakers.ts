@@ -68,6 +68,21 @@ export function judgeBreakers({ calls, lives, signIns, publishes }: BreakerRecor
   return { opened: heard.length, unheard: unheard.length, promised: promised.length, violations }
 }
 
+/** The accounts that may be in a pause: for the longest one there is, unless somebody has signed in since. */
+export function pausedAt(
+  moment: number,
+  { calls, signIns }: Pick<BreakerRecords, 'calls' | 'signIns'>,
+): ReadonlySet<number> {
+  const refused = calls.filter(
+    ({ status, accountId, at }) => throttled.includes(status) && accountId !== undefined && at < moment,
+  )
+  const still = refused.filter(
+    (call) =>
+      !signIns.some(({ account, at }) => account === call.accountId && at > call.endedAt && at < moment),
+  )
+  return new Set(still.flatMap(({ accountId }) => accountId ?? []))
+}
+
 function promise({ at, topic, payload }: Publish): Pause[] {
   const account = Number(/\/account\/(\d+)\/state$/.exec(topic)?.[1])
   if (!account || payload === '') return []

@@ -47,7 +47,7 @@ export interface Report {
 }
 
 /** The figures for a person. */
-function asText(report: Report): string {
+export function asText(report: Report): string {
   const { ids, deliveries, breakers, daemon } = report
   const share = (part: number, whole: number) => `${part} (${((100 * part) / (whole || 1)).toFixed(2)} %)`
   const rows: readonly (readonly [string, unknown])[] = [

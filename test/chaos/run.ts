@@ -14,7 +14,7 @@ import { chanceOf } from './chance.ts'
 import { type CloudTimes, calmCloud, doToCloud } from './cloud-deeds.ts'
 import { accountIds, accounts, idsGiven, modules, witness } from './homes.ts'
 import { type Lives, livesOf } from './lives.ts'
-import { type BrokerDeed, type DaemonDeed, planOf, type Timed } from './plan.ts'
+import { type BrokerDeed, type DaemonDeed, planOf, type Start, type Timed } from './plan.ts'
 import type { Report } from './report.ts'
 import { subscribe } from './subscriber.ts'
 import { isWorkItem, judge, storedIds } from './verdict.ts'
@@ -34,7 +34,7 @@ const accessTokenSeconds = 45
 const timeoutSeconds = 3
 const drainWithinMs = 60_000
 /** For the last peaceful ticks. */
-const peaceMs = 6_000
+const peaceMs = 7_000
 /** All tokens of the simulated cloud. */
 const secret = /sim-(refresh|access)-/
 const workItems = 'blink-manifestd/sync/+/+/+/manifest/requested'
@@ -44,9 +44,13 @@ const env = {
   SCHEDULE_SPREAD_SECONDS: '0',
   BLINK_TIMEOUT_SECONDS: String(timeoutSeconds),
   REQUEST_TTL_SECONDS: '7200',
+  // The schedule changes from life to life, and a budget made for one is none for the next.
+  BLINK_DAILY_BUDGET: '1000000',
   LOG_LEVEL: 'debug',
 }
 const again: BrokerDeed = { kind: 'stop', downMs: 0, forget: false }
+/** A person signs in who must, and then every account is asked again. */
+const peaceful: Start = { everySeconds: 2, perAccount: 1 }
 /** Delivers what is left and asks for nothing. */
 const quiet = { SCHEDULE_ON_START: 'false', SCHEDULE_CRON: '0 0 1 1 *' }
 
@@ -87,7 +91,10 @@ export async function runChaos({ seed, lengthMs, signal, keep, tell }: ChaosOpti
 
   tell('peace')
   calmCloud(cloud, cloudTimes)
-  await pause(Math.min(peaceMs, lengthMs / 4))
+  await lives.stop()
+  const peaceFrom = Date.now()
+  lives.start(peaceful)
+  await pause(peaceMs)
   await lives.stop()
   // Ctrl-C at a terminal has reached the broker, too.
   if (signal.aborted) await doToBroker(again, { broker, wiretap, times: brokerTimes, signal })
@@ -108,6 +115,7 @@ export async function runChaos({ seed, lengthMs, signal, keep, tell }: ChaosOpti
     given: await idsGiven(cloud),
     calls: cloud.calls.map(named).filter(({ accountId }) => accountId !== witness),
     lives,
+    peaceFrom,
     wiretap,
     poller,
     cloud: cloudTimes,

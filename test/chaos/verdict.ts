@@ -2,11 +2,11 @@
  * From what was recorded to the report: who is asked about what, and what counts as a failure. Pure.
  */
 import type { Call } from '../../src/simulator/server.ts'
-import { judgeBreakers } from './breakers.ts'
+import { judgeBreakers, pausedAt } from './breakers.ts'
 import type { BrokerTimes } from './broker-deeds.ts'
 import type { CloudTimes } from './cloud-deeds.ts'
 import { judgeDeliveries } from './deliveries.ts'
-import { modulesOfAccount } from './homes.ts'
+import { accountIds, modulesOfAccount } from './homes.ts'
 import type { Life, Lives } from './lives.ts'
 import { loads } from './load.ts'
 import { failed, judgeRequests, when } from './politeness.ts'
@@ -22,6 +22,8 @@ export interface Records {
   readonly given: number
   readonly calls: readonly Call[]
   readonly lives: Lives
+  /** From here on nothing went wrong any more. */
+  readonly peaceFrom: number
   readonly wiretap: Pick<Wiretap, 'publishes' | 'total' | 'leaks'>
   readonly poller: Pick<Subscriber, 'received' | 'deaf'>
   readonly cloud: CloudTimes
@@ -126,6 +128,7 @@ export function judge(records: Records): Report {
       ...deliveryFaults,
       ...judgeRequests({ ...records, lives: all, signIns }),
       ...breakerFaults,
+      ...forgotten(records),
       ...loadFaults,
       ...all.filter(({ end }) => end === 'crashed').map((life) => `crashed with ${life.exitCode}`),
       ...stops.filter(stoppedBadly).map((life) => `SIGTERM: exit ${life.exitCode} after ${life.stopMs} ms`),
@@ -135,6 +138,17 @@ export function judge(records: Records): Report {
       ...new Set(wiretap.leaks.map((topic) => `a secret on ${topic}`)),
     ],
   }
+}
+
+/** Accounts that nothing is wrong with, and that nobody asks any more. */
+function forgotten({ calls, lives: { signIns, logs }, peaceFrom }: Records): string[] {
+  const paused = pausedAt(peaceFrom, { calls, signIns })
+  // Its login was lost to the last kill, which the daemon found out only now.
+  const signedOut = new Set(logs.slice(-2).flatMap((log) => log.signedOut))
+  const asked = new Set(calls.flatMap(({ at, accountId }) => (at > peaceFrom ? accountId : undefined) ?? []))
+  return accountIds
+    .filter((account) => ![asked, paused, signedOut].some((some) => some.has(account)))
+    .map((account) => `account ${account} was not asked in the peace at the end, and no cloud wanted that`)
 }
 
 /** Good answers that no work item belongs to. */

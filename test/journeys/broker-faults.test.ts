@@ -138,7 +138,7 @@ test('a broker that knows MQTT 3.1.1 only gets all of it, without expiry and pro
   await itemsSeen(observer, 2, daemon.stderr)
   await until('the birth', () => observer.latest(bridgeState) === 'online')
   await daemon.says('broker refuses MQTT 5, using MQTT 3.1.1 without expiry and properties')
-  expect(observer.latest(`${stem(1)}/request_id`)).toBe('670000001')
+  await until('the first id', () => observer.latest(`${stem(1)}/request_id`) === '670000001')
   await daemon.stop()
   await broker.close()
 })
