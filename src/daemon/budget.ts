@@ -13,6 +13,8 @@ export interface BudgetNeeds {
   readonly kept: Spent | undefined
   /** Requests a day; asked again each time, since modules come and go. */
   readonly limit: () => number
+  /** Whether the limit is ours and not the owner's: then it does not shrink before the day is over. */
+  readonly automatic: boolean
   readonly clock: Clock
   /** Keeps it on disk; called once at a time, and one that cannot is expected to have said so. */
   readonly save: (spent: Spent) => Promise<void>
@@ -34,8 +36,11 @@ export interface Budget {
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** So many parts of the budget are taken in advance, one after another; as many writes a day at most. */
-const parts = 50
+/**
+ * So many parts of the budget are taken in advance, one after another; as many writes a day at most. A kill costs
+ * what is left of one, so the parts are small: a machine that loses its power every few minutes is still served.
+ */
+const parts = 200
 
 export function openBudget(needs: BudgetNeeds): Budget {
   return new DailyBudget(needs)
@@ -47,6 +52,8 @@ class DailyBudget implements Budget {
   #spent: number
   /** What the disk says was spent; never less than what was. */
   #onDisk: number
+  /** The day's largest: what was spent by a denser schedule must not count against a sparser one. */
+  #largest: number
   #saving: Promise<void> = Promise.resolve()
 
   constructor(needs: BudgetNeeds) {
@@ -54,10 +61,15 @@ class DailyBudget implements Budget {
     this.#day = needs.kept?.day ?? 0
     this.#spent = needs.kept?.requests ?? 0
     this.#onDisk = this.#spent
+    this.#largest = needs.kept?.limit ?? 0
   }
 
   get limit(): number {
-    return this.#needs.limit()
+    const limit = this.#needs.limit()
+    if (!this.#needs.automatic) return limit
+    this.#turnDay()
+    this.#largest = Math.max(this.#largest, limit)
+    return this.#largest
   }
 
   get spent(): number {
@@ -89,14 +101,17 @@ class DailyBudget implements Budget {
     const today = Math.floor(this.#needs.clock.now() / dayMs)
     if (today === this.#day) return
     // A clock that was set back gives nothing back; what was spent counts for the day it is now.
-    if (today > this.#day) this.#spent = 0
+    if (today > this.#day) {
+      this.#spent = 0
+      this.#largest = 0
+    }
     this.#day = today
     this.#onDisk = 0
   }
 
   #keep(requests: number): void {
     this.#onDisk = requests
-    const kept = { day: this.#day, requests }
+    const kept = { day: this.#day, requests, limit: this.limit }
     this.#saving = this.#saving.then(() => this.#needs.save(kept))
   }
 }

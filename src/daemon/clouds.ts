@@ -99,6 +99,7 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
   const budget = openBudget({
     kept: await logins.spent(login.key),
     limit: () => settings.blink.dailyBudget || planned(),
+    automatic: settings.blink.dailyBudget === 0,
     clock,
     save: (spent) =>
       logins.saveSpent(login.key, spent).catch((error: unknown) => {

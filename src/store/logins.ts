@@ -16,6 +16,8 @@ import { listFiles, makeDirectory, parseJson, readWhole, removeFile, writeWhole 
 export interface Spent {
   readonly day: number
   readonly requests: number
+  /** The largest budget of that day. */
+  readonly limit: number
 }
 
 export interface Logins {
@@ -44,7 +46,11 @@ const loginFile = z.object({
 
 const breakerFile = z.object({ failures: z.int().nonnegative(), open_until: z.number().optional() })
 
-const spentFile = z.object({ day: z.int().nonnegative(), requests: z.int().nonnegative() })
+const spentFile = z.object({
+  day: z.int().nonnegative(),
+  requests: z.int().nonnegative(),
+  limit: z.int().nonnegative(),
+})
 
 const loginSuffix = '.login.json'
 const breakerSuffix = '.breaker.json'
