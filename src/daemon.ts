@@ -28,7 +28,10 @@ export interface DaemonNeeds {
   readonly shownSettings: unknown
   readonly version: string
   readonly clock: Clock
-  readonly log: Log
+  /** With a level when that may be changed while running. */
+  readonly log: Log & { level?: string }
+  /** Whether to be there for others: discovered by Home Assistant, and commanded. Not for a single tick. */
+  readonly attended?: boolean
   /** Told of each module as its turn is over. */
   readonly tell?: (report: ModuleReport) => void
   /** Told of each request ID that the broker has acknowledged. */
@@ -88,6 +91,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     stores,
     shownSettings: needs.shownSettings,
     version: needs.version,
+    attended: needs.attended ?? false,
+    logLevel: () => log.level ?? settings.log.level,
     accounts: () => accounts,
     offsetOf,
     slots,

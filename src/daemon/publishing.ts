@@ -14,6 +14,7 @@ import { keepRetained, offline, online, type Retained } from '../mqtt/retained.t
 import { type Topics, topicsBelow } from '../mqtt/topics.ts'
 import type { Log } from '../ports.ts'
 import type { Account } from './account.ts'
+import { openHomeAssistant } from './home-assistant.ts'
 import { type Onlookers, watch } from './onlookers.ts'
 import type { Stores } from './stores.ts'
 import { viewOf } from './view.ts'
@@ -24,6 +25,10 @@ export interface PublishingNeeds {
   /** The settings as `bridge/info` may show them, without secrets. */
   readonly shownSettings: unknown
   readonly version: string
+  /** Whether to be there for others: discovered by Home Assistant, and commanded. */
+  readonly attended: boolean
+  /** The level as it is now. */
+  readonly logLevel: () => string
   readonly accounts: () => readonly Account[]
   /** An account's moment after a slot, in milliseconds. */
   readonly offsetOf: (account: string) => number
@@ -41,6 +46,9 @@ export interface Publishing {
   readonly embedded: EmbeddedBroker | undefined
   readonly retained: Retained
   readonly onlookers: Onlookers
+  readonly topics: Topics
+  /** A person wants everything looked at again. */
+  rescanned(): void
   /** Publishes `offline` and ends; what is not acknowledged then stays in the outbox. */
   close(): Promise<void>
 }
@@ -74,7 +82,11 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const common = { topics, publisher: broker, modulesToo, clock, log }
   const announce = (signal: AbortSignal) => broker.announce(signal)
   const sources = retainedSources(needs, topics)
-  const retained = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
+  const kept = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
+  const assistant = needs.attended
+    ? openHomeAssistant({ ...needs, topics, broker, retained: kept }, stopping.signal)
+    : undefined
+  const retained = assistant?.retained ?? kept
   const onlookers = watch({
     ...common,
     retained,
@@ -97,13 +109,21 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     stopping.signal,
   )
   delivering.catch(fail)
-  broker.onConnect(() => retained.all())
+  if (!assistant) broker.onConnect(() => retained.all())
 
   return {
     broker,
     embedded,
     retained,
-    onlookers,
+    topics,
+    onlookers: {
+      ...onlookers,
+      account(report) {
+        onlookers.account(report)
+        if (report.changes) assistant?.listed(report.accountId)
+      },
+    },
+    rescanned: () => assistant?.rescanned(),
     async close() {
       // Cut before the goodbye, so that nothing new is handed to the broker after `offline`.
       stopping.abort(new Error('stopped'))
@@ -133,6 +153,7 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
         startedAt,
         nextTickAt: slots()[0],
         settings: needs.shownSettings,
+        logLevel: needs.logLevel(),
       }),
     accounts: () => accounts().flatMap(({ accountId }) => accountId ?? []),
     account(id: string) {
