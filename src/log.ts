@@ -26,10 +26,11 @@ export async function openLog({ level, format, terminal }: LogOptions): Promise<
   const stream = pretty ? await readable(terminal) : destination({ dest: stderr, sync: true })
   const lines = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
   return {
-    debug: lines.debug.bind(lines),
-    info: lines.info.bind(lines),
-    warn: lines.warn.bind(lines),
-    error: lines.error.bind(lines),
+    // Looked up at each line, for pino exchanges these methods when the level changes.
+    debug: (fields, message) => lines.debug(fields, message),
+    info: (fields, message) => lines.info(fields, message),
+    warn: (fields, message) => lines.warn(fields, message),
+    error: (fields, message) => lines.error(fields, message),
     get level() {
       return lines.level
     },

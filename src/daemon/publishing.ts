@@ -167,6 +167,7 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
       return viewOf(record, {
         account: accountById(key.accountId),
         rules: settings.modules,
+        paused: stores.pauses.isPaused(key),
         slots: slots(),
         offsetMs: offsetOf(key.accountId),
       })

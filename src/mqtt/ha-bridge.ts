@@ -4,6 +4,7 @@
  * The accounts stand here and not as devices of their own: an account is no thing in the house.
  */
 import type { AccountStatus, BlinkId } from '../model.ts'
+import { logLevels } from './commands.ts'
 import {
   bridgeId,
   type Component,
@@ -23,9 +24,6 @@ const accountStatuses: readonly AccountStatus[] = [
 ]
 
 const bridgeEvents = ['sync_module_found', 'sync_module_gone', 'sync_module_renamed', 'tick_done']
-
-/** The levels that can be chosen while the daemon runs. */
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
 
 /** Home Assistant before 2026.6 ignores it; newer ones do not press a button for a daemon that was away. */
 const pressExpirySeconds = 30

@@ -106,7 +106,16 @@ export const platforms: Readonly<Record<string, Platform>> = {
   },
   number: {
     required: ['command_topic'],
-    optional: ['state_topic', 'min', 'max', 'step', 'mode', 'unit_of_measurement', 'value_template', 'retain'],
+    optional: [
+      'state_topic',
+      'min',
+      'max',
+      'step',
+      'mode',
+      'unit_of_measurement',
+      'value_template',
+      'retain',
+    ],
   },
   switch: {
     required: ['command_topic'],
