@@ -11,9 +11,11 @@ import { type Broker, connectBroker } from '../mqtt/broker.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from '../mqtt/embedded.ts'
 import { workItemMessages } from '../mqtt/happenings.ts'
 import { keepRetained, offline, online, type Retained } from '../mqtt/retained.ts'
+import { spaced } from '../mqtt/spaced.ts'
 import { type Topics, topicsBelow } from '../mqtt/topics.ts'
 import type { Log } from '../ports.ts'
 import type { Account } from './account.ts'
+import { type Expiries, watchExpiries } from './expiries.ts'
 import { openHomeAssistant } from './home-assistant.ts'
 import { type Onlookers, watch } from './onlookers.ts'
 import type { Stores } from './stores.ts'
@@ -87,8 +89,10 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     ? openHomeAssistant({ ...needs, topics, broker, retained: kept }, stopping.signal)
     : undefined
   const retained = assistant?.retained ?? kept
+  const events = spaced(broker, clock)
   const onlookers = watch({
     ...common,
+    publisher: events,
     retained,
     connected: () => broker.state.connected,
     ttlMs: settings.request.ttlSeconds * 1000,
@@ -97,7 +101,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const delivering = deliver(
     {
       outbox: stores.outbox,
-      publisher: broker,
+      publisher: events,
       messagesFor: (item) => {
         const messages = workItemMessages(topics, item, clock.now())
         return modulesToo ? messages : messages.slice(0, 1)
@@ -109,6 +113,8 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     stopping.signal,
   )
   delivering.catch(fail)
+  const expiries =
+    modulesToo && needs.attended ? watchLives(stores, retained, clock, stopping.signal) : undefined
   if (!assistant) broker.onConnect(() => retained.all())
 
   return {
@@ -118,6 +124,10 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     topics,
     onlookers: {
       ...onlookers,
+      module(report, slot) {
+        onlookers.module(report, slot)
+        if (report.kind === 'requested') expiries?.add(report.item)
+      },
       account(report) {
         onlookers.account(report)
         if (report.changes) assistant?.listed(report.accountId)
@@ -132,6 +142,12 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
       await embedded?.close()
     },
   }
+}
+
+/** Has a module's topics said again when a request ID of it ends. */
+function watchLives({ ledger }: Stores, retained: Retained, clock: Clock, signal: AbortSignal): Expiries {
+  const known = ledger.keys().flatMap((key) => ledger.read(key)?.recent ?? [])
+  return watchExpiries({ expired: (key) => retained.module(key, 'progress'), clock }, known, signal)
 }
 
 function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {
