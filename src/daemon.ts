@@ -17,13 +17,14 @@ import { obeyer } from './daemon/obey.ts'
 import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
 import { ticksOf } from './daemon/ticks.ts'
+import { StoreFailed } from './errors.ts'
 import type { ModuleReport, Trigger, WorkItem } from './model.ts'
 import type { Broker } from './mqtt/broker.ts'
 import { openDesk } from './mqtt/command-desk.ts'
 import type { EmbeddedBroker } from './mqtt/embedded.ts'
-import type { Log } from './ports.ts'
+import type { Log, Outbox } from './ports.ts'
 import { type Schedule, startSchedule } from './schedule/cron.ts'
-import { offsetInWindow } from './spread.ts'
+import { spreadOver } from './spread.ts'
 
 export interface DaemonNeeds {
   readonly settings: Settings
@@ -81,7 +82,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const { promise: failed, reject: fail } = Promise.withResolvers<never>()
   failed.catch(() => undefined)
 
-  const stores = await openStores(settings.dataDir, clock)
+  const stores = await openStores(settings.dataDir, clock, log)
   opened.defer(() => stores.database.close())
   const clouds = await openClouds({ settings, stores, clock, log })
   opened.defer(() => clouds.close())
@@ -89,7 +90,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   let schedule: Schedule | undefined
   const accounts: Account[] = []
   const slots = () => schedule?.next() ?? []
-  const offsetOf = (account: string) => offsetInWindow(account, settings.schedule.spreadSeconds * 1000)
+  const names = () => accounts.map(({ accountId, loginKey }) => accountId ?? loginKey)
+  const offsetOf = spreadOver(names, settings.schedule.spreadSeconds * 1000)
   const publishing = await openPublishing({
     settings,
     stores,
@@ -108,13 +110,14 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => publishing.close())
   const { broker, embedded, retained, onlookers } = publishing
 
-  const accountFor = ({ login, cloud, guard }: Way) =>
+  const accountFor = ({ login, cloud, guard, ticked }: Way) =>
     openAccount(
       {
         loginKey: login.key,
         accountId: login.accountId,
         cloud,
         guard,
+        ticked,
         ledger: stores.ledger,
         clock,
         log,
@@ -165,7 +168,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const parts = opened.move()
   const end = async (): Promise<void> => {
     const begun = clock.elapsed()
-    log.info({ waiting: stores.outbox.count() }, 'stopping')
+    log.info({ waiting: countOf(stores.outbox) }, 'stopping')
     await schedule?.stop()
     stopping.abort(new Error('stopped'))
     await within(ticks.idle(), patience.homeMs, clock)
@@ -176,7 +179,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       await within(drained(late.signal), patience.drainMs, clock)
       late.abort(new Error('stopped'))
     }
-    const waiting = stores.outbox.count()
+    const waiting = countOf(stores.outbox)
     await parts.disposeAsync()
     log.info({ waiting, ms: Math.round(clock.elapsed() - begun) }, 'stopped')
   }
@@ -191,7 +194,12 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       const onSlot = (at: number) => {
         ticks.tick('schedule', at).then(() => retained.bridge(), fail)
       }
-      schedule = await startSchedule({ expression: cron, timezone, onSlot, log })
+      // What was said of the next ticks is wrong after a jump of the clock.
+      const onJump = () => {
+        retained.bridge()
+        for (const { accountId } of accounts) if (accountId !== undefined) retained.modulesOf(accountId)
+      }
+      schedule = await startSchedule({ expression: cron, timezone, onSlot, onJump, clock, log })
       const next = slots()[0]
       log.info({ accounts: accounts.length, cron, timezone, next: next && iso(next) }, 'started')
       retained.bridge()
@@ -203,6 +211,16 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     drained,
     failed,
     stop: () => (ended ??= end()),
+  }
+}
+
+/** How many items wait, for the log; a disk that cannot tell is no reason not to end in order. */
+function countOf(outbox: Outbox): number | undefined {
+  try {
+    return outbox.count()
+  } catch (error) {
+    if (error instanceof StoreFailed) return undefined
+    throw error
   }
 }
 

@@ -36,7 +36,7 @@ const pauseMs = 30_000
  */
 export async function deliver(needs: DeliverNeeds, signal: AbortSignal): Promise<void> {
   const delivery = new Delivery(needs, signal)
-  const end = needs.outbox.onArrival(() => delivery.wake())
+  const end = needs.outbox.onArrival(() => delivery.arrived())
   try {
     while (!signal.aborted) {
       await delivery.fill()
@@ -55,6 +55,8 @@ class Delivery {
   readonly #acknowledged = new Set<number>()
   /** Modules with an item in flight, or held after a refusal: their next items wait, so that the order holds. */
   readonly #busy = new Set<string>()
+  /** Aborted when the disk has taken something: what it refused before is tried again then. */
+  #diskTook = new AbortController()
   #bug: { readonly error: unknown } | undefined
   #awake = false
   #wakeUp: (() => void) | undefined
@@ -68,6 +70,13 @@ class Delivery {
   wake(): void {
     this.#awake = true
     this.#wakeUp?.()
+  }
+
+  /** Items were added, so the disk takes writes. */
+  arrived(): void {
+    this.#diskTook.abort(new Error('the disk took something'))
+    this.#diskTook = new AbortController()
+    this.wake()
   }
 
   /** Resolves at the next `wake`, at once if there was one since the last call. */
@@ -150,11 +159,13 @@ class Delivery {
         { reason_code: reasonCode, ...ids(item), remedy },
         'broker refused a request id, trying again later',
       )
-    } else {
-      // Not forgotten, so a restart delivers it again: twice at worst, never zero times.
-      this.#storeTrouble(error, 'cannot forget a delivered request id')
+      await clock.sleep(pauseMs, this.#signal).catch(() => undefined)
+      return
     }
-    await clock.sleep(pauseMs, this.#signal).catch(() => undefined)
+    // Not forgotten, so a restart delivers it again: twice at worst, never zero times.
+    this.#storeTrouble(error, 'cannot forget a delivered request id')
+    const over = AbortSignal.any([this.#signal, this.#diskTook.signal])
+    await clock.sleep(pauseMs, over).catch(() => undefined)
   }
 
   #storeTrouble(error: unknown, message: string): void {

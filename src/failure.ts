@@ -45,10 +45,10 @@ export function outcomeOf(error: DaemonError, asked: boolean): Outcome {
   return 'error'
 }
 
-/** The state of the account after this error, or `ok` when the error says nothing about the account. */
+/** The state of an account that could not be asked because of this error; trouble of our own is none of its. */
 export function accountStatusOf(error: DaemonError): AccountStatus {
   if (error instanceof LoginNeeded) return 'login_required'
   if (error instanceof AccountThrottled) return 'throttled'
-  if (error instanceof CloudUnreachable) return 'unreachable'
-  return 'ok'
+  // An answer we cannot read or do not expect is as good as none: the account is not `ok`.
+  return error instanceof CloudError ? 'unreachable' : 'ok'
 }

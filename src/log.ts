@@ -3,9 +3,13 @@
  *
  * Written at once and not in the background: a buffered line is lost when the process is killed, and the last
  * lines before a kill are the ones that matter. Results of commands go to stdout and never through here.
+ *
+ * Two things are kept out of every line: characters that drive a terminal, and what errors carry beside their
+ * message, for libraries hang requests with their headers on them.
  */
 import { type DestinationStream, destination, pino } from 'pino'
 import type { Log } from './ports.ts'
+import { visible, visibleInLine } from './printable.ts'
 
 export interface LogOptions {
   readonly level: string
@@ -19,14 +23,30 @@ export interface LeveledLog extends Log {
 }
 
 const stderr = 2
+/** Causes of causes that are told; a chain may go round in a circle. */
+const deepestCause = 4
 
 /** A log at the given level; the level may be changed while running. */
 export async function openLog({ level, format, terminal }: LogOptions): Promise<LeveledLog> {
   const pretty = format === 'pretty' || (format === 'auto' && terminal)
-  const stream = pretty ? await readable(terminal) : destination({ dest: stderr, sync: true })
-  const lines = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
+  const output = destination({ dest: stderr, sync: true })
+  return logTo(pretty ? await readable(output, terminal) : asJson(output), level)
+}
+
+/** A log that hands its lines, as JSON, to `stream`. */
+export function logTo(stream: DestinationStream, level: string): LeveledLog {
+  const lines = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: (error: unknown) => error },
+      formatters: { log: withoutErrors },
+    },
+    stream,
+  )
   return {
-    // Looked up at each line, for pino exchanges these methods when the level changes.
+    // Looked up at each call: pino exchanges its methods when the level is changed.
     debug: (fields, message) => lines.debug(fields, message),
     info: (fields, message) => lines.info(fields, message),
     warn: (fields, message) => lines.warn(fields, message),
@@ -40,14 +60,54 @@ export async function openLog({ level, format, terminal }: LogOptions): Promise<
   }
 }
 
-/** Loaded only for a terminal: a service has no use for it. */
-async function readable(colorize: boolean): Promise<DestinationStream> {
-  const { default: build } = await import('pino-pretty')
-  return build({
-    destination: stderr,
-    sync: true,
+/** Lines of JSON that a terminal can show. */
+export function asJson(output: DestinationStream): DestinationStream {
+  return { write: (line) => output.write(visible(line)) }
+}
+
+/** Lines for people. Loaded only for a terminal: a service has no use for it. */
+export async function readable(output: DestinationStream, colorize: boolean): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty')
+  const prettify = prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
+    // What has a place of its own in a line is otherwise printed as it is, with the ends of lines it may hold.
+    errorLikeObjectKeys: [],
+    customPrettifiers: { name: quoted, pid: quoted, hostname: quoted, caller: quoted },
   })
+  return { write: (line) => output.write(withColours(prettify(line))) }
+}
+
+function quoted(value: unknown): string {
+  return visibleInLine(JSON.stringify(value) ?? '')
+}
+
+/** The only control characters of a readable line that are ours. */
+const colour = /(\x1b\[\d+(?:;\d+)*m)/
+
+function withColours(line: string): string {
+  // Within the fields an escape character is escaped already, as JSON has it: what is left was put there for colour.
+  return line
+    .split(colour)
+    .map((part, index) => (index % 2 === 1 ? part : visible(part)))
+    .join('')
+}
+
+function withoutErrors(fields: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? briefly(value) : value]),
+  )
+}
+
+/** Name, message and code of an error and its causes. */
+function briefly(error: Error, depth = 0): object {
+  const { name, message, cause } = error
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return {
+    type: name,
+    message,
+    ...(code !== undefined && { code }),
+    ...(cause instanceof Error && depth < deepestCause && { cause: briefly(cause, depth + 1) }),
+  }
 }

@@ -1,8 +1,9 @@
 /**
- * JSON as it leaves the program: ids with all their digits, times as ISO 8601.
+ * JSON as it leaves the program: ids with all their digits, times as ISO 8601, nothing that drives a terminal.
  */
 import { iso } from './clock.ts'
 import type { BlinkId } from './model.ts'
+import { visible } from './printable.ts'
 
 declare global {
   interface JSON {
@@ -23,5 +24,5 @@ export function timeOrNull(ms: number | undefined): string | null {
 }
 
 export function json(value: unknown): string {
-  return JSON.stringify(value)
+  return visible(JSON.stringify(value))
 }

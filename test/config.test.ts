@@ -15,6 +15,7 @@ test('with nothing said, every setting has its default', () => {
       timeoutSeconds: 20,
       concurrency: 8,
       perAccount: 1,
+      dailyBudget: 0,
     },
     schedule: { cron: '*/5 * * * *', timezone: 'UTC', spreadSeconds: 30, onStart: true, allowFast: false },
     modules: { include: [], exclude: [], askAll: false },

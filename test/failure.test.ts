@@ -78,7 +78,7 @@ test('what a module said of itself is its outcome', () => {
   }
 })
 
-test('only a login, a throttle and a silent cloud say something about the account', () => {
+test('an account that could not be asked is not told to be well, unless the trouble is our own', () => {
   const errors = [loginNeeded, throttled, notSent, answerLost, busy, refused, diskFull, new ConfigInvalid([])]
 
   expect(errors.map(accountStatusOf)).toEqual([
@@ -86,8 +86,8 @@ test('only a login, a throttle and a silent cloud say something about the accoun
     'throttled',
     'unreachable',
     'unreachable',
-    'ok',
-    'ok',
+    'unreachable',
+    'unreachable',
     'ok',
     'ok',
   ])

@@ -9,7 +9,7 @@ import { at, type Parsed, parse, type SourceText } from './source-text.ts'
 
 /** Single files of the lower floors; a file there may import the floors below its own, and none beside it. */
 const floors: readonly (readonly string[])[] = [
-  ['model', 'ports', 'errors', 'clock', 'secret'],
+  ['model', 'ports', 'errors', 'clock', 'secret', 'printable'],
   ['retry', 'askable', 'failure', 'history', 'spread', 'payload', 'work-item'],
   ['tick', 'deliver'],
 ]
@@ -41,7 +41,7 @@ const doors: readonly { readonly module: RegExp; readonly files: RegExp }[] = [
   { module: /^mqtt(-.*)?$/, files: /^src\/mqtt\/(broker|connection)\.ts$/ },
   { module: /^aedes(-.*)?$/, files: /^src\/mqtt\/embedded\.ts$/ },
   { module: /^node-cron$/, files: /^src\/schedule\/cron\.ts$/ },
-  { module: /^node:sqlite$/, files: /^src\/store\/database\.ts$/ },
+  { module: /^node:sqlite$/, files: /^src\/store\/connection\.ts$/ },
   { module: /^pino(-.*)?$/, files: /^src\/log\.ts$/ },
   { module: /^(convict|yaml)$/, files: /^src\/config(\.ts|\/.*)$/ },
   { module: /^(commander|cli-.*)$/, files: /^src\/(main\.ts|commands\/.*)$/ },

@@ -26,6 +26,8 @@ import {
   bodyCodes,
   emptyAnswer,
   type HttpStatus,
+  notJson,
+  notRenewed,
   oauthErrors,
   type Verdict,
   verdictOfStatus,
@@ -58,12 +60,27 @@ export function classify(answered: Answered): unknown {
 
   const code = bodyCodeOf(json)
   const verdict = spokenVerdict(json, status, kind) ?? (isGood ? undefined : verdictOfStatus(status, creates))
-  // The token call carries no access token: what is not accepted there is the login itself.
-  if (verdict?.as === 'token_refused' && kind === 'token') throw errorOf(withdrawn, answered, code)
+  // The token call carries no access token: what is not accepted there is the login itself, if it is said by 401.
+  if (verdict?.as === 'token_refused' && kind === 'token')
+    throw errorOf(status === 401 ? withdrawn : notRenewed, answered, code)
   if (verdict) throw errorOf(verdict, answered, code)
   if (text.trim() === '') throw errorOf(emptyAnswer, answered, code)
   if (json !== undefined) return json
-  throw errorOf({ as: 'unreadable', says: 'the answer is not JSON' }, answered, code)
+  throw errorOf(notJson, answered, code)
+}
+
+/** No refusal is longer; lists, which may be long, need not be read twice. */
+const longestRefusal = 10_000
+
+/** The error in an answer, for who only wants to know whether there is one. */
+export function refusalIn(answered: Answered): unknown {
+  if (answered.text.length > longestRefusal && answered.status < 300) return undefined
+  try {
+    classify(answered)
+    return undefined
+  } catch (error) {
+    return error
+  }
 }
 
 /** A good answer may carry a code as well: the version call says 103 and means "OK". */
@@ -82,8 +99,8 @@ function spokenVerdict(json: unknown, status: HttpStatus, kind: CallKind): Verdi
   const code = bodyCodeOf(json)
   const known = code === undefined ? undefined : bodyCodes.get(code)
   if (known || kind !== 'token' || !isRecord(json)) return known
-  // A server that is down has no say in whether a login is still good.
-  return status < 500 && typeof json.error === 'string' ? oauthErrors.get(json.error) : undefined
+  // Only these two together withdraw a login, which costs a person a sign-in; all else may pass.
+  return status === 400 && typeof json.error === 'string' ? oauthErrors.get(json.error) : undefined
 }
 
 function isRecord(value: unknown): value is { readonly code?: unknown; readonly error?: unknown } {

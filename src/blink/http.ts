@@ -24,7 +24,18 @@ export interface CallRecord {
   readonly kind: CallKind
   readonly status?: number
   readonly errorCode?: string
+  /** False only when not one byte of the request was written. */
+  readonly sent: boolean
   readonly ms: number
+}
+
+/** Who looks after the requests of one account. */
+export interface Attendant {
+  /**
+   * Asked when it is a request's turn, right before it is sent; what it throws is the request's end. Returns who
+   * is told how the request ended, before the next one has its turn.
+   */
+  admit(): (record: CallRecord, answer: HttpAnswer | undefined) => void
 }
 
 export interface HttpOptions {
@@ -43,12 +54,13 @@ export interface Http {
   /**
    * Sends a call once and returns whatever came back, refusals included.
    *
+   * @throws whatever `attendant.admit` throws, with nothing sent
    * @throws CloudUnreachable when no whole answer came; `outcome` says whether the cloud may have acted
    * @throws CloudChanged when the answer is packed in a way we did not ask for
    * @throws the signal's reason when aborted, unless a request that makes something was already on its way:
    *   then CloudUnreachable with outcome `unknown`, for that must not be forgotten
    */
-  request(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer>
+  request(call: HttpCall, signal: AbortSignal, attendant?: Attendant): Promise<HttpAnswer>
   /** Lets requests in flight come home for so long, then closes the connections, and with them the requests. */
   close(options: { readonly graceMs: number }): Promise<void>
 }
@@ -77,24 +89,34 @@ export function createHttp(options: HttpOptions): Http {
     headersTimeout: 0,
     bodyTimeout: 0,
     // A connection that nobody waits for any more would otherwise hold up the end of the process.
-    connect: { timeout: timeoutMs, signal: closing.signal, ...(ca !== undefined && { ca }) },
+    connect: {
+      timeout: timeoutMs,
+      signal: closing.signal,
+      // Said, because a variable of the environment would otherwise have the last word.
+      rejectUnauthorized: true,
+      ...(ca !== undefined && { ca }),
+    },
   })
 
-  async function send(call: HttpCall, url: URL, signal: AbortSignal): Promise<HttpAnswer> {
+  async function send({ call, url, attendant }: Errand, signal: AbortSignal): Promise<HttpAnswer> {
     const { method } = calls[call.kind]
+    const admitted = attendant?.admit()
     const time = deadline(clock, timeoutMs, signal)
     const started = clock.elapsed()
-    const told = (seen: { status: number } | { errorCode: string }) =>
-      onCall?.({ kind: call.kind, ...seen, ms: Math.round(clock.elapsed() - started) })
+    const told = (seen: { status: number } | { errorCode: string }, sent: boolean, answer?: HttpAnswer) => {
+      const record = { kind: call.kind, ...seen, sent, ms: Math.round(clock.elapsed() - started) }
+      admitted?.(record, answer)
+      onCall?.(record)
+    }
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
     const request = { origin: url.origin, path: url.pathname, method, headers, body: call.body ?? null }
     try {
       const end = await exchange(agent, request, time.signal)
       if (end.answer) {
-        told({ status: end.answer.status })
+        told({ status: end.answer.status }, true, end.answer)
         return end.answer
       }
-      told({ errorCode: codeOf(end.error) })
+      told({ errorCode: codeOf(end.error) }, end.sent)
       throw failureOf(end.error, { kind: call.kind, host: url.hostname, sent: end.sent, signal })
     } finally {
       time.done()
@@ -102,7 +124,7 @@ export function createHttp(options: HttpOptions): Http {
   }
 
   /** Sends a call when it is its turn; until then it can be called off at once. */
-  function queue(call: HttpCall, url: URL, signal: AbortSignal): Promise<HttpAnswer> {
+  function queue(errand: Errand, signal: AbortSignal): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const leave = () => reject(signal.reason as Error)
       signal.addEventListener('abort', leave, { once: true })
@@ -110,16 +132,16 @@ export function createHttp(options: HttpOptions): Http {
         signal.removeEventListener('abort', leave)
         // Left the queue already, and told so.
         if (signal.aborted) return
-        await send(call, url, signal).then(resolve, reject)
+        await send(errand, signal).then(resolve, reject)
       }).catch(reject)
     })
   }
 
   return {
-    async request(call, signal) {
+    async request(call, signal, attendant) {
       const url = targetOf(call)
       signal.throwIfAborted()
-      const flight = queue(call, url, signal)
+      const flight = queue({ call, url, attendant }, signal)
       flights.add(flight)
       return flight.finally(() => flights.delete(flight))
     },
@@ -135,6 +157,17 @@ export function createHttp(options: HttpOptions): Http {
       await agent.destroy()
     },
   }
+}
+
+interface Errand {
+  readonly call: HttpCall
+  readonly url: URL
+  readonly attendant: Attendant | undefined
+}
+
+/** The same client, with somebody who looks after each request. */
+export function attended(http: Http, attendant: Attendant): Http {
+  return { ...http, request: (call, signal) => http.request(call, signal, attendant) }
 }
 
 /** How an exchange ended. `sent` is false only when not one byte of the request was written. */

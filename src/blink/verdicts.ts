@@ -93,14 +93,14 @@ export const withdrawn: Verdict = {
 }
 
 /**
- * The error words of the token endpoint. @see RFC 6749, section 5.2; BlinkMonitorProtocol, AUTHENTICATION.md
+ * The error words of the token endpoint, with HTTP 400. @see RFC 6749, section 5.2; BlinkMonitorProtocol, AUTHENTICATION.md
  */
 export const oauthErrors: ReadonlyMap<string, Verdict> = new Map<string, Verdict>([
   ['invalid_grant', withdrawn],
   [
     'invalid_client',
     {
-      as: 'login_needed',
+      as: 'refused',
       says: 'the cloud does not accept this token from this client',
       remedy:
         'A token is only good for the client it was issued to. Correct `client_id`, ' +
@@ -112,7 +112,12 @@ export const oauthErrors: ReadonlyMap<string, Verdict> = new Map<string, Verdict
 /** Seen by clients that asked without pauses. @see Blink.NET, README.md */
 export const emptyAnswer: Verdict = { as: 'no_answer', says: 'the answer is empty' }
 
-const statuses: ReadonlyMap<HttpStatus, Verdict> = new Map<HttpStatus, Verdict>([
+export const notJson: Verdict = { as: 'unreadable', says: 'the answer is not JSON' }
+
+/** Of a manifest request: the module is at another command. Elsewhere 409 means "not ready yet" and is rare. */
+export const conflict: Verdict = { as: 'busy', says: 'the sync module is busy' }
+
+export const statuses: ReadonlyMap<HttpStatus, Verdict> = new Map<HttpStatus, Verdict>([
   [401, { as: 'token_refused', says: 'the access token is not accepted' }],
   // 403 and 406 come from the edge, without JSON. @see home-assistant/core issues 107143 and 107594
   [403, { as: 'throttled', says: 'refused for now', remedy: throttleRemedy }],
@@ -122,16 +127,21 @@ const statuses: ReadonlyMap<HttpStatus, Verdict> = new Map<HttpStatus, Verdict>(
   [429, { as: 'throttled', says: 'too many requests', remedy: throttleRemedy }],
 ])
 
+/** By the first digit, for the statuses that have no row of their own. */
+export const statusClasses: ReadonlyMap<number, Verdict> = new Map<number, Verdict>([
+  [3, { as: 'refused', says: 'the cloud points elsewhere, and we do not follow' }],
+  [4, { as: 'refused', says: 'refused' }],
+  // Something in between may have passed the request on before it failed.
+  [5, { as: 'no_answer', says: 'the cloud has trouble' }],
+])
+
+export const noSuchStatus: Verdict = { as: 'unreadable', says: 'a status that does not exist' }
+
+/** The token endpoint's no to something else than the refresh token; the login may be as good as ever. */
+export const notRenewed: Verdict = { as: 'refused', says: 'the token is not renewed' }
+
 /** The verdict on a status other than 2xx. */
 export function verdictOfStatus(status: HttpStatus, creates: boolean): Verdict {
-  // Its two meanings are "busy" and "not ready yet", and the latter only concerns who fetches.
-  if (status === 409 && creates) return { as: 'busy', says: 'the sync module is busy' }
-  const known = statuses.get(status)
-  if (known) return known
-  if (status >= 300 && status < 400)
-    return { as: 'refused', says: 'the cloud points elsewhere, and we do not follow' }
-  if (status >= 400 && status < 500) return { as: 'refused', says: 'refused' }
-  // Something in between may have passed the request on before it failed.
-  if (status >= 500 && status < 600) return { as: 'no_answer', says: 'the cloud has trouble' }
-  return { as: 'unreadable', says: 'a status that does not exist' }
+  if (status === 409 && creates) return conflict
+  return statuses.get(status) ?? statusClasses.get(Math.floor(status / 100)) ?? noSuchStatus
 }

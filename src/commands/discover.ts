@@ -27,7 +27,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
   const { settings } = loaded
   await using parts = new AsyncDisposableStack()
-  const stores = await openStores(settings.dataDir, clock)
+  const stores = await openStores(settings.dataDir, clock, log)
   parts.defer(() => stores.database.close())
   const clouds: Clouds = await openClouds({ settings, stores, clock, log })
   parts.defer(() => clouds.close())
@@ -40,7 +40,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
     let accountId = login.accountId
     try {
       accountId = (await guard.through(() => cloud.identify(terminal.stop))).accountId
-      const modules = await guard.discover(terminal.stop)
+      const modules = await guard.through(() => cloud.discover(terminal.stop))
       return {
         login: login.key,
         accountId,

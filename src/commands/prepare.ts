@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts'
 import { type LoadedConfig, loadConfig, showConfig } from '../config.ts'
 import { type LeveledLog, openLog } from '../log.ts'
 import { checkCron } from '../schedule/cron.ts'
+import { misleading } from './misleading.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The options that hold for all commands. */
@@ -43,6 +44,9 @@ export async function prepare(
   const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
   const log = await openLog({ level, format, terminal: terminal.errIsTerminal })
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
+  for (const { name, reason, remedy } of misleading(terminal.env)) {
+    log.warn({ variable: name, reason, remedy }, 'environment variable taken away')
+  }
   return { loaded, log, clock: systemClock }
 }
 

@@ -1,11 +1,12 @@
 /**
  * Where a command reads from and writes to, by argument, so that a test can be the terminal.
  */
+import { visibleInLine } from '../printable.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Results. */
+  /** Results. What is not to be seen on a terminal is escaped on the way, here and in `err`. */
   readonly out: (text: string) => void
   /** Everything for the eye only: sentences, progress. */
   readonly err: (text: string) => void
@@ -15,14 +16,12 @@ export interface Terminal {
   readonly stop: AbortSignal
 }
 
-/** What may drive a terminal: control characters, and those that turn the direction of writing. */
-const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu
-
 const longestCell = 60
 
 /** Text from elsewhere, made safe and short enough for a line on a terminal. */
 export function printable(text: string): string {
-  const safe = text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
-  const characters = [...safe]
-  return characters.length > longestCell ? `${characters.slice(0, longestCell - 1).join('')}…` : safe
+  const characters = [...visibleInLine(text)]
+  return characters.length > longestCell
+    ? `${characters.slice(0, longestCell - 1).join('')}…`
+    : characters.join('')
 }

@@ -68,6 +68,15 @@ export const asking = {
       env: 'BLINK_PER_ACCOUNT',
       valueName: 'count',
     },
+    dailyBudget: {
+      doc:
+        'How many requests an account may cost the cloud in one day (UTC) before asking stops until the next; ' +
+        '0 is automatic: one and a half times what the schedule plans for the modules found. At most 1000000.',
+      format: integer(0, 1_000_000),
+      default: 0,
+      env: 'BLINK_DAILY_BUDGET',
+      valueName: 'count',
+    },
   },
   schedule: {
     cron: {

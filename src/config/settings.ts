@@ -16,6 +16,8 @@ export interface Settings {
     readonly timeoutSeconds: number
     readonly concurrency: number
     readonly perAccount: number
+    /** Requests per account and day; 0 is automatic. */
+    readonly dailyBudget: number
   }
   readonly schedule: {
     readonly cron: string

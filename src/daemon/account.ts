@@ -19,7 +19,7 @@ import type {
 import type { AccountState } from '../mqtt/bridge-state.ts'
 import type { Cloud, Ledger, Log } from '../ports.ts'
 import { runTick } from '../tick.ts'
-import type { Guard } from './guard.ts'
+import { type Guard, guarded, type Pause } from './guard.ts'
 
 /** The account at the cloud; its id may have to be asked for first. */
 export interface AccountCloud extends Cloud {
@@ -40,6 +40,8 @@ export interface AccountNeeds {
   readonly ttlMs: number
   readonly parallel: number
   readonly tell: (report: ModuleReport, slot: Slot) => void
+  /** Told when a tick is over, however it went. */
+  readonly ticked: (slot: Slot) => void
   /** Told when the account's published state has changed. */
   readonly changed: (account: Account) => void
   readonly stopping: AbortSignal
@@ -74,7 +76,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
   let accountId = needs.accountId
   let running = false
   let last: Promise<unknown> = Promise.resolve()
-  let state = firstState(guard.openUntil, refusedAt, clock.now())
+  let state = firstState(guard.pause, refusedAt, clock.now())
 
   const become = (status: AccountStatus, failure: Failure | undefined) => {
     const detail = failure && [failure.message, failure.remedy].filter(Boolean).join('. ')
@@ -106,7 +108,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
     const { ledger, reasonToSkip, ttlMs, parallel, stopping, abort, tell } = needs
     const report = await runTick(slot, {
       accountId,
-      cloud: guard,
+      cloud: guarded(needs.cloud, guard),
       ledger,
       clock,
       reasonToSkip: (module) => reasonToSkip(module, slot.trigger),
@@ -149,6 +151,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
         return await inTurn(() => ask(slot))
       } finally {
         running = false
+        needs.ticked(slot)
       }
     },
     command: (slot, choose) =>
@@ -160,13 +163,12 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
   return account
 }
 
-function firstState(openUntil: number | undefined, refusedAt: number | undefined, now: number): AccountState {
+function firstState(pause: Pause | undefined, refusedAt: number | undefined, now: number): AccountState {
   if (refusedAt !== undefined) {
     const detail = 'the cloud refused the refresh token. Sign in again'
     return { status: 'login_required', since: refusedAt, detail, retryAt: undefined }
   }
-  if (openUntil !== undefined) {
-    return { status: 'throttled', since: now, detail: 'the cloud asked for a pause', retryAt: openUntil }
-  }
+  if (pause)
+    return { status: 'throttled', since: now, detail: `${pause.says}. ${pause.remedy}`, retryAt: pause.until }
   return { status: 'ok', since: now, detail: undefined, retryAt: undefined }
 }

@@ -1,18 +1,22 @@
 /**
  * The accounts' ways to the cloud: one HTTP client for all, a session and a breaker for each.
  */
+import { refusalIn } from '../blink/answer.ts'
 import { type AccountCloud, createCloud } from '../blink/cloud.ts'
-import { createHttp, type Http } from '../blink/http.ts'
+import { attended, createHttp, type Http } from '../blink/http.ts'
 import { createSession, type Session } from '../blink/session.ts'
 import { parseTokenLines } from '../blink/tokens.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
-import { ConfigInvalid } from '../errors.ts'
-import type { Login } from '../model.ts'
+import { ConfigInvalid, StoreFailed } from '../errors.ts'
+import type { Login, Slot } from '../model.ts'
 import type { Log } from '../ports.ts'
+import { slotsPerDay } from '../schedule/cron.ts'
+import { type Budget, openBudget, plannedBudget } from './budget.ts'
 import { type Guard, guard } from './guard.ts'
 import { replaceOlder, takeRoster } from './roster.ts'
 import type { Stores } from './stores.ts'
+import { openTally } from './tally.ts'
 
 export interface CloudNeeds {
   readonly settings: Settings
@@ -29,6 +33,9 @@ export interface Way {
   readonly cloud: AccountCloud
   readonly guard: Guard
   readonly session: Session
+  readonly budget: Budget
+  /** Tells the log what the account has cost its cloud so far. */
+  ticked(slot: Slot): void
 }
 
 export interface Clouds {
@@ -65,12 +72,60 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
     async close() {
       await http.close({ graceMs: closeGraceMs })
       await Promise.all(ways.map(({ session: open }) => open.settled()))
+      await Promise.all(ways.map(({ budget }) => budget.close()))
     },
   }
 }
 
-async function openWay(login: Login, http: Http, { settings, stores, clock, log }: CloudNeeds): Promise<Way> {
+async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<Way> {
+  const { settings, stores, clock, log } = needs
   const { logins, install } = stores
+  const unkept = (error: unknown, what: string) => {
+    if (error instanceof StoreFailed) log.warn({ account_id: login.accountId, err: error }, what)
+    else throw error
+  }
+  const slots = slotsPerDay(settings.schedule.cron)
+  let modules = 0
+  const planned = () => {
+    const { accountId } = session.login
+    try {
+      if (accountId !== undefined) modules = stores.ledger.keys(accountId).length
+    } catch (error) {
+      // What cannot be read now was read before; a plan is no reason to fail.
+      if (!(error instanceof StoreFailed)) throw error
+    }
+    return plannedBudget({ slotsPerDay: slots, modules })
+  }
+  const budget = openBudget({
+    kept: await logins.spent(login.key),
+    limit: () => settings.blink.dailyBudget || planned(),
+    clock,
+    save: (spent) =>
+      logins.saveSpent(login.key, spent).catch((error: unknown) => {
+        unkept(error, 'the requests of the day could not be kept on disk')
+      }),
+  })
+  const breaker = await logins.breaker(login.key)
+  const watch = guard({
+    breaker,
+    budget,
+    clock,
+    save: (kept) =>
+      logins.saveBreaker(login.key, kept).catch((error: unknown) => {
+        unkept(error, 'a pause could not be kept on disk')
+      }),
+  })
+  const tally = openTally()
+  const http = attended(shared, {
+    admit() {
+      const ended = watch.admit()
+      return (record, answer) => {
+        tally.count(record)
+        if (!record.sent) budget.refund()
+        if (answer) ended(refusalIn({ kind: record.kind, ...answer, now: clock.now() }))
+      }
+    },
+  })
   const session = createSession({
     login,
     hardwareId: install.hardwareId,
@@ -83,12 +138,15 @@ async function openWay(login: Login, http: Http, { settings, stores, clock, log 
       if (changed.accountId !== login.accountId) await replaceOlder(logins, changed)
     },
   })
-  const cloud = createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log })
-  const breaker = await logins.breaker(login.key)
-  const save = (kept: typeof breaker) =>
-    logins.saveBreaker(login.key, kept).catch((error: unknown) => {
-      log.warn({ account_id: login.accountId, err: error }, 'a pause could not be kept on disk')
-      throw error
-    })
-  return { login, cloud, session, guard: guard({ cloud, breaker, clock, save }) }
+  return {
+    login,
+    cloud: createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log }),
+    session,
+    guard: watch,
+    budget,
+    ticked({ tickId }) {
+      const costs = { requests: tally.counts(), today: budget.spent, budget: budget.limit }
+      log.debug({ account_id: session.login.accountId, tick: tickId, ...costs }, 'requests so far')
+    },
+  }
 }

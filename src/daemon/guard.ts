@@ -1,11 +1,13 @@
 /**
- * The breaker between an account and its cloud: after "ask less", nothing is sent until the pause is over.
+ * What stands between an account and its cloud: after "ask less", nothing is sent until the pause is over.
  *
- * The first request after a pause is the probe; the breaker closes when a whole tick went well, and until then
- * each further refusal doubles the pause. It is kept on disk, since a restart is no reason to ask sooner.
+ * The first request after a pause is the probe, and no other goes out before the cloud has answered it with
+ * anything better. The breaker closes when a whole tick went well; until then each further refusal doubles the
+ * pause. It is kept on disk, since a restart is no reason to ask sooner. A pause is a length: setting the wall
+ * clock neither shortens nor lengthens it, and a computer that slept waits for the rest of it.
  */
 import type { Clock } from '../clock.ts'
-import { AccountThrottled, StoreFailed } from '../errors.ts'
+import { AccountThrottled, CloudRefused, ModuleBusy, StoreFailed } from '../errors.ts'
 import type { Cloud } from '../ports.ts'
 import {
   afterThrottle,
@@ -15,74 +17,191 @@ import {
   lengthened,
   opensBreaker,
 } from '../retry.ts'
+import type { Budget } from './budget.ts'
 
 export interface GuardNeeds {
-  readonly cloud: Cloud
   readonly breaker: Breaker
+  readonly budget: Pick<Budget, 'limit' | 'spend' | 'usedUpUntil'>
   readonly clock: Clock
   /** Keeps the breaker on disk; one that cannot is expected to have said so. */
   readonly save: (breaker: Breaker) => Promise<void>
 }
 
-export interface Guard extends Cloud {
-  /** When the account may be asked again, or `undefined` when it may be now. */
-  readonly openUntil: number | undefined
-  /** Runs a request to the cloud through the breaker. */
+/** Why an account is not asked, and until when. */
+export interface Pause {
+  readonly until: number
+  readonly says: string
+  readonly remedy: string
+}
+
+export interface Guard {
+  /** `undefined` when the account may be asked now. */
+  readonly pause: Pause | undefined
+  /** Runs work that asks the cloud; after a pause one at a time, until one was answered well. */
   through<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Called right before each single request, which may have waited for its turn while a pause began. Returns who
+   * is to be told the error it ended in: the next in turn must not be sent before that is known.
+   *
+   * @throws AccountThrottled with `retryAt` when nothing may be sent
+   */
+  admit(): (error: unknown) => void
   /** Called after a tick that was not throttled. */
   close(): Promise<void>
 }
 
-/** A cloud that keeps quiet while its breaker is open. */
-export function guard({ cloud, breaker: kept, clock, save }: GuardNeeds): Guard {
-  let breaker = kept
-  const openUntil = () => closedUntil(breaker, clock.now())
+/** A wall clock that is corrected by less than this was not set. */
+const toleranceMs = 2_000
 
-  /** The pause holds in this process even when the disk cannot keep it for the next one. */
-  async function become(next: Breaker): Promise<void> {
-    if (next === breaker) return
-    breaker = next
-    try {
-      await save(next)
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error
+const patience = 'Nothing to do: asking goes on by itself. Do not restart the daemon to hurry it.'
+
+/** A guard that goes on with the breaker that was kept. */
+export function guard(needs: GuardNeeds): Guard {
+  return new AccountGuard(needs)
+}
+
+/** A cloud that keeps quiet while its guard says so. */
+export function guarded(cloud: Cloud, { through }: Pick<Guard, 'through'>): Cloud {
+  return {
+    discover: (signal) => through(() => cloud.discover(signal)),
+    requestManifest: (module, signal) => through(() => cloud.requestManifest(module, signal)),
+  }
+}
+
+class AccountGuard implements Guard {
+  readonly #needs: GuardNeeds
+  #breaker: Breaker
+  /** On the clock that is never set. */
+  #opensAtElapsed = 0
+  /** Whether the cloud has answered well since the last pause. */
+  #proven = false
+  #probe: Promise<void> | undefined
+  #saving: Promise<void> = Promise.resolve()
+
+  constructor(needs: GuardNeeds) {
+    this.#needs = needs
+    this.#breaker = needs.breaker
+    this.#measure(closedUntil(needs.breaker, needs.clock.now()))
+  }
+
+  get pause(): Pause | undefined {
+    const until = this.#openUntil()
+    if (until !== undefined) return { until, says: 'the cloud asked for a pause', remedy: patience }
+    const { limit, usedUpUntil } = this.#needs.budget
+    if (usedUpUntil === undefined) return undefined
+    return {
+      until: usedUpUntil,
+      says: `the daily budget of ${limit} requests is used up`,
+      remedy:
+        'Asking goes on at midnight UTC. Something asks far more than planned: see the log at level debug. ' +
+        'If so much is wanted, raise `blink.dailyBudget`.',
     }
   }
 
-  async function through<T>(work: () => Promise<T>): Promise<T> {
-    const until = openUntil()
-    if (until !== undefined) throw throttled('the cloud asked for a pause', { now: clock.now(), until })
-    const asOfSending = breaker
+  readonly through = async <T>(work: () => Promise<T>): Promise<T> => {
+    while (this.#probe) await this.#probe
+    this.#refuseWhilePaused()
+    const attempt = this.#attempt(work)
+    if (this.#breaker.failures === 0 || this.#proven) return attempt
+    const end = (well: boolean) => {
+      this.#proven ||= well
+      this.#probe = undefined
+    }
+    this.#probe = attempt.then(
+      () => end(true),
+      // Busy, offline or refused is an answer too, and not the one that opens a breaker.
+      (error: unknown) => end(error instanceof ModuleBusy || error instanceof CloudRefused),
+    )
+    return attempt
+  }
+
+  admit(): (error: unknown) => void {
+    this.#refuseWhilePaused()
+    this.#needs.budget.spend()
+    const { failures } = this.#breaker
+    return (error) => {
+      if (opensBreaker(error)) this.#open(error, failures)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#breaker.failures === 0) return
+    this.#become(closedBreaker)
+    await this.#saving
+  }
+
+  #refuseWhilePaused(): void {
+    const { pause } = this
+    if (!pause) return
+    throw throttled(pause.says, { ...pause, now: this.#needs.clock.now() })
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#needs
+    const { failures } = this.#breaker
     try {
       return await work()
     } catch (error) {
-      if (!opensBreaker(error)) throw error
-      // Refusals of requests sent before the pause began are that same refusal.
-      if (breaker === asOfSending) {
-        await become(afterThrottle(breaker, error, { now: clock.now(), chance: clock.random() }))
-      } else await become(lengthened(breaker, error, clock.now()))
-      const now = clock.now()
-      throw throttled(error.message, { now, until: openUntil() ?? now }, error)
+      // With `retryAt` it is our own word and not the cloud's.
+      if (!opensBreaker(error) || error.retryAt !== undefined) throw error
+      this.#open(error, failures)
+      await this.#saving
+      const until = this.#openUntil() ?? clock.now()
+      throw throttled(error.message, { until, now: clock.now(), remedy: patience }, error)
     }
   }
 
-  return {
-    get openUntil() {
-      return openUntil()
-    },
-    through,
-    discover: (signal) => through(() => cloud.discover(signal)),
-    requestManifest: (module, signal) => through(() => cloud.requestManifest(module, signal)),
-    async close() {
-      if (breaker.failures > 0) await become(closedBreaker)
-    },
+  /** @param failures those when the request was sent */
+  #open(error: AccountThrottled, failures: number): void {
+    const { clock } = this.#needs
+    const at = { now: clock.now(), chance: clock.random() }
+    // Refusals of requests sent before the pause began are that same refusal.
+    const isSame = this.#breaker.failures > failures
+    this.#become(isSame ? lengthened(this.#breaker, error, at.now) : afterThrottle(this.#breaker, error, at))
+  }
+
+  #become(next: Breaker): void {
+    if (next === this.#breaker) return
+    this.#breaker = next
+    this.#proven = false
+    this.#measure(next.openUntil)
+    this.#keep()
+  }
+
+  /** The pause holds in this process even when the disk cannot keep it for the next one. */
+  #keep(): void {
+    const breaker = this.#breaker
+    this.#saving = this.#saving
+      .then(() => this.#needs.save(breaker))
+      .catch((error: unknown) => {
+        if (!(error instanceof StoreFailed)) throw error
+      })
+  }
+
+  #measure(until: number | undefined): void {
+    const { clock } = this.#needs
+    if (until !== undefined) this.#opensAtElapsed = clock.elapsed() + until - clock.now()
+  }
+
+  /** When the account may be asked again by the wall clock as it is now. */
+  #openUntil(): number | undefined {
+    const { openUntil } = this.#breaker
+    const { clock } = this.#needs
+    const left = this.#opensAtElapsed - clock.elapsed()
+    if (openUntil === undefined || left <= 0) return undefined
+    const until = Math.round(clock.now() + left)
+    if (Math.abs(until - openUntil) <= toleranceMs) return openUntil
+    // The wall clock was set, and the pause must outlive a restart in its new terms.
+    this.#breaker = { ...this.#breaker, openUntil: until }
+    this.#keep()
+    return until
   }
 }
 
 /** The refusal as our callers see it: with the pause that we will keep, not only the one the cloud named. */
 function throttled(
   message: string,
-  { now, until }: { readonly now: number; readonly until: number },
+  { now, until, remedy }: { readonly now: number; readonly until: number; readonly remedy: string },
   cause?: AccountThrottled,
 ): AccountThrottled {
   return new AccountThrottled(message, {
@@ -92,6 +211,6 @@ function throttled(
     ...(cause && { cause }),
     ...(cause?.status !== undefined && { status: cause.status }),
     ...(cause?.bodyCode !== undefined && { bodyCode: cause.bodyCode }),
-    remedy: 'Nothing to do: asking goes on by itself. Do not restart the daemon to hurry it.',
+    remedy,
   })
 }

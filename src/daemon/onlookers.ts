@@ -5,6 +5,7 @@ import { type Clock, timeOrderedId } from '../clock.ts'
 import { PublishRefused } from '../errors.ts'
 import type { Message, ModuleReport, Slot, TickReport } from '../model.ts'
 import { bridgeEvent, moduleChanged, moduleEvent } from '../mqtt/happenings.ts'
+import type { TellRefusal } from '../mqtt/refusals.ts'
 import type { Retained } from '../mqtt/retained.ts'
 import type { Topics } from '../mqtt/topics.ts'
 import type { Log, Publisher } from '../ports.ts'
@@ -17,6 +18,7 @@ export interface OnlookerNeeds {
   readonly connected: () => boolean
   readonly modulesToo: boolean
   readonly ttlMs: number
+  readonly refused: TellRefusal
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
@@ -40,7 +42,7 @@ export function watch(needs: OnlookerNeeds): Onlookers {
     needs.publisher.publish(message, needs.signal).catch((error: unknown) => {
       if (needs.signal.aborted) return
       if (!(error instanceof PublishRefused)) throw error
-      log.warn({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an event')
+      needs.refused(message.topic, error, 'broker refused an event')
     })
   }
   const eventId = () => timeOrderedId(clock)

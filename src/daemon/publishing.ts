@@ -5,15 +5,18 @@ import { isWanted } from '../askable.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
 import { deliver } from '../deliver.ts'
+import { PublishRefused } from '../errors.ts'
 import type { WorkItem } from '../model.ts'
 import { accountState, bridgeInfo } from '../mqtt/bridge-state.ts'
 import { type Broker, connectBroker } from '../mqtt/broker.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from '../mqtt/embedded.ts'
 import { workItemMessages } from '../mqtt/happenings.ts'
+import { watchForOthers } from '../mqtt/other-installation.ts'
+import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
 import { keepRetained, offline, online, type Retained } from '../mqtt/retained.ts'
 import { spaced } from '../mqtt/spaced.ts'
 import { type Topics, topicsBelow } from '../mqtt/topics.ts'
-import type { Log } from '../ports.ts'
+import type { Log, Publisher } from '../ports.ts'
 import type { Account } from './account.ts'
 import { type Expiries, watchExpiries } from './expiries.ts'
 import { openHomeAssistant } from './home-assistant.ts'
@@ -81,7 +84,8 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   })
   const stopping = new AbortController()
   const modulesToo = mqtt.topics === 'all'
-  const common = { topics, publisher: broker, modulesToo, clock, log }
+  const refused = refusalTeller(clock, log)
+  const common = { topics, publisher: broker, modulesToo, refused, clock, log }
   const announce = (signal: AbortSignal) => broker.announce(signal)
   const sources = retainedSources(needs, topics)
   const kept = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
@@ -101,13 +105,13 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const delivering = deliver(
     {
       outbox: stores.outbox,
-      publisher: events,
+      publisher: workItemsFirst(events, refused),
       messagesFor: (item) => {
         const messages = workItemMessages(topics, item, clock.now())
         return modulesToo ? messages : messages.slice(0, 1)
       },
       clock,
-      log,
+      log: withoutRefusals(log),
       ...(needs.delivered && { delivered: needs.delivered }),
     },
     stopping.signal,
@@ -115,6 +119,9 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   delivering.catch(fail)
   const expiries =
     modulesToo && needs.attended ? watchLives(stores, retained, clock, stopping.signal) : undefined
+  const { installId } = stores.install
+  const subscribe: Broker['subscribe'] = (filter, listener) => broker.subscribe(filter, listener)
+  watchForOthers({ topics, installId, subscribe, clock, log })
   if (!assistant) broker.onConnect(() => retained.all())
 
   return {
@@ -148,6 +155,39 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
 function watchLives({ ledger }: Stores, retained: Retained, clock: Clock, signal: AbortSignal): Expiries {
   const known = ledger.keys().flatMap((key) => ledger.read(key)?.recent ?? [])
   return watchExpiries({ expired: (key) => retained.module(key, 'progress'), clock }, known, signal)
+}
+
+/** Not authorized, and a topic name that the broker will never take: asking again changes neither. */
+const forGood = [0x87, 0x90]
+
+/**
+ * The way to the broker for the outbox.
+ *
+ * A work item and its event are published side by side, and sent again together until both are taken. Where a user
+ * may not write events, that would be for ever: the work item, which has arrived, must not be held up by it.
+ */
+function workItemsFirst(publisher: Publisher, refused: TellRefusal): Publisher {
+  return {
+    async publish(message, signal) {
+      try {
+        await publisher.publish(message, signal)
+      } catch (error) {
+        if (!(error instanceof PublishRefused)) throw error
+        const spare = message.topic.endsWith('/event') && forGood.includes(error.reasonCode)
+        const what = spare ? 'broker refused an event' : 'broker refused a request id, trying again later'
+        refused(message.topic, error, what)
+        if (!spare) throw error
+      }
+    },
+  }
+}
+
+/** The delivery's log without what it says of each refusal: that has been told, once for all modules. */
+function withoutRefusals(log: Log): Log {
+  return {
+    ...log,
+    warn: (fields, message) => log['reason_code' in fields ? 'debug' : 'warn'](fields, message),
+  }
 }
 
 function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {

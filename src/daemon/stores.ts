@@ -2,8 +2,10 @@
  * What the daemon keeps on disk, opened in the order in which it can be refused: directory, lock, identity.
  */
 import type { Clock } from '../clock.ts'
+import { ConfigInvalid, StoreFailed } from '../errors.ts'
+import type { Log } from '../ports.ts'
 import { type Database, openDatabase } from '../store/database.ts'
-import { makeDirectory, sweepDrafts } from '../store/files.ts'
+import { isUnusable, makeDirectory, proveRoom, sweepDrafts } from '../store/files.ts'
 import { type Install, openInstall } from '../store/install.ts'
 import { openLedger, type StoredLedger } from '../store/ledger.ts'
 import { type Logins, openLogins } from '../store/logins.ts'
@@ -19,15 +21,20 @@ export interface Stores {
   readonly install: Install
 }
 
+/** What must fit before anything is begun, in bytes: a fresh database and its log. */
+const leastRoom = 256 * 1024
+
 /**
- * Opens everything below the data directory and locks it.
+ * Opens everything below the data directory and locks it. A damaged database is set aside and told of.
  *
  * @throws AlreadyRunning when another daemon holds it
- * @throws StoreFailed when it cannot be made, read or written
+ * @throws ConfigInvalid when the directory is one that cannot be made or written
+ * @throws StoreFailed when the disk is full or fails, or a file is not what we wrote
  */
-export async function openStores(dataDir: string, clock: Clock): Promise<Stores> {
-  await makeDirectory(dataDir)
-  const database = openDatabase(dataDir)
+export async function openStores(dataDir: string, clock: Clock, log: Log): Promise<Stores> {
+  await usable(() => makeDirectory(dataDir))
+  await usable(() => proveRoom(dataDir, leastRoom))
+  const database = openDatabase(dataDir, { now: () => clock.now(), log })
   try {
     const outbox = openOutbox(database)
     const ledger = openLedger(database, outbox)
@@ -40,5 +47,17 @@ export async function openStores(dataDir: string, clock: Clock): Promise<Stores>
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+/** A directory that will not be writable tomorrow either is a matter of the settings. */
+async function usable(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof StoreFailed) || !isUnusable(error)) throw error
+    const { message, remedy, cause } = error
+    const details = { cause, ...(remedy !== undefined && { remedy }) }
+    throw new ConfigInvalid([{ place: 'dataDir', message }], details)
   }
 }

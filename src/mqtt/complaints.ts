@@ -11,8 +11,7 @@ export interface Complaint {
   readonly reason: string
   /** What a person can do about it. */
   readonly remedy?: string
-  readonly url?: string
-  readonly filter?: string
+  readonly [field: string]: unknown
 }
 
 export class Complaints {

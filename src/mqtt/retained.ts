@@ -9,6 +9,7 @@ import { PublishRefused, StoreFailed } from '../errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../model.ts'
 import type { Log, Publisher } from '../ports.ts'
 import { type ModuleView, moduleIdentity, moduleProgress } from './module-state.ts'
+import type { TellRefusal } from './refusals.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 export interface RetainedNeeds {
@@ -25,6 +26,7 @@ export interface RetainedNeeds {
   /** `undefined` for a module that should have no topics: unknown, or not wanted by the owner. */
   readonly view: (key: ModuleKey) => ModuleView | undefined
   readonly now: () => number
+  readonly refused: TellRefusal
   readonly log: Log
 }
 
@@ -108,6 +110,15 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
+  function noteAll(accountId?: BlinkId): void {
+    try {
+      for (const key of needs.modules(accountId)) note(key, 'identity')
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error
+      needs.log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
+    }
+  }
+
   async function work(): Promise<void> {
     const queue = waiting()
     const send = async () => {
@@ -131,7 +142,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof PublishRefused)) throw error
-      needs.log.warn({ topic, reason_code: error.reasonCode }, 'broker refused a state topic')
+      needs.refused(topic, error, 'broker refused a state topic')
     }
   }
 
@@ -146,7 +157,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   const everything = () => {
     bridge = true
     for (const accountId of needs.accounts()) accounts.add(accountId)
-    for (const key of needs.modules()) note(key, 'identity')
+    noteAll()
     start()
   }
 
@@ -165,7 +176,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       start()
     },
     modulesOf(accountId) {
-      for (const key of needs.modules(accountId)) note(key, 'identity')
+      noteAll(accountId)
       start()
     },
     module(key, news) {

@@ -1,19 +1,35 @@
 /**
- * The daemon's database: opened once, held exclusively, migrated, written in groups.
+ * The daemon's database: opened once, held exclusively, migrated, written in groups, mended when it is damaged.
  *
  * SQLite's exclusive lock is the one-daemon lock as well: the kernel drops it when the process dies, however it
  * dies. Writes that are asked for in the same turn of the event loop share one commit, since the commit is what
  * costs; each caller's promise resolves only when that commit is on disk.
+ *
+ * A damaged file, met when it is opened or later, is set aside and a fresh one begun with what can still be read;
+ * then the work that met the damage is done again. So the file may change under those who use it, and statements
+ * are prepared here by their text.
  */
-import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import { AlreadyRunning, StoreFailed } from '../errors.ts'
+import { StoreFailed } from '../errors.ts'
+import type { Log } from '../ports.ts'
+import { setAside } from './aside.ts'
+import { closeQuietly, connect, type Row, rollBack, type Sql, type Value, withDamaged } from './connection.ts'
+import { nothingSalvaged, restore, type Salvage, salvage } from './salvage.ts'
+import { DatabaseDamaged, expected } from './sqlite-errors.ts'
+
+/** A prepared statement; run inside `read` and `write`. */
+export interface Statement {
+  all(...values: Value[]): Row[]
+  get(...values: Value[]): Row | undefined
+  /** Returns how many rows it changed. */
+  run(...values: Value[]): number
+}
 
 export interface Database {
   readonly path: string
-  /** For preparing statements; they are run inside `read` and `write`. */
-  readonly sql: DatabaseSync
+  /** The connection of this moment. */
+  readonly sql: Sql
+  prepare(text: string): Statement
   /**
    * Runs `work`, which sees what has been committed.
    *
@@ -21,7 +37,7 @@ export interface Database {
    */
   read<T>(work: () => T): T
   /**
-   * Runs `work` in the next shared transaction.
+   * Runs `work` in the next shared transaction; again when the file had to be mended, so it must bear that.
    *
    * @throws StoreFailed when the commit failed; then nothing of it was kept
    */
@@ -30,23 +46,11 @@ export interface Database {
   close(): Promise<void>
 }
 
-/** Each entry brings the schema one version up; entries are only ever added. */
-const migrations = [
-  `CREATE TABLE outbox (
-     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-     module TEXT NOT NULL,
-     expires_at INTEGER NOT NULL,
-     item TEXT NOT NULL
-   ) STRICT;
-   CREATE INDEX outbox_by_expiry ON outbox (expires_at);
-   CREATE TABLE modules (
-     account_id TEXT NOT NULL,
-     network_id TEXT NOT NULL,
-     sync_module_id TEXT NOT NULL,
-     record TEXT NOT NULL,
-     PRIMARY KEY (account_id, network_id, sync_module_id)
-   ) STRICT, WITHOUT ROWID;`,
-]
+/** What mending a damaged file takes; without it damage is only told of. */
+export interface Mending {
+  readonly now: () => number
+  readonly log: Log
+}
 
 interface Write {
   readonly work: () => unknown
@@ -60,134 +64,172 @@ interface Write {
  * @throws AlreadyRunning when another process holds it
  * @throws StoreFailed when it cannot be read, written or understood
  */
-export function openDatabase(directory: string): Database {
-  const path = join(directory, 'state.db')
-  const sql = open(path)
-  let waiting: Write[] = []
-  let closed = false
+export function openDatabase(directory: string, mending?: Mending): Database {
+  const database = new MendedDatabase(join(directory, 'state.db'), mending)
+  return {
+    path: database.path,
+    get sql() {
+      return database.sql
+    },
+    prepare: (text) => database.prepare(text),
+    read: (work) => database.read(work),
+    write: (work) => database.write(work),
+    close: () => database.close(),
+  }
+}
 
-  const commit = () => {
-    const group = waiting
-    waiting = []
-    if (group.length === 0) return
+class MendedDatabase implements Database {
+  readonly path: string
+  readonly #mending: Mending | undefined
+  #connection: Sql | undefined
+  /** Read from a damaged file and not yet in the fresh one. */
+  #salvaged: Salvage | undefined
+  #waiting: Write[] = []
+  #inTransaction = false
+  #cannotWrite = false
+  #closed = false
+
+  constructor(path: string, mending: Mending | undefined) {
+    this.path = path
+    this.#mending = mending
     try {
-      sql.exec('BEGIN IMMEDIATE')
-      const values = group.map(({ work }) => work())
-      sql.exec('COMMIT')
-      group.forEach(({ done }, index) => {
-        done(values[index])
-      })
-    } catch (cause) {
-      if (sql.isTransaction) sql.exec('ROLLBACK')
-      const error = expected(`cannot write to ${path}`, cause)
-      for (const { failed } of group) failed(error)
+      this.#connect()
+    } catch (error) {
+      if (!this.#mended(error)) throw error
     }
   }
 
-  return {
-    path,
-    sql,
-    read(work) {
+  get sql(): Sql {
+    return this.#connection ?? this.#connect()
+  }
+
+  prepare(text: string): Statement {
+    const make = () => ({ sql: this.sql, statement: this.sql.prepare(text) })
+    let made = this.read(make)
+    const current = () => {
+      if (made.sql !== this.sql) made = make()
+      return made.statement
+    }
+    return {
+      all: (...values) => current().all(...values),
+      get: (...values) => current().get(...values),
+      run: (...values) => Number(current().run(...values).changes),
+    }
+  }
+
+  read<T>(work: () => T): T {
+    const attempt = () => {
       try {
         return work()
       } catch (cause) {
-        throw expected(`cannot read ${path}`, cause)
+        throw expected(`cannot read ${this.path}`, cause)
       }
-    },
-    write<T>(work: () => T): Promise<T> {
-      if (closed) return Promise.reject(new StoreFailed(`cannot write to ${path}: it is closed`))
-      if (waiting.length === 0) setImmediate(commit)
-      return new Promise<T>((resolve, reject) => {
-        let value: T
-        waiting.push({
-          work: () => {
-            value = work()
-          },
-          done: () => resolve(value),
-          failed: reject,
-        })
-      })
-    },
-    async close() {
-      if (closed) return
-      closed = true
-      commit()
-      sql.close()
-    },
-  }
-}
-
-function open(path: string): DatabaseSync {
-  let sql: DatabaseSync | undefined
-  try {
-    sql = new DatabaseSync(path, { timeout: 0 })
-    chmodSync(path, 0o600)
-    // The lock is taken by the first statement that touches the file and held until close.
-    sql.exec('PRAGMA locking_mode = EXCLUSIVE')
-    sql.exec('PRAGMA journal_mode = WAL')
-    sql.exec('PRAGMA synchronous = FULL')
-    migrate(sql, path)
-    return sql
-  } catch (cause) {
-    sql?.close()
-    if (isLocked(cause)) {
-      throw new AlreadyRunning(`another blink-manifestd is using ${path}`, {
-        cause,
-        remedy: 'Stop it first, or give this one a data directory of its own (dataDir).',
-      })
     }
-    throw cause instanceof StoreFailed ? cause : storeFailed(`cannot open ${path}`, cause)
+    try {
+      return attempt()
+    } catch (error) {
+      // In a transaction it is for the transaction to be done again.
+      if (this.#inTransaction || !this.#mended(error)) throw error
+      return attempt()
+    }
   }
-}
 
-function migrate(sql: DatabaseSync, path: string): void {
-  sql.exec('BEGIN EXCLUSIVE')
-  const version = Number(sql.prepare('PRAGMA user_version').get()?.user_version ?? 0)
-  if (version > migrations.length) {
-    throw new StoreFailed(`${path} was written by a newer version`, {
-      remedy: 'Run that version again, or give this one another data directory.',
+  write<T>(work: () => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new StoreFailed(`cannot write to ${this.path}: it is closed`))
+    if (this.#waiting.length === 0) setImmediate(() => this.#commit())
+    return new Promise<T>((resolve, reject) => {
+      let value: T
+      this.#waiting.push({
+        work: () => {
+          value = work()
+        },
+        done: () => resolve(value),
+        failed: reject,
+      })
     })
   }
-  for (const step of migrations.slice(version)) sql.exec(step)
-  sql.exec(`PRAGMA user_version = ${migrations.length}`)
-  sql.exec('COMMIT')
-}
 
-/** SQLite's primary result codes, sqlite.org/rescode.html. */
-const sqliteBusy = 5
-const sqliteReadonly = 8
-const sqliteCorrupt = 11
-const sqliteFull = 13
-const sqliteNotADatabase = 26
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#commit()
+    this.#connection?.close()
+  }
 
-function resultCode(cause: unknown): number | undefined {
-  if (!(cause instanceof Error) || !('errcode' in cause)) return undefined
-  return typeof cause.errcode === 'number' ? cause.errcode & 0xff : undefined
-}
+  #commit(): void {
+    const group = this.#waiting
+    this.#waiting = []
+    if (group.length === 0) return
+    try {
+      this.#transact(group)
+    } catch (error) {
+      try {
+        if (!this.#mended(error)) throw error
+        this.#transact(group)
+      } catch (last) {
+        this.#tellOfFailure(last)
+        for (const { failed } of group) failed(last)
+        return
+      }
+    }
+    if (this.#cannotWrite) this.#mending?.log.info({ path: this.path }, 'database can be written again')
+    this.#cannotWrite = false
+    for (const { done } of group) done(undefined)
+  }
 
-function isLocked(cause: unknown): boolean {
-  return resultCode(cause) === sqliteBusy
-}
+  #transact(group: readonly Write[]): void {
+    try {
+      const { sql } = this
+      this.#inTransaction = true
+      sql.exec('BEGIN IMMEDIATE')
+      for (const { work } of group) work()
+      sql.exec('COMMIT')
+    } catch (cause) {
+      rollBack(this.#connection)
+      throw expected(`cannot write to ${this.path}`, cause)
+    } finally {
+      this.#inTransaction = false
+    }
+  }
 
-/** Without a result code of SQLite's it is a bug of ours, and is shown as what it is. */
-function expected(message: string, cause: unknown): unknown {
-  return resultCode(cause) === undefined ? cause : storeFailed(message, cause)
-}
+  #tellOfFailure(error: unknown): void {
+    if (!(error instanceof StoreFailed) || this.#cannotWrite) return
+    this.#cannotWrite = true
+    this.#mending?.log.error({ detail: error.message, remedy: error.remedy }, 'database cannot be written')
+  }
 
-function storeFailed(message: string, cause: unknown): StoreFailed {
-  return new StoreFailed(message, { cause, remedy: remedyFor(resultCode(cause)) })
-}
+  #connect(): Sql {
+    const sql = connect(this.path)
+    try {
+      if (this.#salvaged) restore(sql, this.#salvaged, this.#mending?.now() ?? 0)
+    } catch (cause) {
+      closeQuietly(sql)
+      throw expected(`cannot write to ${this.path}`, cause)
+    }
+    this.#salvaged = undefined
+    this.#connection = sql
+    return sql
+  }
 
-function remedyFor(code: number | undefined): string {
-  switch (code) {
-    case sqliteFull:
-      return 'The disk is full: make room.'
-    case sqliteReadonly:
-      return 'The file or its directory is read-only for this user.'
-    case sqliteCorrupt:
-    case sqliteNotADatabase:
-      return 'The file is damaged: move it away; logins are kept elsewhere and stay.'
-    default:
-      return 'Is the disk full, or the directory not writable for this user?'
+  /**
+   * Whether the error told of damage that is mended now.
+   *
+   * @throws StoreFailed when it cannot be mended; it is tried again when the database is used again
+   */
+  #mended(error: unknown): boolean {
+    if (!(error instanceof DatabaseDamaged) || !this.#mending) return false
+    const { now, log } = this.#mending
+    closeQuietly(this.#connection)
+    this.#connection = undefined
+    const aside = setAside(this.path, now())
+    this.#salvaged ??= withDamaged(aside, salvage) ?? nothingSalvaged
+    const { items, records } = this.#salvaged
+    this.#connect()
+    const detail = error.cause instanceof Error ? error.cause.message : error.message
+    const fields = { detail, set_aside: aside, request_ids: items.length, modules: records.length }
+    const remedy =
+      'Nothing to do now: what could be read was kept. Check the disk, then delete the set aside file.'
+    log.error({ ...fields, remedy }, 'database was damaged: set aside, and started fresh')
+    return true
   }
 }

@@ -89,6 +89,34 @@ async function openDraft(path: string) {
   }
 }
 
+/**
+ * Proves that so much can be written there at this moment; nothing of it stays, or gets as far as the disk.
+ *
+ * @throws StoreFailed when it cannot be written
+ */
+export async function proveRoom(directory: string, bytes: number): Promise<void> {
+  let draft: string | undefined
+  try {
+    const { name, file } = await openDraft(join(directory, 'room'))
+    draft = name
+    try {
+      await file.writeFile(new Uint8Array(bytes))
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    throw new StoreFailed(`cannot write to ${directory}`, { cause, remedy: remedyFor(cause) })
+  } finally {
+    if (draft !== undefined) await rm(draft, { force: true }).catch(() => undefined)
+  }
+}
+
+/** Whether a failure tells of the directory and not of the disk: waiting does not help, another setting does. */
+export function isUnusable({ cause }: StoreFailed): boolean {
+  const codes = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']
+  return codes.includes(errorCode(cause) ?? '')
+}
+
 /** Removes drafts that a killed process left behind; only for who holds the directory's lock. */
 export async function sweepDrafts(directory: string): Promise<void> {
   const drafts = (await listFiles(directory)).filter((name) => name.endsWith(draftSuffix))

@@ -12,6 +12,12 @@ import { type Breaker, closedBreaker } from '../retry.ts'
 import { Secret } from '../secret.ts'
 import { listFiles, makeDirectory, parseJson, readWhole, removeFile, writeWhole } from './files.ts'
 
+/** How many requests an account has cost its cloud in one day, counted since the epoch. */
+export interface Spent {
+  readonly day: number
+  readonly requests: number
+}
+
 export interface Logins {
   readonly directory: string
   /** All logins on disk. */
@@ -20,6 +26,9 @@ export interface Logins {
   remove(key: string): Promise<void>
   breaker(key: string): Promise<Breaker>
   saveBreaker(key: string, breaker: Breaker): Promise<void>
+  /** What was spent of a day's budget; `undefined` when nothing is known, or what is cannot be read. */
+  spent(key: string): Promise<Spent | undefined>
+  saveSpent(key: string, spent: Spent): Promise<void>
 }
 
 const loginFile = z.object({
@@ -35,8 +44,11 @@ const loginFile = z.object({
 
 const breakerFile = z.object({ failures: z.int().nonnegative(), open_until: z.number().optional() })
 
+const spentFile = z.object({ day: z.int().nonnegative(), requests: z.int().nonnegative() })
+
 const loginSuffix = '.login.json'
 const breakerSuffix = '.breaker.json'
+const spentSuffix = '.spent.json'
 
 /**
  * The logins kept below the data directory.
@@ -48,6 +60,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
   await makeDirectory(directory)
   const loginPath = (key: string) => join(directory, `${key}${loginSuffix}`)
   const breakerPath = (key: string) => join(directory, `${key}${breakerSuffix}`)
+  const spentPath = (key: string) => join(directory, `${key}${spentSuffix}`)
 
   const read = async (key: string): Promise<Login | undefined> => {
     const kept = parse(loginFile, loginPath(key), await readWhole(loginPath(key)))
@@ -90,6 +103,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
     async remove(key) {
       await removeFile(loginPath(key))
       await removeFile(breakerPath(key))
+      await removeFile(spentPath(key))
     },
     async breaker(key) {
       const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
@@ -97,6 +111,8 @@ export async function openLogins(dataDir: string): Promise<Logins> {
     },
     saveBreaker: (key, { failures, openUntil }) =>
       writeWhole(breakerPath(key), toText({ failures, open_until: openUntil })),
+    spent: async (key) => spentFile.safeParse(parseJson((await readWhole(spentPath(key))) ?? '')).data,
+    saveSpent: (key, spent) => writeWhole(spentPath(key), toText(spent)),
   }
 }
 

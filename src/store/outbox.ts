@@ -8,6 +8,7 @@
 import { keyOf, type WorkItem } from '../model.ts'
 import type { Outbox, Waiting } from '../ports.ts'
 import type { Database } from './database.ts'
+import { itemIn, readable } from './rows.ts'
 
 export interface StoredOutbox extends Outbox {
   /** Adds an item inside the caller's transaction. */
@@ -16,19 +17,39 @@ export interface StoredOutbox extends Outbox {
   announce(): void
 }
 
+/** So many of the oldest rows are looked through for an item of a module that is not busy. */
+const nearRows = 512
+
 /** The outbox of an open database. */
-export function openOutbox({ sql, read, write }: Database): StoredOutbox {
-  const insert = sql.prepare('INSERT INTO outbox (module, expires_at, item) VALUES (?, ?, ?)')
-  const select = sql.prepare(
-    `SELECT seq, item FROM outbox WHERE module NOT IN (SELECT value FROM json_each(?))
+export function openOutbox({ path, prepare, read, write }: Database): StoredOutbox {
+  const insert = prepare('INSERT INTO outbox (module, expires_at, item) VALUES (?, ?, ?)')
+  const busy = 'module IN (SELECT value FROM json_each(?))'
+  const near = prepare(
+    `SELECT seq, item FROM (SELECT seq, module, item FROM outbox ORDER BY seq LIMIT ?)
+     WHERE NOT ${busy} LIMIT ?`,
+  )
+  // From module to module through the index: a backlog of one would otherwise be read whole for each item.
+  const firstOfEach = prepare(
+    `WITH RECURSIVE modules_here (module) AS (
+       SELECT min(module) FROM outbox UNION ALL
+       SELECT (SELECT min(module) FROM outbox WHERE module > modules_here.module) FROM modules_here
+       WHERE modules_here.module IS NOT NULL)
+     SELECT seq, item FROM outbox
+     WHERE seq IN (SELECT (SELECT min(seq) FROM outbox WHERE outbox.module = modules_here.module)
+                   FROM modules_here WHERE module IS NOT NULL AND NOT ${busy})
      ORDER BY seq LIMIT ?`,
   )
-  const drop = sql.prepare('DELETE FROM outbox WHERE seq = ?')
+  const drop = prepare('DELETE FROM outbox WHERE seq = ?')
   const isDead = 'expires_at <= ? AND seq NOT IN (SELECT value FROM json_each(?))'
-  const firstExpired = sql.prepare(`SELECT 1 FROM outbox WHERE ${isDead} LIMIT 1`)
-  const dropOld = sql.prepare(`DELETE FROM outbox WHERE ${isDead}`)
-  const size = sql.prepare('SELECT count(*) AS size FROM outbox')
+  const firstExpired = prepare(`SELECT 1 FROM outbox WHERE ${isDead} LIMIT 1`)
+  const dropOld = prepare(`DELETE FROM outbox WHERE ${isDead}`)
+  const size = prepare('SELECT count(*) AS size FROM outbox')
   const listeners = new Set<() => void>()
+
+  const toWaiting = (row: Record<string, unknown>): Waiting => ({
+    seq: Number(row.seq),
+    item: readable(itemIn(row.item), `a work item in ${path}`),
+  })
 
   return {
     add(item) {
@@ -37,7 +58,13 @@ export function openOutbox({ sql, read, write }: Database): StoredOutbox {
     announce() {
       for (const listener of listeners) listener()
     },
-    waiting: (limit, except) => read(() => select.all(JSON.stringify([...except]), limit).map(toWaiting)),
+    waiting(limit, except) {
+      const names = JSON.stringify([...except])
+      return read(() => {
+        const rows = near.all(Math.max(limit, nearRows), names, limit)
+        return (rows.length > 0 ? rows : firstOfEach.all(names, limit)).map(toWaiting)
+      })
+    },
     remove: (seq) =>
       write(() => {
         drop.run(seq)
@@ -45,7 +72,7 @@ export function openOutbox({ sql, read, write }: Database): StoredOutbox {
     async dropExpired(now, inFlight) {
       const spared = JSON.stringify([...inFlight])
       if (!read(() => firstExpired.get(now, spared))) return 0
-      return write(() => Number(dropOld.run(now, spared).changes))
+      return write(() => dropOld.run(now, spared))
     },
     count: () => read(() => Number(size.get()?.size ?? 0)),
     onArrival(listener) {
@@ -53,9 +80,4 @@ export function openOutbox({ sql, read, write }: Database): StoredOutbox {
       return () => listeners.delete(listener)
     },
   }
-}
-
-function toWaiting(row: Record<string, unknown>): Waiting {
-  // Written by `add` from a WorkItem; the database's own checks guard what is in between.
-  return { seq: Number(row.seq), item: JSON.parse(String(row.item)) as WorkItem }
 }

@@ -70,6 +70,9 @@ test('a refused access token is told apart; at the token endpoint it is the logi
 test('a token endpoint that is down has no say in whether a login is good', () => {
   expect(errorOf('token', 400, { error: 'invalid_grant' })).toBeInstanceOf(LoginNeeded)
   expect(errorOf('token', 502, { error: 'invalid_grant' })).toBeInstanceOf(CloudUnreachable)
+  expect(errorOf('token', 403, { error: 'invalid_grant' })).toBeInstanceOf(AccountThrottled)
+  expect(errorOf('token', 400, { error: 'invalid_client' })).toBeInstanceOf(CloudRefused)
+  expect(errorOf('token', 400, { code: 101 })).toBeInstanceOf(CloudRefused)
   expect(errorOf('token', 400, { error: 'server_error' })).toBeInstanceOf(CloudRefused)
   expect(errorOf('homescreen', 400, { error: 'invalid_grant' })).toBeInstanceOf(CloudRefused)
 })

@@ -165,8 +165,8 @@ test('onlookers learn how each call ended, and nothing of what was in it', async
   await failing(http, manifestCall('http://127.0.0.1:1'))
 
   expect(records).toEqual([
-    { kind: 'manifest_request', status: 409, ms: 0 },
-    { kind: 'manifest_request', errorCode: 'ECONNREFUSED', ms: 0 },
+    { kind: 'manifest_request', status: 409, sent: true, ms: 0 },
+    { kind: 'manifest_request', errorCode: 'ECONNREFUSED', sent: false, ms: 0 },
   ])
 })
 

@@ -94,7 +94,7 @@ const answers: Record<CallKind, Record<string, unknown>> = {
     'oauth-token-response-no-rotation.synthetic': ['ACCESS', undefined, 3_600_000],
     'oauth-invalid-grant': login,
     'oauth-invalid-credentials': login,
-    'oauth-invalid-client': login,
+    'oauth-invalid-client': refused(),
     'oauth-password-grant-retired-401': login,
     'error-login-limit-106.synthetic': {
       type: 'AccountThrottled',
@@ -166,10 +166,17 @@ const cases = (Object.entries(answers) as [CallKind, Record<string, unknown>][])
 /** Where nobody published the status, the body must be enough. */
 const anyStatus = [400, 401, 403, 404, 406, 409, 422]
 
+/** What RFC 6749 says of these bodies: a login is too dear to be lost by any other status. */
+const oauthStatuses: Readonly<Record<string, readonly number[]>> = {
+  'oauth-invalid-grant': [400, 401],
+  'oauth-invalid-credentials': [400, 401],
+  'oauth-invalid-client': [400],
+}
+
 test.each(cases)('the sample $name is read as it should', ({ name, kind, expected }) => {
   const { status } = sample(name)
 
-  for (const given of status === null ? anyStatus : [status]) {
+  for (const given of status === null ? (oauthStatuses[name] ?? anyStatus) : [status]) {
     expect(outcomeOf(name, kind, given), `with status ${given}`).toEqual(expected)
   }
 })

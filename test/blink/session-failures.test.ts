@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   AccountThrottled,
   CloudChanged,
+  CloudRefused,
   CloudUnreachable,
   LoginNeeded,
   StoreFailed,
@@ -27,7 +28,6 @@ test.each([
   [400, { error: 'invalid_grant' }],
   [401, ''],
   [401, { error: 'unsupported_grant_type' }],
-  [400, { error: 'invalid_client' }],
 ])('a refused login (%i) is remembered on disk and never tried again', async (status, body) => {
   const { http, clock, token, saved } = stage(() => [status, body])
 
@@ -62,6 +62,9 @@ test.each([
   ['a limit', [400, { code: 106 }], AccountThrottled],
   ['trouble at the cloud', [503, ''], CloudUnreachable],
   ['a page', [200, '<html>'], CloudChanged],
+  ['a client id that does not fit', [400, { error: 'invalid_client' }], CloudRefused],
+  ['a word of another meaning', [403, { error: 'invalid_grant' }], AccountThrottled],
+  ['a code of another meaning', [400, { code: 101 }], CloudRefused],
   ['an answer without a token', [200, { refresh_token: 'r' }], CloudChanged],
 ] as const)('a refresh that fails for %s costs nobody the login', async (_, failure, type) => {
   const { http, token } = stage((call, index) => (index === 0 ? failure : rotating(call, index)))

@@ -35,7 +35,7 @@ export function hasOpenssl(): boolean {
 }
 
 /** A self-signed certificate for 127.0.0.1, good between two dates. */
-function certificate(from: string, to: string): { cert: string; key: string; dir: string } {
+export function certificate(from: string, to: string): { cert: string; key: string; dir: string } {
   const dir = mkdtempSync(join(tmpdir(), 'certificate-'))
   const run = (command: string) => execFileSync('openssl', command.split(' '), { cwd: dir, stdio: 'pipe' })
   // Only the small certificate authority inside OpenSSL lets the dates be chosen.

@@ -100,6 +100,13 @@ export const table: Record<string, { wrong: string[]; right: [string, unknown][]
       ['8', 8],
     ],
   },
+  'blink.dailyBudget': {
+    wrong: range(0, 1_000_000),
+    right: [
+      ['0', 0],
+      ['1000000', 1_000_000],
+    ],
+  },
   'schedule.cron': {
     wrong: ['* * * *', '* * * * * * *', '@hourly', '*\n* * * *'],
     right: [['0 5 * * 1-5', '0 5 * * 1-5']],

@@ -8,6 +8,9 @@ import { fakeClock } from '../fake-clock.ts'
 import { aModule, readableLog } from '../samples.ts'
 import { finish, slot } from '../scripted.ts'
 
+/** A budget that is never used up. */
+export const unlimited = { limit: Number.POSITIVE_INFINITY, usedUpUntil: undefined, spend: () => undefined }
+
 export interface Trouble {
   identify?: Error | undefined
   discover?: Error | undefined
@@ -62,7 +65,8 @@ export function aWorld(differing: Partial<AccountNeeds> & { breaker?: Breaker; r
           return { accountId: '8021' }
         },
       },
-      guard: guard({ cloud, breaker, clock, save }),
+      guard: guard({ breaker, budget: unlimited, clock, save }),
+      ticked: () => undefined,
       ledger,
       clock,
       log,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { guard } from '../../src/daemon/guard.ts'
+import { guard, guarded } from '../../src/daemon/guard.ts'
 import { AccountThrottled, StoreFailed } from '../../src/errors.ts'
 import type { ManifestRequest } from '../../src/model.ts'
 import type { Cloud } from '../../src/ports.ts'
@@ -8,6 +8,7 @@ import { openLogins } from '../../src/store/logins.ts'
 import { type FakeClock, fakeClock, settle } from '../fake-clock.ts'
 import { aModule, start, temporaryDirectory } from '../samples.ts'
 import { diskFull, loginNeeded, notSent, throttled } from '../scripted.ts'
+import { unlimited } from './account-world.ts'
 
 const minute = 60_000
 const never = new AbortController().signal
@@ -33,42 +34,43 @@ function aWorld(kept: Breaker = closedBreaker, clock: FakeClock = fakeClock()) {
       return answer
     },
   }
-  const guarded = guard({
-    cloud,
+  const watch = guard({
     breaker: kept,
+    budget: unlimited,
     clock,
     async save(breaker) {
       if (refusesToSave) throw refusesToSave
       saved.push(breaker)
     },
   })
+  const watched = guarded(cloud, watch)
   return {
-    ...{ guarded, asked, saved, clock },
+    ...{ watch, watched, asked, saved, clock },
     fail: (error: Error | undefined) => (failure = error),
     refuseToSave: (error: Error | undefined) => (refusesToSave = error),
-    ask: () => guarded.requestManifest(aModule(), never),
+    ask: () => watched.requestManifest(aModule(), never),
     /** What asking throws. */
-    refusal: () => guarded.requestManifest(aModule(), never).catch((error: unknown) => error),
+    refusal: () => watched.requestManifest(aModule(), never).catch((error: unknown) => error),
   }
 }
 
 test('while the cloud is content, every question goes through', async () => {
-  const { guarded, asked, saved, ask } = aWorld()
+  const { watch, watched, asked, saved, ask } = aWorld()
 
-  expect(await guarded.discover(never)).toEqual([aModule()])
+  expect(await watched.discover(never)).toEqual([aModule()])
   expect(await ask()).toEqual(answer)
 
-  expect([asked, saved, guarded.openUntil]).toEqual([['discover', 'manifest'], [], undefined])
+  expect([asked, saved, watch.pause?.until]).toEqual([['discover', 'manifest'], [], undefined])
 })
 
 test('after "ask less" nothing is sent until the pause is over, and then one question goes through', async () => {
-  const { guarded, asked, clock, fail, refusal, ask } = aWorld()
+  const { watched, asked, clock, fail, refusal, ask } = aWorld()
   fail(throttled)
   await refusal()
   fail(undefined)
 
   await clock.advance(5 * minute - 1)
-  await expect(guarded.discover(never)).rejects.toThrow(AccountThrottled)
+  await expect(watched.discover(never)).rejects.toThrow(AccountThrottled)
   await expect(ask()).rejects.toThrow(AccountThrottled)
   expect(asked).toEqual(['manifest'])
 
@@ -78,7 +80,7 @@ test('after "ask less" nothing is sent until the pause is over, and then one que
 })
 
 test('the refusal tells the pause that is kept, not only the one that the cloud named', async () => {
-  const { guarded, fail, refusal } = aWorld()
+  const { watch, fail, refusal } = aWorld()
   fail(new AccountThrottled('rate', { outcome: 'not-done', status: 403, bodyCode: 111, retryAfterMs: 1_000 }))
 
   const error = await refusal()
@@ -90,15 +92,15 @@ test('the refusal tells the pause that is kept, not only the one that the cloud 
     outcome: 'not-done',
     retryAfterMs: 5 * minute,
   })
-  expect(guarded.openUntil).toBe(start + 5 * minute)
+  expect(watch.pause?.until).toBe(start + 5 * minute)
 })
 
 test('each refusal after a pause doubles the next, until a whole tick went well', async () => {
-  const { guarded, clock, fail, refusal, ask } = aWorld()
+  const { watch, clock, fail, refusal, ask } = aWorld()
   const pause = async () => {
     fail(throttled)
     await refusal()
-    const ms = (guarded.openUntil ?? 0) - clock.now()
+    const ms = (watch.pause?.until ?? 0) - clock.now()
     fail(undefined)
     await clock.advance(ms)
     return ms / minute
@@ -109,20 +111,20 @@ test('each refusal after a pause doubles the next, until a whole tick went well'
   await ask()
   expect(await pause()).toBe(40)
 
-  await guarded.close()
+  await watch.close()
   expect(await pause()).toBe(5)
 })
 
 test('answers of requests that were sent before the pause began do not double it', async () => {
   const clock = fakeClock()
-  const { guarded, clock: time } = aWorld(closedBreaker, clock)
-  const late = () => guarded.through(() => time.sleep(1_000).then(() => Promise.reject(throttled)))
+  const { watch, clock: time } = aWorld(closedBreaker, clock)
+  const late = () => watch.through(() => time.sleep(1_000).then(() => Promise.reject(throttled)))
   const all = Promise.allSettled([late(), late(), late(), late()])
 
   await time.advance(1_000)
   await all
 
-  expect(guarded.openUntil).toBe(start + 1_000 + 5 * minute)
+  expect(watch.pause?.until).toBe(start + 1_000 + 5 * minute)
 })
 
 test('a pause is on disk when it is told of, and outlives a restart', async () => {
@@ -139,22 +141,22 @@ test('a pause is on disk when it is told of, and outlives a restart', async () =
 })
 
 test('the end of trouble is on disk too, and a breaker without trouble is not written', async () => {
-  const { guarded, saved } = aWorld({ failures: 3, openUntil: start - 1 })
+  const { watch, saved } = aWorld({ failures: 3, openUntil: start - 1 })
 
-  await guarded.close()
-  await guarded.close()
+  await watch.close()
+  await watch.close()
 
   expect(saved).toEqual([closedBreaker])
 })
 
 test('other failures go through as they are and open nothing', async () => {
-  const { guarded, saved, fail, refusal } = aWorld()
+  const { watch, saved, fail, refusal } = aWorld()
   for (const error of [loginNeeded, notSent, new TypeError('bug')]) {
     fail(error)
 
     expect(await refusal()).toBe(error)
   }
-  expect([guarded.openUntil, saved]).toEqual([undefined, []])
+  expect([watch.pause?.until, saved]).toEqual([undefined, []])
 })
 
 test('a pause that cannot be kept on disk is kept all the same, and told as what it is', async () => {
@@ -172,28 +174,46 @@ test('a pause that cannot be kept on disk is kept all the same, and told as what
 
 test('several refusals at the same moment are all told as such, and the pause is on disk', async () => {
   const logins = await openLogins(temporaryDirectory())
-  const guarded = guard({
-    cloud: { discover: () => Promise.reject(throttled), requestManifest: () => Promise.reject(throttled) },
+  const watch = guard({
     breaker: closedBreaker,
+    budget: unlimited,
     clock: fakeClock(),
     save: (breaker) => logins.saveBreaker('login-1', breaker),
   })
 
   const ends = await Promise.allSettled(
-    Array.from({ length: 8 }, () => guarded.requestManifest(aModule(), never)),
+    Array.from({ length: 8 }, () => watch.through(() => Promise.reject(throttled))),
   )
   await settle()
 
   const reasons = ends.map((end) => (end.status === 'rejected' ? end.reason : undefined) as unknown)
   expect(reasons.filter((reason) => reason instanceof StoreFailed)).toEqual([])
-  expect((await logins.breaker('login-1')).openUntil).toBe(guarded.openUntil)
+  expect((await logins.breaker('login-1')).openUntil).toBe(watch.pause?.until)
 })
 
-test('a wall clock that is set back does not lengthen a pause beyond a day', async () => {
-  const { guarded, clock } = aWorld({ failures: 1, openUntil: start + 5 * minute })
-  const dayMs = 24 * 60 * minute
+test('setting the wall clock neither ends a pause nor lengthens it, and the moment that is told follows it', async () => {
+  for (const jumpMs of [-365 * 24 * 60 * minute, 60 * minute, 365 * 24 * 60 * minute]) {
+    const { watch, clock, asked, refusal, ask } = aWorld({ failures: 1, openUntil: start + 5 * minute })
 
-  clock.setWall(start - 365 * dayMs)
+    clock.setWall(start + jumpMs)
+    expect(watch.pause?.until).toBe(start + jumpMs + 5 * minute)
+    await clock.advance(5 * minute - 1)
+    expect(await refusal()).toBeInstanceOf(AccountThrottled)
+    expect(asked).toEqual([])
 
-  expect(guarded.openUntil).toBe(clock.now() + dayMs)
+    await clock.advance(1)
+    await ask()
+    expect(asked).toEqual(['manifest'])
+  }
+})
+
+test('a pause that a wrong clock has left on disk ends after a day at most, over restarts as well', async () => {
+  const { watch, clock, saved } = aWorld({ failures: 1, openUntil: start + 365 * 24 * 60 * minute })
+  expect(watch.pause?.until).toBe(start + 24 * 60 * minute)
+  await settle()
+  await clock.advance(20 * 60 * minute)
+
+  const restarted = aWorld(saved.at(-1), clock)
+
+  expect(restarted.watch.pause?.until).toBe(start + 24 * 60 * minute)
 })

@@ -15,7 +15,8 @@ test('a tick is one home screen and one request for each module, and nothing els
   await daemon.says('tick done', 3)
   await daemon.stop()
 
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  // A slot that found the last tick still running is told as done too, with nothing requested.
+  const ticks = daemon.logged().filter(({ msg, requested }) => msg === 'tick done' && requested === 3).length
   const kinds = Object.entries(Object.groupBy(world.cloud.calls, ({ kind }) => kind))
   expect(Object.fromEntries(kinds.map(([kind, calls]) => [kind, calls?.length]))).toEqual({
     token: 1,

@@ -25,6 +25,9 @@ mosquittoTest('no token and no password shows in any log, output, topic or proce
   const daemon = world.start(['run'], { ...login, ...fast, LOG_LEVEL: 'trace' })
   await itemsSeen(observer, 6, daemon.stderr)
   const processList = readFileSync(`/proc/${daemon.pid}/cmdline`, 'utf8')
+  const environment = readFileSync(`/proc/${daemon.pid}/environ`, 'utf8').split('\0').filter(Boolean)
+  const given = Object.keys({ PATH: '', ...world.env, ...login, ...fast, LOG_LEVEL: '' })
+  expect(environment.map((line) => line.slice(0, line.indexOf('='))).toSorted()).toEqual(given.toSorted())
   world.cloud.expireAccessTokens()
   world.cloud.revoke(8021)
   await until('the end of the login', () => daemon.stderr().includes('"login_required"'), {
@@ -32,8 +35,27 @@ mosquittoTest('no token and no password shows in any log, output, topic or proce
   })
   await daemon.stop()
   const others = await Promise.all(
-    [['once', '--json'], ['discover'], ['accounts', '--json'], ['config']].map(([name = '', ...rest]) =>
-      world.finish([name, ...rest], { ...login, BLINK_MANIFESTD_DATA_DIR: join(world.directory, name) }),
+    [
+      ['once', '--json'],
+      ['discover'],
+      ['accounts', '--json'],
+      ['config'],
+      ['config', '--json'],
+      // Settings that end in an error must not tell of those that are right.
+      ['config', '--mqtt-url', 'nowhere', '--schedule-cron', 'never'],
+      ['run', '--mqtt-ca', '/nowhere'],
+    ].map(([name = '', ...rest], number) =>
+      world.finish([name, ...rest], {
+        ...login,
+        // What libraries print when they are asked to.
+        ...{
+          DEBUG: '*',
+          NODE_DEBUG: 'undici,fetch,http,https,net,tls',
+          LOG_FORMAT: 'pretty',
+          LOG_LEVEL: 'trace',
+        },
+        BLINK_MANIFESTD_DATA_DIR: join(world.directory, `${number}`),
+      }),
     ),
   )
   const texts = [

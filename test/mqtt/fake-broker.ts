@@ -44,6 +44,8 @@ export interface Session {
   readonly version: number
   /** In the version the client asked for, unless told. */
   send(packet: Packet, version?: number): void
+  /** Whatever it may be. */
+  sendBytes(bytes: Uint8Array): void
   /** Ends the connection in an orderly way, without a word. */
   hangUp(): void
 }
@@ -160,6 +162,7 @@ function makeSession(socket: Duplex, number: number, connect: Packet): Session {
     send(packet, protocolVersion = version) {
       if (socket.writable) socket.write(codec.generate(packet, { protocolVersion }))
     },
+    sendBytes: (bytes) => void (socket.writable && socket.write(bytes)),
     hangUp: () => socket.end(),
   }
 }

@@ -1,5 +1,6 @@
 /** The retained topics of modules that are gone or not wanted, and of brokers that refuse or never answer. */
 import { expect, test } from 'vitest'
+import { StoreFailed } from '../../src/errors.ts'
 import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
 import { settle } from '../fake-clock.ts'
 import { aModule, start } from '../samples.ts'
@@ -119,6 +120,20 @@ test('what is said of a module without a request leaves no moment of an older on
   await retained.settled()
 
   expect(kept.get(`${stem}/requested_at`)).toBeUndefined()
+})
+
+test('modules that cannot be read from disk do not keep the bridge from saying that it is online', async () => {
+  const { retained, published, log } = aWorld({
+    modules: () => {
+      throw new StoreFailed('cannot read state.db')
+    },
+  })
+
+  retained.all()
+  await retained.settled()
+
+  expect(published.at(-1)).toEqual(online)
+  expect(log.lines).toMatchObject([{ level: 'error' }])
 })
 
 test('an account without anything to say says nothing', async () => {

@@ -61,6 +61,7 @@ export function aWorld(differing: Partial<RetainedNeeds> = {}) {
       modules: keys,
       view: (key) => views.get(keyOf(key)),
       now: () => start,
+      refused: (topic, { reasonCode }, message) => log.warn({ topic, reason_code: reasonCode }, message),
       log,
       ...differing,
     },

@@ -1,34 +1,11 @@
 /** Slots of real schedules, over days that pass in no time. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { checkCron, startSchedule } from '../../src/schedule/cron.ts'
-import { readableLog } from '../samples.ts'
-
-const minute = 60_000
-const hour = 60 * minute
+import { checkCron } from '../../src/schedule/cron.ts'
+import { hour, minute, schedule } from './days.ts'
 
 afterEach(() => {
   vi.useRealTimers()
 })
-
-/** A schedule that began at this moment, and the slots it fired so far as ISO 8601. */
-async function schedule(expression: string, timezone: string, from: string, onSlot?: (at: number) => void) {
-  vi.useFakeTimers({
-    now: Date.parse(from),
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'],
-  })
-  const fired: string[] = []
-  const log = readableLog()
-  const started = await startSchedule({
-    expression,
-    timezone,
-    onSlot(at) {
-      fired.push(new Date(at).toISOString())
-      onSlot?.(at)
-    },
-    log,
-  })
-  return { ...started, fired, log, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) }
-}
 
 test('slots come at their minutes, with the time of the slot and not of the call', async () => {
   const { fired, pass, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:58:30.250Z')

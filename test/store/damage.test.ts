@@ -1,47 +1,140 @@
-/** A database that is damaged where nobody looked when it was opened. */
-import { closeSync, openSync, statSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
+/** A database that is damaged: at the start and in the middle of the work, and what is saved of it. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { DaemonError } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
-import { openLedger } from '../../src/store/ledger.ts'
-import { openOutbox } from '../../src/store/outbox.ts'
-import { aModule, requested, start, temporaryDirectory } from '../samples.ts'
+import type { openOutbox } from '../../src/store/outbox.ts'
+import { aModule, anItem, requested, start } from '../samples.ts'
+import { asides, cutOff, filled, item, logFile, opened, overwrite, sizeOf, stateFile } from './damaged.ts'
 
-/** Stores opened on a database whose pages after the first are noise. */
-async function damagedStores() {
-  const directory = temporaryDirectory()
-  const database = openDatabase(directory)
-  const ledger = openLedger(database, openOutbox(database))
+const page = 4096
+const requestIds = (outbox: ReturnType<typeof openOutbox>) =>
+  outbox.waiting(1_000, []).map(({ item: { requestId } }) => requestId)
+
+test('a damaged database is set aside and told of once, and a fresh one takes its place', async () => {
+  const directory = await filled(200)
+  const before = readFileSync(stateFile(directory))
+  overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
+
+  const { outbox, ledger, log } = opened(directory)
+
+  expect(outbox.count()).toBe(0)
   await ledger.record(requested())
-  await database.close()
-  const path = join(directory, 'state.db')
-  const file = openSync(path, 'r+')
-  writeSync(file, Buffer.alloc(statSync(path).size - 4096, 0xa5), 0, undefined, 4096)
-  closeSync(file)
-
-  const damaged = openDatabase(directory)
-  onTestFinished(() => damaged.close())
-  const outbox = openOutbox(damaged)
-  return { outbox, ledger: openLedger(damaged, outbox) }
-}
-
-test('a damaged database is a failure of the store and no bug, for those that write', async () => {
-  const { outbox, ledger } = await damagedStores()
-
-  await expect(ledger.record(requested())).rejects.toThrow(StoreFailed)
-  await expect(ledger.seen('8021', [aModule()])).rejects.toThrow(StoreFailed)
-  await expect(outbox.remove(1)).rejects.toThrow(StoreFailed)
+  expect(outbox.count()).toBe(1)
+  expect(asides(directory)).toEqual(['state.db.damaged-2026-11-23T09-00-00.000Z'])
+  expect(sizeOf(`${stateFile(directory)}.damaged-2026-11-23T09-00-00.000Z`)).toBe(before.length)
+  expect(log.lines).toEqual([
+    {
+      level: 'error',
+      message: 'database was damaged: set aside, and started fresh',
+      fields: expect.objectContaining({
+        set_aside: expect.any(String),
+        remedy: expect.any(String),
+      }) as unknown,
+    },
+  ])
 })
 
-test('a damaged database is a failure of the store and no bug, for those that read', async () => {
-  const { outbox, ledger } = await damagedStores()
+test('what can be read of a damaged database is kept: ids, their order and event ids, and counters', async () => {
+  const directory = await filled(500)
+  // A page in the middle, where the items are.
+  overwrite(stateFile(directory), 60 * page, Buffer.alloc(page, 0xa5))
 
-  expect(() => ledger.modulesOf('8021')).toThrow(StoreFailed)
-  expect(() => ledger.read(aModule())).toThrow(StoreFailed)
-  expect(() => ledger.keys()).toThrow(StoreFailed)
-  expect(() => ledger.count()).toThrow(StoreFailed)
-  expect(() => outbox.waiting(16, [])).toThrow(StoreFailed)
-  expect(() => outbox.count()).toThrow(StoreFailed)
-  await expect(outbox.dropExpired(start, [])).rejects.toThrow(StoreFailed)
+  const { outbox, ledger } = opened(directory)
+
+  const waiting = outbox.waiting(1_000, [])
+  expect(waiting.length).toBeGreaterThan(400)
+  const numbers = waiting.map((row) => Number(row.item.requestId) - 670_000_000)
+  expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
+  expect(waiting.map((row) => row.item)).toEqual(numbers.map(item))
+  expect(ledger.count()).toBeGreaterThan(0)
+})
+
+test('numbers of items that were lost are not given again: somebody may still hold one', async () => {
+  const directory = await filled(20)
+  overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
+  const { outbox, ledger } = opened(directory)
+
+  await ledger.record(requested())
+
+  expect(outbox.waiting(1, [])[0]?.seq).toBeGreaterThan(20)
+})
+
+test('a file that is no database is set aside, and so is one that was emptied beside its log', async () => {
+  const noDatabase = await filled(0)
+  writeFileSync(stateFile(noDatabase), 'no database at all'.repeat(1_000))
+  const emptied = await filled(20, { killed: true })
+  expect(sizeOf(logFile(emptied))).toBeGreaterThan(0)
+  cutOff(stateFile(emptied), 0)
+
+  for (const directory of [noDatabase, emptied]) {
+    expect(opened(directory).outbox.count()).toBe(0)
+    expect(asides(directory).length).toBeGreaterThan(0)
+  }
+})
+
+test('a flipped bit in a work item is met when it is read, and costs that item only', async () => {
+  const directory = await filled(20)
+  const bare = new DatabaseSync(stateFile(directory))
+  bare.exec(`UPDATE outbox SET item = replace(item, '"requestId"', '"sequestId"') WHERE seq = 8`)
+  bare.close()
+
+  const { outbox } = opened(directory)
+
+  expect(requestIds(outbox)).toEqual(
+    Array.from({ length: 20 }, (_, index) => String(670_000_000 + index)).filter((id) => id !== '670000007'),
+  )
+  expect(asides(directory)).toHaveLength(1)
+})
+
+test('damage that is met in the middle of the work is mended there, and the work is done', async () => {
+  const directory = await filled(500)
+  const { database, outbox, ledger, log } = opened(directory)
+  // As a failing disk does it, under the hands of the running program.
+  const pages = Math.floor(sizeOf(stateFile(directory)) / page)
+  overwrite(stateFile(directory), page, Buffer.alloc((pages - 1) * page, 0xa5))
+  database.sql.exec('PRAGMA shrink_memory')
+
+  await ledger.record(requested(anItem({ requestId: '901' })))
+
+  expect(requestIds(outbox)).toContain('901')
+  expect(ledger.read(aModule())).toMatchObject({ requestsTotal: 1 })
+  expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+  expect(asides(directory).length).toBeGreaterThan(0)
+})
+
+test('those who only read meet damage without an error as well', async () => {
+  const directory = await filled(500)
+  const { database, outbox, ledger } = opened(directory)
+  overwrite(stateFile(directory), page, Buffer.alloc(sizeOf(stateFile(directory)) - page, 0xa5))
+  database.sql.exec('PRAGMA shrink_memory')
+
+  expect(ledger.keys()).toEqual([])
+  expect(ledger.modulesOf('8021')).toEqual([])
+  expect(outbox.waiting(16, [])).toEqual([])
+  expect(await outbox.dropExpired(start, [])).toBe(0)
+})
+
+test('damaged again and again, only the newest files are kept: a failing disk is not filled by us', async () => {
+  const directory = await filled(20)
+  for (let day = 0; day < 6; day++) {
+    overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
+    const now = () => start + day * 86_400_000
+    await openDatabase(directory, { now, log: opened(await filled(0)).log }).close()
+  }
+
+  expect(asides(directory).map((name) => name.slice(17, 27))).toEqual([
+    '2026-11-26',
+    '2026-11-27',
+    '2026-11-28',
+  ])
+})
+
+test('without somebody to tell, damage is an error with a remedy, and the file is left as it is', async () => {
+  const directory = await filled(20)
+  overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
+
+  expect(() => openDatabase(directory)).toThrow(DaemonError)
+  expect(asides(directory)).toEqual([])
 })

@@ -1,0 +1,51 @@
+/**
+ * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
+ */
+import { z } from 'zod'
+import type { ModuleRecord, WorkItem } from '../model.ts'
+import { parseJson } from './files.ts'
+import { damaged } from './sqlite-errors.ts'
+
+const id = z.string().regex(/^\d+$/)
+const key = { accountId: id, networkId: id, syncModuleId: id }
+
+const workItem = z.looseObject({
+  ...key,
+  eventId: z.uuid(),
+  requestId: id,
+  trigger: z.enum(['schedule', 'start', 'command', 'once']),
+  tickId: z.string(),
+  attempt: z.number(),
+  pollPath: z.string(),
+  pollUrl: z.string(),
+  requestedAt: z.number(),
+  expiresAt: z.number(),
+})
+
+/** What nobody can do without; the rest is copied into topics as it is. */
+const moduleRecord = z.looseObject({
+  module: z.looseObject({ ...key, name: z.string() }),
+  missing: z.number(),
+  requestsTotal: z.number(),
+  failuresInARow: z.number(),
+  lastItem: workItem.optional(),
+  recent: z.array(workItem),
+})
+
+/** The work item of a row's text, or `undefined` when it is none. */
+export function itemIn(text: unknown): WorkItem | undefined {
+  return workItem.safeParse(parseJson(String(text))).data
+}
+
+/** The module's record of a row's text, or `undefined` when it is none. */
+export function recordIn(text: unknown): ModuleRecord | undefined {
+  const value = parseJson(String(text))
+  // Written from a ModuleRecord; absent values were left out by JSON and read as undefined again.
+  return moduleRecord.safeParse(value).success ? (value as ModuleRecord) : undefined
+}
+
+/** The value, which must be there. @throws DatabaseDamaged when it is not */
+export function readable<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw damaged(`cannot read ${what}`, undefined)
+  return value
+}

@@ -1,0 +1,175 @@
+/**
+ * One chaos run: a cloud, a broker and the real program in a directory of their own, the plan carried out upon them,
+ * then peace, and the judgement.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Call } from '../../src/simulator/server.ts'
+import { realTime } from '../../src/simulator/time.ts'
+import { until } from '../until.ts'
+import { startWorld } from '../world.ts'
+import { type BrokerTimes, doToBroker } from './broker-deeds.ts'
+import { chanceOf } from './chance.ts'
+import { type CloudTimes, calmCloud, doToCloud } from './cloud-deeds.ts'
+import { accountIds, accounts, idsGiven, modules, witness } from './homes.ts'
+import { type Lives, livesOf } from './lives.ts'
+import { type BrokerDeed, type DaemonDeed, planOf, type Start, type Timed } from './plan.ts'
+import type { Report } from './report.ts'
+import { subscribe } from './subscriber.ts'
+import { isWorkItem, judge, storedIds } from './verdict.ts'
+import { openWiretap, type Wiretap } from './wiretap.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  readonly lengthMs: number
+  /** Ends the chaos early; the drain and the judgement still come. */
+  readonly signal: AbortSignal
+  /** A directory that keeps the daemon's logs and the cloud's calls, for a closer look. */
+  readonly keep?: string | undefined
+  readonly tell: (what: string) => void
+}
+
+const accessTokenSeconds = 45
+const timeoutSeconds = 3
+const drainWithinMs = 60_000
+/** For the last peaceful ticks. */
+const peaceMs = 7_000
+/** All tokens of the simulated cloud. */
+const secret = /sim-(refresh|access)-/
+const workItems = 'blink-manifestd/sync/+/+/+/manifest/requested'
+
+const env = {
+  SCHEDULE_ALLOW_FAST: 'true',
+  SCHEDULE_SPREAD_SECONDS: '0',
+  BLINK_TIMEOUT_SECONDS: String(timeoutSeconds),
+  REQUEST_TTL_SECONDS: '7200',
+  // The schedule changes from life to life, and a budget made for one is none for the next.
+  BLINK_DAILY_BUDGET: '1000000',
+  LOG_LEVEL: 'debug',
+}
+const again: BrokerDeed = { kind: 'stop', downMs: 0, forget: false }
+/** A person signs in who must, and then every account is asked again. */
+const peaceful: Start = { everySeconds: 2, perAccount: 1 }
+/** Delivers what is left and asks for nothing. */
+const quiet = { SCHEDULE_ON_START: 'false', SCHEDULE_CRON: '0 0 1 1 *' }
+
+export async function runChaos({ seed, lengthMs, signal, keep, tell }: ChaosOptions): Promise<Report> {
+  if (keep) mkdirSync(keep, { recursive: true })
+  const plan = planOf({ seed, lengthMs, accounts: accountIds, modules: modules.length })
+  const chance = chanceOf(seed + 1)
+  await using world = await startWorld({
+    simulator: {
+      accounts,
+      accessTokenSeconds,
+      manifestSeconds: 0.5,
+      time: { ...realTime, chance: () => chance.next() },
+    },
+  })
+  const { cloud, broker } = world
+  await using wiretap = await openWiretap({
+    brokerPort: broker.port,
+    keep: /\/(manifest\/requested|bridge\/state|account\/\d+\/state)$/,
+    product: /\/manifest\/requested$/,
+    secret,
+  })
+  await using poller = await subscribe(broker.url, workItems)
+  const daemonEnv = { ...env, MQTT_URL: `mqtt://127.0.0.1:${wiretap.port}` }
+  const lives = livesOf({ world, wiretap, accounts: accountIds, env: daemonEnv, secret, keep, signal, tell })
+  const cloudTimes: CloudTimes = { weather: [], calm: [] }
+  const brokerTimes: BrokerTimes = { up: [Date.now()], trouble: [], ends: [], done: [] }
+  const begun = performance.now()
+
+  lives.start(plan.first)
+  const walked = { begun, signal }
+  await Promise.all([
+    walk(plan.cloud, (deed) => doToCloud(cloud, deed, cloudTimes), walked),
+    walk(plan.broker, (deed) => doToBroker(deed, { broker, wiretap, times: brokerTimes, signal }), walked),
+    walk(plan.daemon, (deed) => endLife(deed, { lives, signal, tell }), walked),
+  ])
+  await pause(Math.max(0, begun + lengthMs - performance.now()), undefined, { signal }).catch(() => undefined)
+
+  tell('peace')
+  calmCloud(cloud, cloudTimes)
+  await lives.stop()
+  const peaceFrom = Date.now()
+  lives.start(peaceful)
+  await pause(peaceMs)
+  await lives.stop()
+  // Ctrl-C at a terminal has reached the broker, too.
+  if (signal.aborted) await doToBroker(again, { broker, wiretap, times: brokerTimes, signal })
+  lives.start(plan.first, quiet)
+  await drain({ lives, wiretap })
+  await lives.stop()
+  const { received } = poller
+  await until('the poller to have all', () => received.size >= ackedPayloads(wiretap).size, {
+    withinMs: 3_000,
+  }).catch(() => undefined)
+
+  if (keep) {
+    writeFileSync(join(keep, 'calls.json'), JSON.stringify({ calls: cloud.calls, lives: lives.all }))
+  }
+  return judge({
+    seed,
+    seconds: Math.round((performance.now() - begun) / 1000),
+    given: await idsGiven(cloud),
+    calls: cloud.calls.map(named).filter(({ accountId }) => accountId !== witness),
+    lives,
+    peaceFrom,
+    wiretap,
+    poller,
+    cloud: cloudTimes,
+    broker: brokerTimes,
+    accessTokenMs: accessTokenSeconds * 1000,
+    timeoutMs: timeoutSeconds * 1000,
+  })
+}
+
+/** With its account also where the cloud did not accept the token and so knew nobody. */
+function named(call: Call): Call {
+  const inPath = Number(/\/accounts\/(\d+)\//.exec(call.path)?.[1])
+  return call.accountId === undefined && inPath ? { ...call, accountId: inPath } : call
+}
+
+/** Each deed at its time, one after another: the next one waits when the one before takes long. */
+async function walk<Deed>(
+  track: readonly Timed<Deed>[],
+  act: (deed: Deed) => Promise<void> | void,
+  { begun, signal }: { readonly begun: number; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const { atMs, deed } of track) {
+    const waitMs = Math.max(0, begun + atMs - performance.now())
+    await pause(waitMs, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
+    await act(deed)
+  }
+}
+
+async function endLife(
+  { kind, moment, lateMs, downMs, next }: DaemonDeed,
+  { lives, signal, tell }: { lives: Lives; signal: AbortSignal; tell: (what: string) => void },
+): Promise<void> {
+  if (kind === 'kill') await lives.kill(moment, lateMs)
+  else await lives.stop()
+  const last = lives.all.at(-1)
+  tell(`${last?.end} ${last?.moment ?? ''}`)
+  await pause(downMs, undefined, { signal }).catch(() => undefined)
+  lives.start(next)
+}
+
+/** Waits until everything that was stored has been acknowledged, and the daemon has said that it is there. */
+async function drain({ lives, wiretap }: { lives: Lives; wiretap: Wiretap }): Promise<void> {
+  const stored = storedIds({ lives, wiretap }).size
+  const left = () => stored - ackedPayloads(wiretap).size
+  const since = Date.now()
+  const online = () => wiretap.publishes.some(({ at, payload }) => at > since && payload === 'online')
+  await until('the end of the deliveries', () => left() <= 0 && online(), { withinMs: drainWithinMs }).catch(
+    () => undefined,
+  )
+}
+
+function ackedPayloads({ publishes }: Pick<Wiretap, 'publishes'>): ReadonlySet<string> {
+  return new Set(
+    publishes.filter((one) => isWorkItem(one) && one.ackedAt !== undefined).map(({ payload }) => payload),
+  )
+}

@@ -1,0 +1,92 @@
+/**
+ * The ids the daemon had stored, from two witnesses: a copy of its database made while it was dead, and its log.
+ */
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { z } from 'zod'
+
+export interface OnDisk {
+  /** Request ids that wait for the broker. */
+  readonly waiting: readonly number[]
+  /** Request ids in the modules' records, delivered or not. */
+  readonly recorded: readonly number[]
+}
+
+const itemOf = z.object({ requestId: z.coerce.number() })
+const recordOf = z.object({ recent: z.array(itemOf) })
+
+/** Reads a copy, so that the daemon's own recovery from the kill is not done for it. */
+export function readDisk(dataDir: string): OnDisk {
+  if (!existsSync(join(dataDir, 'state.db'))) return { waiting: [], recorded: [] }
+  const copies = mkdtempSync(`${dataDir}-copy-`)
+  for (const name of ['state.db', 'state.db-wal']) {
+    if (existsSync(join(dataDir, name))) copyFileSync(join(dataDir, name), join(copies, name))
+  }
+  const sql = new DatabaseSync(join(copies, 'state.db'))
+  try {
+    const column = (query: string) =>
+      sql
+        .prepare(query)
+        .all()
+        .map((row): unknown => JSON.parse(String(row.json)))
+    return {
+      waiting: column('SELECT item AS json FROM outbox').map((item) => itemOf.parse(item).requestId),
+      recorded: column('SELECT record AS json FROM modules').flatMap((record) =>
+        recordOf.parse(record).recent.map(({ requestId }) => requestId),
+      ),
+    }
+  } finally {
+    sql.close()
+    rmSync(copies, { recursive: true, force: true })
+  }
+}
+
+export interface LogRead {
+  /** Request ids told as asked for, which is told when they are on disk. */
+  readonly stored: readonly number[]
+  readonly expired: number
+  /** Accounts that wait for a person. */
+  readonly signedOut: readonly number[]
+  /** Messages at `error` and above, with how often. */
+  readonly errors: Readonly<Record<string, number>>
+  /** Lines that are no log lines: stack traces, warnings of the runtime. */
+  readonly stray: readonly string[]
+  /** Lines with something in them that must not be told. */
+  readonly leaks: readonly string[]
+}
+
+const lineOf = z.looseObject({ level: z.number(), msg: z.string() })
+const errorLevel = 50
+
+/** @param cutOff whether the last line may be a half one, because the writer was killed */
+export function readLog(text: string, { secret, cutOff }: { secret: RegExp; cutOff: boolean }): LogRead {
+  const lines = text.split('\n')
+  const last = lines.pop() ?? ''
+  const stray = last === '' || cutOff ? [] : [last]
+  const stored: number[] = []
+  const signedOut: number[] = []
+  const errors: Record<string, number> = {}
+  let expired = 0
+  for (const line of lines) {
+    const parsed = lineOf.safeParse(jsonOf(line))
+    if (!parsed.success) {
+      stray.push(line)
+      continue
+    }
+    const { level, msg, request_id, account_id, dropped } = parsed.data
+    if (msg === 'manifest requested') stored.push(Number(request_id))
+    if (msg === 'account needs a person to sign in') signedOut.push(Number(account_id))
+    if (msg === 'request ids expired before the broker took them') expired += Number(dropped)
+    if (level >= errorLevel) errors[msg] = (errors[msg] ?? 0) + 1
+  }
+  return { stored, expired, signedOut, errors, stray, leaks: lines.filter((line) => secret.test(line)) }
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}

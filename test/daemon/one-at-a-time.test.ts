@@ -1,0 +1,78 @@
+/** A sync module takes one command at a time, whatever asks: slots, starts, commands, busy modules, slow clouds. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openAccount } from '../../src/daemon/account.ts'
+import { guard } from '../../src/daemon/guard.ts'
+import { keyOf, type Trigger } from '../../src/model.ts'
+import { closedBreaker } from '../../src/retry.ts'
+import { fakeClock } from '../fake-clock.ts'
+import { readableLog } from '../samples.ts'
+import { answerLost, busy, modulesNamed, notSent } from '../scripted.ts'
+import { unlimited } from './account-world.ts'
+
+const asking = fc.record({
+  trigger: fc.constantFrom<Trigger>('schedule', 'start', 'command', 'once'),
+  afterMs: fc.integer({ min: 0, max: 40_000 }),
+})
+
+test('never are two commands in flight on one module, whatever asks and whatever is answered', async () => {
+  const answers = fc.array(fc.constantFrom('id', 'id', busy, busy, notSent, answerLost), { minLength: 1 })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(asking, { minLength: 1, maxLength: 8 }),
+      answers,
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 0, max: 20_000 }),
+      async (askings, said, parallel, answerMs) => {
+        const clock = fakeClock()
+        const inFlight = new Map<string, number>()
+        const modules = modulesNamed('Hall', 'Barn', 'Attic')
+        let [most, asked] = [0, 0]
+        const cloud = {
+          identify: async () => ({ accountId: '8021' }),
+          discover: async () => [...modules, ...modules],
+          async requestManifest(module: Parameters<typeof keyOf>[0]) {
+            const key = keyOf(module)
+            const now = (inFlight.get(key) ?? 0) + 1
+            inFlight.set(key, now)
+            most = Math.max(most, now)
+            const answer = said[asked++ % said.length]
+            await clock.sleep(answerMs)
+            inFlight.set(key, (inFlight.get(key) ?? 0) - 1)
+            if (answer instanceof Error) throw answer
+            return { requestId: '501', pollPath: '/', pollUrl: 'https://rest.test/' }
+          },
+        }
+        const never = new AbortController().signal
+        const account = openAccount(
+          {
+            ...{ loginKey: 'login-1', accountId: '8021', cloud, clock, log: readableLog(), parallel },
+            guard: guard({ breaker: closedBreaker, budget: unlimited, clock, save: () => Promise.resolve() }),
+            ledger: {
+              modulesOf: () => modules,
+              seen: async () => ({ found: [], renamed: [], altered: [], gone: [] }),
+              record: () => Promise.resolve(),
+            },
+            reasonToSkip: () => undefined,
+            ttlMs: 600_000,
+            tell: () => undefined,
+            ticked: () => undefined,
+            changed: () => undefined,
+            ...{ stopping: never, abort: never },
+          },
+          undefined,
+        )
+        const ticks: Promise<unknown>[] = []
+        for (const { trigger, afterMs } of askings) {
+          await clock.advance(afterMs)
+          ticks.push(account.tick({ tickId: `at ${clock.elapsed()}`, trigger, budgetMs: 120_000 }))
+        }
+        await clock.advance(400_000)
+        await Promise.all(ticks)
+
+        expect(most).toBe(1)
+      },
+    ),
+    { numRuns: 40 },
+  )
+}, 30_000)

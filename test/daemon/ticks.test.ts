@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import type { Account, AccountTick } from '../../src/daemon/account.ts'
+import { ticksOf } from '../../src/daemon/ticks.ts'
+import { fakeClock } from '../fake-clock.ts'
+
+/** Ticks of accounts that come to this, and the slots that were told to be done. */
+function ticking(...ends: readonly (AccountTick | undefined)[]) {
+  const clock = fakeClock()
+  const done: string[] = []
+  const accounts = ends.map(
+    (end, index): Account => ({
+      loginKey: `login-${index}`,
+      accountId: String(8021 + index),
+      command: async () => undefined,
+      state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
+      tick: async () => end,
+    }),
+  )
+  const ticks = ticksOf({
+    accounts,
+    onlookers: {
+      module: () => undefined,
+      account: () => undefined,
+      slot: ({ tickId }) => done.push(tickId),
+    },
+    offsetOf: () => 10_000,
+    slots: () => [],
+    clock,
+    stopping: new AbortController().signal,
+  })
+  return { ticks, clock, done }
+}
+
+const asked: AccountTick = { loginKey: 'login-0', report: undefined, failure: undefined, status: 'ok' }
+
+test('a slot that finds every account still at its last tick is not told to be done', async () => {
+  const { ticks, done } = ticking(undefined, undefined)
+
+  await ticks.tick('start')
+
+  expect(done).toEqual([])
+})
+
+test('a slot is done when the last of its accounts is, each at its own moment', async () => {
+  const { ticks, clock, done } = ticking(asked, undefined)
+
+  const running = ticks.tick('schedule', Date.parse('2026-11-23T09:05:00.000Z'))
+  await clock.advance(9_999)
+  expect(done).toEqual([])
+  await clock.advance(1)
+  await running
+
+  expect(done).toEqual(['2026-11-23T09:05:00.000Z'])
+})

@@ -1,0 +1,83 @@
+/** Delivery on a machine in trouble: a disk that refuses and takes again, a clock that is set, a huge backlog. */
+import { expect, test } from 'vitest'
+import { workItemMessages } from '../src/mqtt/happenings.ts'
+import { topicsBelow } from '../src/mqtt/topics.ts'
+import { aWorld } from './delivery.ts'
+import { settle } from './fake-clock.ts'
+import { anItem, start } from './samples.ts'
+
+const year = 365 * 86_400_000
+
+test('once the disk takes something again, an id that it would not forget holds up its module no longer', async () => {
+  const { database, outbox, broker, add, begin, delivered } = aWorld()
+  broker.leave()
+  await add('501')
+  begin()
+  await settle()
+  // What a disk does that became read-only.
+  database.sql.exec('PRAGMA query_only = ON')
+  broker.comeBack()
+  await settle()
+  expect(outbox.count()).toBe(1)
+
+  database.sql.exec('PRAGMA query_only = OFF')
+  await add('502')
+  await settle()
+
+  expect(delivered.map(({ requestId }) => requestId)).toEqual(['501', '502'])
+  expect(outbox.count()).toBe(0)
+})
+
+test('after the clock was set forward a year, what waits has expired and is dropped, and new ids go out', async () => {
+  const { broker, clock, log, add, begin, delivered, expired } = aWorld()
+  broker.leave()
+  for (const module of ['1', '2', '3']) await add(`50${module}`, { syncModuleId: module })
+  clock.setWall(start + year)
+  broker.comeBack()
+  begin()
+  await add('601', { requestedAt: start + year, expiresAt: start + year + 600_000 })
+  await settle()
+
+  expect(expired).toEqual([3])
+  expect(delivered.map(({ requestId }) => requestId)).toEqual(['601'])
+  expect(log.lines).toMatchObject([{ level: 'warn', fields: { dropped: 3 } }])
+})
+
+test('after the clock was set back a year, what waits is delivered, and tells brokers a life they can hold', async () => {
+  const { clock, add, begin, delivered } = aWorld()
+  const topics = topicsBelow('blink-manifestd')
+  await add('501')
+  clock.setWall(start - year)
+  begin()
+  await settle()
+
+  expect(delivered.map(({ requestId }) => requestId)).toEqual(['501'])
+  for (const { expirySeconds } of workItemMessages(topics, anItem(), clock.now())) {
+    if (expirySeconds === undefined) continue
+    expect(Number.isInteger(expirySeconds)).toBe(true)
+    expect(expirySeconds).toBeGreaterThan(0)
+    expect(expirySeconds).toBeLessThan(2 ** 32)
+  }
+})
+
+test('ten thousand ids of one module and a few of others: nobody waits for the backlog to be read', async () => {
+  const { database, outbox, add } = aWorld()
+  await database.write(() => {
+    for (let number = 0; number < 10_000; number++)
+      outbox.add(anItem({ requestId: String(600_000 + number) }))
+  })
+  await add('901', { syncModuleId: '9' })
+  const fastest = (work: () => unknown) =>
+    Math.min(
+      ...Array.from({ length: 5 }, () => {
+        const begun = performance.now()
+        work()
+        return performance.now() - begun
+      }),
+    )
+  const busy = ['8021/44107/350221']
+
+  expect(outbox.waiting(16, busy).map(({ item }) => item.requestId)).toEqual(['901'])
+  const readAll = database.sql.prepare('SELECT sum(length(item)) FROM outbox')
+  expect(fastest(() => outbox.waiting(16, busy))).toBeLessThan(fastest(() => readAll.get()) / 3)
+})

@@ -1,0 +1,29 @@
+/** In a file of its own, for it takes as long as the daemon's patience with a broker that does not answer. */
+import { expect } from 'vitest'
+import { mosquittoTest } from '../mosquitto.ts'
+import { wireTo } from '../wire.ts'
+import { startWorld } from '../world.ts'
+import { asked, fast, home, itemsSeen } from './homes.ts'
+
+const two = { manifestSeconds: 0, accounts: [home(2)] }
+
+mosquittoTest(
+  'a broker that accepts connections and says nothing is given up on, and tried again',
+  async () => {
+    await using world = await startWorld({ simulator: two })
+    await using wire = await wireTo(world.broker.port)
+    wire.behave({ silent: true })
+    const observer = await world.observer()
+    const daemon = world.start(['run'], { ...fast, MQTT_URL: wire.url })
+    await daemon.says('tick done', 3)
+    expect(wire.connections).toBe(1)
+    wire.behave({})
+
+    await daemon.says('cannot connect to broker', 1, 20_000)
+    await daemon.says('connected to broker', 1, 20_000)
+    const count = asked(world.cloud, 'manifest-request')
+    const items = await itemsSeen(observer, count, daemon.stderr)
+    expect(new Set(items.map(({ event_id }) => event_id)).size).toBeGreaterThanOrEqual(count)
+  },
+  60_000,
+)
