@@ -11,13 +11,16 @@ import { type Clock, iso } from './clock.ts'
 import type { Settings } from './config.ts'
 import { type Account, type AccountTick, openAccount } from './daemon/account.ts'
 import { openClouds, type Way } from './daemon/clouds.ts'
+import { healthOf } from './daemon/health.ts'
 import { beat } from './daemon/heartbeat.ts'
+import { obeyer } from './daemon/obey.ts'
 import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
 import { ticksOf } from './daemon/ticks.ts'
 import { StoreFailed } from './errors.ts'
 import type { ModuleReport, Trigger, WorkItem } from './model.ts'
 import type { Broker } from './mqtt/broker.ts'
+import { openDesk } from './mqtt/command-desk.ts'
 import type { EmbeddedBroker } from './mqtt/embedded.ts'
 import type { Log, Outbox } from './ports.ts'
 import { type Schedule, startSchedule } from './schedule/cron.ts'
@@ -29,7 +32,10 @@ export interface DaemonNeeds {
   readonly shownSettings: unknown
   readonly version: string
   readonly clock: Clock
-  readonly log: Log
+  /** With a level when that may be changed while running. */
+  readonly log: Log & { level?: string }
+  /** Whether to be there for others: discovered by Home Assistant, and commanded. Not for a single tick. */
+  readonly attended?: boolean
   /** Told of each module as its turn is over. */
   readonly tell?: (report: ModuleReport) => void
   /** Told of each request ID that the broker has acknowledged. */
@@ -70,6 +76,7 @@ const lookMs = 20
 export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   await using opened = new AsyncDisposableStack()
   const { settings, clock, log } = needs
+  const begun = clock.elapsed()
   const stopping = new AbortController()
   const abort = new AbortController()
   const { promise: failed, reject: fail } = Promise.withResolvers<never>()
@@ -90,6 +97,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     stores,
     shownSettings: needs.shownSettings,
     version: needs.version,
+    attended: needs.attended ?? false,
+    logLevel: () => log.level ?? settings.log.level,
     accounts: () => accounts,
     offsetOf,
     slots,
@@ -112,7 +121,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         ledger: stores.ledger,
         clock,
         log,
-        reasonToSkip: (module) => reasonToSkip(module, settings.modules),
+        reasonToSkip(module, trigger) {
+          const scheduled = trigger === 'schedule' || trigger === 'start'
+          const paused = scheduled && stores.pauses.isPaused(module)
+          return reasonToSkip(module, settings.modules) ?? (paused ? 'paused' : undefined)
+        },
         ttlMs: settings.request.ttlSeconds * 1000,
         parallel: settings.blink.perAccount,
         tell(report, slot) {
@@ -131,6 +144,20 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     )
   accounts.push(...clouds.ways.map(accountFor))
   const ticks = ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping: stopping.signal })
+  if (needs.attended) {
+    const obey = obeyer({
+      ...{ accounts: () => accounts, ticks, stores, rules: settings.modules, retained, clock },
+      rescanned: publishing.rescanned,
+      logLevel: {
+        get: () => log.level ?? settings.log.level,
+        set(level) {
+          log.level = level
+        },
+      },
+      health: () => healthOf({ version: needs.version, accounts, broker, stores, slots, begun, clock }),
+    })
+    openDesk({ topics: publishing.topics, broker, obey, log, fail }, stopping.signal)
+  }
   beat(settings.dataDir, { clock, log }, stopping.signal).catch(fail)
 
   const drained = async (signal: AbortSignal): Promise<void> => {

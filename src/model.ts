@@ -56,6 +56,13 @@ export interface Slot {
   readonly budgetMs: number
 }
 
+/** Some of an account's modules, as a command wants them. */
+export interface Selection {
+  /** Whether to ask the cloud for its list; else the modules of the last one are meant. */
+  readonly list: boolean
+  wants(module: SyncModule): boolean
+}
+
 /** What became of one module in one tick; the list of the contract, section 3.2. */
 export type Outcome =
   | 'requested'

@@ -15,6 +15,7 @@ import {
   keyOf,
   type ModuleChanges,
   type ModuleReport,
+  type Selection,
   type SkipReason,
   type Slot,
   type SyncModule,
@@ -37,6 +38,8 @@ export interface TickNeeds {
   readonly parallel: number
   /** Told of each module as it is done. */
   readonly tell: (report: ModuleReport) => void
+  /** What a command narrows the tick to; absent for all modules of a new list. */
+  readonly selection?: Selection | undefined
   /** Ends waits and starts nothing more, but lets a request in flight come home. */
   readonly stopping: AbortSignal
   /** Ends a request in flight. */
@@ -74,8 +77,9 @@ class Tick {
   }
 
   async run(): Promise<void> {
-    const { parallel, stopping } = this.#needs
-    const modules = (await this.#discover()) ?? this.#known()
+    const { parallel, stopping, selection } = this.#needs
+    const listed = selection?.list === false ? undefined : await this.#discover()
+    const modules = (listed ?? this.#known()).filter((module) => selection?.wants(module) ?? true)
     // A list may name a module twice; it has one turn all the same.
     const queue = new Map(modules.map((module) => [keyOf(module), module])).values()
     const askInTurn = async () => {

@@ -53,6 +53,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     version,
     clock: systemClock,
     log: await openLog({ level, format, terminal: terminal.errIsTerminal }),
+    attended: true,
     delivered: (item) => terminal.out(`${readable(item)}\n`),
   })
   parts.defer(() => daemon.stop())

@@ -11,7 +11,8 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const { loaded, log, clock } = await prepare(terminal, options)
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
-  const daemon = await openDaemon({ settings, shownSettings: shownSettings(loaded), version, clock, log })
+  const shown = shownSettings(loaded)
+  const daemon = await openDaemon({ settings, shownSettings: shown, version, clock, log, attended: true })
   if (daemon.accounts.length === 0) {
     log.error({ remedy: 'Set BLINK_TOKENS and start again.' }, 'no Blink login, nothing to ask for')
   }

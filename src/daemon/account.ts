@@ -9,10 +9,12 @@ import type {
   BlinkId,
   Failure,
   ModuleReport,
+  Selection,
   SkipReason,
   Slot,
   SyncModule,
   TickReport,
+  Trigger,
 } from '../model.ts'
 import type { AccountState } from '../mqtt/bridge-state.ts'
 import type { Cloud, Ledger, Log } from '../ports.ts'
@@ -34,7 +36,7 @@ export interface AccountNeeds {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly log: Log
-  readonly reasonToSkip: (module: SyncModule) => SkipReason | undefined
+  readonly reasonToSkip: (module: SyncModule, trigger: Trigger) => SkipReason | undefined
   readonly ttlMs: number
   readonly parallel: number
   readonly tell: (report: ModuleReport, slot: Slot) => void
@@ -60,6 +62,12 @@ export interface Account {
   readonly state: AccountState
   /** Asks the account's modules; `undefined` when its last tick is still running. */
   tick(slot: Slot): Promise<AccountTick | undefined>
+  /**
+   * Asks some of them, after what is under way now; `choose` is called when its turn has come.
+   *
+   * `undefined` when there was nothing to choose.
+   */
+  command(slot: Slot, choose: () => Selection | undefined): Promise<AccountTick | undefined>
 }
 
 /** An account in the state that is known before the cloud has been asked. */
@@ -67,6 +75,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
   const { clock, guard, log } = needs
   let accountId = needs.accountId
   let running = false
+  let last: Promise<unknown> = Promise.resolve()
   let state = firstState(guard.pause, refusedAt, clock.now())
 
   const become = (status: AccountStatus, failure: Failure | undefined) => {
@@ -84,7 +93,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
     needs.changed(account)
   }
 
-  async function ask(slot: Slot): Promise<AccountTick> {
+  async function ask(slot: Slot, selection?: Selection): Promise<AccountTick> {
     const { loginKey } = needs
     try {
       // Known after the first time; then this asks nobody.
@@ -102,17 +111,26 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
       cloud: guarded(needs.cloud, guard),
       ledger,
       clock,
-      reasonToSkip,
+      reasonToSkip: (module) => reasonToSkip(module, slot.trigger),
       ttlMs,
       parallel,
+      selection,
       tell: (module) => tell(module, slot),
       stopping,
       abort,
     })
     // A tick in which not even the list came says nothing about the cloud's mood.
-    if (report.account.status === 'ok' && report.changes) await guard.close()
+    const wasGood = report.account.status === 'ok' && report.changes
+    if (wasGood && (!selection || report.modules.length > 0)) await guard.close()
     become(report.account.status, report.account.failure)
     return { loginKey, report, failure: report.account.failure, status: report.account.status }
+  }
+
+  /** One after another: no module may ever have two commands at a time. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work)
+    last = turn.catch(() => undefined)
+    return turn
   }
 
   const account: Account = {
@@ -130,12 +148,17 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
       }
       running = true
       try {
-        return await ask(slot)
+        return await inTurn(() => ask(slot))
       } finally {
         running = false
         needs.ticked(slot)
       }
     },
+    command: (slot, choose) =>
+      inTurn(async () => {
+        const selection = choose()
+        return selection && ask(slot, selection)
+      }),
   }
   return account
 }

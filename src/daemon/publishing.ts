@@ -14,9 +14,12 @@ import { workItemMessages } from '../mqtt/happenings.ts'
 import { watchForOthers } from '../mqtt/other-installation.ts'
 import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
 import { keepRetained, offline, online, type Retained } from '../mqtt/retained.ts'
+import { spaced } from '../mqtt/spaced.ts'
 import { type Topics, topicsBelow } from '../mqtt/topics.ts'
 import type { Log, Publisher } from '../ports.ts'
 import type { Account } from './account.ts'
+import { type Expiries, watchExpiries } from './expiries.ts'
+import { openHomeAssistant } from './home-assistant.ts'
 import { type Onlookers, watch } from './onlookers.ts'
 import type { Stores } from './stores.ts'
 import { viewOf } from './view.ts'
@@ -27,6 +30,10 @@ export interface PublishingNeeds {
   /** The settings as `bridge/info` may show them, without secrets. */
   readonly shownSettings: unknown
   readonly version: string
+  /** Whether to be there for others: discovered by Home Assistant, and commanded. */
+  readonly attended: boolean
+  /** The level as it is now. */
+  readonly logLevel: () => string
   readonly accounts: () => readonly Account[]
   /** An account's moment after a slot, in milliseconds. */
   readonly offsetOf: (account: string) => number
@@ -44,6 +51,9 @@ export interface Publishing {
   readonly embedded: EmbeddedBroker | undefined
   readonly retained: Retained
   readonly onlookers: Onlookers
+  readonly topics: Topics
+  /** A person wants everything looked at again. */
+  rescanned(): void
   /** Publishes `offline` and ends; what is not acknowledged then stays in the outbox. */
   close(): Promise<void>
 }
@@ -78,9 +88,15 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const common = { topics, publisher: broker, modulesToo, refused, clock, log }
   const announce = (signal: AbortSignal) => broker.announce(signal)
   const sources = retainedSources(needs, topics)
-  const retained = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
+  const kept = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
+  const assistant = needs.attended
+    ? openHomeAssistant({ ...needs, topics, broker, retained: kept }, stopping.signal)
+    : undefined
+  const retained = assistant?.retained ?? kept
+  const events = spaced(broker, clock)
   const onlookers = watch({
     ...common,
+    publisher: events,
     retained,
     connected: () => broker.state.connected,
     ttlMs: settings.request.ttlSeconds * 1000,
@@ -89,7 +105,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const delivering = deliver(
     {
       outbox: stores.outbox,
-      publisher: workItemsFirst(broker, refused),
+      publisher: workItemsFirst(events, refused),
       messagesFor: (item) => {
         const messages = workItemMessages(topics, item, clock.now())
         return modulesToo ? messages : messages.slice(0, 1)
@@ -101,16 +117,30 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     stopping.signal,
   )
   delivering.catch(fail)
+  const expiries =
+    modulesToo && needs.attended ? watchLives(stores, retained, clock, stopping.signal) : undefined
   const { installId } = stores.install
   const subscribe: Broker['subscribe'] = (filter, listener) => broker.subscribe(filter, listener)
   watchForOthers({ topics, installId, subscribe, clock, log })
-  broker.onConnect(() => retained.all())
+  if (!assistant) broker.onConnect(() => retained.all())
 
   return {
     broker,
     embedded,
     retained,
-    onlookers,
+    topics,
+    onlookers: {
+      ...onlookers,
+      module(report, slot) {
+        onlookers.module(report, slot)
+        if (report.kind === 'requested') expiries?.add(report.item)
+      },
+      account(report) {
+        onlookers.account(report)
+        if (report.changes) assistant?.listed(report.accountId)
+      },
+    },
+    rescanned: () => assistant?.rescanned(),
     async close() {
       // Cut before the goodbye, so that nothing new is handed to the broker after `offline`.
       stopping.abort(new Error('stopped'))
@@ -119,6 +149,12 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
       await embedded?.close()
     },
   }
+}
+
+/** Has a module's topics said again when a request ID of it ends. */
+function watchLives({ ledger }: Stores, retained: Retained, clock: Clock, signal: AbortSignal): Expiries {
+  const known = ledger.keys().flatMap((key) => ledger.read(key)?.recent ?? [])
+  return watchExpiries({ expired: (key) => retained.module(key, 'progress'), clock }, known, signal)
 }
 
 /** Not authorized, and a topic name that the broker will never take: asking again changes neither. */
@@ -173,6 +209,7 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
         startedAt,
         nextTickAt: slots()[0],
         settings: needs.shownSettings,
+        logLevel: needs.logLevel(),
       }),
     accounts: () => accounts().flatMap(({ accountId }) => accountId ?? []),
     account(id: string) {
@@ -186,6 +223,7 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
       return viewOf(record, {
         account: accountById(key.accountId),
         rules: settings.modules,
+        paused: stores.pauses.isPaused(key),
         slots: slots(),
         offsetMs: offsetOf(key.accountId),
       })

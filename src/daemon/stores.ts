@@ -10,12 +10,14 @@ import { type Install, openInstall } from '../store/install.ts'
 import { openLedger, type StoredLedger } from '../store/ledger.ts'
 import { type Logins, openLogins } from '../store/logins.ts'
 import { openOutbox, type StoredOutbox } from '../store/outbox.ts'
+import { openPauses, type Pauses } from '../store/pauses.ts'
 
 export interface Stores {
   readonly database: Database
   readonly outbox: StoredOutbox
   readonly ledger: StoredLedger
   readonly logins: Logins
+  readonly pauses: Pauses
   readonly install: Install
 }
 
@@ -40,7 +42,8 @@ export async function openStores(dataDir: string, clock: Clock, log: Log): Promi
     const logins = await openLogins(dataDir)
     await sweepDrafts(dataDir)
     await sweepDrafts(logins.directory)
-    return { database, outbox, ledger, logins, install }
+    const pauses = await openPauses(logins.directory)
+    return { database, outbox, ledger, logins, pauses, install }
   } catch (error) {
     await database.close()
     throw error

@@ -2,7 +2,7 @@
  * The ticks of all accounts: each at its own moment after the slot, none twice at the same time, all to be ended.
  */
 import { type Clock, iso } from '../clock.ts'
-import type { Slot, Trigger } from '../model.ts'
+import type { Selection, Slot, Trigger } from '../model.ts'
 import type { Account, AccountTick } from './account.ts'
 import type { Onlookers } from './onlookers.ts'
 
@@ -17,15 +17,26 @@ export interface TicksNeeds {
   readonly stopping: AbortSignal
 }
 
+/** Some modules of an account, chosen when its turn has come. */
+export interface Choice {
+  readonly account: Account
+  readonly choose: () => Selection | undefined
+}
+
 export interface Ticks {
   /** One tick of all accounts; only scheduled ones are spread. */
   tick(trigger: Trigger, at?: number): Promise<readonly AccountTick[]>
+  /** Asks some modules of some accounts now, after what is under way: what a command wants. */
+  command(choices: readonly Choice[]): Promise<readonly AccountTick[]>
   /** Resolves when no tick is running. */
   idle(): Promise<void>
 }
 
 /** No tick goes on longer than this, however rare the slots are. */
 const longestTickMs = 15 * 60_000
+
+/** Long enough for all tries of a busy module, short enough for a person who waits for the answer. */
+const commandBudgetMs = 60_000
 
 /** A tick ends a little before the next slot, which then finds it done: a second, or a tenth of fast slots. */
 const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
@@ -43,9 +54,19 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     return tick
   }
 
-  async function tickAll(slot: Slot): Promise<readonly AccountTick[]> {
+  async function commandAccount({ account, choose }: Choice, slot: Slot): Promise<AccountTick | undefined> {
+    if (stopping.aborted) return undefined
+    const tick = await account.command(slot, () => (stopping.aborted ? undefined : choose()))
+    if (tick?.report) onlookers.account(tick.report)
+    return tick
+  }
+
+  async function tickAll(
+    slot: Slot,
+    begin: () => readonly Promise<AccountTick | undefined>[],
+  ): Promise<readonly AccountTick[]> {
     const begun = clock.elapsed()
-    const ticks = await Promise.all(accounts.map((account) => tickAccount(account, slot)))
+    const ticks = await Promise.all(begin())
     const done = ticks.filter((tick) => tick !== undefined)
     const reports = done.flatMap(({ report }) => report ?? [])
     // Where the last tick is still running everywhere, this one has not happened.
@@ -53,15 +74,23 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     return done
   }
 
+  function run(ticking: Promise<readonly AccountTick[]>): Promise<readonly AccountTick[]> {
+    running.add(ticking)
+    ticking.finally(() => running.delete(ticking)).catch(() => undefined)
+    return ticking
+  }
+
   return {
     tick(trigger, at = clock.now()) {
       const [next, afterNext] = slots()
       const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
       const budgetMs = Math.min(interval - margin(interval), longestTickMs)
-      const ticking = tickAll({ tickId: iso(at), trigger, budgetMs })
-      running.add(ticking)
-      ticking.finally(() => running.delete(ticking)).catch(() => undefined)
-      return ticking
+      const slot = { tickId: iso(at), trigger, budgetMs }
+      return run(tickAll(slot, () => accounts.map((account) => tickAccount(account, slot))))
+    },
+    command(choices) {
+      const slot = { tickId: iso(clock.now()), trigger: 'command', budgetMs: commandBudgetMs } as const
+      return run(tickAll(slot, () => choices.map((choice) => commandAccount(choice, slot))))
     },
     async idle() {
       await Promise.allSettled(running)

@@ -10,6 +10,8 @@ export interface ViewContext {
   /** The module's account, or `undefined` when its login is gone. */
   readonly account: Account | undefined
   readonly rules: AskRules
+  /** Whether scheduled requests are off for it. */
+  readonly paused: boolean
   /** The next two slots, in milliseconds since the epoch. */
   readonly slots: readonly number[]
   /** The account's moment after a slot. */
@@ -17,16 +19,19 @@ export interface ViewContext {
 }
 
 /** The module as its topics show it. */
-export function viewOf(record: ModuleRecord, { account, rules, slots, offsetMs }: ViewContext): ModuleView {
+export function viewOf(
+  record: ModuleRecord,
+  { account, rules, paused, slots, offsetMs }: ViewContext,
+): ModuleView {
   const [next, afterNext] = slots
   const accountStatus = account?.state.status ?? 'login_required'
   const askable = record.missing === 0 && reasonToSkip(record.module, rules) === undefined
   return {
     record,
     available: askable && accountStatus === 'ok',
-    paused: false,
+    paused,
     accountStatus,
     intervalMs: next !== undefined && afterNext !== undefined ? afterNext - next : undefined,
-    nextAttemptAt: askable && next !== undefined ? next + offsetMs : undefined,
+    nextAttemptAt: askable && !paused && next !== undefined ? next + offsetMs : undefined,
   }
 }

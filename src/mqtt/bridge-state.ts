@@ -14,6 +14,8 @@ export interface BridgeInfo {
   readonly nextTickAt: number | undefined
   /** Effective settings without secrets. */
   readonly settings: unknown
+  /** As it is now; it may be changed while running. */
+  readonly logLevel: string
 }
 
 /** `bridge/info`. */
@@ -26,6 +28,7 @@ export function bridgeInfo(topics: Topics, info: BridgeInfo): Message {
       install_id: info.installId,
       started_at: iso(info.startedAt),
       next_tick_at: timeOrNull(info.nextTickAt),
+      log_level: info.logLevel,
       settings: info.settings,
     }),
   )

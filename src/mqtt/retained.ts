@@ -33,6 +33,8 @@ export interface RetainedNeeds {
 export interface Retained {
   /** Everything, then `bridge/state`; for each new connection. */
   all(): void
+  /** Everything but `bridge/state`: for a connection that has more to say before the bridge is online. */
+  everything(): void
   bridge(): void
   account(accountId: BlinkId): void
   /** The account's modules, availability included. */
@@ -152,14 +154,19 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     })
   }
 
+  const everything = () => {
+    bridge = true
+    for (const accountId of needs.accounts()) accounts.add(accountId)
+    noteAll()
+    start()
+  }
+
   return {
     all() {
-      bridge = true
       birth = true
-      for (const accountId of needs.accounts()) accounts.add(accountId)
-      noteAll()
-      start()
+      everything()
     },
+    everything,
     bridge() {
       bridge = true
       start()

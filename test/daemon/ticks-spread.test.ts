@@ -30,6 +30,7 @@ async function oneSlot(names: readonly string[]) {
     (name): Account => ({
       loginKey: `login-${name}`,
       accountId: name,
+      command: async () => undefined,
       state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
       async tick() {
         ticks.push(clock.elapsed())

@@ -11,6 +11,7 @@ function ticking(...ends: readonly (AccountTick | undefined)[]) {
     (end, index): Account => ({
       loginKey: `login-${index}`,
       accountId: String(8021 + index),
+      command: async () => undefined,
       state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
       tick: async () => end,
     }),

@@ -11,6 +11,7 @@ const info = {
   startedAt: start,
   nextTickAt: start + 300_000,
   settings: {},
+  logLevel: 'info',
 }
 
 test('the bridge tells its version, its installation, when it asks next, and how it is set up', () => {
@@ -24,6 +25,7 @@ test('the bridge tells its version, its installation, when it asks next, and how
     install_id: '0a1b2c3d',
     started_at: '2026-11-23T09:00:00.000Z',
     next_tick_at: '2026-11-23T09:05:00.000Z',
+    log_level: 'info',
     settings: { request: { ttlSeconds: 600 } },
   })
 })

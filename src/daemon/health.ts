@@ -1,0 +1,39 @@
+/**
+ * The parts of the daemon and how they are, for who asks by a command. Values in, a document out.
+ */
+import { type Clock, iso } from '../clock.ts'
+import type { Broker } from '../mqtt/broker.ts'
+import { number, timeOrNull } from '../payload.ts'
+import type { Account } from './account.ts'
+import type { Stores } from './stores.ts'
+
+export interface Parts {
+  readonly version: string
+  readonly accounts: readonly Account[]
+  readonly broker: Pick<Broker, 'state'>
+  readonly stores: Pick<Stores, 'outbox' | 'ledger'>
+  /** The next two slots, in milliseconds since the epoch. */
+  readonly slots: () => readonly number[]
+  /** The clock's elapsed time at the start. */
+  readonly begun: number
+  readonly clock: Clock
+}
+
+export function healthOf({ version, accounts, broker, stores, slots, begun, clock }: Parts): object {
+  const { connected, protocol, since, reconnects } = broker.state
+  return {
+    version,
+    uptime_s: Math.round((clock.elapsed() - begun) / 1000),
+    next_tick_at: timeOrNull(slots()[0]),
+    mqtt: { connected, protocol: protocol ?? null, since: iso(since), reconnects },
+    accounts: accounts.map(({ accountId, state }) => ({
+      account_id: accountId === undefined ? null : number(accountId),
+      state: state.status,
+      since: iso(state.since),
+      detail: state.detail ?? null,
+      retry_at: timeOrNull(state.retryAt),
+    })),
+    modules: stores.ledger.count(),
+    waiting: stores.outbox.count(),
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * The conversation with Home Assistant: who is told what when.
+ *
+ * On each connection: everything retained, then the documents, two seconds for the entities to be made, everything
+ * once more, and that the bridge is online last. The same after Home Assistant's own start. Switched off or
+ * moved to another prefix, what was said before is taken back once.
+ */
+import { isWanted } from '../askable.ts'
+import type { Clock } from '../clock.ts'
+import type { Settings } from '../config.ts'
+import { StoreFailed } from '../errors.ts'
+import type { BlinkId } from '../model.ts'
+import type { Broker } from '../mqtt/broker.ts'
+import { type Discovery, type DiscoveryNeeds, keepDiscovered } from '../mqtt/discovery.ts'
+import { awaitBirths } from '../mqtt/ha-birth.ts'
+import { bridgeDevice } from '../mqtt/ha-bridge.ts'
+import { moduleDevice } from '../mqtt/ha-module.ts'
+import { discoveryFilter } from '../mqtt/home-assistant.ts'
+import type { Retained } from '../mqtt/retained.ts'
+import type { Topics } from '../mqtt/topics.ts'
+import type { Log } from '../ports.ts'
+import { openAnnounced } from '../store/announced.ts'
+import type { Account } from './account.ts'
+import type { Stores } from './stores.ts'
+
+export interface HomeAssistantNeeds {
+  readonly settings: Settings
+  readonly stores: Stores
+  readonly version: string
+  readonly accounts: () => readonly Account[]
+  readonly topics: Topics
+  readonly broker: Broker
+  readonly retained: Retained
+  readonly clock: Clock
+  readonly log: Log
+  /** Told of what nobody expected. */
+  readonly fail: (error: unknown) => void
+}
+
+export interface HomeAssistant {
+  /** The retained topics, with Home Assistant told of what comes, changes and goes. */
+  readonly retained: Retained
+  /** The cloud has given an account's list of modules. */
+  listed(accountId: BlinkId): void
+  /** A person wants everything looked at again: brings back what was deleted in Home Assistant. */
+  rescanned(): void
+}
+
+/** Starts to listen and, on each connection, to speak. */
+export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal): HomeAssistant {
+  const { settings, stores, accounts, broker, retained, clock, log, fail } = needs
+  const { enabled, prefix, statusTopic } = settings.homeAssistant
+  const announced = openAnnounced(settings.dataDir)
+  const wanted = enabled && settings.mqtt.topics === 'all'
+  const common = {
+    publisher: broker,
+    clock,
+    log,
+    fail,
+    restate: (key: Parameters<Discovery['module']>[0]) => retained.module(key, 'identity'),
+  }
+  const discovering = { prefix, installId: stores.install.installId, version: needs.version }
+
+  /** Takes back what stands below a prefix that is no longer ours. */
+  async function withdraw(old: string): Promise<void> {
+    const nothing = {
+      bridge: () => undefined,
+      modules: () => [],
+      module: () => undefined,
+      complete: () => true,
+    }
+    const past = keepDiscovered(
+      { ...common, ...nothing, discovering: { ...discovering, prefix: old } },
+      signal,
+    )
+    const end = broker.subscribe(discoveryFilter(old), past.heard)
+    await past.introduce()
+    await past.sweep()
+    end()
+  }
+
+  /** What was said before and where, put in order once a broker is there. */
+  async function settlePast(): Promise<void> {
+    await broker.connected(signal)
+    const old = await announced.prefix()
+    if (old !== undefined && !(wanted && old === prefix)) await withdraw(old)
+    if (signal.aborted) return
+    if (wanted && old !== prefix) await announced.keep(prefix)
+    if (!wanted && old !== undefined) await announced.forget()
+  }
+
+  settlePast().catch((error: unknown) => {
+    if (signal.aborted) return
+    if (!(error instanceof StoreFailed)) return fail(error)
+    log.error({ detail: error.message, remedy: error.remedy }, 'cannot keep what Home Assistant was told')
+  })
+  if (!wanted) {
+    broker.onConnect(() => retained.all())
+    return { retained, listed: () => undefined, rescanned: () => undefined }
+  }
+
+  const listed = new Set<BlinkId>()
+  const complete = () => {
+    const all = accounts()
+    const known = ({ accountId, state }: Account) =>
+      accountId !== undefined && state.status === 'ok' && listed.has(accountId)
+    return all.length > 0 && all.every(known)
+  }
+  const discovery = keepDiscovered(
+    { ...common, ...devices(needs, discovering), discovering, complete },
+    signal,
+  )
+
+  let greetings = 0
+  const greet = async () => {
+    const mine = ++greetings
+    retained.everything()
+    await retained.settled()
+    await discovery.introduce()
+    if (mine !== greetings || signal.aborted) return
+    retained.all()
+    await discovery.sweep()
+  }
+  const answer = () => void greet().catch(fail)
+  broker.subscribe(discoveryFilter(prefix), discovery.heard)
+  broker.subscribe(statusTopic, awaitBirths({ answer, clock }, signal))
+  broker.onConnect(answer)
+
+  return {
+    retained: {
+      ...retained,
+      account(accountId) {
+        retained.account(accountId)
+        discovery.bridge()
+      },
+      module(key, news) {
+        retained.module(key, news)
+        if (news === 'identity') discovery.module(key)
+      },
+      clear(key) {
+        retained.clear(key)
+        discovery.clear(key)
+      },
+    },
+    listed(accountId) {
+      listed.add(accountId)
+      discovery.sweep().catch(fail)
+    },
+    rescanned() {
+      discovery
+        .restore()
+        .then(() => retained.everything())
+        .catch(fail)
+    },
+  }
+}
+
+/** The devices of this daemon as they are now. */
+function devices(
+  { settings, stores, accounts, topics }: HomeAssistantNeeds,
+  discovering: DiscoveryNeeds['discovering'],
+): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module'> {
+  const { ledger } = stores
+  return {
+    bridge: () =>
+      bridgeDevice(
+        topics,
+        discovering,
+        accounts().flatMap(({ accountId }) => accountId ?? []),
+      ),
+    modules: () => ledger.keys(),
+    module(key) {
+      const record = ledger.read(key)
+      if (!record || !isWanted(record.module, settings.modules)) return undefined
+      return moduleDevice(topics, discovering, record.module)
+    },
+  }
+}

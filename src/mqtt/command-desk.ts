@@ -1,0 +1,107 @@
+/**
+ * Where commands come in and answers go out.
+ *
+ * A retained command is a stored copy that would run again at every reconnect, so it is ignored, and said once.
+ */
+import { PublishRefused } from '../errors.ts'
+import type { Log } from '../ports.ts'
+import type { Broker, Incoming, OutgoingMessage } from './broker.ts'
+import {
+  answerOf,
+  type Command,
+  commandFilters,
+  isOrder,
+  mayAnswerOn,
+  type Order,
+  type Result,
+  readCommand,
+} from './commands.ts'
+import { schema, type Topics } from './topics.ts'
+
+export interface DeskNeeds {
+  readonly topics: Topics
+  readonly broker: Pick<Broker, 'subscribe' | 'publish'>
+  /** Does what is ordered; never rejects but for bugs. */
+  readonly obey: (order: Order) => Promise<Result>
+  readonly log: Log
+  readonly fail: (error: unknown) => void
+}
+
+const answerExpirySeconds = 60
+/** Commands that are not answered yet: beyond that, somebody is not talking but shouting. */
+const mostOpen = 64
+
+/** Takes commands until `signal` is aborted. */
+export function openDesk({ topics, broker, obey, log, fail }: DeskNeeds, signal: AbortSignal): void {
+  const saidRetained = new Set<string>()
+  let open = 0
+
+  function ignore(topic: string): void {
+    if (saidRetained.size >= mostOpen || saidRetained.has(topic)) return
+    saidRetained.add(topic)
+    const remedy = 'Commands must not be retained; clear it by publishing an empty retained message there.'
+    log.warn({ topic, remedy }, 'retained command ignored')
+  }
+
+  async function serve({ topic, payload, properties }: Incoming): Promise<void> {
+    const command = readCommand(topics, topic, payload)
+    const result = await resultOf(command)
+    const { verb, order } = command
+    if (result.refusal) {
+      log.info({ verb, code: result.refusal.code, detail: result.refusal.message }, 'command refused')
+    } else log.info({ verb, ...(isOrder(order) && 'target' in order && order.target) }, 'command done')
+    await Promise.all(answers(command, result, properties).map(send))
+  }
+
+  async function resultOf({ order }: Command): Promise<Result> {
+    if (!isOrder(order)) return { refusal: order }
+    if (open >= mostOpen) {
+      const message = `${open} commands are waiting for their turn already`
+      return { refusal: { code: 'busy', message, retryable: true } }
+    }
+    open++
+    try {
+      return await obey(order)
+    } finally {
+      open--
+    }
+  }
+
+  function answers(command: Command, result: Result, properties: Incoming['properties']): OutgoingMessage[] {
+    const answer = {
+      topic: `${topics.base}/bridge/response/${command.verb}`,
+      payload: answerOf(command, result),
+      retain: false,
+      json: true,
+      expirySeconds: answerExpirySeconds,
+      userProperties: { schema: String(schema) },
+    }
+    const { responseTopic, correlationData } = properties
+    if (responseTopic === undefined) return [answer]
+    const correlated = { ...answer, ...(correlationData && { correlationData }) }
+    if (responseTopic === answer.topic) return [correlated]
+    if (!mayAnswerOn(topics, responseTopic)) {
+      log.warn({ topic: responseTopic }, 'response topic outside of ours ignored')
+      return [answer]
+    }
+    return [answer, { ...correlated, topic: responseTopic }]
+  }
+
+  async function send(message: OutgoingMessage): Promise<void> {
+    try {
+      await broker.publish(message, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof PublishRefused)) throw error
+      log.warn({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an answer')
+    }
+  }
+
+  for (const filter of commandFilters(topics)) {
+    broker.subscribe(filter, (message) => {
+      if (signal.aborted) return
+      if (message.retain) ignore(message.topic)
+      else serve(message).catch(fail)
+    })
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * A little time between two events of one topic.
+ *
+ * Home Assistant makes one state change of what comes within a millisecond, and the first of two events is then
+ * never seen by a rule. Only events are spaced: work items are a queue, and state may be overtaken by newer state.
+ */
+import type { Clock } from '../clock.ts'
+import type { Message } from '../model.ts'
+import type { Publisher } from '../ports.ts'
+
+const gapMs = 10
+
+/** The publisher, with the events of each topic at least 10 ms apart, in their order. */
+export function spaced(publisher: Publisher, clock: Clock): Publisher {
+  /** When the next event of a topic may go, by the clock's elapsed time. */
+  const next = new Map<string, number>()
+
+  return {
+    async publish(message, signal) {
+      if (isEvent(message)) {
+        const now = clock.elapsed()
+        const due = Math.max(now, next.get(message.topic) ?? 0)
+        next.set(message.topic, due + gapMs)
+        if (due > now) await clock.sleep(due - now, signal)
+        // The last one in a row takes the note away.
+        else
+          void clock.sleep(gapMs, signal).then(
+            () => forget(message.topic),
+            () => undefined,
+          )
+      }
+      await publisher.publish(message, signal)
+    },
+  }
+
+  function forget(topic: string): void {
+    if ((next.get(topic) ?? 0) <= clock.elapsed()) next.delete(topic)
+  }
+}
+
+function isEvent({ topic, retain }: Message): boolean {
+  return !retain && topic.endsWith('/event')
+}

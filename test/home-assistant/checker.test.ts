@@ -1,0 +1,78 @@
+/** The checker finds what Home Assistant would complain of: each fault alone, in an otherwise good document. */
+import { expect, test } from 'vitest'
+import { bridgeDocument, moduleDocument } from '../mqtt/ha-documents.ts'
+import { aModule } from '../samples.ts'
+import { check, checkAll, type Json } from './checker.ts'
+import { render } from './template.ts'
+
+const good = moduleDocument(aModule())
+type Root = { components: Record<string, Json>; device: Json } & Record<string, unknown>
+
+function broken(change: (root: Root) => unknown): string[] {
+  const root = JSON.parse(good.payload) as Root
+  change(root)
+  return check({ ...good, payload: JSON.stringify(root) })
+}
+
+const set = (id: string, keys: Json) => (root: Root) => {
+  root.components[id] = { ...root.components[id], ...keys }
+}
+
+const faults: readonly (readonly [finding: string, change: (root: Root) => unknown])[] = [
+  ['root: root.key ~', (root) => Object.assign(root, { '~': 'x' })],
+  ['root: root.key message_expiry_interval', (root) => Object.assign(root, { message_expiry_interval: 5 })],
+  ['root: root.required', (root) => delete root.origin],
+  ['root: availability_mode', (root) => Object.assign(root, { availability_mode: 'latest' })],
+  ['origin: origin.key url', (root) => Object.assign(root.origin as object, { url: 'https://x' })],
+  ['device: device.key sn', (root) => Object.assign(root.device, { sn: '1' })],
+  ['device: device.name', (root) => Object.assign(root.device, { name: 'a\nb' })],
+  ['device: device.identifiers', (root) => Object.assign(root.device, { identifiers: [] })],
+  ['x: platform', (root) => Object.assign(root.components, { x: { name: 'X' } })],
+  ['a b: component.id', (root) => Object.assign(root.components, { 'a b': root.components.event })],
+  ['status: unique_id', set('status', { unique_id: 'a b' })],
+  ['status: default_entity_id', set('status', { default_entity_id: 'switch.x' })],
+  ['status: key.unknown object_id', set('status', { object_id: 'x' })],
+  ['status: name', set('status', { name: 'Hall status' })],
+  ['status: null icon', set('status', { icon: null })],
+  ['status: topic state_topic', set('status', { state_topic: 'a/+' })],
+  ['status: template.syntax value_template', set('status', { value_template: '{{ x | y }}' })],
+  ['status: options', set('status', { options: [] })],
+  ['status: device_class', set('status', { device_class: 'mood' })],
+  ['status: entity_category', set('status', { entity_category: 'config' })],
+  ['latency: unit', set('latency', { unit_of_measurement: 'kg' })],
+  ['request_id: unit', set('request_id', { unit_of_measurement: 'id' })],
+  ['requested_at: state_class', set('requested_at', { state_class: 'measurement' })],
+  ['event: event_types', set('event', { event_types: [] })],
+  ['event: key.required state_topic', set('event', { state_topic: undefined })],
+  ['request_now: retain', set('request_now', { retain: true })],
+  ['request_now: availability', set('request_now', { availability_topic: 'x' })],
+  ['trg_failed: key.unknown unique_id', set('trg_failed', { unique_id: 'x' })],
+]
+
+for (const [finding, change] of faults) {
+  test(`a document is found to be wrong: ${finding}`, () => {
+    expect(broken(change)).toContain(finding)
+  })
+}
+
+test('a good document has no findings, and neither has a marker', () => {
+  expect(check(good)).toEqual([])
+  expect(broken((root) => Object.assign(root.components, { old: { platform: 'sensor' } }))).toEqual([])
+})
+
+test('two documents with one unique id, or without the device they stand behind, are found', () => {
+  expect(checkAll([bridgeDocument(), good, good])).toContain('all: unique_id.repeat')
+  expect(checkAll([good])).toContain('device: device.via')
+  expect(check({ ...good, topic: 'homeassistant/device/a b/config' })).toContain('topic: topic.form')
+  expect(check({ ...good, payload: '[]' })).toContain('message: payload.json')
+})
+
+test('templates print as Home Assistant prints, and tell of what has no value', () => {
+  expect(render('{{ value_json.a.b }}', '{"a":{"b":5}}')).toBe('5')
+  expect(render('{{ value_json.a }}', '{"a":true}')).toBe('True')
+  expect(render('{{ value_json.a }}', '{}')).toBeUndefined()
+  expect(render("{{ 'ON' if value_json.a == 'x' else 'OFF' }}", '{"a":"x"}')).toBe('ON')
+  expect(render("{{ 'ON' if value_json.a in ['x', 'y'] else 'OFF' }}", '{"a":"z"}')).toBe('OFF')
+  expect(render("{{ 'R' if value_json.a == 'u' else value_json.a or 'none' }}", '{"a":null}')).toBe('none')
+  expect(render("{{ value or 'none' }}", '')).toBe('none')
+})

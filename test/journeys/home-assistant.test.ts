@@ -1,0 +1,139 @@
+import { expect } from 'vitest'
+import { componentsOf, refusals, stateOf } from '../home-assistant/acceptance.ts'
+import { checkAll } from '../home-assistant/checker.ts'
+import { mosquittoTest } from '../mosquitto.ts'
+import { type Observer, observe } from '../observer.ts'
+import { until } from '../until.ts'
+import { startWorld } from '../world.ts'
+import { fast, home, moduleOf, stem } from './homes.ts'
+
+const simulator = { manifestSeconds: 0, accounts: [home(2)] }
+const patience = 60_000
+
+/** The documents that a Home Assistant that comes now would find. */
+function documentsIn(observer: Observer) {
+  const topics = new Set(observer.on('/config').map(({ topic }) => topic))
+  return [...topics].flatMap((topic) => {
+    const payload = observer.latest(topic)
+    return topic.startsWith('homeassistant/device/') && payload ? [{ topic, payload, retain: true }] : []
+  })
+}
+
+const deviceOf = (observer: Observer, ending: string) =>
+  documentsIn(observer).find(({ topic }) => topic.endsWith(`${ending}/config`))
+
+/** The entities that are unavailable or whose values Home Assistant would not take. */
+function ailments(observer: Observer): readonly string[] {
+  const documents = documentsIn(observer)
+  const newest = (topic: string) => observer.latest(topic)
+  const placed = componentsOf(documents)
+  return [
+    ...checkAll(documents),
+    ...placed.flatMap((one) => refusals(one, newest)),
+    ...placed.flatMap((one) => (stateOf(one, newest) === 'unavailable' ? `${one.place} is unavailable` : [])),
+  ]
+}
+
+const whole = (observer: Observer, documents: number) => () =>
+  observer.latest('blink-manifestd/bridge/state') === 'online' &&
+  documentsIn(observer).length === documents &&
+  observer.latest(`${stem(2)}/request_id`) &&
+  ailments(observer).length === 0
+
+mosquittoTest(
+  'a broker that lost everything has every topic and every entity right again within fifteen seconds',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    const daemon = world.start(['run'])
+    await until('all entities', whole(observer, 3), { state: daemon.stderr })
+
+    await world.broker.stop()
+    await world.broker.restart({ forget: true })
+    const begun = performance.now()
+    await using late = await observe(world.broker.url)
+    await until('all entities again', whole(late, 3), { state: daemon.stderr })
+
+    expect(performance.now() - begun).toBeLessThan(15_000)
+    expect(ailments(late)).toEqual([])
+    const order = late.seen.map(({ topic }) => topic)
+    expect(order.lastIndexOf('blink-manifestd/bridge/state')).toBe(order.length - 1)
+    expect(order.findIndex((topic) => topic.endsWith('/config'))).toBeLessThan(
+      order.lastIndexOf(`${stem(1)}/state`),
+    )
+  },
+  patience,
+)
+
+mosquittoTest(
+  'when Home Assistant starts again it is told of all devices and states once more, and of no event',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    const daemon = world.start(['run'])
+    await until('all entities', whole(observer, 3), { state: daemon.stderr })
+    await daemon.says('tick done')
+    const from = observer.seen.length
+    const documents = documentsIn(observer)
+
+    await observer.publish('homeassistant/status', 'offline')
+    await observer.publish('homeassistant/status', 'online')
+    const since = () => observer.seen.slice(from).map(({ topic }) => topic)
+    await until('the answer', () => since().includes('blink-manifestd/bridge/state'), {
+      withinMs: 25_000,
+      state: daemon.stderr,
+    })
+
+    expect(documentsIn(observer)).toEqual(documents)
+    expect(since().filter((topic) => topic.endsWith('/config'))).toHaveLength(3)
+    expect(since().filter((topic) => /event$|requested$/.test(topic))).toEqual([])
+    expect(since().indexOf(`${stem(1)}/state`)).toBeGreaterThanOrEqual(0)
+    expect(ailments(observer)).toEqual([])
+  },
+  patience,
+)
+
+mosquittoTest(
+  'a module that comes gets a device, one that goes loses it, and what others wrote stays',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    await observer.publish('homeassistant/device/someone/config', '{"origin":{"name":"someone"}}', true)
+    const daemon = world.start(['run'], fast)
+    const state = daemon.stderr
+    await until('two devices', () => deviceOf(observer, '44002_350002'), { state })
+
+    world.cloud.addNetwork(8021, { id: 44_003, name: 'Network 3' })
+    world.cloud.addModule(8021, moduleOf(3))
+    await until('a third', () => deviceOf(observer, '44003_350003'), { state })
+    world.cloud.removeModule(44_002, 350_002)
+    await until('the end of the second', () => !deviceOf(observer, '44002_350002'), { state })
+
+    expect(observer.latest('homeassistant/device/someone/config')).toBe('{"origin":{"name":"someone"}}')
+    expect(deviceOf(observer, '44001_350001')).toBeDefined()
+  },
+  patience,
+)
+
+mosquittoTest(
+  'switched off, discovery takes back what it had said, once, and nothing else',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    const daemon = world.start(['run'])
+    await until('three devices', () => documentsIn(observer).length === 3, { state: daemon.stderr })
+    await daemon.stop('SIGTERM')
+
+    const quiet = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
+    await until('no devices', () => documentsIn(observer).length === 0, { state: quiet.stderr })
+    await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+    await quiet.stop('SIGTERM')
+    const from = observer.seen.length
+    const again = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
+    await again.says('tick done')
+    await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+
+    expect(observer.seen.slice(from).filter(({ topic }) => topic.startsWith('homeassistant/'))).toEqual([])
+  },
+  patience,
+)

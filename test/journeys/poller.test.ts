@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished } from 'vitest'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+import { mosquittoTest } from '../mosquitto.ts'
+import { until } from '../until.ts'
+import { startWorld, type World } from '../world.ts'
+import { fast, home, itemsSeen } from './homes.ts'
+
+const program = fileURLToPath(new URL('../../examples/poller/poller.ts', import.meta.url))
+
+interface Line {
+  readonly worker: string
+  readonly claimed?: string
+  readonly request_id?: string
+  readonly manifest_id?: string
+}
+
+/** One of the pollers as a process of its own, and what it printed. */
+function startPoller(id: string, { directory, broker }: World, token: string) {
+  const child = spawn(process.execPath, [program], {
+    cwd: directory,
+    env: {
+      PATH: process.env.PATH,
+      MQTT_URL: broker.url,
+      POLLER_ID: id,
+      ACCESS_TOKEN: token,
+      POLL_SECONDS: '0.2',
+      RECONCILE_SECONDS: '2',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [text, errors] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    errors += chunk
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines = () => text.split('\n').flatMap((line) => (line ? [JSON.parse(line) as Line] : []))
+  return { kill: () => child.kill('SIGKILL'), lines, errors: () => errors }
+}
+
+/** A token of the poller's own, from a refresh token that may be used twice. */
+async function accessToken(cloud: Simulator): Promise<string> {
+  cloud.rotateRefreshTokens('never')
+  const line = new Map(
+    cloud
+      .tokens()
+      .split('|')
+      .map((pair) => pair.split('=', 2) as [string, string]),
+  )
+  const body = new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: decodeURIComponent(line.get('refresh_token') ?? ''),
+    client_id: line.get('client_id') ?? 'android',
+    scope: 'client',
+  })
+  const answer = await fetch(`${cloud.oauthUrl}/oauth/token`, { method: 'POST', body })
+  return ((await answer.json()) as { access_token: string }).access_token
+}
+
+mosquittoTest(
+  'two pollers share the work, and one that is killed at it loses nothing',
+  async () => {
+    await using world = await startWorld({ simulator: { manifestSeconds: 1, accounts: [home(4)] } })
+    const observer = await world.observer()
+    const token = await accessToken(world.cloud)
+    const [a, b] = [startPoller('a', world, token), startPoller('b', world, token)]
+    await until('both at the broker', () =>
+      ['a', 'b'].every((id) => world.broker.log.some((line) => line.includes(`as blink-poller-${id}`))),
+    )
+    const daemon = world.start(['run'], { ...fast, SCHEDULE_CRON: '*/4 * * * * *' })
+    await until('the first at work', () => a.lines().some(({ claimed }) => claimed), { state: a.errors })
+    a.kill()
+    const again = startPoller('a', world, token)
+    const items = await itemsSeen(observer, 8, daemon.stderr)
+    await daemon.stop('SIGTERM')
+
+    const fetched = () =>
+      [a, b, again].flatMap((one) => one.lines().flatMap(({ request_id }) => request_id ?? []))
+    const all = () => items.every(({ request_id_str }) => fetched().includes(request_id_str))
+    const state = () =>
+      JSON.stringify(
+        [a, b, again].map((one) => [one.lines(), one.errors()]),
+        undefined,
+        1,
+      )
+    await until('every manifest', all, { withinMs: 30_000, state })
+
+    expect(new Set(fetched()).size).toBe(fetched().length)
+    expect(new Set([a, b, again].flatMap((one) => one.lines().map(({ worker }) => worker)))).toEqual(
+      new Set(['a', 'b']),
+    )
+  },
+  60_000,
+)

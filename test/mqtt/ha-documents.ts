@@ -1,0 +1,17 @@
+/** Every discovery document of a daemon with these modules and accounts. */
+import type { BlinkId, Message, SyncModule } from '../../src/model.ts'
+import { bridgeDevice } from '../../src/mqtt/ha-bridge.ts'
+import { moduleDevice } from '../../src/mqtt/ha-module.ts'
+import { type Discovering, discoveryDocument } from '../../src/mqtt/home-assistant.ts'
+import { topicsBelow } from '../../src/mqtt/topics.ts'
+
+export const discovering: Discovering = { prefix: 'homeassistant', installId: '7f3a9c01', version: '1.2.3' }
+export const topics = topicsBelow('blink-manifestd')
+
+export function bridgeDocument(accounts: readonly BlinkId[] = ['8021']): Message {
+  return discoveryDocument(discovering, bridgeDevice(topics, discovering, accounts))
+}
+
+export function moduleDocument(module: SyncModule): Message {
+  return discoveryDocument(discovering, moduleDevice(topics, discovering, module))
+}
