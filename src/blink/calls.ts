@@ -5,10 +5,22 @@
  * ask for, so a request whose method or path is not on this list is a bug and is never sent.
  */
 
+/** What the daemon asks for by itself. */
 export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request'
 
+/** The steps of a person's sign-in, in their order. */
+export type SignInKind =
+  | 'authorize'
+  | 'signin_page'
+  | 'signin'
+  | 'two_factor'
+  | 'authorized'
+  | 'code_exchange'
+
+export type AnyCallKind = CallKind | SignInKind
+
 export interface HttpCall {
-  readonly kind: CallKind
+  readonly kind: AnyCallKind
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
@@ -21,11 +33,13 @@ interface CallRow {
   readonly path: RegExp
   /** Whether a success makes something at the cloud, so that a lost answer leaves us not knowing. */
   readonly creates: boolean
+  /** Whether the address may go on behind a `?`. */
+  readonly query?: boolean
   /** Fields of which a good answer has at least one. */
   readonly fields: readonly string[]
 }
 
-export const calls: Readonly<Record<CallKind, CallRow>> = {
+export const calls: Readonly<Record<AnyCallKind, CallRow>> = {
   // A token more or less harms nobody: asking again is safe even when the answer was lost.
   token: {
     says: 'token refresh',
@@ -55,6 +69,52 @@ export const calls: Readonly<Record<CallKind, CallRow>> = {
     creates: true,
     fields: ['id'],
   },
+  authorize: {
+    says: 'sign-in page',
+    method: 'GET',
+    path: allowed('/oauth/v2/authorize'),
+    creates: false,
+    query: true,
+    fields: [],
+  },
+  // Wherever the first page leads to, on the same host.
+  signin_page: {
+    says: 'sign-in page',
+    method: 'GET',
+    path: /^(?:\/[\w.~-]+)*\/oauth\/v2(?:\/[\w-]+)+$/,
+    creates: false,
+    query: true,
+    fields: [],
+  },
+  // Has a code sent, so that an answer that was lost leaves open whether one is on its way.
+  signin: {
+    says: 'sign-in',
+    method: 'POST',
+    path: allowed('/oauth/v2/signin'),
+    creates: true,
+    fields: [],
+  },
+  two_factor: {
+    says: 'sign-in code',
+    method: 'POST',
+    path: allowed('/oauth/v2/2fa/verify'),
+    creates: true,
+    fields: [],
+  },
+  authorized: {
+    says: 'end of the sign-in',
+    method: 'GET',
+    path: allowed('/oauth/v2/authorize'),
+    creates: true,
+    fields: [],
+  },
+  code_exchange: {
+    says: 'token exchange',
+    method: 'POST',
+    path: allowed('/oauth/token'),
+    creates: true,
+    fields: ['access_token', 'token'],
+  },
 }
 
 /** A path of the cloud, below whatever base path the settings name. */
@@ -68,9 +128,10 @@ function allowed(path: string): RegExp {
  * @throws Error when the call is not one of ours, which is a bug
  */
 export function targetOf(call: HttpCall): URL {
-  const { method, path, says } = calls[call.kind]
+  const { method, path, says, query } = calls[call.kind]
   const url = new URL(call.url)
-  const isPlain = url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+  const isPlain =
+    (query || url.search === '') && url.hash === '' && url.username === '' && url.password === ''
   const isHttp = url.protocol === 'https:' || url.protocol === 'http:'
   if (!isPlain || !isHttp || !path.test(url.pathname)) {
     throw new Error(`${says}: ${method} ${url.pathname} is not a call we make`)

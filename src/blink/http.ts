@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { Agent, type Dispatcher } from 'undici'
 import { type Clock, deadline } from '../clock.ts'
-import { type CallKind, calls, type HttpCall, targetOf } from './calls.ts'
+import { type AnyCallKind, calls, type HttpCall, targetOf } from './calls.ts'
 import { codeOf, failureOf, UnfitAnswer } from './no-answer.ts'
 
 /** An answer as it came; `text` is somebody's data and belongs in no message. */
@@ -17,11 +17,14 @@ export interface HttpAnswer {
   readonly status: number
   readonly retryAfter: string | undefined
   readonly text: string
+  /** Where a redirect points; whether to go there is the caller's affair. */
+  readonly location?: string
+  readonly setCookies?: readonly string[]
 }
 
 /** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */
 export interface CallRecord {
-  readonly kind: CallKind
+  readonly kind: AnyCallKind
   readonly status?: number
   readonly errorCode?: string
   /** False only when not one byte of the request was written. */
@@ -109,7 +112,13 @@ export function createHttp(options: HttpOptions): Http {
       onCall?.(record)
     }
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
-    const request = { origin: url.origin, path: url.pathname, method, headers, body: call.body ?? null }
+    const request = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers,
+      body: call.body ?? null,
+    }
     try {
       const end = await exchange(agent, request, time.signal)
       if (end.answer) {
@@ -183,6 +192,7 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
     let controller: Dispatcher.DispatchController | undefined
     let status = 0
     let retryAfter: string | undefined
+    let rest: Pick<HttpAnswer, 'location' | 'setCookies'> = {}
     let length = 0
     const chunks: Buffer[] = []
 
@@ -210,6 +220,7 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
         // Called for 1xx as well; the answer proper comes last.
         status = code
         retryAfter = single(headers['retry-after'])
+        rest = forSignIn(headers)
         const encoding = single(headers['content-encoding'])
         if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
           fail(new UnfitAnswer('ANSWER_PACKED'))
@@ -222,11 +233,20 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
         else chunks.push(chunk)
       },
       onResponseEnd() {
-        end({ answer: { status, retryAfter, text: new TextDecoder().decode(Buffer.concat(chunks)) } })
+        end({
+          answer: { status, retryAfter, text: new TextDecoder().decode(Buffer.concat(chunks)), ...rest },
+        })
       },
       onResponseError: (_, error) => fail(error),
     })
   })
+}
+
+/** The two headers that only the pages of a sign-in make use of. */
+function forSignIn(headers: Readonly<Record<string, string | string[] | undefined>>) {
+  const location = single(headers.location)
+  const setCookies = [headers['set-cookie'] ?? []].flat()
+  return { ...(location !== undefined && { location }), ...(setCookies.length > 0 && { setCookies }) }
 }
 
 function single(header: string | string[] | undefined): string | undefined {

@@ -6,7 +6,7 @@
  */
 import { DeadlineReached } from '../clock.ts'
 import { CloudChanged, CloudUnreachable, type RequestOutcome } from '../errors.ts'
-import { type CallKind, calls } from './calls.ts'
+import { type AnyCallKind, calls } from './calls.ts'
 
 /** The host's name does not exist: a machine without network, or a region that is no longer. */
 export class HostUnknown extends CloudUnreachable {}
@@ -62,7 +62,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
 }
 
 export interface NoAnswer {
-  readonly kind: CallKind
+  readonly kind: AnyCallKind
   readonly host: string
   /** Whether the first byte of the request may have left. */
   readonly sent: boolean

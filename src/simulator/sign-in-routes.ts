@@ -97,7 +97,7 @@ function signIn(cloud: Cloud, request: Request): Answer {
     found.done = true
     return redirect('/oauth/v2/authorize')
   }
-  if (!mayResend(cloud, found)) return tooSoon()
+  if (!cloud.signIns.mayResend(person.accountId)) return tooSoon()
   return cloud.signIns.sendCode(found, person.accountId) ? codeWanted(person, person.challenge) : locked()
 }
 
@@ -114,11 +114,6 @@ function verify(cloud: Cloud, request: Request): Answer {
     case 'wrong':
       return json(412, { error: 'Verification Code is invalid or expired' })
   }
-}
-
-/** The same browser must wait between two codes. */
-function mayResend(cloud: Cloud, { codeSentAt }: SignIn): boolean {
-  return codeSentAt === undefined || codeSentAt + RESEND_SECONDS * 1000 <= cloud.time.now()
 }
 
 /** 202 tells where the code went; 412 was seen with such a body and without. */

@@ -96,6 +96,12 @@ export class SignIns {
     return true
   }
 
+  /** Whether the pause between two codes is over, in whatever browser the last one was asked for. */
+  mayResend(accountId: number): boolean {
+    const last = this.#codesSentAt.get(accountId)?.at(-1)
+    return last === undefined || last + RESEND_SECONDS * 1000 <= this.#cloud.time.now()
+  }
+
   /** How many codes were sent to an account in the last hour. */
   codesSent(accountId: number): number {
     const now = this.#cloud.time.now()

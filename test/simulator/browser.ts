@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 import { type Reply, reply } from './visitor.ts'
 
-export const verifier = 'a-code-verifier-that-is-long-enough-for-the-rfc'
+const verifier = 'a-code-verifier-that-is-long-enough-for-the-rfc'
 const redirect_uri = 'immedia-blink://applinks.blink.com/signin/callback'
 type Fields = Readonly<Record<string, string>>
 
