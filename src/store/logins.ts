@@ -24,6 +24,10 @@ export interface Logins {
   list(): Promise<readonly Login[]>
   save(login: Login): Promise<void>
   remove(key: string): Promise<void>
+  /** Removes a login for good: whoever still holds it cannot save it again, and its key is remembered. */
+  forget(key: string): Promise<void>
+  /** The keys of logins that were forgotten. */
+  forgotten(): Promise<ReadonlySet<string>>
   breaker(key: string): Promise<Breaker>
   saveBreaker(key: string, breaker: Breaker): Promise<void>
   /** What was spent of a day's budget; `undefined` when nothing is known, or what is cannot be read. */
@@ -40,6 +44,7 @@ const loginFile = z.object({
   region: z.string().optional(),
   hardware_id: z.string().optional(),
   refused_at: z.number().optional(),
+  refreshed_at: z.number().optional(),
 })
 
 const breakerFile = z.object({ failures: z.int().nonnegative(), open_until: z.number().optional() })
@@ -49,6 +54,7 @@ const spentFile = z.object({ day: z.int().nonnegative(), requests: z.int().nonne
 const loginSuffix = '.login.json'
 const breakerSuffix = '.breaker.json'
 const spentSuffix = '.spent.json'
+const forgottenSuffix = '.forgotten'
 
 /**
  * The logins kept below the data directory.
@@ -75,19 +81,31 @@ export async function openLogins(dataDir: string): Promise<Logins> {
         region: kept.region,
         hardwareId: kept.hardware_id,
         refusedAt: kept.refused_at,
+        refreshedAt: kept.refreshed_at,
       }
     )
+  }
+
+  const keysOf = (names: readonly string[], suffix: string) =>
+    names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
+  const forgotten = async () => new Set(keysOf(await listFiles(directory), forgottenSuffix))
+  const remove = async (key: string) => {
+    await removeFile(loginPath(key))
+    await removeFile(breakerPath(key))
+    await removeFile(spentPath(key))
   }
 
   return {
     directory,
     async list() {
-      const names = (await listFiles(directory)).filter((name) => name.endsWith(loginSuffix)).sort()
-      const logins = await Promise.all(names.map((name) => read(name.slice(0, -loginSuffix.length))))
+      const names = await listFiles(directory)
+      const gone = keysOf(names, forgottenSuffix)
+      const keys = keysOf(names, loginSuffix).filter((key) => !gone.includes(key))
+      const logins = await Promise.all(keys.sort().map(read))
       return logins.filter((login) => login !== undefined)
     },
-    save: (login) =>
-      writeWhole(
+    async save(login) {
+      await writeWhole(
         loginPath(login.key),
         toText({
           source: login.source,
@@ -98,13 +116,18 @@ export async function openLogins(dataDir: string): Promise<Logins> {
           region: login.region,
           hardware_id: login.hardwareId,
           refused_at: login.refusedAt,
+          refreshed_at: login.refreshedAt,
         }),
-      ),
-    async remove(key) {
-      await removeFile(loginPath(key))
-      await removeFile(breakerPath(key))
-      await removeFile(spentPath(key))
+      )
+      // Looked at afterwards: a login that is forgotten in this very moment must not come back.
+      if ((await forgotten()).has(login.key)) await remove(login.key)
     },
+    remove,
+    async forget(key) {
+      await writeWhole(join(directory, `${key}${forgottenSuffix}`), '')
+      await remove(key)
+    },
+    forgotten,
     async breaker(key) {
       const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
