@@ -48,7 +48,7 @@ export interface Simulator extends AsyncDisposable {
   /** The `key=value|key=value` line that signs a client in; for the first account when none is named. */
   tokens(accountId?: number): string
   /** Who signs in to an account, and the code that reaches them; of the first account when none is named. */
-  person(accountId?: number): Required<PersonSpec>
+  person(accountId?: number): Required<PersonSpec> & { readonly accountId: number }
   /** How many codes were sent to an account within the last hour. */
   codesSent(accountId: number): number
   misbehave(fault: Fault): void
