@@ -8,25 +8,14 @@
 /** What the daemon asks for by itself. */
 export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request'
 
-/** The steps of a person's sign-in, in their order. */
-export type SignInKind =
-  | 'authorize'
-  | 'signin_page'
-  | 'signin'
-  | 'two_factor'
-  | 'authorized'
-  | 'code_exchange'
-
-export type AnyCallKind = CallKind | SignInKind
-
-export interface HttpCall {
-  readonly kind: AnyCallKind
+export interface HttpCall<Kind extends string = CallKind> {
+  readonly kind: Kind
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
 }
 
-interface CallRow {
+export interface CallRow {
   /** What the call is, in the words of our messages. */
   readonly says: string
   readonly method: 'GET' | 'POST'
@@ -39,7 +28,7 @@ interface CallRow {
   readonly fields: readonly string[]
 }
 
-export const calls: Readonly<Record<AnyCallKind, CallRow>> = {
+export const calls: Readonly<Record<CallKind, CallRow>> = {
   // A token more or less harms nobody: asking again is safe even when the answer was lost.
   token: {
     says: 'token refresh',
@@ -69,56 +58,10 @@ export const calls: Readonly<Record<AnyCallKind, CallRow>> = {
     creates: true,
     fields: ['id'],
   },
-  authorize: {
-    says: 'sign-in page',
-    method: 'GET',
-    path: allowed('/oauth/v2/authorize'),
-    creates: false,
-    query: true,
-    fields: [],
-  },
-  // Wherever the first page leads to, on the same host.
-  signin_page: {
-    says: 'sign-in page',
-    method: 'GET',
-    path: /^(?:\/[\w.~-]+)*\/oauth\/v2(?:\/[\w-]+)+$/,
-    creates: false,
-    query: true,
-    fields: [],
-  },
-  // Has a code sent, so that an answer that was lost leaves open whether one is on its way.
-  signin: {
-    says: 'sign-in',
-    method: 'POST',
-    path: allowed('/oauth/v2/signin'),
-    creates: true,
-    fields: [],
-  },
-  two_factor: {
-    says: 'sign-in code',
-    method: 'POST',
-    path: allowed('/oauth/v2/2fa/verify'),
-    creates: true,
-    fields: [],
-  },
-  authorized: {
-    says: 'end of the sign-in',
-    method: 'GET',
-    path: allowed('/oauth/v2/authorize'),
-    creates: true,
-    fields: [],
-  },
-  code_exchange: {
-    says: 'token exchange',
-    method: 'POST',
-    path: allowed('/oauth/token'),
-    creates: true,
-    fields: ['access_token', 'token'],
-  },
 }
 
 /** A path of the cloud, below whatever base path the settings name. */
-function allowed(path: string): RegExp {
+export function allowed(path: string): RegExp {
   return new RegExp(`^(?:/[\\w.~-]+)*${path.replaceAll('{id}', '[1-9]\\d*')}$`)
 }
 
@@ -127,8 +70,7 @@ function allowed(path: string): RegExp {
  *
  * @throws Error when the call is not one of ours, which is a bug
  */
-export function targetOf(call: HttpCall): URL {
-  const { method, path, says, query } = calls[call.kind]
+export function targetOf(call: Pick<HttpCall, 'url'>, { method, path, says, query }: CallRow): URL {
   const url = new URL(call.url)
   const isPlain =
     (query || url.search === '') && url.hash === '' && url.username === '' && url.password === ''

@@ -10,7 +10,6 @@
 import type { Clock } from '../clock.ts'
 import { CloudChanged } from '../errors.ts'
 import type { Secret } from '../secret.ts'
-import type { SignInKind } from './calls.ts'
 import { type Cookies, cookieHeader, noCookies, withCookies } from './cookies.ts'
 import type { Http, HttpAnswer } from './http.ts'
 import { makePkce } from './pkce.ts'
@@ -23,6 +22,7 @@ import {
   csrfOf,
   exchangedOf,
 } from './sign-in-answers.ts'
+import type { AnyCallKind, SignInKind } from './sign-in-calls.ts'
 import { readTokens } from './wire.ts'
 
 /** A sign-in that has got so far; everything the next step needs. */
@@ -46,7 +46,7 @@ export interface Credentials {
 export type Tokens = ReturnType<typeof readTokens>
 
 export interface SignInNeeds {
-  readonly http: Http
+  readonly http: Http<AnyCallKind>
   readonly oauthUrl: string
   readonly hardwareId: string
   readonly clock: Clock

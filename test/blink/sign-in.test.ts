@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createHttp } from '../../src/blink/http.ts'
+import { createSignInHttp } from '../../src/blink/http.ts'
 import { createSignIn } from '../../src/blink/sign-in.ts'
 import { systemClock } from '../../src/clock.ts'
 import { Secret } from '../../src/secret.ts'
@@ -15,7 +15,7 @@ async function person(
   const { challenge = 202, hardwareId = '6C5DB6B0-7A0B-4F8E-9D62-0C7D0B6E1F11' } = options
   const time = new FakeTime()
   const simulator = await startSimulator({ time, accounts: [{ ...demoAccount, person: { challenge } }] })
-  const http = createHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
   const signIn = createSignIn({ http, oauthUrl: simulator.oauthUrl, hardwareId, clock: systemClock })
   const { email, password } = simulator.person()
   return {
@@ -130,7 +130,7 @@ test.each([
   ['/oauth/v2/authorize', 'without end'],
 ])('the pages are not followed to %s for ever', async (location, says) => {
   await using peer = await answering(302, '', { location })
-  const http = createHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
   const signIn = createSignIn({ http, oauthUrl: peer.url, hardwareId: 'X', clock: systemClock })
 
   const begun = signIn.begin({ email: 'anna@example.com', password: new Secret('pw') }, calm())

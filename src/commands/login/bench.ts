@@ -2,7 +2,8 @@
  * What a sign-in needs of the house: the cloud, the logins on disk, the sign-in under way. No database and no lock,
  * so that it works beside a running daemon.
  */
-import { createHttp, type Http } from '../../blink/http.ts'
+import { createSignInHttp, type Http } from '../../blink/http.ts'
+import type { AnyCallKind } from '../../blink/sign-in-calls.ts'
 import type { Clock } from '../../clock.ts'
 import type { Settings } from '../../config.ts'
 import type { Log } from '../../ports.ts'
@@ -16,7 +17,7 @@ import type { Terminal } from '../terminal.ts'
 export interface Bench extends AsyncDisposable {
   readonly settings: Settings
   readonly terminal: Terminal
-  readonly http: Http
+  readonly http: Http<AnyCallKind>
   readonly install: Install
   readonly logins: Logins
   readonly pending: PendingLogins
@@ -30,7 +31,7 @@ export async function openBench(terminal: Terminal, options: CommonOptions): Pro
   await makeDirectory(settings.dataDir)
   const install = await openInstall(settings.dataDir, clock)
   const logins = await openLogins(settings.dataDir)
-  const http = createHttp({ clock, timeoutMs: settings.blink.timeoutSeconds * 1000, concurrency: 1 })
+  const http = createSignInHttp({ clock, timeoutMs: settings.blink.timeoutSeconds * 1000, concurrency: 1 })
   return {
     settings,
     terminal,

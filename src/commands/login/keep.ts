@@ -60,12 +60,16 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
   return { login: kept, unknown, replaced }
 }
 
-/** Saves a login and gives up the others of its account; a pause that the cloud asked for goes on. */
+/** Saves a login and gives up the others of its account; a pause that the cloud asked for goes on, and so does the day's budget. */
 async function replace({ logins }: Bench, login: Login): Promise<number> {
   const older = (await logins.list()).filter(
     ({ key, accountId }) => key !== login.key && accountId !== undefined && accountId === login.accountId,
   )
-  for (const { key } of older) await logins.saveBreaker(login.key, await logins.breaker(key))
+  for (const { key } of older) {
+    await logins.saveBreaker(login.key, await logins.breaker(key))
+    const spent = await logins.spent(key)
+    if (spent) await logins.saveSpent(login.key, spent)
+  }
   await logins.save(login)
   for (const { key } of older) await logins.forget(key)
   return older.length
