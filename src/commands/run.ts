@@ -13,7 +13,10 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
   const daemon = await openDaemon({ settings, shownSettings: shownSettings(loaded), version, clock, log })
   if (daemon.accounts.length === 0) {
-    log.error({ remedy: 'Set BLINK_TOKENS and start again.' }, 'no Blink login, nothing to ask for')
+    log.error(
+      { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },
+      'no Blink login, nothing to ask for',
+    )
   }
   try {
     await daemon.start()

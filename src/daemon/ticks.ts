@@ -20,6 +20,8 @@ export interface TicksNeeds {
 export interface Ticks {
   /** One tick of all accounts; only scheduled ones are spread. */
   tick(trigger: Trigger, at?: number): Promise<readonly AccountTick[]>
+  /** One tick of one account, which has come in between. */
+  tickOne(account: Account): Promise<readonly AccountTick[]>
   /** Resolves when no tick is running. */
   idle(): Promise<void>
 }
@@ -43,9 +45,9 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     return tick
   }
 
-  async function tickAll(slot: Slot): Promise<readonly AccountTick[]> {
+  async function tickAll(slot: Slot, all: readonly Account[]): Promise<readonly AccountTick[]> {
     const begun = clock.elapsed()
-    const ticks = await Promise.all(accounts.map((account) => tickAccount(account, slot)))
+    const ticks = await Promise.all(all.map((account) => tickAccount(account, slot)))
     const done = ticks.filter((tick) => tick !== undefined)
     const reports = done.flatMap(({ report }) => report ?? [])
     // Where the last tick is still running everywhere, this one has not happened.
@@ -53,16 +55,19 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     return done
   }
 
+  function begin(trigger: Trigger, at: number, all: readonly Account[]): Promise<readonly AccountTick[]> {
+    const [next, afterNext] = slots()
+    const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
+    const budgetMs = Math.min(interval - margin(interval), longestTickMs)
+    const ticking = tickAll({ tickId: iso(at), trigger, budgetMs }, all)
+    running.add(ticking)
+    ticking.finally(() => running.delete(ticking)).catch(() => undefined)
+    return ticking
+  }
+
   return {
-    tick(trigger, at = clock.now()) {
-      const [next, afterNext] = slots()
-      const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
-      const budgetMs = Math.min(interval - margin(interval), longestTickMs)
-      const ticking = tickAll({ tickId: iso(at), trigger, budgetMs })
-      running.add(ticking)
-      ticking.finally(() => running.delete(ticking)).catch(() => undefined)
-      return ticking
-    },
+    tick: (trigger, at = clock.now()) => begin(trigger, at, accounts),
+    tickOne: (account) => begin('start', clock.now(), [account]),
     async idle() {
       await Promise.allSettled(running)
     },

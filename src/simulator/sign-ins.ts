@@ -102,6 +102,15 @@ export class SignIns {
     return last === undefined || last + RESEND_SECONDS * 1000 <= this.#cloud.time.now()
   }
 
+  /** As if the pause between two codes were over. */
+  forgetPause(accountId: number): void {
+    const sent = this.#codesSentAt.get(accountId) ?? []
+    this.#codesSentAt.set(
+      accountId,
+      sent.map((at) => at - RESEND_SECONDS * 1000),
+    )
+  }
+
   /** How many codes were sent to an account in the last hour. */
   codesSent(accountId: number): number {
     const now = this.#cloud.time.now()

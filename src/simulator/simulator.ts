@@ -51,6 +51,8 @@ export interface Simulator extends AsyncDisposable {
   person(accountId?: number): Required<PersonSpec> & { readonly accountId: number }
   /** How many codes were sent to an account within the last hour. */
   codesSent(accountId: number): number
+  /** As if the pause between two codes were over. */
+  allowAnotherCode(accountId: number): void
   misbehave(fault: Fault): void
   /** Switches every misbehaviour off. */
   calm(): void
@@ -138,6 +140,7 @@ function assemble({ cloud, faults, server, url, firstAccount }: Parts): Simulato
     tokens: (accountId = firstAccount ?? 0) => cloud.tokenLine(accountId),
     person: (accountId = firstAccount ?? 0) => cloud.account(accountId).person,
     codesSent: (accountId) => cloud.signIns.codesSent(accountId),
+    allowAnotherCode: (accountId) => cloud.signIns.forgetPause(accountId),
     misbehave: (fault) => faults.switchOn(fault),
     calm: () => faults.calm(),
     rotateRefreshTokens: (rotation) => {

@@ -10,7 +10,15 @@ import { StoreFailed } from '../errors.ts'
 import type { Login } from '../model.ts'
 import { type Breaker, closedBreaker } from '../retry.ts'
 import { Secret } from '../secret.ts'
-import { listFiles, makeDirectory, parseJson, readWhole, removeFile, writeWhole } from './files.ts'
+import {
+  listFiles,
+  makeDirectory,
+  modifiedAt,
+  parseJson,
+  readWhole,
+  removeFile,
+  writeWhole,
+} from './files.ts'
 
 /** How many requests an account has cost its cloud in one day, counted since the epoch. */
 export interface Spent {
@@ -26,6 +34,8 @@ export interface Logins {
   remove(key: string): Promise<void>
   /** Removes a login for good: whoever still holds it cannot save it again, and its key is remembered. */
   forget(key: string): Promise<void>
+  /** When a file was last made, replaced or removed here. */
+  changedAt(): Promise<number>
   /** The keys of logins that were forgotten. */
   forgotten(): Promise<ReadonlySet<string>>
   breaker(key: string): Promise<Breaker>
@@ -128,6 +138,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
       await remove(key)
     },
     forgotten,
+    changedAt: () => modifiedAt(directory),
     async breaker(key) {
       const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
