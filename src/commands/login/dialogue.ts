@@ -119,7 +119,7 @@ export async function dialogue(bench: Bench, answers: Answers, { anotherCode }: 
     } catch (error) {
       if (!(error instanceof SignInRefused)) throw error
       if (error.code === 'wrong_code' && answers.interactive) {
-        terminal.err(`${error.message.replace('sign-in: ', 'No: ')}. ${error.remedy ?? ''}\n`)
+        terminal.err(`${error.message.replace('sign-in: ', 'No: ')}.\n${error.remedy ?? ''}\n`)
         return at
       }
       if (error.code === 'code_expired' || error.code === 'cookies_lost') await store.remove()
@@ -164,7 +164,8 @@ export function whereSent(pending: PendingSignIn): string {
   const way = method === undefined ? '' : ` by ${printable(method)}`
   const to = phone === undefined ? ' to your phone or e-mail' : ` to ${printable(phone)}`
   const until = timeOf(pending.sentAt + codeLifeMs)
-  return `Blink has sent a code${way}${to}. It is good until about ${until}; another not before ${timeOf(resendAt(pending))}.`
+  const another = timeOf(resendAt(pending))
+  return `Blink has sent a code${way}${to}.\nIt is good until about ${until}; another one can be had from ${another} on.`
 }
 
 /** The time of day, as a person's clock shows it. */

@@ -24,7 +24,8 @@ export async function ask(
   { hidden = false } = {},
 ): Promise<string> {
   if (!input) throw new Error('there is no terminal to ask at')
-  err(question)
+  // Readline draws its line anew, question and all; unseen it draws nothing.
+  if (hidden) err(question)
   const echo = new Writable({
     write(chunk: Buffer, _encoding, done) {
       if (!hidden) process.stderr.write(chunk)
@@ -39,7 +40,9 @@ export async function ask(
   stop.addEventListener('abort', interrupt, { once: true })
   if (stop.aborted) interrupt()
   try {
-    return await lines.question('', { signal: over.signal })
+    const typed = await lines.question(question, { signal: over.signal })
+    if (hidden) err('\n')
+    return typed
   } catch (error) {
     if (!over.signal.aborted) throw error
     err('\n')
@@ -47,6 +50,5 @@ export async function ask(
   } finally {
     stop.removeEventListener('abort', interrupt)
     lines.close()
-    if (hidden && !over.signal.aborted) err('\n')
   }
 }
