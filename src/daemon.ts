@@ -14,6 +14,7 @@ import { openClouds, type Way } from './daemon/clouds.ts'
 import { followLogins } from './daemon/follow-logins.ts'
 import { beat } from './daemon/heartbeat.ts'
 import { type Household, openHousehold } from './daemon/household.ts'
+import { keepFresh } from './daemon/keep-fresh.ts'
 import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
 import { ticksOf } from './daemon/ticks.ts'
@@ -187,6 +188,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       retained.bridge()
       if (onStart) ticks.tick('start').catch(fail)
       const inUse = () => clouds.ways.map(({ session }) => session.login)
+      const withdrawn = (key: string) => {
+        // Its tick asks nobody and says so.
+        for (const account of here()) if (account.loginKey === key) greet(account)
+      }
+      keepFresh({ ways: clouds.ways, withdrawn, clock, log }, stopping.signal).catch(fail)
       followLogins({ logins: stores.logins, inUse, apply, clock, log }, stopping.signal).catch(fail)
     },
     tick: (trigger) => ticks.tick(trigger),
