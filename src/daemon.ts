@@ -11,8 +11,11 @@ import { type Clock, iso } from './clock.ts'
 import type { Settings } from './config.ts'
 import { type Account, type AccountTick, openAccount } from './daemon/account.ts'
 import { openClouds, type Way } from './daemon/clouds.ts'
+import { followLogins } from './daemon/follow-logins.ts'
 import { healthOf } from './daemon/health.ts'
 import { beat } from './daemon/heartbeat.ts'
+import { type Household, openHousehold } from './daemon/household.ts'
+import { keepFresh } from './daemon/keep-fresh.ts'
 import { obeyer } from './daemon/obey.ts'
 import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
@@ -88,9 +91,10 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => clouds.close())
 
   let schedule: Schedule | undefined
-  const accounts: Account[] = []
+  let household: Household | undefined
+  const here = () => household?.accounts ?? []
   const slots = () => schedule?.next() ?? []
-  const names = () => accounts.map(({ accountId, loginKey }) => accountId ?? loginKey)
+  const names = () => here().map(({ accountId, loginKey }) => accountId ?? loginKey)
   const offsetOf = spreadOver(names, settings.schedule.spreadSeconds * 1000)
   const publishing = await openPublishing({
     settings,
@@ -99,7 +103,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     version: needs.version,
     attended: needs.attended ?? false,
     logLevel: () => log.level ?? settings.log.level,
-    accounts: () => accounts,
+    accounts: here,
     offsetOf,
     slots,
     delivered: needs.delivered,
@@ -110,7 +114,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => publishing.close())
   const { broker, embedded, retained, onlookers } = publishing
 
-  const accountFor = ({ login, cloud, guard, ticked }: Way) =>
+  const republish = (accountId: string) => {
+    retained.account(accountId)
+    retained.modulesOf(accountId)
+  }
+  const accountFor = ({ login, cloud, guard, ticked }: Way, gone: AbortSignal) =>
     openAccount(
       {
         loginKey: login.key,
@@ -133,16 +141,18 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
           onlookers.module(report, slot)
         },
         changed({ accountId }) {
-          if (accountId === undefined) return
-          retained.account(accountId)
-          retained.modulesOf(accountId)
+          if (accountId !== undefined) republish(accountId)
         },
-        stopping: stopping.signal,
+        stopping: AbortSignal.any([stopping.signal, gone]),
         abort: abort.signal,
       },
       login.refusedAt,
     )
-  accounts.push(...clouds.ways.map(accountFor))
+  const greet = (account: Account) => {
+    ticks.tickOne(account).catch(fail)
+  }
+  household = openHousehold({ clouds, accountFor, republish, greet, log })
+  const { accounts, apply } = household
   const ticks = ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping: stopping.signal })
   if (needs.attended) {
     const obey = obeyer({
@@ -197,13 +207,20 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       // What was said of the next ticks is wrong after a jump of the clock.
       const onJump = () => {
         retained.bridge()
-        for (const { accountId } of accounts) if (accountId !== undefined) retained.modulesOf(accountId)
+        for (const { accountId } of here()) if (accountId !== undefined) retained.modulesOf(accountId)
       }
       schedule = await startSchedule({ expression: cron, timezone, onSlot, onJump, clock, log })
       const next = slots()[0]
       log.info({ accounts: accounts.length, cron, timezone, next: next && iso(next) }, 'started')
       retained.bridge()
       if (onStart) ticks.tick('start').catch(fail)
+      const inUse = () => clouds.ways.map(({ session }) => session.login)
+      const withdrawn = (key: string) => {
+        // Its tick asks nobody and says so.
+        for (const account of here()) if (account.loginKey === key) greet(account)
+      }
+      keepFresh({ ways: clouds.ways, withdrawn, clock, log }, stopping.signal).catch(fail)
+      followLogins({ logins: stores.logins, inUse, apply, clock, log }, stopping.signal).catch(fail)
     },
     tick: (trigger) => ticks.tick(trigger),
     waiting: () => stores.outbox.count(),

@@ -8,6 +8,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { type ExitCode, exit, exitCodeOf, sentencesOf } from './commands/exit.ts'
 import { misleading } from './commands/misleading.ts'
 import type { CommonOptions } from './commands/prepare.ts'
+import { addSignIn } from './commands/sign-in-commands.ts'
 import { printable, type Terminal } from './commands/terminal.ts'
 import { version } from './commands/version.ts'
 import { settingOptions } from './config.ts'
@@ -85,6 +86,10 @@ async function main(): Promise<void> {
     err: (text) => void process.stderr.write(visible(text)),
     outIsTerminal: process.stdout.isTTY === true,
     errIsTerminal: process.stderr.isTTY === true,
+    // A getter, since to look at it is to open it.
+    get input() {
+      return { stream: process.stdin, isTerminal: process.stdin.isTTY === true }
+    },
     stop: stop.signal,
   }
   // A reader that has seen enough (`| head`) is no failure of ours.
@@ -142,6 +147,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     })
   }
   addSimulate(program, terminal, done)
+  addSignIn(program, { terminal, done, addSettings, commonOptions })
   addHealthcheck(program, terminal, done)
   program.addHelpText(
     'after',

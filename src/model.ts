@@ -182,6 +182,8 @@ export interface Login {
   readonly hardwareId: string | undefined
   /** When the cloud refused the refresh token; nothing is asked with it after that. */
   readonly refusedAt: number | undefined
+  /** When the token was last rotated; absent when it has not been since it was taken over. */
+  readonly refreshedAt?: number | undefined
 }
 
 /** An answered manifest request. */

@@ -25,7 +25,9 @@ test('every topic in the guides is one that is published or listened to', () => 
   const named = guides.flatMap(
     (name) => read(name).match(/blink-manifestd\/(?:sync|bridge)\/[\w+#/]+/g) ?? [],
   )
-  const unknown = named.filter((filter) => ![...topics, ...bridge].some((topic) => matches(filter, topic)))
+  // Whichever account, network and sync module an example is about.
+  const general = named.map((filter) => filter.replace(/sync\/\d+\/\d+\/\d+/, 'sync/8021/44107/350221'))
+  const unknown = general.filter((filter) => ![...topics, ...bridge].some((topic) => matches(filter, topic)))
 
   expect(named.length).toBeGreaterThan(5)
   expect(unknown).toEqual([])

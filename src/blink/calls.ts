@@ -5,22 +5,25 @@
  * ask for, so a request whose method or path is not on this list is a bug and is never sent.
  */
 
+/** What the daemon asks for by itself. */
 export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request'
 
-export interface HttpCall {
-  readonly kind: CallKind
+export interface HttpCall<Kind extends string = CallKind> {
+  readonly kind: Kind
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
 }
 
-interface CallRow {
+export interface CallRow {
   /** What the call is, in the words of our messages. */
   readonly says: string
   readonly method: 'GET' | 'POST'
   readonly path: RegExp
   /** Whether a success makes something at the cloud, so that a lost answer leaves us not knowing. */
   readonly creates: boolean
+  /** Whether the address may go on behind a `?`. */
+  readonly query?: boolean
   /** Fields of which a good answer has at least one. */
   readonly fields: readonly string[]
 }
@@ -58,7 +61,7 @@ export const calls: Readonly<Record<CallKind, CallRow>> = {
 }
 
 /** A path of the cloud, below whatever base path the settings name. */
-function allowed(path: string): RegExp {
+export function allowed(path: string): RegExp {
   return new RegExp(`^(?:/[\\w.~-]+)*${path.replaceAll('{id}', '[1-9]\\d*')}$`)
 }
 
@@ -67,10 +70,10 @@ function allowed(path: string): RegExp {
  *
  * @throws Error when the call is not one of ours, which is a bug
  */
-export function targetOf(call: HttpCall): URL {
-  const { method, path, says } = calls[call.kind]
+export function targetOf(call: Pick<HttpCall, 'url'>, { method, path, says, query }: CallRow): URL {
   const url = new URL(call.url)
-  const isPlain = url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+  const isPlain =
+    (query || url.search === '') && url.hash === '' && url.username === '' && url.password === ''
   const isHttp = url.protocol === 'https:' || url.protocol === 'http:'
   if (!isPlain || !isHttp || !path.test(url.pathname)) {
     throw new Error(`${says}: ${method} ${url.pathname} is not a call we make`)

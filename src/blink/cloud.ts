@@ -35,6 +35,8 @@ export interface Identity {
 export interface AccountCloud extends Cloud {
   /** From the login, or else from the cloud, and then kept with the login. */
   identify(signal: AbortSignal): Promise<Identity>
+  /** From the cloud in any case, which so tells whether the login works. */
+  check(signal: AbortSignal): Promise<Identity>
 }
 
 /** So often at most the region is asked for again. */
@@ -131,6 +133,14 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
 
   return {
     identify,
+    async check(signal) {
+      const answer = await ask('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
+      const tier = readTierInfo(answer)
+      return {
+        accountId: tier.accountId ?? session.login.accountId ?? accountIdOf(tier),
+        region: tier.region,
+      }
+    },
 
     /** @see blinkpy e33bdef, blinkpy/api.py, request_homescreen */
     async discover(signal) {

@@ -9,19 +9,24 @@ import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { Agent, type Dispatcher } from 'undici'
 import { type Clock, deadline } from '../clock.ts'
-import { type CallKind, calls, type HttpCall, targetOf } from './calls.ts'
+import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './calls.ts'
+import { forSignIn, single } from './headers.ts'
 import { codeOf, failureOf, UnfitAnswer } from './no-answer.ts'
+import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
 
 /** An answer as it came; `text` is somebody's data and belongs in no message. */
 export interface HttpAnswer {
   readonly status: number
   readonly retryAfter: string | undefined
   readonly text: string
+  /** Where a redirect points; whether to go there is the caller's affair. */
+  readonly location?: string
+  readonly setCookies?: readonly string[]
 }
 
 /** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */
-export interface CallRecord {
-  readonly kind: CallKind
+export interface CallRecord<Kind = CallKind> {
+  readonly kind: Kind
   readonly status?: number
   readonly errorCode?: string
   /** False only when not one byte of the request was written. */
@@ -30,15 +35,15 @@ export interface CallRecord {
 }
 
 /** Who looks after the requests of one account. */
-export interface Attendant {
+export interface Attendant<Kind = CallKind> {
   /**
    * Asked when it is a request's turn, right before it is sent; what it throws is the request's end. Returns who
    * is told how the request ended, before the next one has its turn.
    */
-  admit(): (record: CallRecord, answer: HttpAnswer | undefined) => void
+  admit(): (record: CallRecord<Kind>, answer: HttpAnswer | undefined) => void
 }
 
-export interface HttpOptions {
+export interface HttpOptions<Kind = CallKind> {
   readonly clock: Clock
   /** One request, from connecting to the last byte. Waiting for a turn is not counted. */
   readonly timeoutMs: number
@@ -47,10 +52,10 @@ export interface HttpOptions {
   /** Trusted certificates in PEM in place of the system's. */
   readonly ca?: string
   readonly userAgent?: string
-  readonly onCall?: (record: CallRecord) => void
+  readonly onCall?: (record: CallRecord<Kind>) => void
 }
 
-export interface Http {
+export interface Http<Kind extends AnyCallKind = CallKind> {
   /**
    * Sends a call once and returns whatever came back, refusals included.
    *
@@ -60,7 +65,7 @@ export interface Http {
    * @throws the signal's reason when aborted, unless a request that makes something was already on its way:
    *   then CloudUnreachable with outcome `unknown`, for that must not be forgotten
    */
-  request(call: HttpCall, signal: AbortSignal, attendant?: Attendant): Promise<HttpAnswer>
+  request(call: HttpCall<Kind>, signal: AbortSignal, attendant?: Attendant<Kind>): Promise<HttpAnswer>
   /** Lets requests in flight come home for so long, then closes the connections, and with them the requests. */
   close(options: { readonly graceMs: number }): Promise<void>
 }
@@ -71,7 +76,17 @@ const longestHeadBytes = 32 * 1024
 /** A connection kept longer is often dead already, and writing to a dead one ends in "nobody can say". */
 const longestIdleMs = 30_000
 
-export function createHttp(options: HttpOptions): Http {
+/** A client for the daemon's calls. */
+export const createHttp = (options: HttpOptions): Http => openClient(options, calls)
+
+/** A client for the command that signs a person in; the only one that can have a code sent. */
+export const createSignInHttp = (options: HttpOptions<AnyCallKind>): Http<AnyCallKind> =>
+  openClient(options, allCalls)
+
+function openClient<Kind extends AnyCallKind>(
+  options: HttpOptions<Kind>,
+  allowed: Readonly<Record<Kind, CallRow>>,
+): Http<Kind> {
   const { clock, timeoutMs, concurrency, ca, userAgent = 'blink-manifestd', onCall } = options
   const inTurn = pLimit(concurrency)
   const flights = new Set<Promise<unknown>>()
@@ -98,8 +113,8 @@ export function createHttp(options: HttpOptions): Http {
     },
   })
 
-  async function send({ call, url, attendant }: Errand, signal: AbortSignal): Promise<HttpAnswer> {
-    const { method } = calls[call.kind]
+  async function send({ call, url, attendant }: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
+    const { method } = allowed[call.kind]
     const admitted = attendant?.admit()
     const time = deadline(clock, timeoutMs, signal)
     const started = clock.elapsed()
@@ -109,7 +124,8 @@ export function createHttp(options: HttpOptions): Http {
       onCall?.(record)
     }
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
-    const request = { origin: url.origin, path: url.pathname, method, headers, body: call.body ?? null }
+    const target = { origin: url.origin, path: url.pathname + url.search }
+    const request = { ...target, method, headers, body: call.body ?? null }
     try {
       const end = await exchange(agent, request, time.signal)
       if (end.answer) {
@@ -124,7 +140,7 @@ export function createHttp(options: HttpOptions): Http {
   }
 
   /** Sends a call when it is its turn; until then it can be called off at once. */
-  function queue(errand: Errand, signal: AbortSignal): Promise<HttpAnswer> {
+  function queue(errand: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const leave = () => reject(signal.reason as Error)
       signal.addEventListener('abort', leave, { once: true })
@@ -139,7 +155,7 @@ export function createHttp(options: HttpOptions): Http {
 
   return {
     async request(call, signal, attendant) {
-      const url = targetOf(call)
+      const url = targetOf(call, allowed[call.kind])
       signal.throwIfAborted()
       const flight = queue({ call, url, attendant }, signal)
       flights.add(flight)
@@ -159,10 +175,10 @@ export function createHttp(options: HttpOptions): Http {
   }
 }
 
-interface Errand {
-  readonly call: HttpCall
+interface Errand<Kind extends AnyCallKind> {
+  readonly call: HttpCall<Kind>
   readonly url: URL
-  readonly attendant: Attendant | undefined
+  readonly attendant: Attendant<Kind> | undefined
 }
 
 /** The same client, with somebody who looks after each request. */
@@ -183,6 +199,7 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
     let controller: Dispatcher.DispatchController | undefined
     let status = 0
     let retryAfter: string | undefined
+    let rest: Pick<HttpAnswer, 'location' | 'setCookies'> = {}
     let length = 0
     const chunks: Buffer[] = []
 
@@ -210,6 +227,7 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
         // Called for 1xx as well; the answer proper comes last.
         status = code
         retryAfter = single(headers['retry-after'])
+        rest = forSignIn(headers)
         const encoding = single(headers['content-encoding'])
         if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
           fail(new UnfitAnswer('ANSWER_PACKED'))
@@ -222,13 +240,11 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
         else chunks.push(chunk)
       },
       onResponseEnd() {
-        end({ answer: { status, retryAfter, text: new TextDecoder().decode(Buffer.concat(chunks)) } })
+        end({
+          answer: { status, retryAfter, text: new TextDecoder().decode(Buffer.concat(chunks)), ...rest },
+        })
       },
       onResponseError: (_, error) => fail(error),
     })
   })
-}
-
-function single(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header
 }

@@ -6,7 +6,7 @@
  */
 import { DeadlineReached } from '../clock.ts'
 import { CloudChanged, CloudUnreachable, type RequestOutcome } from '../errors.ts'
-import { type CallKind, calls } from './calls.ts'
+import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
 
 /** The host's name does not exist: a machine without network, or a region that is no longer. */
 export class HostUnknown extends CloudUnreachable {}
@@ -62,7 +62,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
 }
 
 export interface NoAnswer {
-  readonly kind: CallKind
+  readonly kind: AnyCallKind
   readonly host: string
   /** Whether the first byte of the request may have left. */
   readonly sent: boolean
@@ -73,7 +73,7 @@ export interface NoAnswer {
 /** The error to throw for a request that ended in `error`. */
 export function failureOf(error: unknown, { kind, host, sent, signal }: NoAnswer): Error {
   const code = codeOf(error)
-  const { says, creates } = calls[kind]
+  const { says, creates } = allCalls[kind]
   const outcome: RequestOutcome = creates && sent ? 'unknown' : 'not-done'
   if (signal.aborted) {
     const reason: unknown = signal.reason

@@ -18,6 +18,8 @@ import { readTokens } from './wire.ts'
 
 export interface SessionNeeds {
   readonly login: Login
+  /** An access token that came with the login. */
+  readonly access?: { readonly accessToken: Secret; readonly lifeMs: number }
   /** The installation's own, for logins that came without. */
   readonly hardwareId: string
   readonly oauthUrl: string
@@ -80,6 +82,7 @@ class LoginSession implements Session {
   constructor(needs: SessionNeeds) {
     this.#needs = needs
     this.#login = needs.login
+    if (needs.access) this.#access = this.#accessFor(needs.access)
   }
 
   get login(): Login {
@@ -127,16 +130,23 @@ class LoginSession implements Session {
   /** Asks for a new token and takes over the rotated one, in memory. */
   async #ask(): Promise<Access> {
     const { clock, log } = this.#needs
-    const [now, elapsed] = [clock.now(), clock.elapsed()]
+    const since = { now: clock.now(), elapsed: clock.elapsed() }
     const { accessToken, refreshToken, lifeMs } = readTokens(await this.#post())
-    const usableMs = lifeMs - Math.min(longestMarginMs, lifeMs / 10)
-    const access = { token: accessToken, goodUntil: { now: now + usableMs, elapsed: elapsed + usableMs } }
+    const access = this.#accessFor({ accessToken, lifeMs }, since)
     if (refreshToken !== undefined && refreshToken.reveal() !== this.#login.refreshToken.reveal()) {
-      this.#login = { ...this.#login, refreshToken }
+      this.#login = { ...this.#login, refreshToken, refreshedAt: since.now }
       this.#unsaved = access
     }
     log.debug({ account_id: this.#login.accountId, life_ms: lifeMs }, 'access token renewed')
     return access
+  }
+
+  #accessFor(
+    { accessToken, lifeMs }: { readonly accessToken: Secret; readonly lifeMs: number },
+    since = { now: this.#needs.clock.now(), elapsed: this.#needs.clock.elapsed() },
+  ): Access {
+    const usableMs = lifeMs - Math.min(longestMarginMs, lifeMs / 10)
+    return { token: accessToken, goodUntil: { now: since.now + usableMs, elapsed: since.elapsed + usableMs } }
   }
 
   /** @see blinkpy e33bdef, blinkpy/api.py, oauth_refresh_token */

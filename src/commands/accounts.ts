@@ -29,32 +29,36 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   )
   if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
   else if (rows.length > 0) terminal.out(`${table(rows)}\n`)
-  if (rows.length === 0) terminal.err(`No login in ${settings.dataDir} yet. Set BLINK_TOKENS and run.\n`)
+  if (rows.length === 0)
+    terminal.err(`No login in ${settings.dataDir} yet. Sign in with \`blink-manifestd login\`.\n`)
   return exit.done
 }
 
 function line({ login, state, retryAt }: Row): string {
   return json({
     account_id: login.accountId === undefined ? null : number(login.accountId),
+    login: login.key,
     state,
     region: login.region ?? null,
     client_id: login.clientId,
     source: login.source,
+    refreshed_at: timeOrNull(login.refreshedAt),
     refused_at: timeOrNull(login.refusedAt),
     retry_at: timeOrNull(retryAt),
   })
 }
 
 function table(rows: readonly Row[]): string {
-  const columns = plainTable(['Account', 'State', 'Region', 'Client', 'From', 'Again at'])
+  const columns = plainTable(['Account', 'State', 'Region', 'Client', 'From', 'Last refresh', 'Again at'])
   for (const { login, state, retryAt } of rows) {
-    const { accountId, region, clientId, source } = login
+    const { accountId, region, clientId, source, refreshedAt } = login
     columns.push([
-      accountId ?? 'not known yet',
+      accountId ?? `not known yet: ${login.key}`,
       state,
       region ?? '-',
       clientId,
       source,
+      timeOrNull(refreshedAt) ?? '-',
       timeOrNull(retryAt) ?? '-',
     ])
   }

@@ -32,7 +32,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   const clouds: Clouds = await openClouds({ settings, stores, clock, log })
   parts.defer(() => clouds.close())
   if (clouds.ways.length === 0) {
-    terminal.err('blink-manifestd: there is no Blink login. Set BLINK_TOKENS and try again.\n')
+    terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
     return exit.login
   }
 

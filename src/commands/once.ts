@@ -37,7 +37,7 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
   const late = new AbortController()
   try {
     if (daemon.accounts.length === 0) {
-      terminal.err('blink-manifestd: there is no Blink login. Set BLINK_TOKENS and try again.\n')
+      terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
       return exit.login
     }
     const ticks = await Promise.race([ticked(daemon, terminal.stop), daemon.failed])

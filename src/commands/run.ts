@@ -14,7 +14,10 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const shown = shownSettings(loaded)
   const daemon = await openDaemon({ settings, shownSettings: shown, version, clock, log, attended: true })
   if (daemon.accounts.length === 0) {
-    log.error({ remedy: 'Set BLINK_TOKENS and start again.' }, 'no Blink login, nothing to ask for')
+    log.error(
+      { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },
+      'no Blink login, nothing to ask for',
+    )
   }
   try {
     await daemon.start()

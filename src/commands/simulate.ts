@@ -16,13 +16,18 @@ export async function simulate(terminal: Terminal, { host, port }: SimulateOptio
   const simulator = await startSimulator({ host, port }).catch((cause: unknown) => {
     throw new ConfigInvalid([{ place: '--port', message: cannotListen(cause, `${host}:${port}`) }], { cause })
   })
+  const person = simulator.person()
   terminal.out(`${simulator.url}\n`)
   terminal.err(
     [
       'A simulated Blink cloud. To let the daemon ask it:',
       `  export BLINK_OAUTH_URL='${simulator.oauthUrl}'`,
       `  export BLINK_REST_URL='${simulator.restUrl}'`,
+      `To sign in: e-mail ${person.email}, password '${person.password}', code ${person.code}:`,
+      '  blink-manifestd login',
+      'or take over a login that is there already:',
       `  export BLINK_TOKENS='${simulator.tokens()}'`,
+      'and somewhere to publish:',
       "  export MQTT_URL=embedded      # the daemon's built-in broker; or the URL of yours",
       `What it can do, and how to make it misbehave: curl ${simulator.url}/simulator`,
       '',

@@ -12,6 +12,8 @@ export interface Terminal {
   readonly err: (text: string) => void
   readonly outIsTerminal: boolean
   readonly errIsTerminal: boolean
+  /** What a person types, or what another program writes; absent where nothing is read. */
+  readonly input?: { readonly stream: NodeJS.ReadableStream; readonly isTerminal: boolean }
   /** Aborted when a person or the system asks us to stop. */
   readonly stop: AbortSignal
 }

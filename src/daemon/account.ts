@@ -142,6 +142,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
       return state
     },
     async tick(slot) {
+      if (needs.stopping.aborted) return undefined
       if (running) {
         log.warn({ account_id: accountId, tick: slot.tickId }, 'tick skipped: the last one is still running')
         return undefined

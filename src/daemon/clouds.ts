@@ -40,6 +40,10 @@ export interface Way {
 
 export interface Clouds {
   readonly ways: readonly Way[]
+  /** Opens a way for a login that came later. */
+  enter(login: Login): Promise<Way>
+  /** Forgets a way; what is under way there comes to its end. */
+  leave(key: string): void
   /** Gives requests in flight a moment to come home; a rotated token that came with one is still kept. */
   close(): Promise<void>
 }
@@ -69,6 +73,15 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
   )
   return {
     ways,
+    async enter(login) {
+      const way = await openWay(login, http, { settings, stores, clock, log })
+      ways.push(way)
+      return way
+    },
+    leave(key) {
+      const at = ways.findIndex(({ login }) => login.key === key)
+      if (at >= 0) ways.splice(at, 1)
+    },
     async close() {
       await http.close({ graceMs: closeGraceMs })
       await Promise.all(ways.map(({ session: open }) => open.settled()))

@@ -15,7 +15,7 @@ import { watchForOthers } from '../mqtt/other-installation.ts'
 import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
 import { keepRetained, offline, online, type Retained } from '../mqtt/retained.ts'
 import { spaced } from '../mqtt/spaced.ts'
-import { type Topics, topicsBelow } from '../mqtt/topics.ts'
+import { plain, type Topics, topicsBelow } from '../mqtt/topics.ts'
 import type { Log, Publisher } from '../ports.ts'
 import type { Account } from './account.ts'
 import { type Expiries, watchExpiries } from './expiries.ts'
@@ -201,6 +201,16 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
   const { ledger, install } = stores
   const startedAt = clock.now()
   const accountById = (id: string) => accounts().find(({ accountId }) => accountId === id)
+  // A login that does not tell its account yet may be that of any modules we know.
+  const isEverybodyKnown = () => accounts().every(({ accountId }) => accountId !== undefined)
+  /** The accounts of modules we know whose login is gone; their topics are to be cleared. */
+  const strangers = () =>
+    isEverybodyKnown()
+      ? ledger
+          .keys()
+          .map(({ accountId }) => accountId)
+          .filter((id) => !accountById(id))
+      : []
   return {
     bridgeInfo: () =>
       bridgeInfo(topics, {
@@ -211,17 +221,19 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
         settings: needs.shownSettings,
         logLevel: needs.logLevel(),
       }),
-    accounts: () => accounts().flatMap(({ accountId }) => accountId ?? []),
+    accounts: () => [...new Set([...accounts().flatMap(({ accountId }) => accountId ?? []), ...strangers()])],
     account(id: string) {
       const account = accountById(id)
-      return account && accountState(topics, id, account.state)
+      return account ? accountState(topics, id, account.state) : plain(topics.accountState(id), '')
     },
     modules: (accountId?: string) => ledger.keys(accountId),
     view(key: Parameters<typeof ledger.read>[0]) {
       const record = ledger.read(key)
       if (!record || !isWanted(record.module, settings.modules)) return undefined
+      const account = accountById(key.accountId)
+      if (!account && isEverybodyKnown()) return undefined
       return viewOf(record, {
-        account: accountById(key.accountId),
+        account,
         rules: settings.modules,
         paused: stores.pauses.isPaused(key),
         slots: slots(),

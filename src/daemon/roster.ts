@@ -2,7 +2,8 @@
  * Whose accounts these are: the logins on disk, and those the environment brings.
  *
  * A rotated token on disk wins over the environment for as long as the environment's text has not changed, which
- * its fingerprint tells. A changed text is a new login and replaces the old one of the same account.
+ * its fingerprint tells. A changed text is a new login and replaces the old one of the same account. A login that
+ * was given up, by a logout or by a sign-in to the same account, does not come back with an unchanged text.
  */
 import type { TokenLine } from '../blink/tokens.ts'
 import type { Login } from '../model.ts'
@@ -16,7 +17,15 @@ export async function takeRoster(
   log: Log,
 ): Promise<readonly Login[]> {
   const kept = await logins.list()
-  const fresh = lines.filter(({ fingerprint }) => !kept.some((login) => login.fingerprint === fingerprint))
+  const forgotten = await logins.forgotten()
+  const unknown = lines.filter(({ fingerprint }) => !kept.some((login) => login.fingerprint === fingerprint))
+  const fresh = unknown.filter((line) => !forgotten.has(keyOf(line)))
+  for (const { line } of unknown.filter((login) => !fresh.includes(login))) {
+    log.info(
+      { line, remedy: 'Take it out of BLINK_TOKENS.' },
+      'login of the environment was given up, not used',
+    )
+  }
   const roster = new Map(kept.map((login) => [login.key, login]))
   for (const line of fresh) {
     const login = fromEnvironment(line)
@@ -42,9 +51,13 @@ function sameAccount(logins: Iterable<Login>, login: Login): Login[] {
   return [...logins].filter(({ key, accountId }) => key !== login.key && accountId === login.accountId)
 }
 
+function keyOf({ fingerprint }: TokenLine): string {
+  return `environment-${fingerprint.slice(0, 16)}`
+}
+
 function fromEnvironment(line: TokenLine): Login {
   return {
-    key: `environment-${line.fingerprint.slice(0, 16)}`,
+    key: keyOf(line),
     source: 'environment',
     fingerprint: line.fingerprint,
     clientId: line.clientId,

@@ -28,6 +28,8 @@ export interface Ticks {
   tick(trigger: Trigger, at?: number): Promise<readonly AccountTick[]>
   /** Asks some modules of some accounts now, after what is under way: what a command wants. */
   command(choices: readonly Choice[]): Promise<readonly AccountTick[]>
+  /** One tick of one account, which has come in between. */
+  tickOne(account: Account): Promise<readonly AccountTick[]>
   /** Resolves when no tick is running. */
   idle(): Promise<void>
 }
@@ -80,14 +82,17 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     return ticking
   }
 
+  function begin(trigger: Trigger, at: number, all: readonly Account[]): Promise<readonly AccountTick[]> {
+    const [next, afterNext] = slots()
+    const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
+    const budgetMs = Math.min(interval - margin(interval), longestTickMs)
+    const slot = { tickId: iso(at), trigger, budgetMs }
+    return run(tickAll(slot, () => all.map((account) => tickAccount(account, slot))))
+  }
+
   return {
-    tick(trigger, at = clock.now()) {
-      const [next, afterNext] = slots()
-      const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
-      const budgetMs = Math.min(interval - margin(interval), longestTickMs)
-      const slot = { tickId: iso(at), trigger, budgetMs }
-      return run(tickAll(slot, () => accounts.map((account) => tickAccount(account, slot))))
-    },
+    tick: (trigger, at = clock.now()) => begin(trigger, at, accounts),
+    tickOne: (account) => begin('start', clock.now(), [account]),
     command(choices) {
       const slot = { tickId: iso(clock.now()), trigger: 'command', budgetMs: commandBudgetMs } as const
       return run(tickAll(slot, () => choices.map((choice) => commandAccount(choice, slot))))

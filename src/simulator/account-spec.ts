@@ -12,9 +12,25 @@ export interface AccountSpec {
   readonly clientId?: string
   /** The first refresh token; a random one when absent. */
   readonly refreshToken?: string
+  /** Who signs in; made up from the account's id where absent. */
+  readonly person?: PersonSpec
   readonly networks: readonly NetworkSpec[]
   readonly modules: readonly ModuleSpec[]
   readonly cameras?: readonly CameraSpec[]
+}
+
+export interface PersonSpec {
+  /** In lower case. */
+  readonly email?: string
+  readonly password?: string
+  /** The code that reaches the person's phone, the same each time; 6 digits. */
+  readonly code?: string
+  /** As the sign-in page shows it, mostly masked. */
+  readonly phone?: string
+  /** How the wish for a code is answered: HTTP 202 with details, 412 without; or there is none. 202 if absent. */
+  readonly challenge?: 202 | 412 | 'none'
+  /** The account was made by way of Amazon and has no password of its own. */
+  readonly amazon?: boolean
 }
 
 export interface NetworkSpec {

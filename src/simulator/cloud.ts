@@ -4,8 +4,16 @@
  * A specification is a value and is replaced as a whole when a test changes something; what moves by itself
  * (being busy, the clips) stands beside it. Everything is found by its number, however many there are.
  */
-import type { AccountSpec, CameraSpec, ClipSpec, ModuleSpec, NetworkSpec } from './account-spec.ts'
+import type {
+  AccountSpec,
+  CameraSpec,
+  ClipSpec,
+  ModuleSpec,
+  NetworkSpec,
+  PersonSpec,
+} from './account-spec.ts'
 import { Commands } from './commands.ts'
+import { SignIns } from './sign-ins.ts'
 import type { SimulatorTime } from './time.ts'
 import { Tokens } from './tokens.ts'
 
@@ -20,9 +28,15 @@ export interface AccountState {
   readonly id: number
   readonly region: string
   readonly clientId: string
+  readonly person: Person
   readonly networks: Map<number, NetworkSpec>
   readonly modules: Map<number, ModuleState>
   readonly cameras: Map<number, CameraSpec>
+}
+
+/** Who signs in, with everything filled in. */
+export interface Person extends Required<PersonSpec> {
+  readonly accountId: number
 }
 
 export interface ModuleState {
@@ -41,6 +55,7 @@ export class Cloud {
   readonly time: SimulatorTime
   readonly tokens: Tokens
   readonly commands: Commands
+  readonly signIns: SignIns
   readonly accounts = new Map<number, AccountState>()
   readonly #regions = new Set<string>()
   readonly #modules = new Map<number, ModuleState>()
@@ -50,6 +65,7 @@ export class Cloud {
     this.time = settings.time
     this.tokens = new Tokens(settings.time)
     this.commands = new Commands(settings.time)
+    this.signIns = new SignIns(this)
   }
 
   addAccount(spec: AccountSpec): AccountState {
@@ -57,6 +73,7 @@ export class Cloud {
       id: spec.id,
       region: spec.region,
       clientId: spec.clientId ?? 'ios',
+      person: personOf(spec.id, spec.person),
       networks: new Map(spec.networks.map((network) => [network.id, network])),
       modules: new Map(),
       cameras: new Map(spec.cameras?.map((camera) => [camera.id, camera])),
@@ -120,6 +137,20 @@ export class Cloud {
 
   hasRegion(region: string): boolean {
     return this.#regions.has(region)
+  }
+}
+
+/** Somebody for the account of this id. */
+export function personOf(accountId: number, spec: PersonSpec = {}): Person {
+  return {
+    email: `owner-${accountId}@example.com`,
+    password: `password-${accountId}`,
+    code: '246810',
+    phone: '+49xxxxxxx34',
+    challenge: 202,
+    amazon: false,
+    ...spec,
+    accountId,
   }
 }
 

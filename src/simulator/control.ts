@@ -115,6 +115,7 @@ function describe(cloud: Cloud, account: AccountState): string {
   })
   const more = modules.length > SHOWN_MODULES ? [`  and ${modules.length - SHOWN_MODULES} more`] : []
   return `Account ${account.id} in region ${account.region}
+  Sign in with ${account.person.email}, password '${account.person.password}', code ${account.person.code}
   BLINK_TOKENS='${cloud.tokenLine(account.id)}'
 ${[...lines, ...more].join('\n')}
 `

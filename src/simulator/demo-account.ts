@@ -20,6 +20,7 @@ const garageClips: readonly ClipSpec[] = [
 export const demoAccount: AccountSpec = {
   id: 8021,
   region: 'e008',
+  person: { email: 'anna@example.com', password: 'correct horse battery', code: '123456' },
   networks: [
     { id: 44107, name: 'Home' },
     { id: 44108, name: 'Home' },

@@ -6,7 +6,7 @@
  * such a part all accounts are served.
  */
 import type { Answer, Request } from './answer.ts'
-import type { AccountState, Cloud } from './cloud.ts'
+import { type AccountState, type Cloud, personOf } from './cloud.ts'
 import { refuse, wrongHost } from './refusals.ts'
 
 /** `account` and `gateway` need a good bearer token; `gateway` and `public` are served on `prod` as well. */
@@ -45,6 +45,7 @@ const nobody = (): AccountState => ({
   id: 0,
   region: '',
   clientId: '',
+  person: personOf(0),
   networks: new Map(),
   modules: new Map(),
   cameras: new Map(),

@@ -4,7 +4,7 @@
  * It answers as the captures say, and misbehaves on demand. It knows nothing of the daemon: both are held to
  * the same published answers, and a shared misreading would pass every test.
  */
-import type { AccountSpec, ClipSpec, ModuleSpec } from './account-spec.ts'
+import type { AccountSpec, ClipSpec, ModuleSpec, PersonSpec } from './account-spec.ts'
 import { Cloud, type ModuleChange, type ModuleState } from './cloud.ts'
 import { commandRoutes } from './command-routes.ts'
 import { control } from './control.ts'
@@ -17,6 +17,7 @@ import { networkRoutes } from './network-routes.ts'
 import { accountOfRefresh, oauthRoutes } from './oauth.ts'
 import { Router } from './router.ts'
 import { type Call, CloudServer } from './server.ts'
+import { signInRoutes } from './sign-in-routes.ts'
 import { realTime, type SimulatorTime } from './time.ts'
 import type { Rotation } from './tokens.ts'
 
@@ -46,6 +47,12 @@ export interface Simulator extends AsyncDisposable {
   readonly faults: readonly Fault[]
   /** The `key=value|key=value` line that signs a client in; for the first account when none is named. */
   tokens(accountId?: number): string
+  /** Who signs in to an account, and the code that reaches them; of the first account when none is named. */
+  person(accountId?: number): Required<PersonSpec> & { readonly accountId: number }
+  /** How many codes were sent to an account within the last hour. */
+  codesSent(accountId: number): number
+  /** As if the pause between two codes were over. */
+  allowAnotherCode(accountId: number): void
   misbehave(fault: Fault): void
   /** Switches every misbehaviour off. */
   calm(): void
@@ -90,6 +97,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const faults = new Faults(time)
   const router = new Router(cloud, [
     ...oauthRoutes(cloud),
+    ...signInRoutes(cloud),
     ...homescreenRoutes(cloud),
     ...localStorageRoutes(cloud),
     ...commandRoutes(cloud),
@@ -130,6 +138,9 @@ function assemble({ cloud, faults, server, url, firstAccount }: Parts): Simulato
       return faults.on
     },
     tokens: (accountId = firstAccount ?? 0) => cloud.tokenLine(accountId),
+    person: (accountId = firstAccount ?? 0) => cloud.account(accountId).person,
+    codesSent: (accountId) => cloud.signIns.codesSent(accountId),
+    allowAnotherCode: (accountId) => cloud.signIns.forgetPause(accountId),
     misbehave: (fault) => faults.switchOn(fault),
     calm: () => faults.calm(),
     rotateRefreshTokens: (rotation) => {

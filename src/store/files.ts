@@ -137,6 +137,19 @@ export async function listFiles(directory: string): Promise<string[]> {
 }
 
 /**
+ * When a file, or the list of a directory, was last changed, in milliseconds since the epoch.
+ *
+ * @throws StoreFailed when it is not there
+ */
+export async function modifiedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (cause) {
+    throw new StoreFailed(`cannot look at ${path}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/**
  * A file's text, or `undefined` when there is none.
  *
  * @throws StoreFailed when it is there and cannot be read

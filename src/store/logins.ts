@@ -10,7 +10,15 @@ import { StoreFailed } from '../errors.ts'
 import type { Login } from '../model.ts'
 import { type Breaker, closedBreaker } from '../retry.ts'
 import { Secret } from '../secret.ts'
-import { listFiles, makeDirectory, parseJson, readWhole, removeFile, writeWhole } from './files.ts'
+import {
+  listFiles,
+  makeDirectory,
+  modifiedAt,
+  parseJson,
+  readWhole,
+  removeFile,
+  writeWhole,
+} from './files.ts'
 
 /** How many requests an account has cost its cloud in one day, counted since the epoch. */
 export interface Spent {
@@ -26,6 +34,12 @@ export interface Logins {
   list(): Promise<readonly Login[]>
   save(login: Login): Promise<void>
   remove(key: string): Promise<void>
+  /** Removes a login for good: whoever still holds it cannot save it again, and its key is remembered. */
+  forget(key: string): Promise<void>
+  /** When a file was last made, replaced or removed here. */
+  changedAt(): Promise<number>
+  /** The keys of logins that were forgotten. */
+  forgotten(): Promise<ReadonlySet<string>>
   breaker(key: string): Promise<Breaker>
   saveBreaker(key: string, breaker: Breaker): Promise<void>
   /** What was spent of a day's budget; `undefined` when nothing is known, or what is cannot be read. */
@@ -42,6 +56,7 @@ const loginFile = z.object({
   region: z.string().optional(),
   hardware_id: z.string().optional(),
   refused_at: z.number().optional(),
+  refreshed_at: z.number().optional(),
 })
 
 const breakerFile = z.object({ failures: z.int().nonnegative(), open_until: z.number().optional() })
@@ -55,6 +70,7 @@ const spentFile = z.object({
 const loginSuffix = '.login.json'
 const breakerSuffix = '.breaker.json'
 const spentSuffix = '.spent.json'
+const forgottenSuffix = '.forgotten'
 
 /**
  * The logins kept below the data directory.
@@ -81,19 +97,31 @@ export async function openLogins(dataDir: string): Promise<Logins> {
         region: kept.region,
         hardwareId: kept.hardware_id,
         refusedAt: kept.refused_at,
+        refreshedAt: kept.refreshed_at,
       }
     )
+  }
+
+  const keysOf = (names: readonly string[], suffix: string) =>
+    names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
+  const forgotten = async () => new Set(keysOf(await listFiles(directory), forgottenSuffix))
+  const remove = async (key: string) => {
+    await removeFile(loginPath(key))
+    await removeFile(breakerPath(key))
+    await removeFile(spentPath(key))
   }
 
   return {
     directory,
     async list() {
-      const names = (await listFiles(directory)).filter((name) => name.endsWith(loginSuffix)).sort()
-      const logins = await Promise.all(names.map((name) => read(name.slice(0, -loginSuffix.length))))
+      const names = await listFiles(directory)
+      const gone = keysOf(names, forgottenSuffix)
+      const keys = keysOf(names, loginSuffix).filter((key) => !gone.includes(key))
+      const logins = await Promise.all(keys.sort().map(read))
       return logins.filter((login) => login !== undefined)
     },
-    save: (login) =>
-      writeWhole(
+    async save(login) {
+      await writeWhole(
         loginPath(login.key),
         toText({
           source: login.source,
@@ -104,13 +132,19 @@ export async function openLogins(dataDir: string): Promise<Logins> {
           region: login.region,
           hardware_id: login.hardwareId,
           refused_at: login.refusedAt,
+          refreshed_at: login.refreshedAt,
         }),
-      ),
-    async remove(key) {
-      await removeFile(loginPath(key))
-      await removeFile(breakerPath(key))
-      await removeFile(spentPath(key))
+      )
+      // Looked at afterwards: a login that is forgotten in this very moment must not come back.
+      if ((await forgotten()).has(login.key)) await remove(login.key)
     },
+    remove,
+    async forget(key) {
+      await writeWhole(join(directory, `${key}${forgottenSuffix}`), '')
+      await remove(key)
+    },
+    forgotten,
+    changedAt: () => modifiedAt(directory),
     async breaker(key) {
       const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker

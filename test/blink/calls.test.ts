@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type CallKind, targetOf } from '../../src/blink/calls.ts'
+import { type CallKind, calls, targetOf } from '../../src/blink/calls.ts'
 
-const of = (kind: CallKind, url: string) => targetOf({ kind, url, headers: {} })
+const of = (kind: CallKind, url: string) => targetOf({ url }, calls[kind])
 const manifest = '/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/request'
 
 test('each call has its path, below whatever base path the settings name', () => {

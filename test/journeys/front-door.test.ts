@@ -120,7 +120,7 @@ test('without a login, once and discover end with 77, and accounts says that the
 
     expect([once?.code, discover?.code, accounts?.code]).toEqual([77, 77, 0])
     for (const one of [once, discover, accounts])
-      expect(one?.stderr).toMatch(/no (Blink )?login[\s\S]*BLINK_TOKENS/i)
+      expect(one?.stderr).toMatch(/no (Blink )?login[\s\S]*blink-manifestd login/i)
     expect(world.cloud.calls).toEqual([])
   })
 })

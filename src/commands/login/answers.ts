@@ -1,0 +1,94 @@
+/**
+ * Where e-mail address, password and code come from: files and descriptors for programs, prompts for people.
+ *
+ * A password is never taken from the command line or from a variable: both are seen by others on the machine.
+ */
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { Secret } from '../../secret.ts'
+import type { Terminal } from '../terminal.ts'
+import { ask } from './prompt.ts'
+
+export interface AnswerOptions {
+  readonly email?: string | undefined
+  /** A path, `-` for standard input, `/dev/fd/3` for a descriptor. */
+  readonly passwordFile?: string | undefined
+  readonly codeFile?: string | undefined
+}
+
+/** What was asked for cannot be had this way; the sentence says how. */
+export class WrongUsage extends Error {
+  override readonly name = 'WrongUsage'
+}
+
+export interface Answers {
+  /** Whether a person can be asked again. */
+  readonly interactive: boolean
+  /** Whether a code can be had at all: if not, it is for a later run. */
+  readonly hasCode: boolean
+  /** `undefined` when only a prompt could tell it. */
+  readonly givenEmail: string | undefined
+  email(): Promise<string>
+  password(): Promise<Secret>
+  /** Asks with this question, or reads the file. */
+  code(question: string): Promise<string>
+}
+
+/** @throws WrongUsage when two of them are to come from standard input */
+export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers {
+  const { env } = terminal
+  const given = (option: string | undefined, variable: string) => option ?? (env[variable] || undefined)
+  const passwordFile = given(options.passwordFile, 'BLINK_PASSWORD_FILE')
+  const codeFile = given(options.codeFile, 'BLINK_CODE_FILE')
+  const email = given(options.email, 'BLINK_EMAIL')?.trim()
+  if (passwordFile === '-' && codeFile === '-') {
+    throw new WrongUsage('standard input can hold the password or the code, not both')
+  }
+  const interactive = terminal.input?.isTerminal === true && passwordFile !== '-' && codeFile !== '-'
+  const orRefuse = (what: string, option: string) => {
+    if (interactive) return
+    throw new WrongUsage(`there is no terminal to ask for the ${what}; give ${option}`)
+  }
+  return {
+    interactive,
+    hasCode: interactive || codeFile !== undefined,
+    givenEmail: email,
+    async email() {
+      if (email === undefined) orRefuse('e-mail address', '--email')
+      const typed = email ?? (await ask(terminal, 'E-mail address of your Blink account: ')).trim()
+      if (!/^[^\s@]+@[^\s@]+$/.test(typed)) throw new WrongUsage('this is no e-mail address')
+      return typed
+    },
+    async password() {
+      if (passwordFile === undefined) orRefuse('password', '--password-file')
+      const typed =
+        passwordFile === undefined
+          ? await ask(terminal, 'Password (not shown, not kept): ', { hidden: true })
+          : await fileText(terminal, passwordFile)
+      if (typed === '') throw new WrongUsage('the password is empty')
+      return new Secret(typed)
+    },
+    async code(question) {
+      if (codeFile === undefined) orRefuse('code', '--code-file')
+      return (
+        codeFile === undefined ? await ask(terminal, question) : await fileText(terminal, codeFile)
+      ).trim()
+    },
+  }
+}
+
+/**
+ * The text of a file without the end of its last line.
+ *
+ * @throws WrongUsage when it cannot be read
+ */
+export async function fileText({ input }: Terminal, path: string): Promise<string> {
+  try {
+    if (path === '-' && !input) throw new Error('no standard input')
+    const read = path === '-' && input ? await text(input.stream) : await readFile(path, 'utf8')
+    return read.replace(/\r?\n$/, '')
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
+    throw new WrongUsage(`cannot read ${path}${code}`, { cause })
+  }
+}

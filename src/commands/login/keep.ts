@@ -1,0 +1,76 @@
+/**
+ * Makes a login the daemon's: tried once, kept under a new name, and those it takes the place of given up.
+ *
+ * A new name, because a daemon that runs beside may this very moment write to the old file what its own token has
+ * become. Kept in one step and not touched afterwards, for the same reason.
+ */
+import { createCloud, type Identity } from '../../blink/cloud.ts'
+import { createSession } from '../../blink/session.ts'
+import type { Tokens } from '../../blink/sign-in.ts'
+import { DaemonError, LoginNeeded } from '../../errors.ts'
+import type { Login } from '../../model.ts'
+import type { Bench } from './bench.ts'
+
+export interface Kept {
+  readonly login: Login
+  /** Why the cloud did not tell account and region; the daemon will ask for them. */
+  readonly unknown: DaemonError | undefined
+  /** How many logins of the same account were given up. */
+  readonly replaced: number
+}
+
+/**
+ * Tries a login once and keeps it.
+ *
+ * @param fresh the tokens of a sign-in, which need no refresh to be tried
+ * @throws LoginNeeded and other errors of the cloud when the token does not work; nothing is kept then
+ */
+export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Promise<Kept> {
+  const { http, settings, install, pending, clock, log, terminal } = bench
+  let tried = fresh !== undefined
+  const session = createSession({
+    login,
+    hardwareId: install.hardwareId,
+    oauthUrl: settings.blink.oauthUrl,
+    http,
+    clock,
+    log,
+    ...(fresh && { access: fresh }),
+    async save(changed) {
+      if (changed.refusedAt !== undefined) return
+      // The token it came with may be worth nothing by now: this one must not be lost.
+      await pending.save({ step: 'keep', login: changed })
+      tried = true
+    },
+  })
+  const cloud = createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log })
+  let identity: Identity | undefined
+  let unknown: DaemonError | undefined
+  try {
+    if (fresh === undefined) await session.accessToken(terminal.stop)
+    tried = true
+    identity = await cloud.check(terminal.stop)
+  } catch (error) {
+    if (!tried || error instanceof LoginNeeded || !(error instanceof DaemonError)) throw error
+    unknown = error
+  }
+  const kept = { ...session.login, ...identity }
+  const replaced = await replace(bench, kept)
+  await pending.remove()
+  return { login: kept, unknown, replaced }
+}
+
+/** Saves a login and gives up the others of its account; a pause that the cloud asked for goes on, and so does the day's budget. */
+async function replace({ logins }: Bench, login: Login): Promise<number> {
+  const older = (await logins.list()).filter(
+    ({ key, accountId }) => key !== login.key && accountId !== undefined && accountId === login.accountId,
+  )
+  for (const { key } of older) {
+    await logins.saveBreaker(login.key, await logins.breaker(key))
+    const spent = await logins.spent(key)
+    if (spent) await logins.saveSpent(login.key, spent)
+  }
+  await logins.save(login)
+  for (const { key } of older) await logins.forget(key)
+  return older.length
+}

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { followLogins, type LoginChanges, loginChanges } from '../../src/daemon/follow-logins.ts'
+import { StoreFailed } from '../../src/errors.ts'
+import type { Login } from '../../src/model.ts'
+import { Secret } from '../../src/secret.ts'
+import { listLog, loginOf } from '../blink/scripted.ts'
+import { fakeClock } from '../fake-clock.ts'
+
+const login = (key: string, token = 'a') => loginOf({ key, refreshToken: new Secret(token) })
+const none = new Map<string, string>()
+
+test('what is new enters, what is missing leaves, what is the same stays', () => {
+  const changes = loginChanges([login('one'), login('two')], [login('two'), login('three')], none)
+
+  expect(changes.entered.map(({ key }) => key)).toEqual(['three'])
+  expect(changes.left).toEqual(['one'])
+})
+
+test('a token that differs counts only when it still does at the next look: it may be our own on its way', () => {
+  const first = loginChanges([login('one', 'old')], [login('one', 'new')], none)
+  const second = loginChanges([login('one', 'old')], [login('one', 'new')], first.strange)
+  const settled = loginChanges([login('one', 'new')], [login('one', 'new')], first.strange)
+
+  expect([first.entered, first.left]).toEqual([[], []])
+  expect([second.entered.map(({ key }) => key), second.left]).toEqual([['one'], ['one']])
+  expect([settled.entered, settled.left, settled.strange.size]).toEqual([[], [], 0])
+})
+
+test('the files are read only when the directory has changed, and trouble is told once', async () => {
+  const clock = fakeClock()
+  const log = listLog()
+  const over = new AbortController()
+  const applied: LoginChanges[] = []
+  const disk: { changedAt: number | StoreFailed; logins: readonly Login[]; reads: number } = {
+    changedAt: 1,
+    logins: [],
+    reads: 0,
+  }
+  const following = followLogins(
+    {
+      logins: {
+        async changedAt() {
+          if (disk.changedAt instanceof StoreFailed) throw disk.changedAt
+          return disk.changedAt
+        },
+        async list() {
+          disk.reads++
+          return disk.logins
+        },
+      },
+      inUse: () => applied.flatMap(({ entered }) => entered),
+      apply: async (changes) => void applied.push(changes),
+      clock,
+      log,
+    },
+    over.signal,
+  )
+  await clock.advance(20_000)
+  expect(disk.reads).toBe(1)
+
+  disk.changedAt = 2
+  disk.logins = [login('one')]
+  await clock.advance(2_000)
+  expect(applied.map(({ entered }) => entered.map(({ key }) => key))).toEqual([['one']])
+
+  disk.changedAt = new StoreFailed('cannot look')
+  await clock.advance(20_000)
+  expect(log.lines).toHaveLength(1)
+
+  over.abort()
+  await following
+})

@@ -1,0 +1,86 @@
+import { expect } from 'vitest'
+import { mosquittoTest } from '../mosquitto.ts'
+import { until } from '../until.ts'
+import { startWorld } from '../world.ts'
+import { asked, document, fast, home, stem, workItems } from './homes.ts'
+import { noTokens, signedIn } from './person.ts'
+
+const simulator = { manifestSeconds: 0, accounts: [home(1), home(1, { id: 8022, region: 'u011' })] }
+const rarely = { SCHEDULE_CRON: '0 0 1 1 *', ...noTokens }
+const stateOf = (account: number) => `blink-manifestd/account/${account}/state`
+
+mosquittoTest(
+  'a daemon without a login asks for its first manifest as soon as a person has signed in',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    const daemon = world.start(['run'], rarely)
+    await daemon.says('started')
+
+    await signedIn(world)
+
+    await until('the first request ID', () => workItems(observer).length === 1, { state: daemon.stderr })
+    expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'ok' })
+    expect(asked(world.cloud, 'manifest-request')).toBe(1)
+    expect((await daemon.stop()).code).toBe(0)
+  },
+)
+
+mosquittoTest('a login that was withdrawn is cured by a sign-in while the daemon runs', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  await signedIn(world)
+  world.cloud.revoke(8021)
+  const daemon = world.start(['run'], { ...fast, ...noTokens })
+  await until('login_required', () => observer.latest(stateOf(8021))?.includes('login_required'), {
+    state: daemon.stderr,
+  })
+  expect(observer.latest(`${stem(1)}/request_id`)).toBeUndefined()
+
+  const person = world.cloud.person()
+  world.cloud.allowAnotherCode(person.accountId)
+  await signedIn(world)
+
+  await until('a request ID', () => workItems(observer).length > 0, { state: daemon.stderr })
+  expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'ok', detail: null })
+  expect(daemon.logged().filter(({ level }) => level === 50)).toHaveLength(1)
+})
+
+mosquittoTest('two accounts live in one daemon, and a logout clears the topics of one', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  await signedIn(world)
+  const daemon = world.start(['run'], rarely)
+  await until('the first', () => observer.latest(`${stem(1)}/request_id`), { state: daemon.stderr })
+  await signedIn(world, 8022)
+  await until('the second', () => observer.latest(`${stem(1, 8022)}/request_id`), { state: daemon.stderr })
+
+  expect((await world.finish(['logout', '8021'], noTokens)).code).toBe(0)
+
+  const gone = [
+    stateOf(8021),
+    ...['availability', 'state', 'request_id', 'info'].map((name) => `${stem(1)}/${name}`),
+  ]
+  await until('cleared topics', () => gone.every((topic) => observer.latest(topic) === ''), {
+    state: () => JSON.stringify(gone.map((topic) => [topic, observer.latest(topic)])) + daemon.stderr(),
+  })
+  expect(document(observer.latest(stateOf(8022)))).toMatchObject({ state: 'ok' })
+  expect(observer.latest(`${stem(1, 8022)}/availability`)).toBe('online')
+})
+
+mosquittoTest(
+  'the topics of an account that was logged out while no daemon ran are cleared at the next start',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    await signedIn(world)
+    await world.finish(['once'], noTokens)
+    await until('its state', () => observer.latest(stateOf(8021)), {})
+    await world.finish(['logout', '8021'], noTokens)
+
+    const daemon = world.start(['run'], rarely)
+
+    await until('cleared topics', () => observer.latest(stateOf(8021)) === '', { state: daemon.stderr })
+    await until('cleared modules', () => observer.latest(`${stem(1)}/availability`) === '', {})
+  },
+)

@@ -1,0 +1,52 @@
+/** A person without a terminal: what they would type is in files. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+import type { Finished } from '../program.ts'
+import type { World } from '../world.ts'
+
+/** No login but by `login`. */
+export const noTokens = { BLINK_TOKENS: '' }
+
+interface PersonInFiles {
+  /** Address and password; the code if one is given. */
+  signIn(code?: string, more?: readonly string[]): Promise<Finished>
+  /** The code alone, in a later run. */
+  enter(code?: string): Promise<Finished>
+}
+
+export function personIn(
+  world: World,
+  person: ReturnType<Simulator['person']> = world.cloud.person(),
+): PersonInFiles {
+  const file = (name: string, text: string) => {
+    const path = join(world.directory, `${name}-${person.accountId}`)
+    writeFileSync(path, `${text}\n`, { mode: 0o600 })
+    return path
+  }
+  const { email } = person
+  const login = (args: readonly string[]) => world.finish(['login', ...args], noTokens)
+  return {
+    signIn: (code, more = []) =>
+      login([
+        ...['--email', email, '--password-file', file('password', person.password)],
+        ...(code === undefined ? [] : ['--code-file', file('code', code)]),
+        ...more,
+      ]),
+    enter: (code = person.code) => login(['--code-file', file('code', code)]),
+  }
+}
+
+/** Signs in with password and code in one go. */
+export async function signedIn(world: World, accountId?: number): Promise<void> {
+  const person = world.cloud.person(accountId)
+  const { code, stderr } = await personIn(world, person).signIn(person.code)
+  if (code !== 0) throw new Error(`cannot sign in: ${stderr}`)
+}
+
+/** The texts of the login files, by name. */
+export function loginFiles({ dataDir }: World): ReadonlyMap<string, string> {
+  const directory = join(dataDir, 'logins')
+  const names = readdirSync(directory).filter((name) => name.endsWith('.login.json'))
+  return new Map(names.map((name) => [name, readFileSync(join(directory, name), 'utf8')]))
+}

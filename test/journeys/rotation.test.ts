@@ -1,0 +1,74 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { until } from '../until.ts'
+import { startWorld } from '../world.ts'
+import { asked, home } from './homes.ts'
+import { loginFiles, noTokens, personIn, signedIn } from './person.ts'
+
+const options = { simulator: { manifestSeconds: 0, accounts: [home(1)] }, broker: false }
+const rarely = { SCHEDULE_CRON: '0 0 1 1 *', ...noTokens }
+
+test('killed before the cloud has answered a refresh, nothing is lost', async () => {
+  await using world = await startWorld(options)
+  await signedIn(world)
+  world.cloud.misbehave({ kind: 'hang', path: '/oauth/token' })
+  const daemon = world.start(['run'], rarely)
+  await until('a refresh under way', () => asked(world.cloud, 'token') === 2, { state: daemon.stderr })
+
+  await daemon.stop('SIGKILL')
+  world.cloud.calm()
+
+  expect((await world.finish(['discover'], noTokens)).code).toBe(0)
+})
+
+test('killed when the new token is on disk and not used yet, the next start uses it', async () => {
+  await using world = await startWorld(options)
+  await signedIn(world)
+  const [before] = loginFiles(world).values()
+  world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
+  const daemon = world.start(['run'], rarely)
+  await until('the first use', () => asked(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
+
+  await daemon.stop('SIGKILL')
+  world.cloud.calm()
+
+  expect([...loginFiles(world).values()]).not.toContain(before)
+  expect((await world.finish(['discover'], noTokens)).code).toBe(0)
+})
+
+test('killed between the rotation at the cloud and our disk, a person is asked for, once and for good', async () => {
+  await using world = await startWorld(options)
+  await signedIn(world)
+  world.cloud.misbehave({ kind: 'slow', delayMs: 60_000, path: '/oauth/token' })
+  const daemon = world.start(['run'], rarely)
+  await until('a refresh under way', () => asked(world.cloud, 'token') === 2, { state: daemon.stderr })
+
+  await daemon.stop('SIGKILL')
+  world.cloud.calm()
+  const first = await world.finish(['discover'], noTokens)
+  const second = await world.finish(['discover'], noTokens)
+
+  expect([first.code, second.code]).toEqual([77, 77])
+  // The second time nobody is asked: a dead token that is shown again and again gets accounts locked.
+  expect(asked(world.cloud, 'token')).toBe(3)
+  expect(world.cloud.codesSent(8021)).toBe(1)
+})
+
+test('a sign-in killed right after its tokens have come goes on there, without another code', async () => {
+  await using world = await startWorld(options)
+  await personIn(world).signIn()
+  const codeFile = join(world.directory, 'code')
+  writeFileSync(codeFile, world.cloud.person().code)
+  world.cloud.misbehave({ kind: 'hang', path: '/tier_info' })
+  const login = world.start(['login', '--code-file', codeFile], noTokens)
+  await until('the last step', () => asked(world.cloud, 'tier-info') === 1, { state: login.stderr })
+
+  await login.stop('SIGKILL')
+  world.cloud.calm()
+  const again = await world.finish(['login'], noTokens)
+
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('account 8021') })
+  expect(world.cloud.codesSent(8021)).toBe(1)
+  expect(loginFiles(world).size).toBe(1)
+})
