@@ -133,6 +133,10 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
         retained.account(accountId)
         discovery.bridge()
       },
+      modulesOf(accountId) {
+        retained.modulesOf(accountId)
+        if (hasLeft(needs, accountId)) for (const key of stores.ledger.keys(accountId)) discovery.clear(key)
+      },
       module(key, news) {
         retained.module(key, news)
         if (news === 'identity') discovery.module(key)
@@ -155,11 +159,17 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   }
 }
 
+/** Whether the account's login is gone; not to be told while an account's id is still to be learned. */
+function hasLeft({ accounts }: HomeAssistantNeeds, id: BlinkId): boolean {
+  return accounts().every(({ accountId }) => accountId !== undefined && accountId !== id)
+}
+
 /** The devices of this daemon as they are now. */
 function devices(
-  { settings, stores, accounts, topics }: HomeAssistantNeeds,
+  needs: HomeAssistantNeeds,
   discovering: DiscoveryNeeds['discovering'],
 ): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module'> {
+  const { settings, stores, accounts, topics } = needs
   const { ledger } = stores
   return {
     bridge: () =>
@@ -172,6 +182,7 @@ function devices(
     module(key) {
       const record = ledger.read(key)
       if (!record || !isWanted(record.module, settings.modules)) return undefined
+      if (hasLeft(needs, key.accountId)) return undefined
       return moduleDevice(topics, discovering, record.module)
     },
   }

@@ -64,6 +64,14 @@ mosquittoTest('two accounts live in one daemon, and a logout clears the topics o
   await until('cleared topics', () => gone.every((topic) => observer.latest(topic) === ''), {
     state: () => JSON.stringify(gone.map((topic) => [topic, observer.latest(topic)])) + daemon.stderr(),
   })
+  const devices = (account: number) =>
+    observer.seen.filter(({ topic }) => topic.startsWith('homeassistant/') && topic.includes(`_${account}_`))
+  await until('no device left in Home Assistant', () => devices(8021).at(-1)?.payload === '', {
+    state: daemon.stderr,
+  })
+  await until('the device of the other', () => devices(8022).at(-1)?.payload.includes('"device"'), {
+    state: daemon.stderr,
+  })
   expect(document(observer.latest(stateOf(8022)))).toMatchObject({ state: 'ok' })
   expect(observer.latest(`${stem(1, 8022)}/availability`)).toBe('online')
 })
