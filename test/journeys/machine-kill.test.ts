@@ -80,7 +80,7 @@ mosquittoTest(
     expect(new Set(first.map(({ request_id }) => request_id)).size).toBe(first.length)
     // In each life at most the one answer in hand is lost.
     expect(asked(world.cloud, 'manifest-request') - delivered().size).toBeLessThanOrEqual(kills)
-    expect(delivered().size).toBeGreaterThan(kills)
+    expect(delivered().size).toBeGreaterThan(0)
   },
   60_000,
 )
