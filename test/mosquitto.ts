@@ -50,7 +50,7 @@ export interface Mosquitto extends AsyncDisposable {
 const missing = spawnSync('mosquitto', ['-h']).error !== undefined
 const startWithinMs = 5_000
 /** For a machine that is busy with other things. */
-const patienceMs = 20_000
+const patienceMs = 60_000
 
 /** A test that needs Mosquitto. */
 export function mosquittoTest(name: string, body: () => Promise<void>, timeout = patienceMs): void {
