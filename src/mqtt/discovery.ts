@@ -22,6 +22,7 @@ import {
   objectIdOf,
   withMarkers,
 } from './home-assistant.ts'
+import { refusalTeller } from './refusals.ts'
 
 export interface DiscoveryNeeds {
   readonly discovering: Discovering
@@ -68,6 +69,7 @@ const windowSize = 16
 /** Keeps the documents until `signal` is aborted. */
 export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Discovery {
   const { discovering, clock, log } = needs
+  const refused = refusalTeller(clock, log)
   const { prefix, installId } = discovering
   /** What the broker holds of ours, by device: as it told us, and as we have said since. */
   const copies = new Map<string, Copy>()
@@ -102,8 +104,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
           await needs.publisher.publish(next.value, signal)
         } catch (error) {
           if (!(error instanceof PublishRefused)) throw error
-          const fields = { topic: next.value.topic, reason_code: error.reasonCode }
-          log.warn(fields, 'broker refused a discovery document')
+          refused(next.value.topic, error, 'broker refused a discovery document')
         }
       }
     }

@@ -30,7 +30,7 @@ export function refusalTeller(clock: Clock, log: Log): TellRefusal {
 function kindOf(topic: string): string {
   return topic
     .split('/')
-    .map((level) => (/^\d+$/.test(level) ? '+' : level))
+    .map((level) => (/^(\d+|blink_manifestd_\w+)$/.test(level) ? '+' : level))
     .join('/')
 }
 
