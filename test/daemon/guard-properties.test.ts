@@ -82,7 +82,8 @@ test('whatever is answered and however the clock is set: silence while open, a d
               silentUntil = clock.elapsed() + Math.max(least, Math.min(ask.retryAfterMs ?? 0, dayMs))
             }
           }
-          expect((watch.pause?.until ?? 0) - clock.now()).toBeLessThanOrEqual(dayMs)
+          // A wall clock that is corrected by less than two seconds counts as not set.
+          expect((watch.pause?.until ?? 0) - clock.now()).toBeLessThanOrEqual(dayMs + 2_000)
         }
 
         await clock.advance(dayMs)
