@@ -135,9 +135,15 @@ mosquittoTest(
     await until('five seconds', () => performance.now() - stoppedAt > 5_000)
     const ticksBefore = daemon.logged().filter(({ msg }) => msg === 'tick done').length
     daemon.kill('SIGCONT')
-    const jump = await daemon.says('the program stood still: the machine slept or was too busy')
+    // Between two looks at the clocks, or at the missed slots after a look that was long under way.
+    const words = [
+      'the program stood still: the machine slept or was too busy',
+      'slots missed: the machine was too busy',
+    ]
+    await until('a word on it', () => daemon.logged().some(({ msg }) => words.includes(String(msg))), {
+      state: daemon.stderr,
+    })
 
-    expect(Number(jump.jump_s)).toBeGreaterThanOrEqual(3)
     await daemon.says('tick done', ticksBefore + 3)
     const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done')
     expect(new Set(ticks.map(({ tick }) => tick)).size).toBe(ticks.length)
