@@ -20,6 +20,8 @@ export default defineConfig({
           // Each journey starts real processes; two cores hold two of them comfortably.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
+          // Real processes on shared machines: what fails once is tried once more, and the report says that it was.
+          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 30_000,
         },
