@@ -8,7 +8,7 @@
  * @see BlinkMonitorProtocol, AUTHENTICATION.md, "Token Storage Format"
  */
 import { createHash } from 'node:crypto'
-import type { BlinkId } from '../model.ts'
+import type { BlinkId, Login } from '../model.ts'
 import { Secret } from '../secret.ts'
 import { regionOf } from './region.ts'
 
@@ -169,4 +169,13 @@ function unquote(raw: string): string {
     .replace(/^\uFEFF/, '')
     .replace(/^(?:export\s+)?BLINK_TOKENS=/, '')
   return /^(['"])(.*)\1$/.exec(text)?.[2]?.trim() ?? text
+}
+
+/** A login that begins with what a line told. */
+export function loginOf(line: TokenLine, { key, source }: Pick<Login, 'key' | 'source'>): Login {
+  const { fingerprint, clientId, refreshToken, accountId, region, hardwareId } = line
+  return {
+    ...{ key, source, fingerprint, clientId, refreshToken, accountId, region, hardwareId },
+    refusedAt: undefined,
+  }
 }

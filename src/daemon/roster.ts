@@ -5,7 +5,7 @@
  * its fingerprint tells. A changed text is a new login and replaces the old one of the same account. A login that
  * was given up, by a logout or by a sign-in to the same account, does not come back with an unchanged text.
  */
-import type { TokenLine } from '../blink/tokens.ts'
+import { loginOf, type TokenLine } from '../blink/tokens.ts'
 import type { Login } from '../model.ts'
 import type { Log } from '../ports.ts'
 import type { Logins } from '../store/logins.ts'
@@ -28,7 +28,7 @@ export async function takeRoster(
   }
   const roster = new Map(kept.map((login) => [login.key, login]))
   for (const line of fresh) {
-    const login = fromEnvironment(line)
+    const login = loginOf(line, { key: keyOf(line), source: 'environment' })
     await logins.save(login)
     // An account id that the line does not tell is learned later; `replaceOlder` then does the same.
     for (const old of sameAccount(roster.values(), login)) {
@@ -53,18 +53,4 @@ function sameAccount(logins: Iterable<Login>, login: Login): Login[] {
 
 function keyOf({ fingerprint }: TokenLine): string {
   return `environment-${fingerprint.slice(0, 16)}`
-}
-
-function fromEnvironment(line: TokenLine): Login {
-  return {
-    key: keyOf(line),
-    source: 'environment',
-    fingerprint: line.fingerprint,
-    clientId: line.clientId,
-    refreshToken: line.refreshToken,
-    accountId: line.accountId,
-    region: line.region,
-    hardwareId: line.hardwareId,
-    refusedAt: undefined,
-  }
 }

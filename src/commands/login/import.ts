@@ -2,7 +2,7 @@
  * `login --import`: takes over what another program has obtained, one account after another, each tried first.
  */
 import { parseImport } from '../../blink/import-file.ts'
-import type { TokenLine } from '../../blink/tokens.ts'
+import { loginOf, type TokenLine } from '../../blink/tokens.ts'
 import { DaemonError } from '../../errors.ts'
 import type { Login } from '../../model.ts'
 import { fileText, WrongUsage } from './answers.ts'
@@ -41,15 +41,5 @@ export async function importFile(
 }
 
 function fromLine({ clock }: Bench, line: TokenLine): Login {
-  return {
-    key: `import-${clock.uuid().slice(0, 13)}`,
-    source: 'import',
-    fingerprint: line.fingerprint,
-    clientId: line.clientId,
-    refreshToken: line.refreshToken,
-    accountId: line.accountId,
-    region: line.region,
-    hardwareId: line.hardwareId,
-    refusedAt: undefined,
-  }
+  return loginOf(line, { key: `import-${clock.uuid().slice(0, 13)}`, source: 'import' })
 }
