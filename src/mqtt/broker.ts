@@ -15,7 +15,7 @@ import { blamesMessage, describe } from './explain.ts'
 import { keepConnected } from './keep-connected.ts'
 import { type OutgoingMessage, Outstanding } from './outstanding.ts'
 import { readServer, type Server } from './server.ts'
-import { type MessageListener, Subscriptions } from './subscriptions.ts'
+import { type MessageListener, Subscriptions, type Wish } from './subscriptions.ts'
 import type { Protocol } from './version.ts'
 
 export type { Incoming } from './connection.ts'
@@ -66,7 +66,7 @@ export interface Broker extends Publisher {
   /** Calls back at each change of `state`; returns what ends that. */
   onState(listener: (state: BrokerState) => void): () => void
   /** Remembered over all connections; returns what ends it. */
-  subscribe(filter: string, listener: MessageListener): () => void
+  subscribe(filter: string, listener: MessageListener, wish?: Wish): () => void
   /** Resolves when the connection stands, perhaps at once. */
   connected(signal: AbortSignal): Promise<void>
   /** Publishes the will's payload, disconnects and rejects what is left. Never hangs, never rejects. */
@@ -156,9 +156,9 @@ class ReconnectingBroker implements Broker {
     return () => this.#stateListeners.delete(listener)
   }
 
-  subscribe(filter: string, listener: MessageListener): () => void {
-    const isNew = this.#subscriptions.add(filter, listener)
-    if (isNew && this.#state.connected) this.#ask(filter)
+  subscribe(filter: string, listener: MessageListener, wish: Wish = {}): () => void {
+    const isNew = this.#subscriptions.add(filter, listener, wish)
+    if (isNew && this.#state.connected) this.#ask(filter, wish)
     return () => {
       const unwanted = this.#subscriptions.remove(filter, listener)
       if (unwanted && this.#state.connected) this.#connection?.unsubscribe(filter)
@@ -205,15 +205,15 @@ class ReconnectingBroker implements Broker {
   #opened(connection: Connection): void {
     const { protocol } = connection
     this.#connection = connection
-    for (const filter of this.#subscriptions.filters) this.#ask(filter)
+    for (const [filter, wish] of this.#subscriptions.filters) this.#ask(filter, wish)
     this.#outstanding.opened(connection)
     const reconnects = this.#state.reconnects + (this.#state.protocol === undefined ? 0 : 1)
     this.#change({ connected: true, protocol, lastError: undefined, reconnects })
     for (const listener of [...this.#connectListeners]) listener({ protocol })
   }
 
-  #ask(filter: string): void {
-    this.#connection?.subscribe(filter, (error) => {
+  #ask(filter: string, wish: Wish): void {
+    this.#connection?.subscribe(filter, wish, (error) => {
       if (!error) return
       const fields = { filter, reason: error.message, remedy: 'Let this user read the topic on the broker.' }
       this.#complaints.say('warn', fields, 'broker refuses a subscription')

@@ -1,7 +1,8 @@
 /**
  * Where commands come in and answers go out.
  *
- * A retained command is a stored copy that would run again at every reconnect, so it is ignored, and said once.
+ * A retained command would run again at every reconnect, so it is ignored, and said once. MQTT 5 tells of it when it
+ * is sent; under MQTT 3.1.1 a retained command that comes while we listen looks like any other and is obeyed once.
  */
 import { PublishRefused } from '../errors.ts'
 import type { Log } from '../ports.ts'
@@ -98,10 +99,15 @@ export function openDesk({ topics, broker, obey, log, fail }: DeskNeeds, signal:
   }
 
   for (const filter of commandFilters(topics)) {
-    broker.subscribe(filter, (message) => {
-      if (signal.aborted) return
-      if (message.retain) ignore(message.topic)
-      else serve(message).catch(fail)
-    })
+    broker.subscribe(
+      filter,
+      (message) => {
+        if (signal.aborted) return
+        if (!message.retain) serve(message).catch(fail)
+        // An empty one clears what was kept there: that is what we have asked for.
+        else if (message.payload.length > 0) ignore(message.topic)
+      },
+      { retainAsPublished: true },
+    )
   }
 }

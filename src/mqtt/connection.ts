@@ -11,6 +11,7 @@ import type { Secret } from '../secret.ts'
 import type { Link } from './outstanding.ts'
 import { packetSize, publishProperties } from './properties.ts'
 import type { Server } from './server.ts'
+import type { Wish } from './subscriptions.ts'
 import type { Protocol } from './version.ts'
 
 export interface ConnectionOptions {
@@ -28,7 +29,10 @@ export interface ConnectionOptions {
 export interface Incoming {
   readonly topic: string
   readonly payload: Uint8Array
-  /** Whether this is a stored copy, sent because we subscribed; false for what is published while we listen. */
+  /**
+   * Whether this is a stored copy, sent because we subscribed. False for what is published while we listen, but
+   * where the subscription wishes for the flag as its sender set it.
+   */
   readonly retain: boolean
   readonly properties: {
     readonly responseTopic?: string | undefined
@@ -51,7 +55,7 @@ export interface Ending {
 
 export interface Connection extends Link {
   readonly protocol: Protocol
-  subscribe(filter: string, done: (error: Error | undefined) => void): void
+  subscribe(filter: string, wish: Wish, done: (error: Error | undefined) => void): void
   unsubscribe(filter: string): void
   /** Says good-bye, so that the will is not sent; cut off when `signal` aborts. */
   leave(signal: AbortSignal): Promise<void>
@@ -117,8 +121,8 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
         done(error ? new PublishRefused(error.message, error.code) : undefined)
       })
     },
-    subscribe(filter, done) {
-      client.subscribe(filter, { qos: 1 }, (error) => {
+    subscribe(filter, { retainAsPublished = false }, done) {
+      client.subscribe(filter, { qos: 1, rap: retainAsPublished }, (error) => {
         if (over) return
         answered = true
         done(error ?? undefined)

@@ -3,18 +3,29 @@ import type { Incoming } from './connection.ts'
 
 export type MessageListener = (message: Incoming) => void
 
+/** What the broker is asked for with a filter; the first who wants a filter decides. */
+export interface Wish {
+  /** Whether `retain` is to be as the sender set it, and not only on stored copies. MQTT 5 only. */
+  readonly retainAsPublished?: boolean
+}
+
 export class Subscriptions {
   readonly #listeners = new Map<string, Set<MessageListener>>()
+  readonly #wishes = new Map<string, Wish>()
 
-  get filters(): readonly string[] {
-    return [...this.#listeners.keys()]
+  /** Each filter with what is wished for it. */
+  get filters(): Iterable<readonly [filter: string, wish: Wish]> {
+    return this.#wishes
   }
 
   /** Tells whether the filter is new to the broker. */
-  add(filter: string, listener: MessageListener): boolean {
+  add(filter: string, listener: MessageListener, wish: Wish = {}): boolean {
     const listeners = this.#listeners.get(filter)
     if (listeners) listeners.add(listener)
-    else this.#listeners.set(filter, new Set([listener]))
+    else {
+      this.#listeners.set(filter, new Set([listener]))
+      this.#wishes.set(filter, wish)
+    }
     return listeners === undefined
   }
 
@@ -22,6 +33,7 @@ export class Subscriptions {
   remove(filter: string, listener: MessageListener): boolean {
     const listeners = this.#listeners.get(filter)
     if (!listeners?.delete(listener) || listeners.size > 0) return false
+    this.#wishes.delete(filter)
     return this.#listeners.delete(filter)
   }
 

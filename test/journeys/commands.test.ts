@@ -162,3 +162,19 @@ mosquittoTest('a retained command is not obeyed, and said once', async () => {
   expect(asked(world.cloud, 'manifest-request')).toBe(0)
   expect(daemon.logged().filter(({ msg }) => msg === 'retained command ignored')).toHaveLength(1)
 })
+
+mosquittoTest(
+  'a command that comes with the retain flag while the daemon listens is not obeyed either, nor is its clearing',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const { observer, daemon } = await running(world)
+
+    await observer.publish(`${base}/request/manifest/request`, '{}', true)
+    await daemon.says('retained command ignored')
+    await observer.publish(`${base}/request/manifest/request`, '', true)
+    await command(observer, 'health')
+
+    expect(asked(world.cloud, 'manifest-request')).toBe(0)
+    expect(observer.on('/response/manifest/request')).toEqual([])
+  },
+)
