@@ -3,7 +3,8 @@
  *
  * A window of unacknowledged publishes keeps it fast; within a module the order is that of storing. A broker
  * that is away is no failure: the publishes wait. A broker that refuses a message gets it again after a pause,
- * and until then the later items of that module wait too, so that their order holds.
+ * but not the others of its item that it took; until then the later items of that module wait too, so that their
+ * order holds.
  */
 import type { Clock } from './clock.ts'
 import { PublishRefused, StoreFailed } from './errors.ts'
@@ -53,6 +54,8 @@ class Delivery {
   readonly #inFlight = new Set<number>()
   /** Acknowledged by the broker but still on disk: only to be forgotten, never to be sent again. */
   readonly #acknowledged = new Set<number>()
+  /** The topics on which parts of an item were acknowledged while another was refused, until the item's end. */
+  readonly #taken = new Map<number, { readonly topics: Set<string>; readonly expiresAt: number }>()
   /** Modules with an item in flight, or held after a refusal: their next items wait, so that the order holds. */
   readonly #busy = new Set<string>()
   /** Aborted when the disk has taken something: what it refused before is tried again then. */
@@ -109,6 +112,7 @@ class Delivery {
     const { outbox, clock, expired, log } = this.#needs
     const dropped = await outbox.dropExpired(clock.now(), this.#inFlight)
     if (dropped === 0) return
+    for (const [seq, { expiresAt }] of this.#taken) if (expiresAt <= clock.now()) this.#taken.delete(seq)
     log.warn({ dropped }, 'request ids expired before the broker took them')
     expired?.(dropped)
   }
@@ -126,13 +130,14 @@ class Delivery {
   }
 
   async #send({ seq, item }: Waiting, key: string): Promise<void> {
-    const { publisher, messagesFor, outbox, delivered } = this.#needs
+    const { outbox, delivered } = this.#needs
     this.#inFlight.add(seq)
     this.#busy.add(key)
     try {
       if (!this.#acknowledged.has(seq)) {
-        await Promise.all(messagesFor(item).map((message) => publisher.publish(message, this.#signal)))
+        await this.#publish(seq, item)
         this.#acknowledged.add(seq)
+        this.#taken.delete(seq)
         delivered?.(item)
       }
       await outbox.remove(seq)
@@ -146,6 +151,23 @@ class Delivery {
       this.#inFlight.delete(seq)
       this.#busy.delete(key)
       this.wake()
+    }
+  }
+
+  async #publish(seq: number, item: WorkItem): Promise<void> {
+    const { publisher, messagesFor } = this.#needs
+    const topics = this.#taken.get(seq)?.topics ?? new Set<string>()
+    const messages = messagesFor(item).filter(({ topic }) => !topics.has(topic))
+    const sent = messages.map((message) => publisher.publish(message, this.#signal))
+    try {
+      await Promise.all(sent)
+    } catch (error) {
+      const ends = await Promise.allSettled(sent)
+      for (const [at, { topic }] of messages.entries()) {
+        if (ends[at]?.status === 'fulfilled') topics.add(topic)
+      }
+      if (topics.size > 0) this.#taken.set(seq, { topics, expiresAt: item.expiresAt })
+      throw error
     }
   }
 

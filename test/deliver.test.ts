@@ -1,5 +1,7 @@
 /** From the outbox to the broker: in order, and kept until acknowledged. */
 import { expect, test } from 'vitest'
+import { PublishRefused } from '../src/errors.ts'
+import type { Message, WorkItem } from '../src/model.ts'
 import { aWorld } from './delivery.ts'
 import { settle } from './fake-clock.ts'
 
@@ -147,4 +149,53 @@ test('an id the broker refuses for ever ends with its life and holds up nobody e
   expect(broker.got.at(-1)).toBe('502')
   expect(outbox.count()).toBe(0)
   expect(expired).toEqual([1])
+})
+
+/** As the work item and its event are: two messages of one item. */
+const both = ({ requestId }: WorkItem): Message[] => [
+  { topic: 'item', payload: requestId, retain: false },
+  { topic: 'event', payload: `event ${requestId}`, retain: false },
+]
+
+test('of an item whose first message the broker refuses, the second is not sent with each new try', async () => {
+  const { outbox, broker, clock, add, begin } = aWorld()
+  broker.refusing.add('501')
+  await add('501')
+  begin(both)
+
+  await clock.advance(90_000)
+  broker.refusing.clear()
+  await clock.advance(30_000)
+
+  expect(broker.got).toEqual(['501', 'event 501', '501', '501', '501', '501'])
+  expect(outbox.count()).toBe(0)
+})
+
+test('an item that was taken is not sent again because its event was refused', async () => {
+  const { outbox, broker, clock, add, begin } = aWorld()
+  broker.refusing.add('event 501')
+  await add('501')
+  begin(both)
+
+  await clock.advance(30_000)
+  broker.refusing.clear()
+  await clock.advance(30_000)
+
+  expect(broker.got).toEqual(['501', 'event 501', 'event 501', 'event 501'])
+  expect(outbox.count()).toBe(0)
+})
+
+test('an acknowledgement that comes after the refusal of the other message counts as well', async () => {
+  const { broker, clock, add, begin } = aWorld()
+  broker.leave()
+  await add('501')
+  begin(both)
+  await settle()
+  broker.messages[0]?.refuse(new PublishRefused('not authorized', 0x87))
+  await settle()
+
+  broker.comeBack()
+  await clock.advance(30_000)
+
+  expect(broker.got).toEqual(['501', 'event 501', '501'])
 })
