@@ -14,6 +14,8 @@ export interface Clock {
   elapsed(): number
   /** Resolves after `ms`; rejects with the signal's reason when `signal` is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Calls back after `ms`, at most 24 days; returns what calls that off. For what happens with each request. */
+  after(ms: number, work: () => void): () => void
   /** At least 0, less than 1. */
   random(): number
   randomBytes(count: number): Uint8Array
@@ -23,6 +25,8 @@ export interface Clock {
 
 /** setTimeout fires at once for anything longer than this (2^31 - 1 ms, about 24.8 days). */
 const longestTimerMs = 2_147_483_647
+
+const chanceAtOnce = 4_096
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -39,9 +43,24 @@ export const systemClock: Clock = {
       throw error
     }
   },
+  after(ms, work) {
+    const timer = setTimeout(work, Math.min(ms, longestTimerMs))
+    return () => clearTimeout(timer)
+  },
   random: () => Math.random(),
-  randomBytes: (count) => randomBytes(count),
+  randomBytes: pooled(),
   uuid: () => randomUUID(),
+}
+
+/** Chance in small pieces from large ones: the kernel is asked for it once for some hundred ids. */
+function pooled(): Clock['randomBytes'] {
+  let pool = randomBytes(0)
+  return (count) => {
+    if (pool.length < count) pool = randomBytes(Math.max(count, chanceAtOnce))
+    const piece = Uint8Array.from(pool.subarray(0, count))
+    pool = pool.subarray(count)
+    return piece
+  }
 }
 
 /** A version 7 UUID: sorts by the time of its making, and its chance part tells two of one millisecond apart. */
@@ -59,15 +78,11 @@ export function deadline(clock: Clock, ms: number, parent?: AbortSignal) {
   const follow = () => controller.abort(parent?.reason)
   if (parent?.aborted) follow()
   parent?.addEventListener('abort', follow, { once: true })
-  const timer = new AbortController()
-  clock.sleep(ms, timer.signal).then(
-    () => controller.abort(new DeadlineReached(`not done within ${ms} ms`)),
-    () => undefined,
-  )
+  const callOff = clock.after(ms, () => controller.abort(new DeadlineReached(`not done within ${ms} ms`)))
   return {
     signal: controller.signal,
     done() {
-      timer.abort()
+      callOff()
       parent?.removeEventListener('abort', follow)
     },
   }

@@ -106,3 +106,28 @@ test('a deadline that is done never aborts and leaves no timer behind', async ()
 test('a published time is ISO 8601 in UTC with milliseconds', () => {
   expect(iso(start + 7)).toBe('2026-11-23T09:00:00.007Z')
 })
+
+test('what is to happen after a while happens then, and not when it is called off', async () => {
+  const happened: string[] = []
+  const callOff = systemClock.after(5, () => happened.push('called off'))
+  systemClock.after(5, () => happened.push('first'))
+  callOff()
+
+  await systemClock.sleep(30)
+
+  expect(happened).toEqual(['first'])
+})
+
+test('chance comes in any length, and no piece of it twice', () => {
+  const lengths = [16, 0, 5_000, 1, ...Array.from({ length: 1_000 }, () => 16)]
+  const pieces = lengths.map((length) => systemClock.randomBytes(length))
+
+  expect(pieces.map(({ length }) => length)).toEqual(lengths)
+  const long = pieces.filter(({ length }) => length >= 16).map((piece) => piece.slice(0, 16).join())
+  expect(new Set(long).size).toBe(long.length)
+  const [first] = pieces
+  const before = first?.slice()
+  first?.fill(0)
+  expect(systemClock.randomBytes(16)).not.toEqual(first)
+  expect(before).not.toEqual(first)
+})

@@ -46,6 +46,13 @@ export function fakeClock(start = Date.parse('2026-11-23T09:00:00.000Z'), chance
         })
       })
     },
+    after(ms, work) {
+      const sleeper = { at: elapsed + ms, wake: work }
+      sleepers.push(sleeper)
+      return () => {
+        sleepers = sleepers.filter((other) => other !== sleeper)
+      }
+    },
     async advance(ms) {
       const until = elapsed + ms
       await settle()

@@ -18,13 +18,18 @@ export function hurriedClock(speed: number, chance = 0.5): Clock {
     now: () => systemClock.now(),
     elapsed: () => systemClock.elapsed() * speed,
     sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+    after: (ms, work) => systemClock.after(ms / speed, work),
     random: () => chance,
   }
 }
 
 /** Real time, but no sleep takes longer than a moment. */
 export function impatientClock(): Clock {
-  return { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 1), signal) }
+  return {
+    ...systemClock,
+    sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 1), signal),
+    after: (ms, work) => systemClock.after(Math.min(ms, 1), work),
+  }
 }
 
 export interface Line {
