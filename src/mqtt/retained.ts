@@ -65,6 +65,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   let working: Promise<void> | undefined
 
   const note = (key: ModuleKey, news: 'progress' | 'identity') => {
+    if (!needs.modulesToo) return
     const name = keyOf(key)
     gone.delete(name)
     if (modules.get(name)?.news !== 'identity') modules.set(name, { key, news })
@@ -85,7 +86,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
         const [[name, key] = []] = gone
         if (name === undefined || !key) return
         gone.delete(name)
-        if (needs.modulesToo) yield* cleared(topics, key)
+        yield* cleared(topics, key)
       } else if (modules.size > 0) {
         const [[name, entry] = []] = modules
         if (name === undefined || !entry) return
@@ -96,7 +97,6 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   }
 
   function spoken(key: ModuleKey, news: 'progress' | 'identity'): readonly Message[] {
-    if (!needs.modulesToo) return []
     try {
       const view = needs.view(key)
       const everything = news === 'identity'
@@ -111,6 +111,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   }
 
   function noteAll(accountId?: BlinkId): void {
+    if (!needs.modulesToo) return
     try {
       for (const key of needs.modules(accountId)) note(key, 'identity')
     } catch (error) {
@@ -184,6 +185,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       start()
     },
     clear(key) {
+      if (!needs.modulesToo) return
       modules.delete(keyOf(key))
       gone.set(keyOf(key), key)
       start()

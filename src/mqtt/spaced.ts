@@ -10,24 +10,40 @@ import type { Publisher } from '../ports.ts'
 
 const gapMs = 10
 
-/** The publisher, with the events of each topic at least 10 ms apart, in their order. */
-export function spaced(publisher: Publisher, clock: Clock): Publisher {
+/** Of one topic at a time: a fleet that is found all at once is a flood that no rule could follow. */
+const mostWaiting = 1_000
+
+/**
+ * The publisher, with the events of each topic at least 10 ms apart, in their order.
+ *
+ * @param flooded told once of each flood of which the rest is not published
+ */
+export function spaced(publisher: Publisher, clock: Clock, flooded: (topic: string) => void): Publisher {
   /** When the next event of a topic may go, by the clock's elapsed time. */
   const next = new Map<string, number>()
+  const floods = new Set<string>()
 
   return {
     async publish(message, signal) {
       if (isEvent(message)) {
+        const { topic } = message
         const now = clock.elapsed()
-        const due = Math.max(now, next.get(message.topic) ?? 0)
-        next.set(message.topic, due + gapMs)
+        const due = Math.max(now, next.get(topic) ?? 0)
+        if (due - now > mostWaiting * gapMs) {
+          if (!floods.has(topic)) flooded(topic)
+          floods.add(topic)
+          return
+        }
+        next.set(topic, due + gapMs)
         if (due > now) await clock.sleep(due - now, signal)
-        // The last one in a row takes the note away.
-        else
+        else {
+          floods.delete(topic)
+          // The last one in a row takes the note away.
           void clock.sleep(gapMs, signal).then(
-            () => forget(message.topic),
+            () => forget(topic),
             () => undefined,
           )
+        }
       }
       await publisher.publish(message, signal)
     },

@@ -8,6 +8,7 @@ function aWorld() {
   const clock = fakeClock()
   const sent: [text: string, at: number][] = []
   const abort = new AbortController()
+  const floods: string[] = []
   const publisher = spaced(
     {
       async publish({ topic, payload }) {
@@ -15,10 +16,11 @@ function aWorld() {
       },
     },
     clock,
+    (topic) => floods.push(topic),
   )
   const publish = (topic: string, payload: string, more: Partial<Message> = {}) =>
     publisher.publish({ topic, payload, retain: false, ...more }, abort.signal)
-  return { clock, sent, abort, publish }
+  return { clock, sent, abort, floods, publish }
 }
 
 test('events of a module are at least ten milliseconds apart and keep their order', async () => {
@@ -55,4 +57,20 @@ test('an event that waits is given up when the daemon stops', async () => {
 
   await expect(waiting).rejects.toThrow('stopped')
   expect(sent).toHaveLength(1)
+})
+
+test('of a flood the first thousand are published, the rest is told of once, and later ones go out again', async () => {
+  const { clock, sent, floods, publish } = aWorld()
+  for (let number = 0; number < 1_500; number++) void publish('bridge/event', String(number))
+  await clock.advance(11_000)
+
+  expect(sent).toHaveLength(1_001)
+  expect(sent.at(-1)).toEqual(['bridge/event 1000', 10_000])
+  expect(floods).toEqual(['bridge/event'])
+
+  for (let number = 0; number < 1_500; number++) void publish('bridge/event', 'again')
+  await clock.advance(11_000)
+
+  expect(sent).toHaveLength(2_002)
+  expect(floods).toEqual(['bridge/event', 'bridge/event'])
 })
