@@ -1,13 +1,15 @@
 /**
  * Outbox -> broker -> forget, in order, until stopped.
  *
- * A window of unacknowledged publishes keeps it fast; within a module the order is that of storing. A broker
+ * An item goes out as it is stored; the disk is read only for what could not go out then: after a start, behind a
+ * full window or an earlier item of its module. A window of unacknowledged publishes keeps it fast; within a module the order is that of storing. A broker
  * that is away is no failure: the publishes wait. A broker that refuses a message gets it again after a pause,
  * but not the others of its item that it took; until then the later items of that module wait too, so that their
  * order holds.
  */
 import type { Clock } from './clock.ts'
 import { PublishRefused, StoreFailed } from './errors.ts'
+import { Forgetting } from './forgetting.ts'
 import { keyOf, type Message, type WorkItem } from './model.ts'
 import type { Log, Outbox, Publisher, Waiting } from './ports.ts'
 
@@ -25,7 +27,7 @@ export interface DeliverNeeds {
 }
 
 /** Unacknowledged items at a time: enough to hide a round trip, few enough to send again after a loss. */
-const windowSize = 16
+const windowSize = 64
 
 /** How long to wait after a refusal by the broker, or of the disk, before trying again, in milliseconds. */
 const pauseMs = 30_000
@@ -37,7 +39,7 @@ const pauseMs = 30_000
  */
 export async function deliver(needs: DeliverNeeds, signal: AbortSignal): Promise<void> {
   const delivery = new Delivery(needs, signal)
-  const end = needs.outbox.onArrival(() => delivery.arrived())
+  const end = needs.outbox.onArrival((added) => delivery.arrived(added))
   try {
     while (!signal.aborted) {
       await delivery.fill()
@@ -45,21 +47,23 @@ export async function deliver(needs: DeliverNeeds, signal: AbortSignal): Promise
     }
   } finally {
     end()
+    await delivery.end()
   }
 }
 
 class Delivery {
   readonly #needs: DeliverNeeds
   readonly #signal: AbortSignal
+  readonly #forgetting: Forgetting
   readonly #inFlight = new Set<number>()
-  /** Acknowledged by the broker but still on disk: only to be forgotten, never to be sent again. */
-  readonly #acknowledged = new Set<number>()
   /** The topics on which parts of an item were acknowledged while another was refused, until the item's end. */
   readonly #taken = new Map<number, { readonly topics: Set<string>; readonly expiresAt: number }>()
   /** Modules with an item in flight, or held after a refusal: their next items wait, so that the order holds. */
   readonly #busy = new Set<string>()
-  /** Aborted when the disk has taken something: what it refused before is tried again then. */
-  #diskTook = new AbortController()
+  /** Those of the busy modules of which more may wait on disk. */
+  readonly #passed = new Set<string>()
+  /** Whether there may be something on disk that could go out. */
+  #behind = true
   #bug: { readonly error: unknown } | undefined
   #awake = false
   #wakeUp: (() => void) | undefined
@@ -67,22 +71,23 @@ class Delivery {
   constructor(needs: DeliverNeeds, signal: AbortSignal) {
     this.#needs = needs
     this.#signal = signal
-    signal.addEventListener('abort', () => this.wake(), { once: true })
+    const { outbox, clock } = needs
+    const trouble = (error: unknown) => this.#storeTrouble(error, 'cannot forget a delivered request id')
+    const recovered = () => this.#fallBehind()
+    this.#forgetting = new Forgetting({ outbox, clock, trouble, recovered }, signal)
+    signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
-  wake(): void {
-    this.#awake = true
-    this.#wakeUp?.()
+  /** An item was added, so the disk takes writes. */
+  arrived(added: Waiting): void {
+    this.#forgetting.diskTook()
+    const key = keyOf(added.item)
+    if (this.#busy.has(key)) this.#passed.add(key)
+    else if (this.#behind || this.#inFlight.size >= windowSize) this.#fallBehind()
+    else void this.#send(added, key)
   }
 
-  /** Items were added, so the disk takes writes. */
-  arrived(): void {
-    this.#diskTook.abort(new Error('the disk took something'))
-    this.#diskTook = new AbortController()
-    this.wake()
-  }
-
-  /** Resolves at the next `wake`, at once if there was one since the last call. */
+  /** Resolves at the next `#wake`, at once if there was one since the last call. */
   async woken(): Promise<void> {
     if (!this.#awake) {
       await new Promise<void>((resolve) => {
@@ -94,7 +99,10 @@ class Delivery {
     if (this.#bug) throw this.#bug.error
   }
 
+  /** Takes from the disk what could not go out as it came, when half of the window is free. */
   async fill(): Promise<void> {
+    if (!this.#behind || this.#inFlight.size > windowSize / 2) return
+    await this.#forgetting.now()
     try {
       await this.#drop()
     } catch (error) {
@@ -108,6 +116,20 @@ class Delivery {
     }
   }
 
+  end(): Promise<void> {
+    return this.#forgetting.now()
+  }
+
+  #wake(): void {
+    this.#awake = true
+    this.#wakeUp?.()
+  }
+
+  #fallBehind(): void {
+    this.#behind = true
+    this.#wake()
+  }
+
   async #drop(): Promise<void> {
     const { outbox, clock, expired, log } = this.#needs
     const dropped = await outbox.dropExpired(clock.now(), this.#inFlight)
@@ -119,8 +141,13 @@ class Delivery {
 
   #takeNext(): void {
     while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
-      const rows = this.#needs.outbox.waiting(windowSize - this.#inFlight.size, this.#busy)
-      if (rows.length === 0) return
+      const room = windowSize - this.#inFlight.size
+      const rows = this.#needs.outbox.waiting(room, [...this.#busy, ...this.#forgetting.modules])
+      if (rows.length === 0) {
+        this.#behind = false
+        for (const key of this.#busy) this.#passed.add(key)
+        return
+      }
       for (const row of rows) {
         const key = keyOf(row.item)
         // The first of a module's items in this batch has made it busy.
@@ -130,28 +157,24 @@ class Delivery {
   }
 
   async #send({ seq, item }: Waiting, key: string): Promise<void> {
-    const { outbox, delivered } = this.#needs
     this.#inFlight.add(seq)
     this.#busy.add(key)
     try {
-      if (!this.#acknowledged.has(seq)) {
-        await this.#publish(seq, item)
-        this.#acknowledged.add(seq)
-        this.#taken.delete(seq)
-        delivered?.(item)
-      }
-      await outbox.remove(seq)
-      this.#acknowledged.delete(seq)
+      await this.#publish(seq, item)
+      this.#forgetting.add(seq, key)
+      this.#taken.delete(seq)
+      this.#needs.delivered?.(item)
     } catch (error) {
       // Held, but out of the window: what the broker does not want must not keep it from the rest.
       this.#inFlight.delete(seq)
-      this.wake()
+      this.#passed.add(key)
+      if (this.#behind) this.#wake()
       await this.#troubleWith(item, error)
-    } finally {
-      this.#inFlight.delete(seq)
-      this.#busy.delete(key)
-      this.wake()
     }
+    this.#inFlight.delete(seq)
+    this.#busy.delete(key)
+    if (this.#passed.delete(key)) this.#fallBehind()
+    else if (this.#behind) this.#wake()
   }
 
   async #publish(seq: number, item: WorkItem): Promise<void> {
@@ -175,33 +198,32 @@ class Delivery {
   async #troubleWith(item: WorkItem, error: unknown): Promise<void> {
     if (this.#signal.aborted) return
     const { clock, log } = this.#needs
-    if (error instanceof PublishRefused) {
-      const { reasonCode, remedy } = error
-      log.warn(
-        { reason_code: reasonCode, ...ids(item), remedy },
-        'broker refused a request id, trying again later',
-      )
-      await clock.sleep(pauseMs, this.#signal).catch(() => undefined)
+    if (!(error instanceof PublishRefused)) {
+      this.#fail(error)
       return
     }
-    // Not forgotten, so a restart delivers it again: twice at worst, never zero times.
-    this.#storeTrouble(error, 'cannot forget a delivered request id')
-    const over = AbortSignal.any([this.#signal, this.#diskTook.signal])
-    await clock.sleep(pauseMs, over).catch(() => undefined)
+    const { reasonCode, remedy } = error
+    log.warn(
+      { reason_code: reasonCode, ...ids(item), remedy },
+      'broker refused a request id, trying again later',
+    )
+    await clock.sleep(pauseMs, this.#signal).catch(() => undefined)
   }
 
   #storeTrouble(error: unknown, message: string): void {
-    if (error instanceof StoreFailed) {
-      this.#needs.log.error({ detail: error.message, remedy: error.remedy }, message)
-      return
-    }
+    if (!(error instanceof StoreFailed)) this.#fail(error)
+    else this.#needs.log.error({ detail: error.message, remedy: error.remedy }, message)
+  }
+
+  /** What nobody expected ends the delivery. */
+  #fail(error: unknown): void {
     this.#bug = { error }
-    this.wake()
+    this.#wake()
   }
 
   async #wakeLater(): Promise<void> {
     await this.#needs.clock.sleep(pauseMs, this.#signal).catch(() => undefined)
-    this.wake()
+    this.#wake()
   }
 }
 

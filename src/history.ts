@@ -1,56 +1,46 @@
 /**
  * How a sync module's record grows: from a list that shows it or not, and from what its turn came to. Pure.
  */
-import type { ModuleChanges, ModuleRecord, ModuleReport, SyncModule } from './model.ts'
+import type { ModuleChanges, ModuleReport, Progress, Sighting, SyncModule } from './model.ts'
 
 /** So many lists in a row must miss a module before it is forgotten: the cloud's lists have gaps. */
 const listsUntilGone = 3
 
-/** More than any TTL and schedule that make sense produce; bounds what a record can grow to. */
-const mostRecent = 50
-
-/** The record of a module that has just been found. */
-export function newRecord(module: SyncModule): ModuleRecord {
-  return {
-    module,
-    missing: 0,
-    requestsTotal: 0,
-    failuresInARow: 0,
-    lastAttemptAt: undefined,
-    lastOutcome: undefined,
-    lastFailure: undefined,
-    lastLatencyMs: undefined,
-    lastItem: undefined,
-    recent: [],
-  }
+/** Of a module that has never had a turn. */
+export const noProgress: Progress = {
+  requestsTotal: 0,
+  failuresInARow: 0,
+  lastAttemptAt: undefined,
+  lastOutcome: undefined,
+  lastFailure: undefined,
+  lastLatencyMs: undefined,
+  lastAccepted: undefined,
 }
 
-/** The record after a turn. A skipped turn is no attempt and changes no counter. */
-export function afterReport(record: ModuleRecord, report: ModuleReport): ModuleRecord {
-  const seen = { ...record, module: report.module }
-  if (report.kind === 'skipped') return { ...seen, lastOutcome: report.outcome, lastFailure: undefined }
+/** The progress after a turn. A skipped turn is no attempt and changes no counter. */
+export function afterReport(before: Progress, report: ModuleReport): Progress {
+  if (report.kind === 'skipped') return { ...before, lastOutcome: report.outcome, lastFailure: undefined }
   // A turn that a throttle or a missing login ended before anything was sent is a failure, but no attempt.
-  const lastAttemptAt = report.attempts > 0 ? report.at : record.lastAttemptAt
+  const lastAttemptAt = report.attempts > 0 ? report.at : before.lastAttemptAt
   if (report.kind === 'failed') {
-    const failuresInARow = record.failuresInARow + 1
+    const failuresInARow = before.failuresInARow + 1
     return {
-      ...seen,
+      ...before,
       lastAttemptAt,
       failuresInARow,
       lastOutcome: report.outcome,
       lastFailure: report.failure,
     }
   }
+  const { requestId, requestedAt, expiresAt } = report.item
   return {
-    ...seen,
+    requestsTotal: before.requestsTotal + 1,
+    failuresInARow: 0,
     lastAttemptAt,
     lastOutcome: 'requested',
     lastFailure: undefined,
     lastLatencyMs: report.latencyMs,
-    requestsTotal: record.requestsTotal + 1,
-    failuresInARow: 0,
-    lastItem: report.item,
-    recent: [...unexpired(record.recent, report.at), report.item].slice(-mostRecent),
+    lastAccepted: { requestId, requestedAt, expiresAt },
   }
 }
 
@@ -60,38 +50,38 @@ export function unexpired<T extends { readonly expiresAt: number }>(items: reado
 }
 
 export interface Comparison {
-  readonly records: readonly ModuleRecord[]
+  readonly sightings: readonly Sighting[]
   readonly changes: ModuleChanges
 }
 
-/** The account's records after a new list. Forgotten modules are in `changes.gone` and not in `records`. */
+/** An account's modules after a new list. Forgotten modules are in `changes.gone` and not in `sightings`. */
 export function afterList(
-  before: readonly ModuleRecord[],
+  before: readonly Sighting[],
   modules: readonly SyncModule[],
   key: (module: SyncModule) => string,
 ): Comparison {
-  const known = new Map(before.map((record) => [key(record.module), record]))
+  const known = new Map(before.map((sighting) => [key(sighting.module), sighting]))
   const named = new Map(modules.map((module) => [key(module), module]))
   const found: SyncModule[] = []
   const renamed: SyncModule[] = []
   const altered: SyncModule[] = []
   const gone: SyncModule[] = []
-  const records: ModuleRecord[] = []
+  const sightings: Sighting[] = []
   for (const [name, module] of named) {
-    const record = known.get(name)
+    const seen = known.get(name)
     known.delete(name)
-    if (!record) found.push(module)
-    else if (isRenamed(record.module, module)) renamed.push(module)
-    if (!record || record.missing > 0 || !isSame(record.module, module)) altered.push(module)
-    records.push(record ? { ...record, module, missing: 0 } : newRecord(module))
+    if (!seen) found.push(module)
+    else if (isRenamed(seen.module, module)) renamed.push(module)
+    if (!seen || seen.missing > 0 || !isSame(seen.module, module)) altered.push(module)
+    sightings.push({ module, missing: 0 })
   }
-  for (const record of known.values()) {
-    const missing = record.missing + 1
-    if (missing >= listsUntilGone) gone.push(record.module)
-    else records.push({ ...record, missing })
-    if (missing === 1) altered.push(record.module)
+  for (const { module, missing: before } of known.values()) {
+    const missing = before + 1
+    if (missing >= listsUntilGone) gone.push(module)
+    else sightings.push({ module, missing })
+    if (missing === 1) altered.push(module)
   }
-  return { records, changes: { found, renamed, altered, gone } }
+  return { sightings, changes: { found, renamed, altered, gone } }
 }
 
 function isSame(before: SyncModule, after: SyncModule): boolean {

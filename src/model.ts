@@ -151,18 +151,29 @@ export interface TickReport {
   readonly modules: readonly ModuleReport[]
 }
 
-/** What is kept of a sync module from tick to tick. */
-export interface ModuleRecord {
+/** A sync module as the last lists showed it. */
+export interface Sighting {
   readonly module: SyncModule
   /** Lists in a row that did not show the module; 0 for a module that is there. */
   readonly missing: number
+}
+
+/** What a sync module's turns have come to so far. */
+export interface Progress {
   readonly requestsTotal: number
   readonly failuresInARow: number
   readonly lastAttemptAt: number | undefined
   readonly lastOutcome: Outcome | undefined
   readonly lastFailure: Failure | undefined
   readonly lastLatencyMs: number | undefined
-  readonly lastItem: WorkItem | undefined
+  readonly lastAccepted: Accepted | undefined
+}
+
+/** What is kept of an accepted request when its work item is gone. */
+export type Accepted = Pick<WorkItem, 'requestId' | 'requestedAt' | 'expiresAt'>
+
+/** What is kept of a sync module from tick to tick. */
+export interface ModuleRecord extends Sighting, Progress {
   /** Work items that had not expired when the last one was added, newest last. */
   readonly recent: readonly WorkItem[]
 }

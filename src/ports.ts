@@ -3,6 +3,7 @@
  *
  * The middle says what it needs and the rooms provide it, so another floor plan can use the same rooms.
  */
+import type { StoreFailed } from './errors.ts'
 import type {
   BlinkId,
   ManifestRequest,
@@ -34,6 +35,8 @@ export interface Ledger {
    * @throws StoreFailed when it could not be kept; resolves when it is on disk
    */
   record(report: ModuleReport): Promise<void>
+  /** Why an answer might not be kept, so that none should be asked for; `undefined` when all is well. */
+  readonly trouble: StoreFailed | undefined
 }
 
 /** A work item the broker has not acknowledged; `seq` grows in the order of storing. */
@@ -46,14 +49,14 @@ export interface Waiting {
 export interface Outbox {
   /** The oldest items, at most `limit`, but for those of the modules that `keyOf` names in `except`. */
   waiting(limit: number, except: Iterable<string>): readonly Waiting[]
-  /** Forgets an acknowledged item. */
-  remove(seq: number): Promise<void>
+  /** Forgets acknowledged items. */
+  remove(seqs: Iterable<number>): Promise<void>
   /** Drops items whose life is over, but for those whose publish is under way; tells how many. */
   dropExpired(now: number, inFlight: Iterable<number>): Promise<number>
   /** How many items wait. */
   count(): number
-  /** Calls back after items were added; returns what ends that. */
-  onArrival(listener: () => void): () => void
+  /** Calls back with each item that was added, in their order; returns what ends that. */
+  onArrival(listener: (added: Waiting) => void): () => void
 }
 
 /** The way to the broker. */

@@ -134,6 +134,7 @@ class Tick {
   async #turn(module: SyncModule): Promise<void> {
     const reason = this.#needs.reasonToSkip(module)
     if (reason === 'excluded') return this.#skip(module, reason)
+    if (this.#needs.ledger.trouble) this.#end(this.#needs.ledger.trouble)
     if (this.#ended) return this.#fail(module, this.#ended, 0)
     if (reason) return this.#skip(module, reason)
     if (this.#leftMs() <= 0) return this.#skip(module, 'out_of_time')

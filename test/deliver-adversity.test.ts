@@ -113,7 +113,7 @@ test('killed between acknowledgement and forgetting, the next start delivers aga
   const { outbox, broker, clock, database, add, begin } = aWorld(directory)
   const messagesFor: Parameters<typeof begin>[0] = (item) => workItemMessages(topics, item, clock.now())
   // The commit that forgets the item never comes: what is on disk is what a kill leaves.
-  outbox.remove = () => new Promise<void>(() => undefined)
+  outbox.remove = () => Promise.reject(diskFull)
   await add('501')
   const { stop } = begin(messagesFor)
   await settle()
@@ -131,18 +131,31 @@ test('killed between acknowledgement and forgetting, the next start delivers aga
   expect(next.outbox.count()).toBe(0)
 })
 
-test('an id that cannot be forgotten is told of, and the others are delivered all the same', async () => {
-  const { outbox, broker, log, add, begin } = aWorld()
-  const { remove } = outbox
-  outbox.remove = (seq) => (seq === 1 ? Promise.reject(diskFull) : remove(seq))
+test('ids that cannot be forgotten are told of, and others are delivered all the same', async () => {
+  const { outbox, broker, clock, log, add, begin } = aWorld()
+  outbox.remove = () => Promise.reject(diskFull)
   for (const id of ['501', '502']) await add(id, { syncModuleId: id })
-
   begin()
+  await clock.advance(50)
+  expect(log.lines).toMatchObject([{ level: 'error' }])
+
+  for (const id of ['503', '504']) await add(id, { syncModuleId: id })
   await settle()
 
-  expect(broker.got).toEqual(['501', '502'])
-  expect(outbox.count()).toBe(1)
-  expect(log.lines).toMatchObject([{ level: 'error' }])
+  expect(broker.got).toEqual(['501', '502', '503', '504'])
+  expect(outbox.count()).toBe(4)
+})
+
+test('while the disk does not forget, what lies behind a full window goes out as well, and each once', async () => {
+  const { outbox, broker, clock, add, begin } = aWorld()
+  outbox.remove = () => Promise.reject(diskFull)
+  const ids = Array.from({ length: 200 }, (_, index) => String(500 + index))
+  await Promise.all(ids.map((id) => add(id, { syncModuleId: id })))
+
+  begin()
+  await clock.advance(1_000)
+
+  expect(broker.got).toEqual(ids)
 })
 
 test('while the disk is too full to forget an id, the broker gets at most one more copy of it', async () => {

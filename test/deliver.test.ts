@@ -65,23 +65,6 @@ test('an item of several messages is forgotten when the last of them is acknowle
   expect(outbox.count()).toBe(0)
 })
 
-test('sixteen ids of different modules are on their way at a time, and each acknowledgement lets one more go', async () => {
-  const { broker, add, begin } = aWorld()
-  broker.leave()
-  const ids = Array.from({ length: 20 }, (_, index) => String(500 + index))
-  await Promise.all(ids.map((id) => add(id, { syncModuleId: id })))
-
-  begin()
-  await settle()
-
-  expect(broker.got).toEqual(ids.slice(0, 16))
-
-  broker.messages[7]?.ack()
-  await settle()
-
-  expect(broker.got).toEqual(ids.slice(0, 17))
-})
-
 test('a thousand ids that waited for the broker are delivered, each once, in the order of storing', async () => {
   const { outbox, broker, add, begin } = aWorld()
   const ids = Array.from({ length: 1_000 }, (_, index) => String(index))

@@ -4,6 +4,7 @@ import { deliver } from '../src/deliver.ts'
 import { PublishRefused } from '../src/errors.ts'
 import type { Message, WorkItem } from '../src/model.ts'
 import { type Database, openDatabase } from '../src/store/database.ts'
+import { type Items, openItems } from '../src/store/items.ts'
 import { openLedger } from '../src/store/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../src/store/outbox.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
@@ -47,6 +48,7 @@ function aBroker() {
 }
 
 export interface World {
+  readonly items: Items
   readonly outbox: StoredOutbox
   readonly broker: ReturnType<typeof aBroker>
   readonly clock: FakeClock
@@ -67,13 +69,13 @@ export interface World {
 export function aWorld(directory = temporaryDirectory()): World {
   const database = openDatabase(directory)
   onTestFinished(() => database.close())
-  const outbox = openOutbox(database)
-  const ledger = openLedger(database, outbox)
+  const [items, outbox] = [openItems(database), openOutbox(database)]
+  const ledger = openLedger(database, items, outbox)
   const [broker, clock, log] = [aBroker(), fakeClock(), readableLog()]
   const delivered: WorkItem[] = []
   const expired: number[] = []
   return {
-    ...{ database, outbox, broker, clock, log, delivered, expired },
+    ...{ database, items, outbox, broker, clock, log, delivered, expired },
     add: (requestId, differing) => ledger.record(requested(anItem({ requestId, ...differing }))),
     begin(messagesFor = (item) => [{ topic: 't', payload: item.requestId, retain: false }]) {
       const stopping = new AbortController()

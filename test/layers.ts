@@ -10,7 +10,7 @@ import { at, type Parsed, parse, type SourceText } from './source-text.ts'
 /** Single files of the lower floors; a file there may import the floors below its own, and none beside it. */
 const floors: readonly (readonly string[])[] = [
   ['model', 'ports', 'errors', 'clock', 'secret', 'printable'],
-  ['retry', 'askable', 'failure', 'history', 'spread', 'payload', 'work-item'],
+  ['retry', 'askable', 'failure', 'history', 'spread', 'payload', 'work-item', 'forgetting'],
   ['tick', 'deliver'],
 ]
 
@@ -32,7 +32,7 @@ const rooms: Readonly<Record<string, number>> = {
 const besides: Readonly<Record<string, readonly string[]>> = {
   // The nouns hold a token by its type; nothing of it is run.
   model: ['secret'],
-  ports: ['model'],
+  ports: ['model', 'errors'],
 }
 
 /** What leads outside, and the files that may open it. */

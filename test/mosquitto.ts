@@ -20,6 +20,8 @@ export interface MosquittoOptions {
   readonly acl?: string
   /** TLS with a certificate of an authority of its own; `mutual` wants one from the client too. */
   readonly tls?: 'server' | 'mutual'
+  /** False for one that keeps nothing on disk, as by its defaults. */
+  readonly persistence?: boolean
   /** More lines for the configuration file. */
   readonly config?: readonly string[]
 }
@@ -129,15 +131,19 @@ async function launch(configuration: string, log: string[]): Promise<ChildProces
 }
 
 function configure(directory: string, port: number, options: MosquittoOptions): string {
-  const { users, acl, tls, config = [] } = options
+  const { users, acl, tls, persistence = true, config = [] } = options
   const lines = [
     // Started by root it would become another user, who may not write here.
     `user ${userInfo().username}`,
     'log_dest stderr',
-    'persistence true',
-    `persistence_location ${directory}/`,
-    'autosave_on_changes true',
-    'autosave_interval 1',
+    ...(persistence
+      ? [
+          'persistence true',
+          `persistence_location ${directory}/`,
+          'autosave_on_changes true',
+          'autosave_interval 1',
+        ]
+      : []),
     `listener ${port} 127.0.0.1`,
     `allow_anonymous ${users === undefined}`,
     ...config,

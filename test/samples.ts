@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { ModuleReport, SkipReason, SyncModule, WorkItem } from '../src/model.ts'
+import { afterReport, noProgress } from '../src/history.ts'
+import type { ModuleRecord, ModuleReport, SkipReason, SyncModule, WorkItem } from '../src/model.ts'
 import type { Log } from '../src/ports.ts'
 
 /** The moment at which `fakeClock` starts. */
@@ -105,4 +106,15 @@ export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'manifestd-'))
   onTestFinished(() => rmSync(path, { recursive: true, force: true }))
   return path
+}
+
+/** The record of a module that has just been found. */
+export function newRecord(module: SyncModule): ModuleRecord {
+  return { module, missing: 0, ...noProgress, recent: [] }
+}
+
+/** The record after one more turn. */
+export function recordAfter(record: ModuleRecord, report: ModuleReport): ModuleRecord {
+  const recent = report.kind === 'requested' ? [...record.recent, report.item] : record.recent
+  return { ...record, ...afterReport(record, report), recent }
 }

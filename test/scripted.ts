@@ -62,6 +62,8 @@ export interface Play {
   /** Thrown instead of keeping these reports. */
   readonly refusesToKeep?: (report: ModuleReport) => Error | undefined
   readonly refusesList?: Error
+  /** Says, before each turn, why an answer might not be kept. */
+  readonly trouble?: (kept: number) => StoreFailed | undefined
   readonly slot?: Partial<Slot>
   readonly needs?: Partial<TickNeeds>
 }
@@ -128,6 +130,9 @@ export function play({
     },
   }
   const ledger: Ledger = {
+    get trouble() {
+      return rest.trouble?.(kept.length)
+    },
     modulesOf: () => rest.known ?? [],
     async seen() {
       await turn()

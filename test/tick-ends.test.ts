@@ -130,6 +130,19 @@ test('with nowhere to keep an answer, a module that waits to be asked again is n
   expect(tick.asked('Barn')).toEqual([0])
 })
 
+test('when the room for another answer is gone, the last one is kept and no more are asked for', async () => {
+  const tick = play({
+    answers: { Hall: ['501'], Barn: ['502'] },
+    trouble: (kept) => (kept > 0 ? diskFull : undefined),
+  })
+
+  const report = await tick.end()
+
+  expect(tick.asked('Barn')).toEqual([])
+  expect(outcomes(report)).toEqual({ Hall: 'requested', Barn: 'error' })
+  expect(report.account.failure).toMatchObject({ code: 'store_failed' })
+})
+
 test('a list of modules that cannot be kept ends the tick before anything is asked', async () => {
   const tick = play({ answers: { Hall: ['501'] }, known: modulesNamed('Hall'), refusesList: diskFull })
 

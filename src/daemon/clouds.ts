@@ -102,7 +102,7 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
   const planned = () => {
     const { accountId } = session.login
     try {
-      if (accountId !== undefined) modules = stores.ledger.keys(accountId).length
+      if (accountId !== undefined) modules = stores.ledger.count(accountId)
     } catch (error) {
       // What cannot be read now was read before; a plan is no reason to fail.
       if (!(error instanceof StoreFailed)) throw error

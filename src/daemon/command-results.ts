@@ -3,14 +3,14 @@
  *
  * An answer is an error only when nothing at all was got; what went wrong beside that stands in its list.
  */
-import type { Failure, ModuleReport, WorkItem } from '../model.ts'
+import type { Accepted, Failure, ModuleKey, ModuleReport } from '../model.ts'
 import type { Refusal, Result } from '../mqtt/commands.ts'
 import { ids } from '../mqtt/topics.ts'
 import { number, timeOrNull } from '../payload.ts'
 import type { AccountTick } from './account.ts'
 
 /** A request ID that is new enough to be the answer. */
-export type Fresh = WorkItem
+export type Fresh = ModuleKey & Accepted
 
 export interface RequestOutcome {
   readonly ticked: readonly AccountTick[]
@@ -73,7 +73,7 @@ function told(report: ModuleReport): object {
   return { ...ids(report.module), outcome: report.outcome, reused: false, ...nothing }
 }
 
-function asked(item: WorkItem, reused: boolean): object {
+function asked(item: Fresh, reused: boolean): object {
   return {
     ...ids(item),
     outcome: 'requested',

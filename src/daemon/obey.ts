@@ -63,9 +63,9 @@ export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
 
   /** The request ID of a moment ago. */
   function freshOf(key: ModuleKey): Fresh | undefined {
-    const item = ledger.read(key)?.lastItem
-    const age = item ? clock.now() - item.requestedAt : Number.POSITIVE_INFINITY
-    return item && age >= 0 && age < freshMs && item.expiresAt > clock.now() ? item : undefined
+    const last = ledger.read(key)?.lastAccepted
+    const age = last ? clock.now() - last.requestedAt : Number.POSITIVE_INFINITY
+    return last && age >= 0 && age < freshMs && last.expiresAt > clock.now() ? { ...key, ...last } : undefined
   }
 
   async function request(target: Target): Promise<Result> {

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
 import { deliver } from '../deliver.ts'
 import { PublishRefused } from '../errors.ts'
-import type { WorkItem } from '../model.ts'
+import type { ModuleKey, WorkItem } from '../model.ts'
 import { accountState, bridgeInfo } from '../mqtt/bridge-state.ts'
 import { type Broker, connectBroker } from '../mqtt/broker.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from '../mqtt/embedded.ts'
@@ -18,7 +18,7 @@ import { spaced } from '../mqtt/spaced.ts'
 import { plain, type Topics, topicsBelow } from '../mqtt/topics.ts'
 import type { Log, Publisher } from '../ports.ts'
 import type { Account } from './account.ts'
-import { type Expiries, watchExpiries } from './expiries.ts'
+import { watchEnds } from './ends.ts'
 import { openHomeAssistant } from './home-assistant.ts'
 import { type Onlookers, watch } from './onlookers.ts'
 import type { Stores } from './stores.ts'
@@ -84,6 +84,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   })
   const stopping = new AbortController()
   const modulesToo = mqtt.topics === 'all'
+  const ttlMs = settings.request.ttlSeconds * 1000
   const refused = refusalTeller(clock, log)
   const common = { topics, publisher: broker, modulesToo, refused, clock, log }
   const announce = (signal: AbortSignal) => broker.announce(signal)
@@ -93,13 +94,15 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     ? openHomeAssistant({ ...needs, topics, broker, retained: kept }, stopping.signal)
     : undefined
   const retained = assistant?.retained ?? kept
-  const events = spaced(broker, clock)
+  const events = spaced(broker, clock, (topic) => {
+    log.info({ topic }, 'more events at once than rules can follow: the rest of them is not published')
+  })
   const onlookers = watch({
     ...common,
     publisher: events,
     retained,
     connected: () => broker.state.connected,
-    ttlMs: settings.request.ttlSeconds * 1000,
+    ttlMs,
     signal: stopping.signal,
   })
   const delivering = deliver(
@@ -117,8 +120,9 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     stopping.signal,
   )
   delivering.catch(fail)
-  const expiries =
-    modulesToo && needs.attended ? watchLives(stores, retained, clock, stopping.signal) : undefined
+  const ended = (key: ModuleKey) => retained.module(key, 'progress')
+  const { items } = stores
+  watchEnds({ items, ended, ttlMs, clock }, stopping.signal).catch(fail)
   const { installId } = stores.install
   const subscribe: Broker['subscribe'] = (filter, listener) => broker.subscribe(filter, listener)
   watchForOthers({ topics, installId, subscribe, clock, log })
@@ -131,10 +135,6 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     topics,
     onlookers: {
       ...onlookers,
-      module(report, slot) {
-        onlookers.module(report, slot)
-        if (report.kind === 'requested') expiries?.add(report.item)
-      },
       account(report) {
         onlookers.account(report)
         if (report.changes) assistant?.listed(report.accountId)
@@ -149,12 +149,6 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
       await embedded?.close()
     },
   }
-}
-
-/** Has a module's topics said again when a request ID of it ends. */
-function watchLives({ ledger }: Stores, retained: Retained, clock: Clock, signal: AbortSignal): Expiries {
-  const known = ledger.keys().flatMap((key) => ledger.read(key)?.recent ?? [])
-  return watchExpiries({ expired: (key) => retained.module(key, 'progress'), clock }, known, signal)
 }
 
 /** Not authorized, and a topic name that the broker will never take: asking again changes neither. */

@@ -5,24 +5,24 @@ import type { Clock } from '../clock.ts'
 import { ConfigInvalid, StoreFailed } from '../errors.ts'
 import type { Log } from '../ports.ts'
 import { type Database, openDatabase } from '../store/database.ts'
-import { isUnusable, makeDirectory, proveRoom, sweepDrafts } from '../store/files.ts'
+import { isUnusable, makeDirectory, sweepDrafts } from '../store/files.ts'
 import { type Install, openInstall } from '../store/install.ts'
+import { type Items, openItems } from '../store/items.ts'
 import { openLedger, type StoredLedger } from '../store/ledger.ts'
 import { type Logins, openLogins } from '../store/logins.ts'
 import { openOutbox, type StoredOutbox } from '../store/outbox.ts'
 import { openPauses, type Pauses } from '../store/pauses.ts'
+import { openReserve } from '../store/reserve.ts'
 
 export interface Stores {
   readonly database: Database
+  readonly items: Items
   readonly outbox: StoredOutbox
   readonly ledger: StoredLedger
   readonly logins: Logins
   readonly pauses: Pauses
   readonly install: Install
 }
-
-/** What must fit before anything is begun, in bytes: a fresh database and its log. */
-const leastRoom = 256 * 1024
 
 /**
  * Opens everything below the data directory and locks it. A damaged database is set aside and told of.
@@ -33,17 +33,19 @@ const leastRoom = 256 * 1024
  */
 export async function openStores(dataDir: string, clock: Clock, log: Log): Promise<Stores> {
   await usable(() => makeDirectory(dataDir))
-  await usable(() => proveRoom(dataDir, leastRoom))
-  const database = openDatabase(dataDir, { now: () => clock.now(), log })
+  const reserve = openReserve(dataDir, clock)
+  await usable(() => reserve.hold())
+  const database = openDatabase(dataDir, { now: () => clock.now(), log, reserve })
   try {
     const outbox = openOutbox(database)
-    const ledger = openLedger(database, outbox)
+    const items = openItems(database)
+    const ledger = openLedger(database, items, outbox)
     const install = await openInstall(dataDir, clock)
     const logins = await openLogins(dataDir)
     await sweepDrafts(dataDir)
     await sweepDrafts(logins.directory)
     const pauses = await openPauses(logins.directory)
-    return { database, outbox, ledger, logins, pauses, install }
+    return { database, items, outbox, ledger, logins, pauses, install }
   } catch (error) {
     await database.close()
     throw error

@@ -6,7 +6,7 @@
  */
 import { iso } from '../clock.ts'
 import { unexpired } from '../history.ts'
-import type { AccountStatus, Message, ModuleRecord, WorkItem } from '../model.ts'
+import type { Accepted, AccountStatus, Message, ModuleRecord } from '../model.ts'
 import { json, number, timeOrNull } from '../payload.ts'
 import { workItem } from './happenings.ts'
 import { failure, plain, secondsLeft, state, type Topics } from './topics.ts'
@@ -54,7 +54,7 @@ export function moduleProgress(
 ): Message[] {
   const { record } = view
   const stem = topics.module(record.module)
-  const last = record.lastItem
+  const last = record.lastAccepted
   const messages = [state(`${stem}/state`, moduleState(view))]
   if (last && last.expiresAt > now) {
     const requestId = plain(`${stem}/request_id`, last.requestId)
@@ -76,7 +76,7 @@ export function moduleProgress(
 }
 
 /** The ticks right after an id's end clear it; later ones need not say it again. */
-function diedLately(last: WorkItem, { intervalMs }: ModuleView, now: number): boolean {
+function diedLately(last: Accepted, { intervalMs }: ModuleView, now: number): boolean {
   return intervalMs === undefined || now - last.expiresAt <= 2 * intervalMs
 }
 
@@ -84,8 +84,8 @@ function moduleState(view: ModuleView): string {
   const { record } = view
   return json({
     status: statusOf(view),
-    request_id: record.lastItem ? number(record.lastItem.requestId) : null,
-    requested_at: timeOrNull(record.lastItem?.requestedAt),
+    request_id: record.lastAccepted ? number(record.lastAccepted.requestId) : null,
+    requested_at: timeOrNull(record.lastAccepted?.requestedAt),
     last_attempt_at: timeOrNull(record.lastAttemptAt),
     last_outcome: record.lastOutcome ?? null,
     last_error: record.lastFailure ? failure(record.lastFailure) : null,

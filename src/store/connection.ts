@@ -28,6 +28,8 @@ export function connect(path: string): Sql {
     chmodSync(path, 0o600)
     // The lock is taken by the first statement that touches the file and held until close.
     sql.exec('PRAGMA locking_mode = EXCLUSIVE')
+    // A request changes a few hundred bytes in each of some pages, and whole pages are written. For new files only.
+    sql.exec('PRAGMA page_size = 1024')
     sql.exec('PRAGMA journal_mode = WAL')
     sql.exec('PRAGMA synchronous = FULL')
     migrate(sql, path)

@@ -14,6 +14,7 @@ import { StoreFailed } from '../errors.ts'
 import type { Log } from '../ports.ts'
 import { setAside } from './aside.ts'
 import { closeQuietly, connect, type Row, rollBack, type Sql, type Value, withDamaged } from './connection.ts'
+import type { Reserve } from './reserve.ts'
 import { nothingSalvaged, restore, type Salvage, salvage } from './salvage.ts'
 import { DatabaseDamaged, expected } from './sqlite-errors.ts'
 
@@ -29,6 +30,8 @@ export interface Database {
   readonly path: string
   /** The connection of this moment. */
   readonly sql: Sql
+  /** What is held back for when the disk is full. */
+  readonly reserve: Reserve | undefined
   prepare(text: string): Statement
   /**
    * Runs `work`, which sees what has been committed.
@@ -50,7 +53,15 @@ export interface Database {
 export interface Mending {
   readonly now: () => number
   readonly log: Log
+  /** Given away when the disk is full. */
+  readonly reserve?: Reserve
 }
+
+/**
+ * Writes that share a commit at most. More would save little, and what waits for the event loop meanwhile, the
+ * broker's acknowledgements above all, would come late.
+ */
+const mostInGroup = 16
 
 interface Write {
   readonly work: () => unknown
@@ -68,6 +79,7 @@ export function openDatabase(directory: string, mending?: Mending): Database {
   const database = new MendedDatabase(join(directory, 'state.db'), mending)
   return {
     path: database.path,
+    reserve: mending?.reserve,
     get sql() {
       return database.sql
     },
@@ -78,7 +90,7 @@ export function openDatabase(directory: string, mending?: Mending): Database {
   }
 }
 
-class MendedDatabase implements Database {
+class MendedDatabase implements Omit<Database, 'reserve'> {
   readonly path: string
   readonly #mending: Mending | undefined
   #connection: Sql | undefined
@@ -152,19 +164,20 @@ class MendedDatabase implements Database {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#commit()
+    this.#commit(Number.POSITIVE_INFINITY)
     this.#connection?.close()
   }
 
-  #commit(): void {
-    const group = this.#waiting
-    this.#waiting = []
+  /** Commits the oldest of what waits. */
+  #commit(most = mostInGroup): void {
+    const group = this.#waiting.splice(0, most)
+    if (this.#waiting.length > 0) setImmediate(() => this.#commit())
     if (group.length === 0) return
     try {
       this.#transact(group)
     } catch (error) {
       try {
-        if (!this.#mended(error)) throw error
+        if (!this.#mended(error) && !this.#mending?.reserve?.spend()) throw error
         this.#transact(group)
       } catch (last) {
         this.#tellOfFailure(last)
@@ -201,7 +214,7 @@ class MendedDatabase implements Database {
   #connect(): Sql {
     const sql = connect(this.path)
     try {
-      if (this.#salvaged) restore(sql, this.#salvaged, this.#mending?.now() ?? 0)
+      if (this.#salvaged) restore(sql, this.#salvaged)
     } catch (cause) {
       closeQuietly(sql)
       throw expected(`cannot write to ${this.path}`, cause)

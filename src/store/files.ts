@@ -89,28 +89,6 @@ async function openDraft(path: string) {
   }
 }
 
-/**
- * Proves that so much can be written there at this moment; nothing of it stays, or gets as far as the disk.
- *
- * @throws StoreFailed when it cannot be written
- */
-export async function proveRoom(directory: string, bytes: number): Promise<void> {
-  let draft: string | undefined
-  try {
-    const { name, file } = await openDraft(join(directory, 'room'))
-    draft = name
-    try {
-      await file.writeFile(new Uint8Array(bytes))
-    } finally {
-      await file.close()
-    }
-  } catch (cause) {
-    throw new StoreFailed(`cannot write to ${directory}`, { cause, remedy: remedyFor(cause) })
-  } finally {
-    if (draft !== undefined) await rm(draft, { force: true }).catch(() => undefined)
-  }
-}
-
 /** Whether a failure tells of the directory and not of the disk: waiting does not help, another setting does. */
 export function isUnusable({ cause }: StoreFailed): boolean {
   const codes = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']
@@ -186,7 +164,8 @@ function errorCode(cause: unknown): string | undefined {
   return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
 }
 
-function remedyFor(cause: unknown): string {
+/** What a person can do about a failure of the file system. */
+export function remedyFor(cause: unknown): string {
   switch (errorCode(cause)) {
     case 'EACCES':
     case 'EPERM':

@@ -4,16 +4,26 @@
  * The only way into the outbox leads through `record`, so that an id and the state that tells of it are on disk
  * together or not at all. Records live in the database and not in memory: a fleet's would not fit.
  */
-import { dirname } from 'node:path'
 import { StoreFailed } from '../errors.ts'
 import { explain } from '../failure.ts'
-import { afterList, afterReport, newRecord } from '../history.ts'
-import { type BlinkId, keyOf, type ModuleKey, type ModuleRecord, type ModuleReport } from '../model.ts'
-import type { Ledger } from '../ports.ts'
+import { afterList, afterReport, noProgress } from '../history.ts'
+import {
+  type BlinkId,
+  keyOf,
+  type ModuleChanges,
+  type ModuleKey,
+  type ModuleRecord,
+  type ModuleReport,
+  type Progress,
+  type Sighting,
+  type SyncModule,
+} from '../model.ts'
+import type { Ledger, Waiting } from '../ports.ts'
+import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
-import { proveRoom } from './files.ts'
+import type { Items } from './items.ts'
 import type { StoredOutbox } from './outbox.ts'
-import { readable, recordIn } from './rows.ts'
+import { moduleIn, progressIn, readable } from './rows.ts'
 import { touch } from './schema.ts'
 
 export interface StoredLedger extends Ledger {
@@ -24,78 +34,123 @@ export interface StoredLedger extends Ledger {
   read(key: ModuleKey): ModuleRecord | undefined
   /** The keys of all modules of an account, or of all accounts. */
   keys(accountId?: BlinkId): readonly ModuleKey[]
-  /** How many modules are known. */
-  count(): number
+  /** How many modules are known, of an account or in all. */
+  count(accountId?: BlinkId): number
 }
 
-/** Room that a tick must find before it asks, in bytes: a module's record and item, with their indexes and log. */
-const roomPerModule = 16 * 1024
-const mostRoom = 1024 * 1024
-
-/** The ledger of an open database; work items go into `outbox`. */
-export function openLedger(database: Database, outbox: StoredOutbox): StoredLedger {
-  const { path, prepare, read, write } = database
-  const one = prepare(
-    'SELECT record FROM modules WHERE account_id = ? AND network_id = ? AND sync_module_id = ?',
+/** The ledger of an open database; work items go into `items` and `outbox`. */
+export function openLedger(database: Database, items: Items, outbox: StoredOutbox): StoredLedger {
+  const { path, prepare, read, write, reserve } = database
+  const isIt = 'account_id = ? AND network_id = ? AND sync_module_id = ?'
+  const one = prepare(`SELECT module, missing, progress FROM modules WHERE ${isIt}`)
+  const progressOf = prepare(`SELECT progress FROM modules WHERE ${isIt}`)
+  const ofAccount = prepare(
+    'SELECT account_id, network_id, sync_module_id, module, missing FROM modules WHERE account_id = ?',
   )
-  const ofAccount = prepare('SELECT record FROM modules WHERE account_id = ?')
   const keysOfAccount = prepare(
     'SELECT account_id, network_id, sync_module_id FROM modules WHERE account_id = ?',
   )
   const allKeys = prepare('SELECT account_id, network_id, sync_module_id FROM modules')
   const size = prepare('SELECT count(*) AS size FROM modules')
-  const put = prepare(
-    `INSERT INTO modules (account_id, network_id, sync_module_id, record) VALUES (?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET record = excluded.record WHERE record <> excluded.record`,
+  const sizeOfAccount = prepare('SELECT count(*) AS size FROM modules WHERE account_id = ?')
+  const putSighting = prepare(
+    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET module = excluded.module, missing = excluded.missing`,
   )
-  const forget = prepare('DELETE FROM modules WHERE account_id = ? AND network_id = ? AND sync_module_id = ?')
+  const putProgress = prepare(`UPDATE modules SET progress = ? WHERE ${isIt}`)
+  const forget = prepare(`DELETE FROM modules WHERE ${isIt}`)
 
-  /** The records of modules whose last turn could not be kept. */
-  const unkept = new Map<string, ModuleRecord>()
+  /** What turns that could not be kept have come to. */
+  const unkept = new Map<string, Progress>()
+  /** How many modules an account has: asked before each request, and new with each list only. */
+  const counted = new Map<BlinkId, number>()
 
-  const toRecord = (row: Record<string, unknown>) =>
-    readable(recordIn(row.record), `a sync module's record in ${path}`)
-  const recordOf = (key: ModuleKey) =>
-    unkept.get(keyOf(key)) ??
-    read(() => {
-      const row = one.get(...columns(key))
-      return row && toRecord(row)
-    })
-  const recordsOf = (accountId: BlinkId) => read(() => ofAccount.all(accountId).map(toRecord))
-  const keep = (record: ModuleRecord) => put.run(...columns(record.module), JSON.stringify(record))
+  const what = `a sync module's record in ${path}`
+  const toModule = ({ module }: Row) => readable(moduleIn(module), what)
+  const toProgress = ({ progress }: Row) => readable(progressIn(progress), what)
+  const sight = ({ module, missing }: Sighting) =>
+    putSighting.run(...columns(module), JSON.stringify(module), missing, JSON.stringify(noProgress))
+
+  /** Compares the list with what is kept of the account, and keeps it. Most modules are as they were. */
+  function compare(accountId: BlinkId, modules: readonly SyncModule[]): ModuleChanges {
+    const rows = new Map(ofAccount.all(accountId).map((row) => [keyOf(toKey(row)), row]))
+    const named = new Map(modules.map((module) => [keyOf(module), module]))
+    for (const [name, module] of named) {
+      const row = rows.get(name)
+      if (row?.missing !== 0 || row.module !== JSON.stringify(module)) continue
+      rows.delete(name)
+      named.delete(name)
+    }
+    const before = [...rows.values()].map((row) => ({ module: toModule(row), missing: Number(row.missing) }))
+    const { sightings, changes } = afterList(before, [...named.values()], keyOf)
+    for (const sighting of sightings) sight(sighting)
+    for (const module of changes.gone) forget.run(...columns(module))
+    return changes
+  }
+
+  /** Keeps what a turn came to; returns the item that has entered the outbox, if one has. */
+  function keep(report: ModuleReport): Waiting | undefined {
+    const key = columns(report.module)
+    const row = progressOf.get(...key)
+    if (!row) sight({ module: report.module, missing: 0 })
+    const before = unkept.get(keyOf(report.module)) ?? (row ? toProgress(row) : noProgress)
+    putProgress.run(JSON.stringify(afterReport(before, report)), ...key)
+    if (report.kind !== 'requested') return undefined
+    const added = items.add(report.item)
+    outbox.add(added)
+    return added
+  }
+
+  /** A turn that could not be kept, as it is told of until one can be. */
+  function note(report: ModuleReport, error: StoreFailed): void {
+    const name = keyOf(report.module)
+    const before = () => {
+      const row = progressOf.get(...columns(report.module))
+      return row ? toProgress(row) : noProgress
+    }
+    unkept.set(name, afterReport(unkept.get(name) ?? read(before), asFailed(report, error)))
+  }
 
   return {
-    read: recordOf,
+    get trouble() {
+      return reserve?.missing
+    },
+    read: (key) =>
+      read(() => {
+        const row = one.get(...columns(key))
+        if (!row) return undefined
+        const progress = unkept.get(keyOf(key)) ?? toProgress(row)
+        return { module: toModule(row), missing: Number(row.missing), ...progress, recent: items.of(key) }
+      }),
     keys: (accountId) =>
       read(() => (accountId === undefined ? allKeys.all() : keysOfAccount.all(accountId)).map(toKey)),
-    count: () => read(() => Number(size.get()?.size ?? 0)),
-    modulesOf: (accountId) => recordsOf(accountId).map(({ module }) => module),
+    count(accountId) {
+      if (accountId === undefined) return read(() => Number(size.get()?.size ?? 0))
+      const known = counted.get(accountId) ?? read(() => Number(sizeOfAccount.get(accountId)?.size ?? 0))
+      counted.set(accountId, known)
+      return known
+    },
+    modulesOf: (accountId) => read(() => ofAccount.all(accountId).map(toModule)),
     async seen(accountId, modules) {
-      // An answer that cannot be kept is not asked for, so the disk is tried before the first of them.
-      await proveRoom(dirname(path), Math.min(mostRoom, roomPerModule * (modules.length + 1)))
-      return write(() => {
+      const changes = await write(() => {
+        // An answer that cannot be kept is not asked for, so the disk is tried before the first of them.
         touch(database.sql)
-        const { records, changes } = afterList(recordsOf(accountId), modules, keyOf)
-        for (const record of records) keep(record)
-        for (const module of changes.gone) forget.run(...columns(module))
-        return changes
+        return compare(accountId, modules)
       })
+      counted.delete(accountId)
+      await reserve?.hold()
+      return changes
     },
     async record(report) {
-      const grown = (told: ModuleReport) =>
-        afterReport(recordOf(report.module) ?? newRecord(report.module), told)
-      const name = keyOf(report.module)
       try {
-        await write(() => {
-          keep(grown(report))
-          if (report.kind === 'requested') outbox.add(report.item)
-        })
-        unkept.delete(name)
+        const added = await write(() => keep(report))
+        unkept.delete(keyOf(report.module))
+        if (added) outbox.announce(added)
       } catch (error) {
-        if (error instanceof StoreFailed) unkept.set(name, grown(asFailed(report, error)))
+        if (error instanceof StoreFailed) note(report, error)
         throw error
       }
-      if (report.kind === 'requested') outbox.announce()
     },
   }
 }

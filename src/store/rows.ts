@@ -2,7 +2,7 @@
  * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
  */
 import { z } from 'zod'
-import type { ModuleRecord, WorkItem } from '../model.ts'
+import type { Progress, SyncModule, WorkItem } from '../model.ts'
 import { parseJson } from './files.ts'
 import { damaged } from './sqlite-errors.ts'
 
@@ -23,13 +23,12 @@ const workItem = z.looseObject({
 })
 
 /** What nobody can do without; the rest is copied into topics as it is. */
-const moduleRecord = z.looseObject({
-  module: z.looseObject({ ...key, name: z.string() }),
-  missing: z.number(),
+const syncModule = z.looseObject({ ...key, name: z.string() })
+
+const progress = z.looseObject({
   requestsTotal: z.number(),
   failuresInARow: z.number(),
-  lastItem: workItem.optional(),
-  recent: z.array(workItem),
+  lastAccepted: z.looseObject({ requestId: id, requestedAt: z.number(), expiresAt: z.number() }).optional(),
 })
 
 /** The work item of a row's text, or `undefined` when it is none. */
@@ -37,11 +36,17 @@ export function itemIn(text: unknown): WorkItem | undefined {
   return workItem.safeParse(parseJson(String(text))).data
 }
 
-/** The module's record of a row's text, or `undefined` when it is none. */
-export function recordIn(text: unknown): ModuleRecord | undefined {
+/** The sync module of a row's text, or `undefined` when it is none. */
+export function moduleIn(text: unknown): SyncModule | undefined {
   const value = parseJson(String(text))
-  // Written from a ModuleRecord; absent values were left out by JSON and read as undefined again.
-  return moduleRecord.safeParse(value).success ? (value as ModuleRecord) : undefined
+  // Written from a SyncModule; absent values were left out by JSON and read as undefined again.
+  return syncModule.safeParse(value).success ? (value as SyncModule) : undefined
+}
+
+/** The progress of a row's text, or `undefined` when it is none. */
+export function progressIn(text: unknown): Progress | undefined {
+  const value = parseJson(String(text))
+  return progress.safeParse(value).success ? (value as Progress) : undefined
 }
 
 /** The value, which must be there. @throws DatabaseDamaged when it is not */

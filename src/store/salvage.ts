@@ -1,20 +1,23 @@
 /**
  * What can still be read of a damaged database: row by row from both ends, as far as the first broken page.
  */
-import type { Sql } from './connection.ts'
-import { itemIn, recordIn } from './rows.ts'
+import { keyOf } from '../model.ts'
+import type { Row, Sql, Value } from './connection.ts'
+import { itemIn, moduleIn, progressIn } from './rows.ts'
 import { expected } from './sqlite-errors.ts'
 
 export interface Salvage {
-  /** Rows of the outbox, by `seq`. */
+  /** Rows of the live items, by `seq`. */
   readonly items: readonly {
     readonly seq: number
     readonly module: string
     readonly expiresAt: number
     readonly text: string
+    /** Whether it is, or may be, in the outbox: better delivered twice than not at all. */
+    readonly waits: boolean
   }[]
-  /** Rows of the modules. */
-  readonly records: readonly { readonly key: readonly [string, string, string]; readonly text: string }[]
+  /** Rows of the modules, column by column. */
+  readonly records: readonly (readonly Value[])[]
 }
 
 export const nothingSalvaged: Salvage = { items: [], records: [] }
@@ -24,59 +27,60 @@ const mostRows = 1_000_000
 
 /** Reads what is there and is what we wrote; what is not is left behind. */
 export function salvage(sql: Sql): Salvage {
+  const waiting = new Set<number>()
+  const isWhole = eachRow(sql, 'SELECT seq FROM outbox', (row) => waiting.add(Number(row.seq)))
   const items = new Map<number, Salvage['items'][number]>()
-  const records = new Map<string, Salvage['records'][number]>()
+  const records = new Map<string, readonly Value[]>()
   for (const order of ['ASC', 'DESC']) {
-    eachRow(sql, `SELECT seq, item FROM outbox ORDER BY seq ${order}`, (row) => {
+    eachRow(sql, `SELECT seq, item FROM items ORDER BY seq ${order}`, (row) => {
       const item = itemIn(row.item)
       const seq = Number(row.seq)
       if (!item || !Number.isSafeInteger(seq)) return
-      const { accountId, networkId, syncModuleId, expiresAt } = item
-      const module = `${accountId}/${networkId}/${syncModuleId}`
-      items.set(seq, { seq, module, expiresAt, text: String(row.item) })
+      const waits = !isWhole || waiting.has(seq)
+      items.set(seq, { seq, module: keyOf(item), expiresAt: item.expiresAt, text: String(row.item), waits })
     })
-    eachRow(sql, `SELECT record FROM modules ORDER BY account_id ${order}`, (row) => {
-      const record = recordIn(row.record)
-      if (!record) return
-      const { accountId, networkId, syncModuleId } = record.module
-      const key = [accountId, networkId, syncModuleId] as const
-      records.set(key.join('/'), { key, text: String(row.record) })
+    eachRow(sql, `SELECT module, missing, progress FROM modules ORDER BY account_id ${order}`, (row) => {
+      const module = moduleIn(row.module)
+      if (!module || !progressIn(row.progress)) return
+      const { accountId, networkId, syncModuleId } = module
+      const texts = [String(row.module), Number(row.missing) || 0, String(row.progress)]
+      records.set(keyOf(module), [accountId, networkId, syncModuleId, ...texts])
     })
   }
   return { items: [...items.values()].sort((a, b) => a.seq - b.seq), records: [...records.values()] }
 }
 
-/** Until the end, or the first page that cannot be read. */
-function eachRow(sql: Sql, query: string, take: (row: Record<string, unknown>) => void): void {
+/** Until the end, or the first page that cannot be read; tells whether it was the end. */
+function eachRow(sql: Sql, query: string, take: (row: Row) => void): boolean {
   let rows = 0
   try {
     for (const row of sql.prepare(query).iterate()) {
       take(row)
       rows++
-      if (rows === mostRows) return
+      if (rows === mostRows) return false
     }
+    return true
   } catch (cause) {
     const error = expected('cannot read', cause)
     // Without a result code of SQLite's it is a bug.
     if (error === cause) throw error
+    return false
   }
 }
 
-/**
- * Puts it into a fresh database.
- *
- * @param above numbers of new items are larger than this one: those of lost items may still be in somebody's hands
- */
-export function restore(sql: Sql, { items, records }: Salvage, above: number): void {
-  const addItem = sql.prepare('INSERT INTO outbox (seq, module, expires_at, item) VALUES (?, ?, ?, ?)')
+/** Puts it into a fresh database. */
+export function restore(sql: Sql, { items, records }: Salvage): void {
+  const addItem = sql.prepare('INSERT INTO items (seq, module, expires_at, item) VALUES (?, ?, ?, ?)')
+  const addWaiting = sql.prepare('INSERT INTO outbox (seq, module) VALUES (?, ?)')
   const addRecord = sql.prepare(
-    'INSERT INTO modules (account_id, network_id, sync_module_id, record) VALUES (?, ?, ?, ?)',
+    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress)
+     VALUES (?, ?, ?, ?, ?, ?)`,
   )
   sql.exec('BEGIN IMMEDIATE')
-  for (const { seq, module, expiresAt, text } of items) addItem.run(seq, module, expiresAt, text)
-  for (const { key, text } of records) addRecord.run(...key, text)
-  const highest = Math.max(above, items.at(-1)?.seq ?? 0)
-  sql.exec("DELETE FROM sqlite_sequence WHERE name = 'outbox'")
-  sql.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)").run(highest)
+  for (const { seq, module, expiresAt, text, waits } of items) {
+    addItem.run(seq, module, expiresAt, text)
+    if (waits) addWaiting.run(seq, module)
+  }
+  for (const record of records) addRecord.run(...record)
   sql.exec('COMMIT')
 }

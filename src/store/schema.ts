@@ -23,6 +23,42 @@ const migrations = [
    ) STRICT, WITHOUT ROWID;`,
   // For a backlog of one module: finds the first item of another without reading all of it.
   `CREATE INDEX IF NOT EXISTS outbox_by_module ON outbox (module);`,
+  // A module's record in parts, for with each request only its progress changes. Each item once, whether it is
+  // acknowledged or not, and the outbox as a list of numbers.
+  `CREATE TABLE items (
+     seq INTEGER PRIMARY KEY,
+     module TEXT NOT NULL,
+     expires_at INTEGER NOT NULL,
+     item TEXT NOT NULL
+   ) STRICT;
+   INSERT INTO items SELECT seq, module, expires_at, item FROM outbox;
+   CREATE INDEX items_by_module ON items (module);
+   DROP TABLE outbox;
+   CREATE TABLE outbox (seq INTEGER PRIMARY KEY, module TEXT NOT NULL) STRICT;
+   INSERT INTO outbox SELECT seq, module FROM items;
+   CREATE INDEX outbox_by_module ON outbox (module);
+   CREATE TABLE modules_in_parts (
+     account_id TEXT NOT NULL,
+     network_id TEXT NOT NULL,
+     sync_module_id TEXT NOT NULL,
+     module TEXT NOT NULL,
+     missing INTEGER NOT NULL,
+     progress TEXT NOT NULL,
+     PRIMARY KEY (account_id, network_id, sync_module_id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO modules_in_parts
+   SELECT account_id, network_id, sync_module_id,
+          json_extract(record, '$.module'),
+          json_extract(record, '$.missing'),
+          json_patch(
+            json_remove(record, '$.module', '$.missing', '$.recent', '$.lastItem'),
+            json_object('lastAccepted', iif(json_type(record, '$.lastItem') = 'object', json_object(
+              'requestId', json_extract(record, '$.lastItem.requestId'),
+              'requestedAt', json_extract(record, '$.lastItem.requestedAt'),
+              'expiresAt', json_extract(record, '$.lastItem.expiresAt')), NULL)))
+   FROM modules WHERE json_valid(record);
+   DROP TABLE modules;
+   ALTER TABLE modules_in_parts RENAME TO modules;`,
 ]
 
 /** No program counts its schema that far: a larger version is a flipped bit. */
@@ -57,8 +93,9 @@ export function check(sql: Sql, path: string): void {
   const verdict = sql.prepare('PRAGMA quick_check(1)').get()?.quick_check
   if (verdict !== 'ok') throw damaged(`cannot open ${path}`, new Error(String(verdict)))
   // A flipped bit in a table's name leaves every page in order.
-  sql.prepare('SELECT seq, module, expires_at, item FROM outbox')
-  sql.prepare('SELECT account_id, network_id, sync_module_id, record FROM modules')
+  sql.prepare('SELECT seq, module, expires_at, item FROM items')
+  sql.prepare('SELECT seq, module FROM outbox')
+  sql.prepare('SELECT account_id, network_id, sync_module_id, module, missing, progress FROM modules')
 }
 
 /** Changes nothing, but takes a commit that does: inside a transaction, to know that the next one can be written. */

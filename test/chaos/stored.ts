@@ -9,12 +9,11 @@ import { z } from 'zod'
 export interface OnDisk {
   /** Request ids that wait for the broker. */
   readonly waiting: readonly number[]
-  /** Request ids in the modules' records, delivered or not. */
+  /** Request ids that live, delivered or not. */
   readonly recorded: readonly number[]
 }
 
 const itemOf = z.object({ requestId: z.coerce.number() })
-const recordOf = z.object({ recent: z.array(itemOf) })
 
 /** Reads a copy, so that the daemon's own recovery from the kill is not done for it. */
 export function readDisk(dataDir: string): OnDisk {
@@ -25,16 +24,14 @@ export function readDisk(dataDir: string): OnDisk {
   }
   const sql = new DatabaseSync(join(copies, 'state.db'))
   try {
-    const column = (query: string) =>
+    const idsIn = (query: string) =>
       sql
         .prepare(query)
         .all()
-        .map((row): unknown => JSON.parse(String(row.json)))
+        .map((row) => itemOf.parse(JSON.parse(String(row.item))).requestId)
     return {
-      waiting: column('SELECT item AS json FROM outbox').map((item) => itemOf.parse(item).requestId),
-      recorded: column('SELECT record AS json FROM modules').flatMap((record) =>
-        recordOf.parse(record).recent.map(({ requestId }) => requestId),
-      ),
+      waiting: idsIn('SELECT item FROM items WHERE seq IN (SELECT seq FROM outbox)'),
+      recorded: idsIn('SELECT item FROM items'),
     }
   } finally {
     sql.close()

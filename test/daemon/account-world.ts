@@ -42,6 +42,7 @@ export function aWorld(differing: Partial<AccountNeeds> & { breaker?: Breaker; r
     },
   }
   const ledger: Ledger = {
+    trouble: undefined,
     modulesOf: () => [aModule()],
     seen: async () => ({ found: [], renamed: [], altered: [], gone: [] }),
     async record() {

@@ -49,6 +49,7 @@ test('never are two commands in flight on one module, whatever asks and whatever
             ...{ loginKey: 'login-1', accountId: '8021', cloud, clock, log: readableLog(), parallel },
             guard: guard({ breaker: closedBreaker, budget: unlimited, clock, save: () => Promise.resolve() }),
             ledger: {
+              trouble: undefined,
               modulesOf: () => modules,
               seen: async () => ({ found: [], renamed: [], altered: [], gone: [] }),
               record: () => Promise.resolve(),

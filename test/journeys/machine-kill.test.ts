@@ -22,7 +22,9 @@ function leftBehind({ directory, dataDir }: World, copy: string): readonly strin
   try {
     expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
     return database
-      .prepare("SELECT json_extract(item, '$.eventId') AS event_id FROM outbox ORDER BY seq")
+      .prepare(
+        "SELECT json_extract(item, '$.eventId') AS event_id FROM items JOIN outbox USING (seq) ORDER BY seq",
+      )
       .all()
       .map(({ event_id }) => String(event_id))
   } finally {

@@ -110,7 +110,7 @@ const anyRecord: fc.Arbitrary<ModuleRecord> = fc.record({
   lastOutcome: fc.constantFrom(...outcomes),
   lastFailure: fc.constant(undefined),
   lastLatencyMs: maybe(fc.nat(60_000)),
-  lastItem: fc.constantFrom(fresh.lastItem, asked.lastItem),
+  lastAccepted: fc.constantFrom(fresh.lastAccepted, asked.lastAccepted),
   recent: fc.constant([]),
 })
 

@@ -18,7 +18,9 @@ function holding(items: readonly WorkItem[]): Outbox {
       const free = [...rows].filter(([, item]) => !busy.has(keyOf(item)))
       return free.slice(0, limit).map(([seq, item]) => ({ seq, item }))
     },
-    remove: async (seq) => void rows.delete(seq),
+    async remove(seqs) {
+      for (const seq of seqs) rows.delete(seq)
+    },
     dropExpired: async () => 0,
     count: () => rows.size,
     onArrival: () => () => undefined,

@@ -1,13 +1,12 @@
 /** The requests of a module, as its retained topics tell them. */
 import { expect, test } from 'vitest'
-import { afterReport } from '../../src/history.ts'
 import { moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
 import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
-import { anItem, requested, start } from '../samples.ts'
+import { anItem, recordAfter, requested, start } from '../samples.ts'
 import { asked, document, fresh, progress, stem, topics, viewOf } from './module-view.ts'
 
 test('the last request ID is plain digits that end with its life', () => {
-  const large = afterReport(fresh, requested(anItem({ requestId: '9223372036854775807' })))
+  const large = recordAfter(fresh, requested(anItem({ requestId: '9223372036854775807' })))
 
   const { request_id, requested_at, state } = progress(viewOf(large), start + 60_000)
 

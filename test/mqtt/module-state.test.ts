@@ -1,9 +1,8 @@
 /** What a module is and how it does, as its retained topics tell it. */
 import { expect, test } from 'vitest'
-import { afterReport, newRecord } from '../../src/history.ts'
 import type { Outcome } from '../../src/model.ts'
 import { type ModuleView, moduleIdentity } from '../../src/mqtt/module-state.ts'
-import { aModule, failed, start } from '../samples.ts'
+import { aModule, failed, newRecord, recordAfter, start } from '../samples.ts'
 import { asked, byTopic, document, fresh, progress, stem, topics, viewOf } from './module-view.ts'
 
 test('whether a module can be asked is plain text, and what it is a document, both retained', () => {
@@ -92,7 +91,7 @@ test('the state of a module that was never asked has the same keys, with null fo
 })
 
 test('the state of a module that failed tells the error as its event does', () => {
-  const record = afterReport(asked, failed({ at: start + 300_000 }))
+  const record = recordAfter(asked, failed({ at: start + 300_000 }))
 
   expect(document(progress(viewOf(record)).state)).toMatchObject({
     status: 'error',

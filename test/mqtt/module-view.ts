@@ -1,14 +1,13 @@
 /** A module as its topics show it, and what they say, by the last part of the topic. */
-import { afterReport, newRecord } from '../../src/history.ts'
 import type { Message, ModuleRecord } from '../../src/model.ts'
 import { type ModuleView, moduleProgress } from '../../src/mqtt/module-state.ts'
 import { topicsBelow } from '../../src/mqtt/topics.ts'
-import { aModule, requested, start } from '../samples.ts'
+import { aModule, newRecord, recordAfter, requested, start } from '../samples.ts'
 
 export const topics = topicsBelow('blink-manifestd')
 export const stem = 'blink-manifestd/sync/8021/44107/350221'
 export const fresh = newRecord(aModule())
-export const asked = afterReport(fresh, requested())
+export const asked = recordAfter(fresh, requested())
 
 export function viewOf(record: ModuleRecord, differing: Partial<ModuleView> = {}): ModuleView {
   return {

@@ -114,7 +114,7 @@ test('what is said of a module without a request leaves no moment of an older on
   const { retained, kept, show } = aWorld()
   kept.set(`${stem}/requested_at`, '2026-11-22T09:00:00.000Z')
   const view = aView()
-  show({ ...view, record: { ...view.record, lastItem: undefined, recent: [] } })
+  show({ ...view, record: { ...view.record, lastAccepted: undefined, recent: [] } })
 
   retained.all()
   await retained.settled()

@@ -1,13 +1,12 @@
 /** A broker that keeps retained messages, refuses and goes away as told, and modules that the test may change. */
 import { onTestFinished } from 'vitest'
 import { PublishRefused } from '../../src/errors.ts'
-import { afterReport, newRecord } from '../../src/history.ts'
 import { keyOf, type Message, type ModuleKey } from '../../src/model.ts'
 import type { ModuleView } from '../../src/mqtt/module-state.ts'
 import { keepRetained, type RetainedNeeds } from '../../src/mqtt/retained.ts'
 import { plain, topicsBelow } from '../../src/mqtt/topics.ts'
 import type { Publisher } from '../../src/ports.ts'
-import { aModule, anItem, readableLog, requested, start } from '../samples.ts'
+import { aModule, anItem, newRecord, readableLog, recordAfter, requested, start } from '../samples.ts'
 
 const topics = topicsBelow('b')
 export const stem = 'b/sync/8021/44107/350221'
@@ -15,7 +14,7 @@ export const online = plain('b/bridge/state', 'online')
 
 /** A module that was asked once and can be asked again. */
 export function aView(module = aModule()): ModuleView {
-  const record = afterReport(newRecord(module), requested(anItem(module), module))
+  const record = recordAfter(newRecord(module), requested(anItem(module), module))
   const common = { available: true, paused: false, accountStatus: 'ok' as const }
   return { record, ...common, intervalMs: 300_000, nextAttemptAt: undefined }
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { openItems } from '../../src/store/items.ts'
 import { openLedger } from '../../src/store/ledger.ts'
 import { openOutbox } from '../../src/store/outbox.ts'
 import { anItem, readableLog, requested, start, temporaryDirectory } from '../samples.ts'
@@ -48,12 +49,12 @@ async function work(directory: string): Promise<readonly string[]> {
   const database = openDatabase(directory, { now: () => start, log: readableLog() })
   try {
     const outbox = openOutbox(database)
-    const ledger = openLedger(database, outbox)
+    const ledger = openLedger(database, openItems(database), outbox)
     const waiting = outbox.waiting(1_000, [])
     ledger.keys().map((key) => ledger.read(key))
     await ledger.record(requested(anItem({ requestId: '901' })))
     expect(outbox.waiting(1_000, []).at(-1)?.item.requestId).toBe('901')
-    for (const { seq } of outbox.waiting(1_000, [])) await outbox.remove(seq)
+    for (const { seq } of outbox.waiting(1_000, [])) await outbox.remove([seq])
     expect(outbox.count()).toBe(0)
     return waiting.map((row) => row.item.eventId)
   } finally {

@@ -8,7 +8,7 @@ import type { openOutbox } from '../../src/store/outbox.ts'
 import { aModule, anItem, requested, start } from '../samples.ts'
 import { asides, cutOff, filled, item, logFile, opened, overwrite, sizeOf, stateFile } from './damaged.ts'
 
-const page = 4096
+const page = 1024
 const requestIds = (outbox: ReturnType<typeof openOutbox>) =>
   outbox.waiting(1_000, []).map(({ item: { requestId } }) => requestId)
 
@@ -39,7 +39,7 @@ test('a damaged database is set aside and told of once, and a fresh one takes it
 test('what can be read of a damaged database is kept: ids, their order and event ids, and counters', async () => {
   const directory = await filled(500)
   // A page in the middle, where the items are.
-  overwrite(stateFile(directory), 60 * page, Buffer.alloc(page, 0xa5))
+  overwrite(stateFile(directory), 240 * page, Buffer.alloc(4 * page, 0xa5))
 
   const { outbox, ledger } = opened(directory)
 
@@ -51,14 +51,41 @@ test('what can be read of a damaged database is kept: ids, their order and event
   expect(ledger.count()).toBeGreaterThan(0)
 })
 
-test('numbers of items that were lost are not given again: somebody may still hold one', async () => {
+test('numbers of items that were lost are not given again: somebody here may still hold one', async () => {
   const directory = await filled(20)
-  overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
-  const { outbox, ledger } = opened(directory)
+  const { database, outbox, ledger } = opened(directory)
+  overwrite(stateFile(directory), 0, Buffer.alloc(sizeOf(stateFile(directory)), 0xa5))
+  database.sql.exec('PRAGMA shrink_memory')
 
   await ledger.record(requested())
 
   expect(outbox.waiting(1, [])[0]?.seq).toBeGreaterThan(20)
+})
+
+test('where the list of what waits cannot be read, all live items are delivered again', async () => {
+  const directory = await filled(20)
+  const bare = new DatabaseSync(stateFile(directory))
+  bare.exec('DELETE FROM outbox WHERE seq > 5')
+  const root = Number(
+    bare.prepare("SELECT rootpage FROM sqlite_master WHERE name = 'outbox'").get()?.rootpage,
+  )
+  bare.close()
+  overwrite(stateFile(directory), (root - 1) * page, Buffer.alloc(page, 0xa5))
+
+  expect(opened(directory).outbox.count()).toBe(20)
+})
+
+test('what was acknowledged before the damage is not delivered again', async () => {
+  const directory = await filled(20)
+  const bare = new DatabaseSync(stateFile(directory))
+  bare.exec('DELETE FROM outbox WHERE seq > 5')
+  const root = Number(
+    bare.prepare("SELECT rootpage FROM sqlite_master WHERE name = 'modules'").get()?.rootpage,
+  )
+  bare.close()
+  overwrite(stateFile(directory), (root - 1) * page, Buffer.alloc(page, 0xa5))
+
+  expect(opened(directory).outbox.count()).toBe(5)
 })
 
 test('a file that is no database is set aside, and so is one that was emptied beside its log', async () => {
@@ -77,7 +104,7 @@ test('a file that is no database is set aside, and so is one that was emptied be
 test('a flipped bit in a work item is met when it is read, and costs that item only', async () => {
   const directory = await filled(20)
   const bare = new DatabaseSync(stateFile(directory))
-  bare.exec(`UPDATE outbox SET item = replace(item, '"requestId"', '"sequestId"') WHERE seq = 8`)
+  bare.exec(`UPDATE items SET item = replace(item, '"requestId"', '"sequestId"') WHERE seq = 8`)
   bare.close()
 
   const { outbox } = opened(directory)

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { WorkItem } from '../../src/model.ts'
 import { type Database, openDatabase } from '../../src/store/database.ts'
+import { openItems } from '../../src/store/items.ts'
 import { openLedger, type StoredLedger } from '../../src/store/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../../src/store/outbox.ts'
 import { anItem, readableLog, requested, start, temporaryDirectory } from '../samples.ts'
@@ -21,7 +22,7 @@ import { anItem, readableLog, requested, start, temporaryDirectory } from '../sa
 export async function filled(items: number, { killed = false } = {}): Promise<string> {
   const directory = temporaryDirectory()
   const database = openDatabase(directory)
-  const ledger = openLedger(database, openOutbox(database))
+  const ledger = openLedger(database, openItems(database), openOutbox(database))
   const numbers = Array.from({ length: items }, (_, index) => index)
   await Promise.all(numbers.map((number) => ledger.record(requested(item(number)))))
   if (!killed) {
@@ -53,7 +54,7 @@ export function opened(directory: string): Opened {
   const database = openDatabase(directory, { now: () => start, log })
   onTestFinished(() => database.close())
   const outbox = openOutbox(database)
-  return { database, outbox, ledger: openLedger(database, outbox), log }
+  return { database, outbox, ledger: openLedger(database, openItems(database), outbox), log }
 }
 
 /** Writes bytes into the middle of a file. */

@@ -26,11 +26,11 @@ function refusal(directory: string): DaemonError {
 
 const add = (database: Database, item: string) =>
   database.write(() => {
-    database.sql.prepare("INSERT INTO outbox (module, expires_at, item) VALUES ('m', 0, ?)").run(item)
+    database.sql.prepare("INSERT INTO items (module, expires_at, item) VALUES ('m', 0, ?)").run(item)
   })
 const items = ({ sql }: Database) =>
   sql
-    .prepare('SELECT item FROM outbox ORDER BY seq')
+    .prepare('SELECT item FROM items ORDER BY seq')
     .all()
     .map(({ item }) => item)
 
@@ -108,19 +108,20 @@ test('a database of a newer version is left alone, with a sentence that says so'
   expect(error.message).toContain('newer version')
   expect(error.remedy).toBeDefined()
   const sql = new DatabaseSync(join(directory, 'state.db'))
-  expect(sql.prepare('SELECT item FROM outbox').all()).toHaveLength(1)
+  expect(sql.prepare('SELECT item FROM items').all()).toHaveLength(1)
   sql.close()
 })
 
 test('a refused opening holds no lock', async () => {
   const directory = temporaryDirectory()
   const first = openDatabase(directory)
+  const version = Number(first.sql.prepare('PRAGMA user_version').get()?.user_version)
   first.sql.exec('PRAGMA user_version = 99')
   await first.close()
   refusal(directory)
 
   const sql = new DatabaseSync(join(directory, 'state.db'), { timeout: 0 })
-  sql.exec('PRAGMA user_version = 1')
+  sql.exec(`PRAGMA user_version = ${version}`)
   sql.close()
 
   expect(items(opened(directory))).toEqual([])
@@ -165,7 +166,7 @@ test('a write resolves with what it came to, and only when it is on disk', async
   const database = opened()
   let on = 'not yet'
   const writing = database.write(() => {
-    database.sql.exec("INSERT INTO outbox (module, expires_at, item) VALUES ('m', 0, 'a')")
+    database.sql.exec("INSERT INTO items (module, expires_at, item) VALUES ('m', 0, 'a')")
     on = database.sql.isTransaction ? 'in the transaction' : 'outside'
     return 42
   })
@@ -197,7 +198,7 @@ test('a bug in a write is told as what it is, keeps nothing of it, and the next 
   const database = opened()
   const bug = new TypeError('x is not a function')
   const writing = database.write(() => {
-    database.sql.exec("INSERT INTO outbox (module, expires_at, item) VALUES ('m', 0, 'a')")
+    database.sql.exec("INSERT INTO items (module, expires_at, item) VALUES ('m', 0, 'a')")
     throw bug
   })
 

@@ -1,16 +1,25 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
-import { newRecord } from '../../src/history.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { openItems } from '../../src/store/items.ts'
 import { openLedger } from '../../src/store/ledger.ts'
 import { openOutbox } from '../../src/store/outbox.ts'
-import { aModule, anItem, failed, requested, skipped, start, temporaryDirectory } from '../samples.ts'
+import {
+  aModule,
+  anItem,
+  failed,
+  newRecord,
+  requested,
+  skipped,
+  start,
+  temporaryDirectory,
+} from '../samples.ts'
 
 function opened(directory = temporaryDirectory()) {
   const database = openDatabase(directory)
   onTestFinished(() => database.close())
   const outbox = openOutbox(database)
-  return { database, outbox, ledger: openLedger(database, outbox) }
+  return { database, outbox, ledger: openLedger(database, openItems(database), outbox) }
 }
 
 test('a module that nobody has seen has no record', () => {
@@ -26,7 +35,11 @@ test('an answered request is in the record and in the outbox', async () => {
 
   await ledger.record(requested())
 
-  expect(ledger.read(aModule())).toMatchObject({ requestsTotal: 1, lastItem: anItem(), recent: [anItem()] })
+  expect(ledger.read(aModule())).toMatchObject({
+    requestsTotal: 1,
+    lastAccepted: { requestId: '670555852', requestedAt: start, expiresAt: start + 600_000 },
+    recent: [anItem()],
+  })
   expect(outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])
 })
 
@@ -78,7 +91,7 @@ test('on a full disk neither the record nor the request is kept, and both are on
 test('everything is there after a restart', async () => {
   const directory = temporaryDirectory()
   const first = openDatabase(directory)
-  const ledger = openLedger(first, openOutbox(first))
+  const ledger = openLedger(first, openItems(first), openOutbox(first))
   await ledger.seen('8021', [
     aModule(),
     aModule({ syncModuleId: '9', serial: undefined, storage: undefined }),

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { keyOf } from '../../src/model.ts'
+import { keyOf, type WorkItem } from '../../src/model.ts'
 import { openDatabase } from '../../src/store/database.ts'
+import { openItems } from '../../src/store/items.ts'
 import { openOutbox, type StoredOutbox } from '../../src/store/outbox.ts'
 import { anItem, start, temporaryDirectory } from '../samples.ts'
 
@@ -8,11 +9,16 @@ import { anItem, start, temporaryDirectory } from '../samples.ts'
 async function holding(...ids: readonly string[]) {
   const database = openDatabase(temporaryDirectory())
   onTestFinished(() => database.close())
-  const outbox = openOutbox(database)
-  const add = (id: string, expiresAt = start + 600_000) =>
-    database.write(() => outbox.add(anItem({ requestId: id, expiresAt })))
+  const [items, outbox] = [openItems(database), openOutbox(database)]
+  const put = (differing: Partial<WorkItem>) =>
+    database.write(() => {
+      const added = items.add(anItem(differing))
+      outbox.add(added)
+      return added
+    })
+  const add = (id: string, expiresAt = start + 600_000) => put({ requestId: id, expiresAt })
   for (const id of ids) await add(id)
-  return { outbox, add, database }
+  return { outbox, add, put }
 }
 
 const idsIn = (outbox: StoredOutbox, limit = 100, except: readonly string[] = []) =>
@@ -26,8 +32,8 @@ test('items wait oldest first, so many as are asked for', async () => {
 })
 
 test('the items of modules that must wait are passed over', async () => {
-  const { outbox, database } = await holding('1', '2')
-  await database.write(() => outbox.add(anItem({ requestId: '3', syncModuleId: '9' })))
+  const { outbox, put } = await holding('1', '2')
+  await put({ requestId: '3', syncModuleId: '9' })
 
   const others = idsIn(outbox, 100, [keyOf(anItem())])
 
@@ -43,7 +49,7 @@ test('an item comes back as it was put in, all digits of its ids included', asyn
 test('a removed item is gone, and its number is never given again', async () => {
   const { outbox, add } = await holding('1', '2')
 
-  await outbox.remove(2)
+  await outbox.remove([2])
   await add('3')
 
   expect(outbox.waiting(10, []).map(({ seq, item }) => [seq, item.requestId])).toEqual([
@@ -54,9 +60,9 @@ test('a removed item is gone, and its number is never given again', async () => 
 
 test('an item that was removed already may be removed again', async () => {
   const { outbox } = await holding('1')
-  await outbox.remove(1)
+  await outbox.remove([1])
 
-  await outbox.remove(1)
+  await outbox.remove([1])
 
   expect(outbox.count()).toBe(0)
 })
@@ -84,15 +90,15 @@ test('an item whose publish is under way is not dropped, however dead it is', as
 })
 
 test('nobody is told of an item before its commit', async () => {
-  const { outbox, database } = await holding()
-  const seen: number[] = []
-  outbox.onArrival(() => seen.push(outbox.count()))
+  const { outbox, put } = await holding()
+  const seen: unknown[] = []
+  outbox.onArrival((added) => seen.push([added, outbox.count()]))
 
-  await database.write(() => outbox.add(anItem()))
+  const added = await put({})
   expect(seen).toEqual([])
-  outbox.announce()
+  outbox.announce(added)
 
-  expect(seen).toEqual([1])
+  expect(seen).toEqual([[{ seq: 1, item: anItem() }, 1]])
 })
 
 test('who no longer listens is told nothing, and the others still are', async () => {
@@ -100,10 +106,23 @@ test('who no longer listens is told nothing, and the others still are', async ()
   const told: string[] = []
   const end = outbox.onArrival(() => told.push('first'))
   outbox.onArrival(() => told.push('second'))
-  outbox.announce()
+  const added = { seq: 1, item: anItem() }
+  outbox.announce(added)
 
   end()
-  outbox.announce()
+  outbox.announce(added)
 
   expect(told).toEqual(['first', 'second', 'second'])
+})
+
+test('a thousand and one dead items are dropped in pieces, and all of them are counted', async () => {
+  const { outbox, put, add } = await holding()
+  await Promise.all(
+    Array.from({ length: 1_001 }, (_, index) => put({ requestId: String(index), expiresAt: start })),
+  )
+  await add('99999')
+
+  expect(await outbox.dropExpired(start, [])).toBe(1_001)
+
+  expect(idsIn(outbox)).toEqual(['99999'])
 })

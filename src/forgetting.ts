@@ -1,0 +1,86 @@
+/**
+ * Acknowledged items on their way out of the outbox: a moment later, and together.
+ *
+ * Each commit costs a write of the disk, and it need not be at once: whoever is killed in this moment delivers
+ * again, with the same event id. What the disk will not forget is held, and never sent again by this process.
+ */
+import type { Clock } from './clock.ts'
+import { StoreFailed } from './errors.ts'
+import type { Outbox } from './ports.ts'
+
+export interface ForgettingNeeds {
+  readonly outbox: Pick<Outbox, 'remove'>
+  readonly clock: Clock
+  /** Told when the disk does not forget, of that and of what nobody expected. */
+  readonly trouble: (error: unknown) => void
+  /** Told when something is forgotten after all. */
+  readonly recovered: () => void
+}
+
+/** Short beside the time between two requests of a home, long enough for dozens of a fleet's. */
+const gatherMs = 50
+
+/** How long to wait after a refusal of the disk, in milliseconds. */
+const pauseMs = 30_000
+
+export class Forgetting {
+  readonly #needs: ForgettingNeeds
+  readonly #signal: AbortSignal
+  /** The items to be forgotten, and their modules. */
+  readonly #acknowledged = new Map<number, string>()
+  #removing: Promise<void> | undefined
+  #waiting = false
+  #refused = false
+
+  constructor(needs: ForgettingNeeds, signal: AbortSignal) {
+    this.#needs = needs
+    this.#signal = signal
+  }
+
+  /** The modules of what is acknowledged and still on disk. */
+  get modules(): Iterable<string> {
+    return this.#acknowledged.values()
+  }
+
+  add(seq: number, module: string): void {
+    this.#acknowledged.set(seq, module)
+    if (!this.#refused) void this.#later(gatherMs)
+  }
+
+  /** Forgets what is acknowledged by now. Resolves when that is done, or the disk has refused it. */
+  async now(): Promise<void> {
+    await this.#removing
+    this.#removing = this.#remove()
+    await this.#removing
+  }
+
+  async #remove(): Promise<void> {
+    const seqs = [...this.#acknowledged.keys()]
+    if (seqs.length === 0) return
+    try {
+      await this.#needs.outbox.remove(seqs)
+    } catch (error) {
+      const isNews = !this.#refused
+      this.#refused = error instanceof StoreFailed
+      if (isNews || !this.#refused) this.#needs.trouble(error)
+      if (this.#refused) void this.#later(pauseMs)
+      return
+    }
+    for (const seq of seqs) this.#acknowledged.delete(seq)
+    if (this.#refused) this.#needs.recovered()
+    this.#refused = false
+  }
+
+  /** The disk has taken something: what it refused before is tried again now. */
+  diskTook(): void {
+    if (this.#refused) void this.now()
+  }
+
+  async #later(ms: number): Promise<void> {
+    if (this.#waiting) return
+    this.#waiting = true
+    await this.#needs.clock.sleep(ms, this.#signal).catch(() => undefined)
+    this.#waiting = false
+    if (!this.#signal.aborted) await this.now()
+  }
+}

@@ -1,0 +1,95 @@
+/** A database of an older version becomes one of this, with everything in it. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../../src/store/database.ts'
+import { openItems } from '../../src/store/items.ts'
+import { openLedger } from '../../src/store/ledger.ts'
+import { openOutbox } from '../../src/store/outbox.ts'
+import { aModule, anItem, failed, start, temporaryDirectory } from '../samples.ts'
+
+/** As version 2 made it, with these rows in it. */
+function ofVersion2(items: readonly object[], records: readonly (readonly [string, string])[]): string {
+  const directory = join(temporaryDirectory(), 'data')
+  mkdirSync(directory)
+  const sql = new DatabaseSync(join(directory, 'state.db'))
+  sql.exec(`
+    CREATE TABLE outbox (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT, module TEXT NOT NULL, expires_at INTEGER NOT NULL, item TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX outbox_by_expiry ON outbox (expires_at);
+    CREATE INDEX outbox_by_module ON outbox (module);
+    CREATE TABLE modules (
+      account_id TEXT NOT NULL, network_id TEXT NOT NULL, sync_module_id TEXT NOT NULL, record TEXT NOT NULL,
+      PRIMARY KEY (account_id, network_id, sync_module_id)
+    ) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 2;`)
+  const addItem = sql.prepare(
+    `INSERT INTO outbox (module, expires_at, item) VALUES ('8021/44107/350221', ?, ?)`,
+  )
+  for (const item of items) addItem.run(start + 600_000, JSON.stringify(item))
+  const addRecord = sql.prepare("INSERT INTO modules VALUES ('8021', '44107', ?, ?)")
+  for (const row of records) addRecord.run(...row)
+  sql.close()
+  return directory
+}
+
+function opened(directory: string) {
+  const database = openDatabase(directory)
+  onTestFinished(() => database.close())
+  const [items, outbox] = [openItems(database), openOutbox(database)]
+  return { outbox, ledger: openLedger(database, items, outbox) }
+}
+
+const counters = {
+  missing: 1,
+  requestsTotal: 7,
+  failuresInARow: 2,
+  lastAttemptAt: start,
+  lastOutcome: 'busy',
+}
+
+test('what waits in a database of version 2 still waits, and its records keep their counters', () => {
+  const record = { module: aModule(), ...counters, lastFailure: failed().failure, lastLatencyMs: 120 }
+  const directory = ofVersion2(
+    [anItem({ requestId: '501' }), anItem({ requestId: '502' })],
+    [
+      ['350221', JSON.stringify({ ...record, lastItem: anItem(), recent: [anItem()] })],
+      ['9', JSON.stringify({ module: aModule({ syncModuleId: '9' }), ...counters, recent: [] })],
+    ],
+  )
+
+  const { outbox, ledger } = opened(directory)
+
+  expect(outbox.waiting(9, []).map(({ seq, item }) => [seq, item.requestId])).toEqual([
+    [1, '501'],
+    [2, '502'],
+  ])
+  expect(ledger.read(aModule())).toMatchObject({
+    ...record,
+    lastAccepted: { requestId: '670555852', requestedAt: start, expiresAt: start + 600_000 },
+    recent: [{ requestId: '501' }, { requestId: '502' }],
+  })
+  expect(ledger.read(aModule({ syncModuleId: '9' }))).toEqual({
+    module: aModule({ syncModuleId: '9' }),
+    ...counters,
+    recent: [],
+  })
+})
+
+test('a record of version 2 that cannot be read is left out, and the rest is there', () => {
+  const good = JSON.stringify({ module: aModule(), ...counters, recent: [] })
+
+  const { ledger } = opened(
+    ofVersion2(
+      [],
+      [
+        ['350221', good],
+        ['9', '{"module":'],
+      ],
+    ),
+  )
+
+  expect(ledger.keys().map(({ syncModuleId }) => syncModuleId)).toEqual(['350221'])
+})
