@@ -1,10 +1,11 @@
 /**
  * The accounts' ways to the cloud: one HTTP client for all, a session and a breaker for each.
  */
+import { blinkAccount } from '../blink/account.ts'
 import { refusalIn } from '../blink/answer.ts'
-import { type AccountCloud, createCloud } from '../blink/cloud.ts'
+import type { AccountCloud } from '../blink/cloud.ts'
 import { attended, createHttp, type Http } from '../blink/http.ts'
-import { createSession, type Session } from '../blink/session.ts'
+import type { Session } from '../blink/session.ts'
 import { parseTokenLines } from '../blink/tokens.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
@@ -140,10 +141,9 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
       }
     },
   })
-  const session = createSession({
+  const { session, cloud } = blinkAccount(settings.blink, {
     login,
     hardwareId: install.hardwareId,
-    oauthUrl: settings.blink.oauthUrl,
     http,
     clock,
     log,
@@ -154,7 +154,7 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
   })
   return {
     login,
-    cloud: createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log }),
+    cloud,
     session,
     guard: watch,
     budget,

@@ -4,8 +4,8 @@
  * A new name, because a daemon that runs beside may this very moment write to the old file what its own token has
  * become. Kept in one step and not touched afterwards, for the same reason.
  */
-import { createCloud, type Identity } from '../../blink/cloud.ts'
-import { createSession } from '../../blink/session.ts'
+import { blinkAccount } from '../../blink/account.ts'
+import type { Identity } from '../../blink/cloud.ts'
 import type { Tokens } from '../../blink/sign-in.ts'
 import { DaemonError, LoginNeeded } from '../../errors.ts'
 import type { Login } from '../../model.ts'
@@ -28,10 +28,9 @@ export interface Kept {
 export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Promise<Kept> {
   const { http, settings, install, pending, clock, log, terminal } = bench
   let tried = fresh !== undefined
-  const session = createSession({
+  const { session, cloud } = blinkAccount(settings.blink, {
     login,
     hardwareId: install.hardwareId,
-    oauthUrl: settings.blink.oauthUrl,
     http,
     clock,
     log,
@@ -43,7 +42,6 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
       tried = true
     },
   })
-  const cloud = createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log })
   let identity: Identity | undefined
   let unknown: DaemonError | undefined
   try {
