@@ -23,7 +23,8 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   const rows = await Promise.all(
     (await logins.list()).map(async (login): Promise<Row> => {
       const retryAt = closedUntil(await logins.breaker(login.key), systemClock.now())
-      const state = login.refusedAt !== undefined ? 'login_required' : retryAt ? 'throttled' : 'ok'
+      const { refusedAt, refusedFor = 'login_required' } = login
+      const state = refusedAt !== undefined ? refusedFor : retryAt ? 'throttled' : 'ok'
       return { login, state, retryAt }
     }),
   )

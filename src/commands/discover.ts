@@ -6,7 +6,7 @@ import type { Clouds, Way } from '../daemon/clouds.ts'
 import { openClouds } from '../daemon/clouds.ts'
 import { openStores } from '../daemon/stores.ts'
 import { DaemonError } from '../errors.ts'
-import { accountStatusOf, explain } from '../failure.ts'
+import { accountStatusOf, explain, needsPerson } from '../failure.ts'
 import type { AccountStatus, BlinkId, Failure, SkipReason, SyncModule } from '../model.ts'
 import { failure, ids } from '../mqtt/topics.ts'
 import { json, number } from '../payload.ts'
@@ -59,7 +59,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   for (const { failure: trouble, accountId, login } of found) {
     if (trouble) terminal.err(`blink-manifestd: ${accountId ?? login}: ${sentence(trouble)}\n`)
   }
-  if (found.some(({ status }) => status === 'login_required')) return exit.login
+  if (found.some(({ status }) => needsPerson(status))) return exit.login
   return found.some(({ failure: trouble }) => trouble) ? exit.temporary : exit.done
 }
 

@@ -4,6 +4,7 @@
 import { SingleBar } from 'cli-progress'
 import type { AccountTick } from '../daemon/account.ts'
 import { type Daemon, openDaemon } from '../daemon.ts'
+import { needsPerson } from '../failure.ts'
 import type { ModuleReport } from '../model.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { outcomeLine, outcomeTable } from './outcomes.ts'
@@ -87,7 +88,7 @@ function verdict(
   reports: readonly ModuleReport[],
   delivered: boolean,
 ): ExitCode {
-  if (ticks.some(({ status }) => status === 'login_required')) return exit.login
+  if (ticks.some(({ status }) => needsPerson(status))) return exit.login
   const failed = reports.some(isFailure) || ticks.some(({ failure }) => failure)
   return failed || !delivered ? exit.temporary : exit.done
 }

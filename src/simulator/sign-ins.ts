@@ -40,6 +40,7 @@ export class SignIns {
   readonly #grants = new Map<string, Grant>()
   readonly #codesSentAt = new Map<number, readonly number[]>()
   readonly #lockedUntil = new Map<number, number>()
+  readonly #wantCode = new Set<number>()
 
   constructor(cloud: Cloud) {
     this.#cloud = cloud
@@ -117,6 +118,21 @@ export class SignIns {
     return (this.#codesSentAt.get(accountId) ?? []).filter((at) => at > now - HOUR).length
   }
 
+  /** From now on no token of the account is renewed before a person has signed in with a code. */
+  wantCode(accountId: number): void {
+    this.#wantCode.add(accountId)
+  }
+
+  /**
+   * Whether a renewal is answered by the wish for a code. Has one sent each time, as the password grant did: what
+   * the refresh grant does was never seen, and this is the worst.
+   */
+  wishesForCode(accountId: number): boolean {
+    if (!this.#wantCode.has(accountId)) return false
+    this.#codesSentAt.set(accountId, [...(this.#codesSentAt.get(accountId) ?? []), this.#cloud.time.now()])
+    return true
+  }
+
   checkCode(signIn: SignIn, code: string): 'right' | 'wrong' | 'locked' {
     const { accountId, codeSentAt } = signIn
     if (accountId === undefined || codeSentAt === undefined) return 'wrong'
@@ -145,6 +161,7 @@ export class SignIns {
   redeem(code: string): Grant | undefined {
     const grant = this.#grants.get(code)
     this.#grants.delete(code)
+    if (grant) this.#wantCode.delete(grant.accountId)
     return grant
   }
 }

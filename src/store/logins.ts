@@ -56,6 +56,7 @@ const loginFile = z.object({
   region: z.string().optional(),
   hardware_id: z.string().optional(),
   refused_at: z.number().optional(),
+  refused_for: z.enum(['login_required', 'two_factor_required']).optional(),
   refreshed_at: z.number().optional(),
 })
 
@@ -97,6 +98,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
         region: kept.region,
         hardwareId: kept.hardware_id,
         refusedAt: kept.refused_at,
+        refusedFor: kept.refused_for,
         refreshedAt: kept.refreshed_at,
       }
     )
@@ -132,6 +134,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
           region: login.region,
           hardware_id: login.hardwareId,
           refused_at: login.refusedAt,
+          refused_for: login.refusedFor,
           refreshed_at: login.refreshedAt,
         }),
       )

@@ -45,6 +45,7 @@ test('logins are kept over restarts, with all that is known of them', async () =
     fingerprint: 'ab12',
     hardwareId: 'A-B',
     refusedAt: start,
+    refusedFor: 'two_factor_required',
   })
   await logins.save(full)
   await logins.save(aLogin({ accountId: undefined, region: undefined }))
