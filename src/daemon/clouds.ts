@@ -15,7 +15,8 @@ import type { Log } from '../ports.ts'
 import { slotsPerDay } from '../schedule/cron.ts'
 import { type Budget, openBudget, plannedBudget } from './budget.ts'
 import { type Guard, guard } from './guard.ts'
-import { replaceOlder, takeRoster } from './roster.ts'
+import { countingModules } from './module-count.ts'
+import { settleRivals, takeRoster } from './roster.ts'
 import type { Stores } from './stores.ts'
 import { openTally } from './tally.ts'
 
@@ -141,6 +142,7 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
       }
     },
   })
+  let knownAs = login.accountId
   const { session, cloud } = blinkAccount(settings.blink, {
     login,
     hardwareId: install.hardwareId,
@@ -149,12 +151,15 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
     log,
     async save(changed) {
       await logins.save(changed)
-      if (changed.accountId !== login.accountId) await replaceOlder(logins, changed)
+      // Once only: a sign-in that comes later has given this login up, and knows better.
+      if (changed.accountId === knownAs) return
+      await settleRivals(logins, changed, log)
+      knownAs = changed.accountId
     },
   })
   return {
     login,
-    cloud,
+    cloud: await countingModules(cloud, { loginKey: login.key, logins, log }),
     session,
     guard: watch,
     budget,

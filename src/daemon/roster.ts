@@ -1,5 +1,6 @@
 /**
- * Whose accounts these are: the logins on disk, and those the environment brings.
+ * Whose accounts these are: the logins on disk, those the environment brings, and which one stays where two are of
+ * the same account.
  *
  * A rotated token on disk wins over the environment for as long as the environment's text has not changed, which
  * its fingerprint tells. A changed text is a new login and replaces the old one of the same account. A login that
@@ -29,9 +30,11 @@ export async function takeRoster(
   const roster = new Map(kept.map((login) => [login.key, login]))
   for (const line of fresh) {
     const login = loginOf(line, { key: keyOf(line), source: 'environment' })
+    // An account id that the line does not tell is learned later; `settleRivals` decides then.
+    const older = sameAccount(roster.values(), login)
+    for (const old of older) await inherit(logins, old, login)
     await logins.save(login)
-    // An account id that the line does not tell is learned later; `replaceOlder` then does the same.
-    for (const old of sameAccount(roster.values(), login)) {
+    for (const old of older) {
       await logins.remove(old.key)
       roster.delete(old.key)
       log.info({ account_id: login.accountId }, 'login replaced by the one in the environment')
@@ -41,9 +44,52 @@ export async function takeRoster(
   return [...roster.values()]
 }
 
-/** Removes other logins of the account that this login turned out to belong to. */
-export async function replaceOlder(logins: Logins, login: Login): Promise<void> {
-  for (const old of sameAccount(await logins.list(), login)) await logins.remove(old.key)
+/**
+ * Leaves one login of an account that this login has turned out to belong to.
+ *
+ * One that a person made and that works stays: an environment's text that does not say whose it is may be older
+ * than the sign-in. Any other gives way to this one, which has just proved to work.
+ */
+export async function settleRivals(logins: Logins, login: Login, log: Log): Promise<void> {
+  const rivals = sameAccount(await logins.list(), login)
+  const isGood = ({ source, refusedAt }: Login) => source !== 'environment' && refusedAt === undefined
+  const yields = login.source === 'environment' && rivals.some(isGood)
+  for (const { key, accountId, source } of yields ? [login] : rivals) {
+    await logins.forget(key)
+    const remedy = source === 'environment' ? { remedy: 'Take its line out of BLINK_TOKENS.' } : {}
+    log.info({ account_id: accountId, login: key, ...remedy }, 'login given up, another of its account stays')
+  }
+}
+
+/**
+ * The logins whose place a new one takes: those of its account.
+ *
+ * Where there is none, it is the only one that the cloud has refused before it named its account. That asks nothing
+ * any more and only waits for a sign-in; were there two, nobody could say which of them this one is for.
+ */
+export function replacedBy(login: Login, all: readonly Login[]): readonly Login[] {
+  const older = sameAccount(all, login)
+  const nameless = all.filter(
+    ({ key, accountId, refusedAt }) =>
+      key !== login.key && accountId === undefined && refusedAt !== undefined,
+  )
+  return older.length === 0 && nameless.length === 1 ? nameless : older
+}
+
+/**
+ * What the cloud asked of an account is asked of its new login too: a pause goes on, and so does the day's budget.
+ * Of several old logins the longest pause and the most requests count.
+ */
+export async function inherit(logins: Logins, from: Login, to: Login): Promise<void> {
+  const [old, own] = [await logins.breaker(from.key), await logins.breaker(to.key)]
+  const isLonger = (old.openUntil ?? 0) > (own.openUntil ?? 0) || old.failures > own.failures
+  if (isLonger) await logins.saveBreaker(to.key, old)
+  const [spent, ownSpent] = [await logins.spent(from.key), await logins.spent(to.key)]
+  const isMore =
+    (spent?.day ?? 0) > (ownSpent?.day ?? 0) || (spent?.requests ?? 0) > (ownSpent?.requests ?? 0)
+  if (spent && isMore) await logins.saveSpent(to.key, spent)
+  const modules = await logins.moduleCount(from.key)
+  if (modules !== undefined) await logins.saveModuleCount(to.key, modules)
 }
 
 function sameAccount(logins: Iterable<Login>, login: Login): Login[] {

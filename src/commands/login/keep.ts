@@ -7,16 +7,20 @@
 import { blinkAccount } from '../../blink/account.ts'
 import type { Identity } from '../../blink/cloud.ts'
 import type { Tokens } from '../../blink/sign-in.ts'
+import { inherit, replacedBy } from '../../daemon/roster.ts'
 import { DaemonError, LoginNeeded } from '../../errors.ts'
 import type { Login } from '../../model.ts'
+import { closedUntil } from '../../retry.ts'
 import type { Bench } from './bench.ts'
 
 export interface Kept {
   readonly login: Login
   /** Why the cloud did not tell account and region; the daemon will ask for them. */
   readonly unknown: DaemonError | undefined
-  /** How many logins of the same account were given up. */
-  readonly replaced: number
+  /** The logins that were given up for it. */
+  readonly replaced: readonly Login[]
+  /** When the pause that the cloud asked of this account before is over; a sign-in does not shorten it. */
+  readonly pausedUntil: number | undefined
 }
 
 /**
@@ -26,7 +30,7 @@ export interface Kept {
  * @throws LoginNeeded and other errors of the cloud when the token does not work; nothing is kept then
  */
 export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Promise<Kept> {
-  const { http, settings, install, pending, clock, log, terminal } = bench
+  const { http, settings, install, logins, pending, clock, log, terminal } = bench
   let tried = fresh !== undefined
   const { session, cloud } = blinkAccount(settings.blink, {
     login,
@@ -55,20 +59,16 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
   const kept = { ...session.login, ...identity }
   const replaced = await replace(bench, kept)
   await pending.remove()
-  return { login: kept, unknown, replaced }
+  const pausedUntil = closedUntil(await logins.breaker(kept.key), clock.now())
+  return { login: kept, unknown, replaced, pausedUntil }
 }
 
-/** Saves a login and gives up the others of its account; a pause that the cloud asked for goes on, and so does the day's budget. */
-async function replace({ logins }: Bench, login: Login): Promise<number> {
-  const older = (await logins.list()).filter(
-    ({ key, accountId }) => key !== login.key && accountId !== undefined && accountId === login.accountId,
-  )
-  for (const { key } of older) {
-    await logins.saveBreaker(login.key, await logins.breaker(key))
-    const spent = await logins.spent(key)
-    if (spent) await logins.saveSpent(login.key, spent)
-  }
+/** Saves a login and gives up those whose place it takes. */
+async function replace({ logins }: Bench, login: Login): Promise<readonly Login[]> {
+  const older = replacedBy(login, await logins.list())
+  // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
+  for (const old of older) if (old.accountId !== undefined) await inherit(logins, old, login)
   await logins.save(login)
   for (const { key } of older) await logins.forget(key)
-  return older.length
+  return older
 }
