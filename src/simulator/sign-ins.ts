@@ -31,9 +31,6 @@ const MOST_WRONG_CODES = 5
 const HOUR = 60 * 60 * 1000
 const CODE_LIFE = 10 * 60 * 1000
 
-/** The pause the cloud names between two codes. */
-export const RESEND_SECONDS = 60
-
 export class SignIns {
   readonly #cloud: Cloud
   readonly #open = new Map<string, SignIn>()
@@ -100,7 +97,7 @@ export class SignIns {
   /** Whether the pause between two codes is over, in whatever browser the last one was asked for. */
   mayResend(accountId: number): boolean {
     const last = this.#codesSentAt.get(accountId)?.at(-1)
-    return last === undefined || last + RESEND_SECONDS * 1000 <= this.#cloud.time.now()
+    return last === undefined || last + this.#pause(accountId) <= this.#cloud.time.now()
   }
 
   /** As if the pause between two codes were over. */
@@ -108,8 +105,13 @@ export class SignIns {
     const sent = this.#codesSentAt.get(accountId) ?? []
     this.#codesSentAt.set(
       accountId,
-      sent.map((at) => at - RESEND_SECONDS * 1000),
+      sent.map((at) => at - this.#pause(accountId)),
     )
+  }
+
+  /** The pause between two codes, in milliseconds. */
+  #pause(accountId: number): number {
+    return this.#cloud.account(accountId).person.resendSeconds * 1000
   }
 
   /** How many codes were sent to an account in the last hour. */

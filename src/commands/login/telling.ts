@@ -16,7 +16,7 @@ import {
 import { json, number, timeOrNull } from '../../payload.ts'
 import { type ExitCode, exit } from '../exit.ts'
 import { printable } from '../terminal.ts'
-import { resendAt, timeOf, whereSent } from './dialogue.ts'
+import { resendAt, timeOf, whereSent } from './code-sent.ts'
 import type { Kept } from './keep.ts'
 
 /** What a login is, in the words of the command, with advice where its end is in sight. */
