@@ -107,6 +107,14 @@ terminalTest(
   },
 )
 
+terminalTest('a password is not read from standard input where it would be shown', async () => {
+  await using world = await aWorld()
+  await using anna = sitDown(world, ['login', '--email', 'a@b.c', '--password-file', '-'], noTokens)
+
+  expect(await anna.ended).toBe(64)
+  expect(anna.screen()).toContain('standard input is a terminal: leave the option out')
+})
+
 terminalTest('a wrong password is told as one, after which nothing is kept', async () => {
   await using world = await aWorld()
   await using anna = login(world)

@@ -126,22 +126,21 @@ async function sendAnother(talk: Talk, state: AwaitsCode): Promise<AwaitsCode> {
 async function enter(talk: Talk, state: AwaitsCode, typed: string): Promise<AwaitsCode> {
   const code = typed.replaceAll(/[\s-]/g, '')
   if (!/^\w{4,12}$/.test(code)) throw new SignInRefused('wrong_code')
-  try {
-    const entered = await notingLocks(talk, state.emailHash, () =>
+  const entered = await forgettingDeadEnds(talk, () =>
+    notingLocks(talk, state.emailHash, () =>
       talk.signIn.enterCode(state, new Secret(code), talk.terminal.stop),
-    )
-    return await reached(talk, { ...state, ...entered })
-  } catch (error) {
-    const isOver = error instanceof SignInRefused && ['code_expired', 'cookies_lost'].includes(error.code)
-    if (isOver) await talk.pending.remove()
-    throw error
-  }
+    ),
+  )
+  return reached(talk, { ...state, ...entered })
 }
 
 /** From the right code to a login, which is on disk before it is tried. */
-async function finish({ signIn, pending, clock, terminal }: Talk, state: AwaitsCode): Promise<SignedIn> {
-  const tokens = await signIn.finish(state, terminal.stop)
-  if (!tokens.refreshToken) throw new SignInRefused('not_accepted')
+async function finish(talk: Talk, state: AwaitsCode): Promise<SignedIn> {
+  const { signIn, pending, clock, terminal } = talk
+  const tokens = await forgettingDeadEnds(talk, async () => {
+    const given = await signIn.finish(state, terminal.stop)
+    return { ...given, refreshToken: given.refreshToken ?? notGiven() }
+  })
   const login: Login = {
     key: `login-${clock.uuid().slice(0, 13)}`,
     source: 'login',
@@ -179,6 +178,21 @@ async function notingLocks<T>({ pending }: Talk, emailHash: string, work: () => 
     }
     throw error
   }
+}
+
+/** Forgets a sign-in that leads nowhere any more, so that the next one begins anew. */
+async function forgettingDeadEnds<T>({ pending }: Talk, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const ends = ['code_expired', 'cookies_lost', 'not_accepted']
+    if (error instanceof SignInRefused && ends.includes(error.code)) await pending.remove()
+    throw error
+  }
+}
+
+function notGiven(): never {
+  throw new SignInRefused('not_accepted')
 }
 
 function tellWhereSent({ terminal }: Talk, state: AwaitsCode): void {

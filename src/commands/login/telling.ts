@@ -16,7 +16,7 @@ import {
 import { json, number, timeOrNull } from '../../payload.ts'
 import { type ExitCode, exit } from '../exit.ts'
 import { printable } from '../terminal.ts'
-import { resendAt, timeOf, whereSent } from './code-sent.ts'
+import { resendAt, timeOf } from './code-sent.ts'
 import type { Kept } from './keep.ts'
 
 /** What a login is, in the words of the command, with advice where its end is in sight. */
@@ -66,8 +66,9 @@ export function keptLine({ login, unknown, replaced, pausedUntil }: Kept): strin
   })}\n`
 }
 
-export function wantedSentences(pending: PendingSignIn): string {
-  return `${whereSent(pending)}\nGo on with \`blink-manifestd login\` where there is a terminal, or with --code-file.\n`
+/** Behind the sentences of where the code went. */
+export function wantedSentences(): string {
+  return `Go on with \`blink-manifestd login\` where there is a terminal, or with --code-file.\n`
 }
 
 export function wantedLine(pending: PendingSignIn): string {
