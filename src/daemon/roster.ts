@@ -41,7 +41,26 @@ export async function takeRoster(
     }
     roster.set(login.key, login)
   }
-  return [...roster.values()]
+  return leaveOneEach(logins, [...roster.values()], log)
+}
+
+/** A sign-in that was killed right before its end has not given up the login whose place it takes. */
+async function leaveOneEach(logins: Logins, all: readonly Login[], log: Log): Promise<readonly Login[]> {
+  const stays = (login: Login) => sameAccount(all, login).every((other) => isBetter(login, other))
+  const twins = all.filter((login) => !stays(login))
+  for (const { key, accountId } of twins) {
+    await logins.forget(key)
+    log.info({ account_id: accountId, login: key }, 'login given up, another of its account stays')
+  }
+  return all.filter((login) => !twins.includes(login))
+}
+
+/** One that works before one that was refused, then the one that was refreshed last, then any. */
+function isBetter(one: Login, other: Login): boolean {
+  const [oneWorks, otherWorks] = [one.refusedAt === undefined, other.refusedAt === undefined]
+  if (oneWorks !== otherWorks) return oneWorks
+  const [at, otherAt] = [one.refreshedAt ?? 0, other.refreshedAt ?? 0]
+  return at === otherAt ? one.key > other.key : at > otherAt
 }
 
 /**
@@ -81,6 +100,8 @@ export function replacedBy(login: Login, all: readonly Login[]): readonly Login[
  * Of several old logins the longest pause and the most requests count.
  */
 export async function inherit(logins: Logins, from: Login, to: Login): Promise<void> {
+  // Of one that nobody can name it is not known whether it is this account's.
+  if (from.accountId === undefined || from.accountId !== to.accountId) return
   const [old, own] = [await logins.breaker(from.key), await logins.breaker(to.key)]
   const isLonger = (old.openUntil ?? 0) > (own.openUntil ?? 0) || old.failures > own.failures
   if (isLonger) await logins.saveBreaker(to.key, old)

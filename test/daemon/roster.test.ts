@@ -67,6 +67,24 @@ test('a sign-in takes the place of its account, or else of the only refused logi
   ).toEqual([])
 })
 
+test('of two logins of one account the daemon takes the one that works, and then the one refreshed last', async () => {
+  const at = (key: string, refreshedAt: number | undefined, more: Partial<Login> = {}) =>
+    loginOf({ key, source: 'login', fingerprint: undefined, refreshedAt, ...more })
+  const taken = async (...there: readonly Login[]) => {
+    const logins = await aHouse(...there)
+    const roster = keys(await takeRoster(logins, [], listLog()))
+    expect(keys(await logins.list())).toEqual(roster)
+    return roster
+  }
+
+  expect(await taken(at('a', 5, { refusedAt: 6 }), at('b', 1))).toEqual(['b'])
+  expect(await taken(at('a', 5), at('b', 1), at('c', undefined))).toEqual(['a'])
+  expect(await taken(at('a', 5), at('b', 5))).toHaveLength(1)
+  expect(
+    await taken(at('a', 5), at('b', 1, { accountId: '8022' }), at('c', 1, { accountId: undefined })),
+  ).toHaveLength(3)
+})
+
 test('the longest pause and the most requests of the day go on with the new login', async () => {
   const logins = await aHouse()
   const [one, two] = [loginOf({ key: 'one' }), loginOf({ key: 'two' })]

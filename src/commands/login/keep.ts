@@ -31,6 +31,9 @@ export interface Kept {
  */
 export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Promise<Kept> {
   const { http, settings, install, logins, pending, clock, log, terminal } = bench
+  const kept = (await logins.list()).find(({ key }) => key === login.key)
+  // Killed right after that: a daemon may have used the login since, and our token with it.
+  if (kept && kept.refusedAt === undefined) return settled(bench, kept)
   let tried = fresh !== undefined
   const { session, cloud } = blinkAccount(settings.blink, {
     login,
@@ -53,22 +56,32 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
     tried = true
     identity = await cloud.check(terminal.stop)
   } catch (error) {
+    if (error instanceof LoginNeeded) await forgetNote(bench, login)
     if (!tried || error instanceof LoginNeeded || !(error instanceof DaemonError)) throw error
     unknown = error
   }
-  const kept = { ...session.login, ...identity }
-  const replaced = await replace(bench, kept)
-  await pending.remove()
-  const pausedUntil = closedUntil(await logins.breaker(kept.key), clock.now())
-  return { login: kept, unknown, replaced, pausedUntil }
+  const works = { ...session.login, ...identity }
+  // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
+  for (const old of replacedBy(works, await logins.list())) await inherit(logins, old, works)
+  await logins.save(works)
+  return settled(bench, works, unknown)
 }
 
-/** Saves a login and gives up those whose place it takes. */
-async function replace({ logins }: Bench, login: Login): Promise<readonly Login[]> {
-  const older = replacedBy(login, await logins.list())
-  // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
-  for (const old of older) if (old.accountId !== undefined) await inherit(logins, old, login)
-  await logins.save(login)
-  for (const { key } of older) await logins.forget(key)
-  return older
+/** What is left to do when a login is kept: those whose place it takes are given up. */
+async function settled(
+  { logins, pending, clock }: Bench,
+  login: Login,
+  unknown?: DaemonError,
+): Promise<Kept> {
+  const replaced = replacedBy(login, await logins.list())
+  for (const { key } of replaced) await logins.forget(key)
+  await pending.remove()
+  const pausedUntil = closedUntil(await logins.breaker(login.key), clock.now())
+  return { login, unknown, replaced, pausedUntil }
+}
+
+/** The next sign-in must not go on with a token that is worth nothing. */
+async function forgetNote({ pending }: Bench, { key }: Login): Promise<void> {
+  const note = await pending.read()
+  if (note?.step === 'keep' && note.login.key === key) await pending.remove()
 }
