@@ -141,7 +141,7 @@ for (const key of ['c', 'd'] as const) {
       }
       anna.press(key)
       expect(await anna.ended).toBe(77)
-      expect(anna.screen()).toMatch(/\nStopped\. Nothing was kept\.\n$/)
+      expect(anna.screen()).toMatch(/: \nStopped\. Nothing was kept\.\n$/)
       expect(kept(world)).toEqual([])
     }
 
@@ -149,7 +149,7 @@ for (const key of ['c', 'd'] as const) {
     await upToCode(anna)
     anna.press(key)
     expect(await anna.ended).toBe(77)
-    expect(anna.screen()).toMatch(/\nStopped\. `blink-manifestd login` goes on where this ended\.\n$/)
+    expect(anna.screen()).toMatch(/: \nStopped\. `blink-manifestd login` goes on where this ended\.\n$/)
     expect(kept(world)).toEqual(['pending-login.json'])
     expect(readdirSync(join(world.dataDir, 'logins'))).toEqual([])
   })
