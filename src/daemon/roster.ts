@@ -70,7 +70,10 @@ function isBetter(one: Login, other: Login): boolean {
  * than the sign-in. Any other gives way to this one, which has just proved to work.
  */
 export async function settleRivals(logins: Logins, login: Login, log: Log): Promise<void> {
-  const rivals = sameAccount(await logins.list(), login)
+  const all = await logins.list()
+  // Given up in the meantime, by a person who knows better.
+  if (!all.some(({ key }) => key === login.key)) return
+  const rivals = sameAccount(all, login)
   const isGood = ({ source, refusedAt }: Login) => source !== 'environment' && refusedAt === undefined
   const yields = login.source === 'environment' && rivals.some(isGood)
   for (const { key, accountId, source } of yields ? [login] : rivals) {
@@ -103,12 +106,11 @@ export async function inherit(logins: Logins, from: Login, to: Login): Promise<v
   // Of one that nobody can name it is not known whether it is this account's.
   if (from.accountId === undefined || from.accountId !== to.accountId) return
   const [old, own] = [await logins.breaker(from.key), await logins.breaker(to.key)]
-  const isLonger = (old.openUntil ?? 0) > (own.openUntil ?? 0) || old.failures > own.failures
-  if (isLonger) await logins.saveBreaker(to.key, old)
+  const longer = (old.openUntil ?? 0) - (own.openUntil ?? 0) || old.failures - own.failures
+  if (longer > 0) await logins.saveBreaker(to.key, old)
   const [spent, ownSpent] = [await logins.spent(from.key), await logins.spent(to.key)]
-  const isMore =
-    (spent?.day ?? 0) > (ownSpent?.day ?? 0) || (spent?.requests ?? 0) > (ownSpent?.requests ?? 0)
-  if (spent && isMore) await logins.saveSpent(to.key, spent)
+  const more = ownSpent && spent ? spent.day - ownSpent.day || spent.requests - ownSpent.requests : 1
+  if (spent && more > 0) await logins.saveSpent(to.key, spent)
   const modules = await logins.moduleCount(from.key)
   if (modules !== undefined) await logins.saveModuleCount(to.key, modules)
 }

@@ -100,6 +100,29 @@ test('the longest pause and the most requests of the day go on with the new logi
   expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 20, limit: 50 })
 })
 
+test('neither what was spent on an earlier day nor a shorter pause takes the place of what counts now', async () => {
+  const logins = await aHouse()
+  await logins.saveBreaker('environment-1', { failures: 5, openUntil: start + 1_000 })
+  await logins.saveSpent('environment-1', { day: 6, requests: 400, limit: 500 })
+  const now = { failures: 1, openUntil: start + 9_000 }
+  await logins.saveBreaker('login-1', now)
+  await logins.saveSpent('login-1', { day: 7, requests: 1, limit: 50 })
+
+  await inherit(logins, ofEnvironment, ofPerson)
+
+  expect(await logins.breaker('login-1')).toEqual(now)
+  expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 1, limit: 50 })
+})
+
+test('a login that was given up in the meantime has no say any more', async () => {
+  const logins = await aHouse(ofPerson, ofEnvironment)
+  await logins.forget('environment-1')
+
+  await settleRivals(logins, { ...ofEnvironment, source: 'import' }, listLog())
+
+  expect(keys(await logins.list())).toEqual(['login-1'])
+})
+
 test('a changed text of the environment does not end the pause of its account either', async () => {
   const logins = await aHouse(ofEnvironment)
   const open = { failures: 2, openUntil: start + 60_000 }
