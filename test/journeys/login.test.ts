@@ -165,6 +165,23 @@ test("blinkpy's JSON and token lines are taken over, each tried once", async () 
   expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^import-/)])
 })
 
+test('an import while a code is on its way leaves that sign-in where it is', async () => {
+  await using world = await startWorld({
+    ...withPerson(),
+    simulator: { accounts: [{ ...home(1), person: {} }, home(1, { id: 8022 })] },
+  })
+  const anna = personIn(world)
+  await anna.signIn()
+  const file = join(world.directory, 'tokens')
+  writeFileSync(file, world.cloud.tokens(8022))
+
+  expect((await world.finish(['login', '--import', file], noTokens)).code).toBe(0)
+  expect((await anna.enter()).code).toBe(0)
+
+  expect(world.cloud.codesSent(8021)).toBe(1)
+  expect(loginFiles(world).size).toBe(2)
+})
+
 test('an imported android token is taken over with a word on its future', async () => {
   await using world = await startWorld({
     broker: false,
