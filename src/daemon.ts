@@ -146,7 +146,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         stopping: AbortSignal.any([stopping.signal, gone]),
         abort: abort.signal,
       },
-      login.refusedAt,
+      login,
     )
   const greet = (account: Account) => {
     ticks.tickOne(account).catch(fail)

@@ -96,7 +96,12 @@ export abstract class CloudError extends DaemonError {
 
 /** A person must sign in: the refresh token is withdrawn, or there is none. */
 export class LoginNeeded extends CloudError {
-  readonly code = 'login_required'
+  readonly code: 'login_required' | 'two_factor_required' = 'login_required'
+}
+
+/** The same, because the cloud wants a code first. Asking again might have one sent each time. */
+export class TwoFactorNeeded extends LoginNeeded {
+  override readonly code = 'two_factor_required'
 }
 
 /** The module is at another command; it takes one at a time. */

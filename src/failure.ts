@@ -12,7 +12,7 @@ import {
   LoginNeeded,
   ModuleBusy,
 } from './errors.ts'
-import type { AccountStatus, Failure, Outcome } from './model.ts'
+import type { AccountStatus, Failure, Outcome, PersonNeeded } from './model.ts'
 
 /** How a report tells of an error it can live with; throws the others again, for they are bugs. */
 export function explain(error: unknown, now: number): Failure {
@@ -47,8 +47,13 @@ export function outcomeOf(error: DaemonError, asked: boolean): Outcome {
 
 /** The state of an account that could not be asked because of this error; trouble of our own is none of its. */
 export function accountStatusOf(error: DaemonError): AccountStatus {
-  if (error instanceof LoginNeeded) return 'login_required'
+  if (error instanceof LoginNeeded) return error.code
   if (error instanceof AccountThrottled) return 'throttled'
   // An answer we cannot read or do not expect is as good as none: the account is not `ok`.
   return error instanceof CloudError ? 'unreachable' : 'ok'
+}
+
+/** Whether nothing goes on before a person has signed in. */
+export function needsPerson(status: AccountStatus): status is PersonNeeded {
+  return status === 'login_required' || status === 'two_factor_required'
 }

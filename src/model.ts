@@ -126,8 +126,11 @@ export type ModuleReport =
   | (ReportBase & { readonly kind: 'failed'; readonly outcome: Outcome; readonly failure: Failure })
   | (ReportBase & { readonly kind: 'skipped'; readonly outcome: Outcome; readonly reason: SkipReason })
 
+/** What only a person can mend, by signing in: a token that is withdrawn, a cloud that wants a code. */
+export type PersonNeeded = 'login_required' | 'two_factor_required'
+
 /** The account as a whole, as published in `account/<id>/state`. */
-export type AccountStatus = 'ok' | 'login_required' | 'two_factor_required' | 'throttled' | 'unreachable'
+export type AccountStatus = 'ok' | PersonNeeded | 'throttled' | 'unreachable'
 
 /** How the list of an account's sync modules differs from the last one. */
 export interface ModuleChanges {
@@ -193,6 +196,8 @@ export interface Login {
   readonly hardwareId: string | undefined
   /** When the cloud refused the refresh token; nothing is asked with it after that. */
   readonly refusedAt: number | undefined
+  /** What the refusal wants of a person; `login_required` where it does not say. */
+  readonly refusedFor?: PersonNeeded | undefined
   /** When the token was last rotated; absent when it has not been since it was taken over. */
   readonly refreshedAt?: number | undefined
 }

@@ -7,6 +7,7 @@ import { classify } from '../src/blink/answer.ts'
 import type { CallKind } from '../src/blink/calls.ts'
 import {
   bodyCodes,
+  codeWanted,
   conflict,
   emptyAnswer,
   noSuchStatus,
@@ -29,6 +30,7 @@ const deeds: Readonly<Record<Verdict['as'], string>> = {
   refused: 'goes on with the next module; asks again at the next tick',
   token_refused: 'renews the access token once and sends the request once more',
   login_needed: 'asks nothing more for the account until a person has signed in',
+  two_factor_needed: 'the same, and the account says `two_factor_required`',
   throttled: 'opens the breaker of the account',
   no_answer: 'never sends a manifest request twice; asks for the rest up to twice more',
   unreadable: 'goes on with the next module; asks again at the next tick',
@@ -58,6 +60,10 @@ function rows(): readonly Row[] {
     {
       answer: 'HTTP 401 to a token refresh',
       ...{ verdict: withdrawn, kind: 'token' as const, status: 401, text: '' },
+    },
+    {
+      answer: 'HTTP 412 to a token refresh, or 202 without a token',
+      ...{ verdict: codeWanted, kind: 'token' as const, status: 412, text: '' },
     },
     ...[...statuses].map(([status, verdict]) => ({ answer: `HTTP ${status}`, verdict, status, text: '' })),
     { answer: 'HTTP 409 to a manifest request', verdict: conflict, status: 409, text: '' },

@@ -16,6 +16,7 @@ import {
   CloudUnreachable,
   LoginNeeded,
   ModuleBusy,
+  TwoFactorNeeded,
 } from '../errors.ts'
 import { type CallKind, calls } from './calls.ts'
 import type { HttpAnswer } from './http.ts'
@@ -24,6 +25,7 @@ import { retryAfterMs } from './retry-after.ts'
 import {
   type BodyCode,
   bodyCodes,
+  codeWanted,
   emptyAnswer,
   type HttpStatus,
   notJson,
@@ -98,9 +100,16 @@ function bodyCodeOf(json: unknown): BodyCode | undefined {
 function spokenVerdict(json: unknown, status: HttpStatus, kind: CallKind): Verdict | undefined {
   const code = bodyCodeOf(json)
   const known = code === undefined ? undefined : bodyCodes.get(code)
-  if (known || kind !== 'token' || !isRecord(json)) return known
+  if (known || kind !== 'token') return known
+  if (status === 412 || (status === 202 && isChallenge(json))) return codeWanted
+  if (!isRecord(json)) return undefined
   // Only these two together withdraw a login, which costs a person a sign-in; all else may pass.
   return status === 400 && typeof json.error === 'string' ? oauthErrors.get(json.error) : undefined
+}
+
+/** What the sign-in page answers when it has sent a code. */
+function isChallenge(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && ('tsv_state' in json || 'next_time_in_secs' in json)
 }
 
 function isRecord(value: unknown): value is { readonly code?: unknown; readonly error?: unknown } {
@@ -138,6 +147,8 @@ function errorOf(verdict: Verdict, answered: Answered, bodyCode: BodyCode | unde
       return new TokenRefused(message, details)
     case 'login_needed':
       return new LoginNeeded(message, details)
+    case 'two_factor_needed':
+      return new TwoFactorNeeded(message, details)
     case 'throttled':
       return new AccountThrottled(message, details)
     case 'no_answer':

@@ -8,7 +8,7 @@
  * memory only.
  */
 import type { Clock } from '../clock.ts'
-import { LoginNeeded } from '../errors.ts'
+import { LoginNeeded, TwoFactorNeeded } from '../errors.ts'
 import type { BlinkId, Login } from '../model.ts'
 import type { Log } from '../ports.ts'
 import type { Secret } from '../secret.ts'
@@ -119,7 +119,7 @@ class LoginSession implements Session {
   }
 
   async #renew(): Promise<Secret> {
-    if (this.#login.refusedAt !== undefined) throw refusedBefore()
+    if (this.#login.refusedAt !== undefined) throw refusedBefore(this.#login)
     const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#ask()
     if (this.#unsaved) await this.#keep({})
     this.#unsaved = undefined
@@ -175,7 +175,7 @@ class LoginSession implements Session {
     try {
       return classify({ kind: 'token', ...answer, now: clock.now() })
     } catch (error) {
-      if (error instanceof LoginNeeded) await this.#giveUp()
+      if (error instanceof LoginNeeded) await this.#giveUp(error)
       throw error
     }
   }
@@ -184,10 +184,10 @@ class LoginSession implements Session {
    * Remembers the refusal, over restarts as well: asking again with a dead token is what gets accounts
    * locked.
    */
-  async #giveUp(): Promise<void> {
+  async #giveUp({ code }: LoginNeeded): Promise<void> {
     const { clock, log } = this.#needs
     try {
-      await this.#keep({ refusedAt: clock.now() })
+      await this.#keep({ refusedAt: clock.now(), refusedFor: code })
     } catch (error) {
       log.error({ account_id: this.#login.accountId, err: error }, 'refusal of the login could not be kept')
     }
@@ -209,7 +209,13 @@ class LoginSession implements Session {
   }
 }
 
-function refusedBefore(): LoginNeeded {
+function refusedBefore({ refusedFor }: Login): LoginNeeded {
+  if (refusedFor === 'two_factor_required') {
+    return new TwoFactorNeeded('token refresh: not tried, for the cloud wants a code for this login first', {
+      outcome: 'not-done',
+      remedy: 'Sign in with `blink-manifestd login`.',
+    })
+  }
   return new LoginNeeded('token refresh: not tried, for the cloud has refused this login before', {
     outcome: 'not-done',
     remedy: 'Sign in again with `blink-manifestd login`.',

@@ -21,6 +21,7 @@ export interface Verdict {
     | 'refused'
     | 'token_refused'
     | 'login_needed'
+    | 'two_factor_needed'
     | 'throttled'
     | 'no_answer'
     | 'unreadable'
@@ -90,6 +91,18 @@ export const withdrawn: Verdict = {
   as: 'login_needed',
   says: 'the cloud does not accept the refresh token any more',
   remedy: 'Sign in again with `blink-manifestd login`.',
+}
+
+/**
+ * A wish for a code in place of a token. Told of by code and never seen in a log: blinkpy takes 412 as this for the
+ * refresh grant as well as for the password grant, where it was seen. The body is that of a sign-in, by inference.
+ *
+ * @see blinkpy 0.24, blinkpy/auth.py, Auth.login; fronzbot/blinkpy#1114; for the body #1233
+ */
+export const codeWanted: Verdict = {
+  as: 'two_factor_needed',
+  says: 'the cloud wants a code before it renews the login',
+  remedy: 'Sign in with `blink-manifestd login`. Nothing is asked before: each try might have a code sent.',
 }
 
 /**

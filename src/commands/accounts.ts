@@ -15,6 +15,8 @@ interface Row {
   readonly login: Login
   readonly state: AccountStatus
   readonly retryAt: number | undefined
+  /** `undefined` when the account's modules were never looked at. */
+  readonly modules: number | undefined
 }
 
 export async function accounts(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
@@ -23,8 +25,9 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   const rows = await Promise.all(
     (await logins.list()).map(async (login): Promise<Row> => {
       const retryAt = closedUntil(await logins.breaker(login.key), systemClock.now())
-      const state = login.refusedAt !== undefined ? 'login_required' : retryAt ? 'throttled' : 'ok'
-      return { login, state, retryAt }
+      const { refusedAt, refusedFor = 'login_required' } = login
+      const state = refusedAt !== undefined ? refusedFor : retryAt ? 'throttled' : 'ok'
+      return { login, state, retryAt, modules: await logins.moduleCount(login.key) }
     }),
   )
   if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
@@ -34,12 +37,13 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   return exit.done
 }
 
-function line({ login, state, retryAt }: Row): string {
+function line({ login, state, retryAt, modules }: Row): string {
   return json({
     account_id: login.accountId === undefined ? null : number(login.accountId),
     login: login.key,
     state,
     region: login.region ?? null,
+    modules: modules ?? null,
     client_id: login.clientId,
     source: login.source,
     refreshed_at: timeOrNull(login.refreshedAt),
@@ -49,13 +53,17 @@ function line({ login, state, retryAt }: Row): string {
 }
 
 function table(rows: readonly Row[]): string {
-  const columns = plainTable(['Account', 'State', 'Region', 'Client', 'From', 'Last refresh', 'Again at'])
-  for (const { login, state, retryAt } of rows) {
+  const columns = plainTable([
+    ...['Account', 'State', 'Region', 'Modules'],
+    ...['Client', 'From', 'Last refresh', 'Again at'],
+  ])
+  for (const { login, state, retryAt, modules } of rows) {
     const { accountId, region, clientId, source, refreshedAt } = login
     columns.push([
       accountId ?? `not known yet: ${login.key}`,
       state,
       region ?? '-',
+      modules ?? '-',
       clientId,
       source,
       timeOrNull(refreshedAt) ?? '-',

@@ -6,10 +6,11 @@ import type { Clouds, Way } from '../daemon/clouds.ts'
 import { openClouds } from '../daemon/clouds.ts'
 import { openStores } from '../daemon/stores.ts'
 import { DaemonError } from '../errors.ts'
-import { accountStatusOf, explain } from '../failure.ts'
+import { accountStatusOf, explain, needsPerson } from '../failure.ts'
 import type { AccountStatus, BlinkId, Failure, SkipReason, SyncModule } from '../model.ts'
 import { failure, ids } from '../mqtt/topics.ts'
 import { json, number } from '../payload.ts'
+import { complaint } from './complaint.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { plainTable } from './outcomes.ts'
 import { type CommonOptions, prepare } from './prepare.ts'
@@ -56,15 +57,11 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   }
   const found = await Promise.all(clouds.ways.map(look))
   terminal.out(options.json ? toJson(found) : toTable(found))
-  for (const { failure: trouble, accountId, login } of found) {
-    if (trouble) terminal.err(`blink-manifestd: ${accountId ?? login}: ${sentence(trouble)}\n`)
+  for (const { failure: trouble, accountId, login, status } of found) {
+    if (trouble) terminal.err(complaint({ loginKey: login, accountId, status, failure: trouble }))
   }
-  if (found.some(({ status }) => status === 'login_required')) return exit.login
+  if (found.some(({ status }) => needsPerson(status))) return exit.login
   return found.some(({ failure: trouble }) => trouble) ? exit.temporary : exit.done
-}
-
-function sentence({ message, remedy }: Failure): string {
-  return remedy === undefined ? message : `${message}. ${remedy}`
 }
 
 function toTable(found: readonly Found[]): string {

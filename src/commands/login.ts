@@ -47,7 +47,7 @@ export async function login(
     }
     if (error instanceof CodeWanted) {
       terminal.out(options.json ? wantedLine(error.pending) : '')
-      terminal.err(options.json ? '' : wantedSentences(error.pending))
+      terminal.err(options.json ? '' : wantedSentences())
       return exit.login
     }
     if (error instanceof Interrupted || terminal.stop.aborted) return await interrupted(bench)

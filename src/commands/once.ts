@@ -4,7 +4,9 @@
 import { SingleBar } from 'cli-progress'
 import type { AccountTick } from '../daemon/account.ts'
 import { type Daemon, openDaemon } from '../daemon.ts'
+import { needsPerson } from '../failure.ts'
 import type { ModuleReport } from '../model.ts'
+import { complaint } from './complaint.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { outcomeLine, outcomeTable } from './outcomes.ts'
 import { type CommonOptions, prepare, shownSettings } from './prepare.ts'
@@ -44,9 +46,9 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     progress?.stop()
     const reports = ticks.flatMap(({ report }) => report?.modules ?? [])
     if (!options.json && reports.length > 0) terminal.out(`${outcomeTable(reports)}\n`)
-    for (const { report, failure, loginKey } of ticks) {
+    for (const { report, failure, loginKey, status } of ticks) {
       if (report?.modules.length || !failure) continue
-      terminal.err(`blink-manifestd: ${loginKey}: ${failure.message}. ${failure.remedy ?? ''}\n`)
+      terminal.err(complaint({ loginKey, accountId: report?.accountId, status, failure }))
     }
     const patienceMs = daemon.waiting() > 0 ? brokerPatienceMs : statePatienceMs
     const settled = await Promise.race([
@@ -87,7 +89,7 @@ function verdict(
   reports: readonly ModuleReport[],
   delivered: boolean,
 ): ExitCode {
-  if (ticks.some(({ status }) => status === 'login_required')) return exit.login
+  if (ticks.some(({ status }) => needsPerson(status))) return exit.login
   const failed = reports.some(isFailure) || ticks.some(({ failure }) => failure)
   return failed || !delivered ? exit.temporary : exit.done
 }

@@ -3,11 +3,12 @@
  */
 import type { Clock } from '../clock.ts'
 import { DaemonError } from '../errors.ts'
-import { accountStatusOf, explain } from '../failure.ts'
+import { accountStatusOf, explain, needsPerson } from '../failure.ts'
 import type {
   AccountStatus,
   BlinkId,
   Failure,
+  Login,
   ModuleReport,
   Selection,
   SkipReason,
@@ -70,13 +71,16 @@ export interface Account {
   command(slot: Slot, choose: () => Selection | undefined): Promise<AccountTick | undefined>
 }
 
+/** What is known of a login's refusal from before. */
+type Refused = Pick<Login, 'refusedFor'> & Partial<Pick<Login, 'refusedAt'>>
+
 /** An account in the state that is known before the cloud has been asked. */
-export function openAccount(needs: AccountNeeds, refusedAt: number | undefined): Account {
+export function openAccount(needs: AccountNeeds, refused: Refused): Account {
   const { clock, guard, log } = needs
   let accountId = needs.accountId
   let running = false
   let last: Promise<unknown> = Promise.resolve()
-  let state = firstState(guard.pause, refusedAt, clock.now())
+  let state = firstState(guard.pause, refused, clock.now())
 
   const become = (status: AccountStatus, failure: Failure | undefined) => {
     const detail = failure && [failure.message, failure.remedy].filter(Boolean).join('. ')
@@ -85,7 +89,7 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
     const since = state.status === status ? state.since : clock.now()
     if (state.status !== status) {
       const fields = { account_id: accountId, login: needs.loginKey, state: status, detail }
-      if (status === 'login_required') log.error(fields, 'account needs a person to sign in')
+      if (needsPerson(status)) log.error(fields, 'account needs a person to sign in')
       else if (status === 'ok') log.info(fields, 'account works again')
       else log.warn(fields, 'account cannot be asked')
     }
@@ -164,10 +168,19 @@ export function openAccount(needs: AccountNeeds, refusedAt: number | undefined):
   return account
 }
 
-function firstState(pause: Pause | undefined, refusedAt: number | undefined, now: number): AccountState {
+function firstState(
+  pause: Pause | undefined,
+  { refusedAt, refusedFor = 'login_required' }: Refused,
+  now: number,
+): AccountState {
   if (refusedAt !== undefined) {
-    const detail = 'the cloud refused the refresh token. Sign in again'
-    return { status: 'login_required', since: refusedAt, detail, retryAt: undefined }
+    const wants = refusedFor === 'login_required' ? 'refused the refresh token' : 'wants a code first'
+    return {
+      status: refusedFor,
+      since: refusedAt,
+      detail: `the cloud ${wants}. Sign in again`,
+      retryAt: undefined,
+    }
   }
   if (pause)
     return { status: 'throttled', since: now, detail: `${pause.says}. ${pause.remedy}`, retryAt: pause.until }

@@ -1,10 +1,11 @@
 /**
  * The accounts' ways to the cloud: one HTTP client for all, a session and a breaker for each.
  */
+import { blinkAccount } from '../blink/account.ts'
 import { refusalIn } from '../blink/answer.ts'
-import { type AccountCloud, createCloud } from '../blink/cloud.ts'
+import type { AccountCloud } from '../blink/cloud.ts'
 import { attended, createHttp, type Http } from '../blink/http.ts'
-import { createSession, type Session } from '../blink/session.ts'
+import type { Session } from '../blink/session.ts'
 import { parseTokenLines } from '../blink/tokens.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
@@ -14,7 +15,8 @@ import type { Log } from '../ports.ts'
 import { slotsPerDay } from '../schedule/cron.ts'
 import { type Budget, openBudget, plannedBudget } from './budget.ts'
 import { type Guard, guard } from './guard.ts'
-import { replaceOlder, takeRoster } from './roster.ts'
+import { countingModules } from './module-count.ts'
+import { settleRivals, takeRoster } from './roster.ts'
 import type { Stores } from './stores.ts'
 import { openTally } from './tally.ts'
 
@@ -140,21 +142,24 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
       }
     },
   })
-  const session = createSession({
+  let knownAs = login.accountId
+  const { session, cloud } = blinkAccount(settings.blink, {
     login,
     hardwareId: install.hardwareId,
-    oauthUrl: settings.blink.oauthUrl,
     http,
     clock,
     log,
     async save(changed) {
       await logins.save(changed)
-      if (changed.accountId !== login.accountId) await replaceOlder(logins, changed)
+      // Once only: a sign-in that comes later has given this login up, and knows better.
+      if (changed.accountId === knownAs) return
+      await settleRivals(logins, changed, log)
+      knownAs = changed.accountId
     },
   })
   return {
     login,
-    cloud: createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log }),
+    cloud: await countingModules(cloud, { loginKey: login.key, logins, log }),
     session,
     guard: watch,
     budget,

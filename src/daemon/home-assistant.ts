@@ -9,7 +9,7 @@ import { isWanted } from '../askable.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
 import { StoreFailed } from '../errors.ts'
-import type { BlinkId } from '../model.ts'
+import type { BlinkId, ModuleKey } from '../model.ts'
 import type { Broker } from '../mqtt/broker.ts'
 import { type Discovery, type DiscoveryNeeds, keepDiscovered } from '../mqtt/discovery.ts'
 import { awaitBirths } from '../mqtt/ha-birth.ts'
@@ -135,7 +135,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
       },
       modulesOf(accountId) {
         retained.modulesOf(accountId)
-        if (hasLeft(needs, accountId)) for (const key of stores.ledger.keys(accountId)) discovery.clear(key)
+        if (hasLeft(needs, accountId)) for (const key of lastKnown(needs, accountId)) discovery.clear(key)
       },
       module(key, news) {
         retained.module(key, news)
@@ -162,6 +162,17 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
 /** Whether the account's login is gone; not to be told while an account's id is still to be learned. */
 function hasLeft({ accounts }: HomeAssistantNeeds, id: BlinkId): boolean {
   return accounts().every(({ accountId }) => accountId !== undefined && accountId !== id)
+}
+
+/** The modules of an account; where the disk cannot tell, their devices are taken back after the next start. */
+function lastKnown({ stores, log }: HomeAssistantNeeds, id: BlinkId): readonly ModuleKey[] {
+  try {
+    return stores.ledger.keys(id)
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which devices to take back')
+    return []
+  }
 }
 
 /** The devices of this daemon as they are now. */

@@ -61,7 +61,7 @@ export function openHousehold({ clouds, accountFor, republish, greet, log }: Hou
         greet(account)
       }
       for (const accountId of before) {
-        if (accountId === undefined || after.includes(accountId)) continue
+        if (accountId === undefined || accounts.some((one) => one.accountId === accountId)) continue
         log.info({ account_id: accountId }, 'login gone, its topics are cleared')
       }
       const concerned = new Set([...before, ...after].filter((id) => id !== undefined))

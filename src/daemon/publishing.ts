@@ -215,7 +215,10 @@ function retainedSources(needs: PublishingNeeds, topics: Topics) {
         settings: needs.shownSettings,
         logLevel: needs.logLevel(),
       }),
-    accounts: () => [...new Set([...accounts().flatMap(({ accountId }) => accountId ?? []), ...strangers()])],
+    *accounts() {
+      yield* accounts().flatMap(({ accountId }) => accountId ?? [])
+      yield* strangers()
+    },
     account(id: string) {
       const account = accountById(id)
       return account ? accountState(topics, id, account.state) : plain(topics.accountState(id), '')

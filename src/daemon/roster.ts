@@ -1,5 +1,6 @@
 /**
- * Whose accounts these are: the logins on disk, and those the environment brings.
+ * Whose accounts these are: the logins on disk, those the environment brings, and which one stays where two are of
+ * the same account.
  *
  * A rotated token on disk wins over the environment for as long as the environment's text has not changed, which
  * its fingerprint tells. A changed text is a new login and replaces the old one of the same account. A login that
@@ -29,21 +30,89 @@ export async function takeRoster(
   const roster = new Map(kept.map((login) => [login.key, login]))
   for (const line of fresh) {
     const login = loginOf(line, { key: keyOf(line), source: 'environment' })
+    // An account id that the line does not tell is learned later; `settleRivals` decides then.
+    const older = sameAccount(roster.values(), login)
+    for (const old of older) await inherit(logins, old, login)
     await logins.save(login)
-    // An account id that the line does not tell is learned later; `replaceOlder` then does the same.
-    for (const old of sameAccount(roster.values(), login)) {
+    for (const old of older) {
       await logins.remove(old.key)
       roster.delete(old.key)
       log.info({ account_id: login.accountId }, 'login replaced by the one in the environment')
     }
     roster.set(login.key, login)
   }
-  return [...roster.values()]
+  return leaveOneEach(logins, [...roster.values()], log)
 }
 
-/** Removes other logins of the account that this login turned out to belong to. */
-export async function replaceOlder(logins: Logins, login: Login): Promise<void> {
-  for (const old of sameAccount(await logins.list(), login)) await logins.remove(old.key)
+/** A sign-in that was killed right before its end has not given up the login whose place it takes. */
+async function leaveOneEach(logins: Logins, all: readonly Login[], log: Log): Promise<readonly Login[]> {
+  const stays = (login: Login) => sameAccount(all, login).every((other) => isBetter(login, other))
+  const twins = all.filter((login) => !stays(login))
+  for (const { key, accountId } of twins) {
+    await logins.forget(key)
+    log.info({ account_id: accountId, login: key }, 'login given up, another of its account stays')
+  }
+  return all.filter((login) => !twins.includes(login))
+}
+
+/** One that works before one that was refused, then the one that was refreshed last, then any. */
+function isBetter(one: Login, other: Login): boolean {
+  const [oneWorks, otherWorks] = [one.refusedAt === undefined, other.refusedAt === undefined]
+  if (oneWorks !== otherWorks) return oneWorks
+  const [at, otherAt] = [one.refreshedAt ?? 0, other.refreshedAt ?? 0]
+  return at === otherAt ? one.key > other.key : at > otherAt
+}
+
+/**
+ * Leaves one login of an account that this login has turned out to belong to.
+ *
+ * One that a person made and that works stays: an environment's text that does not say whose it is may be older
+ * than the sign-in. Any other gives way to this one, which has just proved to work.
+ */
+export async function settleRivals(logins: Logins, login: Login, log: Log): Promise<void> {
+  const all = await logins.list()
+  // Given up in the meantime, by a person who knows better.
+  if (!all.some(({ key }) => key === login.key)) return
+  const rivals = sameAccount(all, login)
+  const isGood = ({ source, refusedAt }: Login) => source !== 'environment' && refusedAt === undefined
+  const yields = login.source === 'environment' && rivals.some(isGood)
+  for (const { key, accountId, source } of yields ? [login] : rivals) {
+    await logins.forget(key)
+    const remedy = source === 'environment' ? { remedy: 'Take its line out of BLINK_TOKENS.' } : {}
+    log.info({ account_id: accountId, login: key, ...remedy }, 'login given up, another of its account stays')
+  }
+}
+
+/**
+ * The logins whose place a new one takes: those of its account.
+ *
+ * Where there is none, it is the only one that the cloud has refused before it named its account. That asks nothing
+ * any more and only waits for a sign-in; were there two, nobody could say which of them this one is for.
+ */
+export function replacedBy(login: Login, all: readonly Login[]): readonly Login[] {
+  const older = sameAccount(all, login)
+  const nameless = all.filter(
+    ({ key, accountId, refusedAt }) =>
+      key !== login.key && accountId === undefined && refusedAt !== undefined,
+  )
+  return older.length === 0 && nameless.length === 1 ? nameless : older
+}
+
+/**
+ * What the cloud asked of an account is asked of its new login too: a pause goes on, and so does the day's budget.
+ * Of several old logins the longest pause and the most requests count.
+ */
+export async function inherit(logins: Logins, from: Login, to: Login): Promise<void> {
+  // Of one that nobody can name it is not known whether it is this account's.
+  if (from.accountId === undefined || from.accountId !== to.accountId) return
+  const [old, own] = [await logins.breaker(from.key), await logins.breaker(to.key)]
+  const longer = (old.openUntil ?? 0) - (own.openUntil ?? 0) || old.failures - own.failures
+  if (longer > 0) await logins.saveBreaker(to.key, old)
+  const [spent, ownSpent] = [await logins.spent(from.key), await logins.spent(to.key)]
+  const more = ownSpent && spent ? spent.day - ownSpent.day || spent.requests - ownSpent.requests : 1
+  if (spent && more > 0) await logins.saveSpent(to.key, spent)
+  const modules = await logins.moduleCount(from.key)
+  if (modules !== undefined) await logins.saveModuleCount(to.key, modules)
 }
 
 function sameAccount(logins: Iterable<Login>, login: Login): Login[] {

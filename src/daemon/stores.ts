@@ -42,8 +42,7 @@ export async function openStores(dataDir: string, clock: Clock, log: Log): Promi
     const ledger = openLedger(database, items, outbox)
     const install = await openInstall(dataDir, clock)
     const logins = await openLogins(dataDir)
-    await sweepDrafts(dataDir)
-    await sweepDrafts(logins.directory)
+    for (const directory of [dataDir, logins.directory]) await sweepDrafts(directory, clock.now())
     const pauses = await openPauses(logins.directory)
     return { database, items, outbox, ledger, logins, pauses, install }
   } catch (error) {

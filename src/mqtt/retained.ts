@@ -20,7 +20,8 @@ export interface RetainedNeeds {
   /** False publishes only bridge and account topics. */
   readonly modulesToo: boolean
   readonly bridgeInfo: () => Message
-  readonly accounts: () => readonly BlinkId[]
+  /** One at a time: those that come before a StoreFailed are told of all the same. */
+  readonly accounts: () => Iterable<BlinkId>
   readonly account: (accountId: BlinkId) => Message | undefined
   readonly modules: (accountId?: BlinkId) => readonly ModuleKey[]
   /** `undefined` for a module that should have no topics: unknown, or not wanted by the owner. */
@@ -112,8 +113,14 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
 
   function noteAll(accountId?: BlinkId): void {
     if (!needs.modulesToo) return
-    try {
+    asFarAsReadable(() => {
       for (const key of needs.modules(accountId)) note(key, 'identity')
+    })
+  }
+
+  function asFarAsReadable(work: () => void): void {
+    try {
+      work()
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
       needs.log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
@@ -157,7 +164,9 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
 
   const everything = () => {
     bridge = true
-    for (const accountId of needs.accounts()) accounts.add(accountId)
+    asFarAsReadable(() => {
+      for (const accountId of needs.accounts()) accounts.add(accountId)
+    })
     noteAll()
     start()
   }

@@ -29,6 +29,8 @@ export interface PersonSpec {
   readonly phone?: string
   /** How the wish for a code is answered: HTTP 202 with details, 412 without; or there is none. 202 if absent. */
   readonly challenge?: 202 | 412 | 'none'
+  /** The pause that the cloud names between two codes; 60 when absent. */
+  readonly resendSeconds?: number
   /** The account was made by way of Amazon and has no password of its own. */
   readonly amazon?: boolean
 }

@@ -148,6 +148,7 @@ export function personOf(accountId: number, spec: PersonSpec = {}): Person {
     code: '246810',
     phone: '+49xxxxxxx34',
     challenge: 202,
+    resendSeconds: 60,
     amazon: false,
     ...spec,
     accountId,

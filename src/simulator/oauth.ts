@@ -55,6 +55,8 @@ function refreshGrant(cloud: Cloud, form: URLSearchParams): Answer {
   const refresh = cloud.tokens.findRefresh(form.get('refresh_token') ?? '')
   // A token of one client is worth nothing to another, which is how old clients lose their login.
   if (refresh?.clientId !== clientId) return refused('invalid_grant', 'Invalid refresh token')
+  // Told of by code, for either grant, and never seen in a log. @see blinkpy 0.24, blinkpy/auth.py, Auth.login
+  if (cloud.signIns.wishesForCode(refresh.accountId)) return { status: 412, headers: {}, body: '' }
   const next = cloud.tokens.rotate(refresh)
   return tokens(cloud, refresh.accountId, next?.token)
 }

@@ -10,7 +10,7 @@ import type { Cloud, Person } from './cloud.ts'
 import { refusedHardware } from './oauth.ts'
 import { refuseAtEdge } from './refusals.ts'
 import type { Route } from './router.ts'
-import { RESEND_SECONDS, type SignIn } from './sign-ins.ts'
+import type { SignIn } from './sign-ins.ts'
 
 const SIGN_IN = '/oauth/v2/signin'
 /** Older apps are sent to the shop. */
@@ -97,7 +97,7 @@ function signIn(cloud: Cloud, request: Request): Answer {
     found.done = true
     return redirect('/oauth/v2/authorize')
   }
-  if (!cloud.signIns.mayResend(person.accountId)) return tooSoon()
+  if (!cloud.signIns.mayResend(person.accountId)) return tooSoon(person)
   return cloud.signIns.sendCode(found, person.accountId) ? codeWanted(person, person.challenge) : locked()
 }
 
@@ -120,7 +120,7 @@ function verify(cloud: Cloud, request: Request): Answer {
 function codeWanted(person: Person, status: 202 | 412): Answer {
   if (status === 412) return { status, headers: {}, body: '' }
   return json(status, {
-    next_time_in_secs: RESEND_SECONDS,
+    next_time_in_secs: person.resendSeconds,
     phone: person.phone,
     tsv_methods: ['sms', 'whatsapp', 'voice'],
     tsv_state: 'sms',
@@ -129,11 +129,11 @@ function codeWanted(person: Person, status: 202 | 412): Answer {
 }
 
 /** @see fronzbot/blinkpy#1229: 429 with the seconds to wait in the body, and no Retry-After */
-function tooSoon(): Answer {
+function tooSoon({ resendSeconds }: Person): Answer {
   return json(429, {
     error: 'too_many_requests',
     error_cause: '2fa_rate_limit_exceeded',
-    next_time_in_secs: RESEND_SECONDS,
+    next_time_in_secs: resendSeconds,
   })
 }
 

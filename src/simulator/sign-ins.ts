@@ -31,15 +31,13 @@ const MOST_WRONG_CODES = 5
 const HOUR = 60 * 60 * 1000
 const CODE_LIFE = 10 * 60 * 1000
 
-/** The pause the cloud names between two codes. */
-export const RESEND_SECONDS = 60
-
 export class SignIns {
   readonly #cloud: Cloud
   readonly #open = new Map<string, SignIn>()
   readonly #grants = new Map<string, Grant>()
   readonly #codesSentAt = new Map<number, readonly number[]>()
   readonly #lockedUntil = new Map<number, number>()
+  readonly #wantCode = new Set<number>()
 
   constructor(cloud: Cloud) {
     this.#cloud = cloud
@@ -99,7 +97,7 @@ export class SignIns {
   /** Whether the pause between two codes is over, in whatever browser the last one was asked for. */
   mayResend(accountId: number): boolean {
     const last = this.#codesSentAt.get(accountId)?.at(-1)
-    return last === undefined || last + RESEND_SECONDS * 1000 <= this.#cloud.time.now()
+    return last === undefined || last + this.#pause(accountId) <= this.#cloud.time.now()
   }
 
   /** As if the pause between two codes were over. */
@@ -107,14 +105,34 @@ export class SignIns {
     const sent = this.#codesSentAt.get(accountId) ?? []
     this.#codesSentAt.set(
       accountId,
-      sent.map((at) => at - RESEND_SECONDS * 1000),
+      sent.map((at) => at - this.#pause(accountId)),
     )
+  }
+
+  /** The pause between two codes, in milliseconds. */
+  #pause(accountId: number): number {
+    return this.#cloud.account(accountId).person.resendSeconds * 1000
   }
 
   /** How many codes were sent to an account in the last hour. */
   codesSent(accountId: number): number {
     const now = this.#cloud.time.now()
     return (this.#codesSentAt.get(accountId) ?? []).filter((at) => at > now - HOUR).length
+  }
+
+  /** From now on no token of the account is renewed before a person has signed in with a code. */
+  wantCode(accountId: number): void {
+    this.#wantCode.add(accountId)
+  }
+
+  /**
+   * Whether a renewal is answered by the wish for a code. Has one sent each time, as the password grant did: what
+   * the refresh grant does was never seen, and this is the worst.
+   */
+  wishesForCode(accountId: number): boolean {
+    if (!this.#wantCode.has(accountId)) return false
+    this.#codesSentAt.set(accountId, [...(this.#codesSentAt.get(accountId) ?? []), this.#cloud.time.now()])
+    return true
   }
 
   checkCode(signIn: SignIn, code: string): 'right' | 'wrong' | 'locked' {
@@ -145,6 +163,7 @@ export class SignIns {
   redeem(code: string): Grant | undefined {
     const grant = this.#grants.get(code)
     this.#grants.delete(code)
+    if (grant) this.#wantCode.delete(grant.accountId)
     return grant
   }
 }

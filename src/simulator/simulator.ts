@@ -59,6 +59,8 @@ export interface Simulator extends AsyncDisposable {
   rotateRefreshTokens(rotation: Rotation): void
   /** Withdraws the refresh tokens of an account: its next refresh is refused. */
   revoke(accountId: number): void
+  /** Answers the refreshes of an account by the wish for a code until a person has signed in with one. */
+  wantCode(accountId: number): void
   /** Gives a new refresh token after `revoke`, as a sign-in would; `tokens` tells it. */
   signIn(accountId: number): void
   /** Every access token is refused from now on, or those of one account. */
@@ -147,6 +149,7 @@ function assemble({ cloud, faults, server, url, firstAccount }: Parts): Simulato
       cloud.tokens.rotation = rotation
     },
     revoke: (accountId) => cloud.tokens.revoke(accountId),
+    wantCode: (accountId) => cloud.signIns.wantCode(accountId),
     signIn: (accountId) => {
       cloud.tokens.grant(accountId, cloud.account(accountId).clientId)
     },

@@ -95,10 +95,24 @@ export function isUnusable({ cause }: StoreFailed): boolean {
   return codes.includes(errorCode(cause) ?? '')
 }
 
-/** Removes drafts that a killed process left behind; only for who holds the directory's lock. */
-export async function sweepDrafts(directory: string): Promise<void> {
-  const drafts = (await listFiles(directory)).filter((name) => name.endsWith(draftSuffix))
-  await Promise.all(drafts.map((name) => rm(join(directory, name), { force: true })))
+/** A write takes far less, on whatever disk; how far a network drive's clock is off is in it too. */
+const draftLifeMs = 5 * 60 * 1000
+
+/**
+ * Removes drafts that a killed process left behind, some minutes after it did: `login` writes beside a daemon that
+ * starts, and a young draft may be its.
+ */
+export async function sweepDrafts(directory: string, now: number): Promise<void> {
+  for (const name of await listFiles(directory)) {
+    if (!name.endsWith(draftSuffix)) continue
+    const path = join(directory, name)
+    const madeAt = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => now,
+    )
+    // A draft of the future is one of before the clock was set back.
+    if (Math.abs(now - madeAt) > draftLifeMs) await rm(path, { force: true })
+  }
 }
 
 /**

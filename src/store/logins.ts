@@ -1,5 +1,6 @@
 /**
- * The accounts' credentials and breakers, one pair of files for each, readable by their owner only.
+ * The accounts' credentials, and what goes with each: breaker, budget, number of modules. A few small files for
+ * each login, readable by their owner only.
  *
  * Apart from the database on purpose: a damaged database costs counters, a lost refresh token costs a person a
  * sign-in with a code by phone. A login's file is replaced whole before a rotated token is used.
@@ -45,6 +46,9 @@ export interface Logins {
   /** What was spent of a day's budget; `undefined` when nothing is known, or what is cannot be read. */
   spent(key: string): Promise<Spent | undefined>
   saveSpent(key: string, spent: Spent): Promise<void>
+  /** How many sync modules the last list had; `undefined` when there was none, or what was kept cannot be read. */
+  moduleCount(key: string): Promise<number | undefined>
+  saveModuleCount(key: string, count: number): Promise<void>
 }
 
 const loginFile = z.object({
@@ -56,6 +60,7 @@ const loginFile = z.object({
   region: z.string().optional(),
   hardware_id: z.string().optional(),
   refused_at: z.number().optional(),
+  refused_for: z.enum(['login_required', 'two_factor_required']).optional(),
   refreshed_at: z.number().optional(),
 })
 
@@ -67,9 +72,12 @@ const spentFile = z.object({
   limit: z.int().nonnegative(),
 })
 
+const modulesFile = z.object({ modules: z.int().nonnegative() })
+
 const loginSuffix = '.login.json'
 const breakerSuffix = '.breaker.json'
 const spentSuffix = '.spent.json'
+const modulesSuffix = '.modules.json'
 const forgottenSuffix = '.forgotten'
 
 /**
@@ -80,9 +88,12 @@ const forgottenSuffix = '.forgotten'
 export async function openLogins(dataDir: string): Promise<Logins> {
   const directory = join(dataDir, 'logins')
   await makeDirectory(directory)
-  const loginPath = (key: string) => join(directory, `${key}${loginSuffix}`)
-  const breakerPath = (key: string) => join(directory, `${key}${breakerSuffix}`)
-  const spentPath = (key: string) => join(directory, `${key}${spentSuffix}`)
+  const pathOf = (suffix: string) => (key: string) => join(directory, `${key}${suffix}`)
+  const loginPath = pathOf(loginSuffix)
+  const breakerPath = pathOf(breakerSuffix)
+  const spentPath = pathOf(spentSuffix)
+  const modulesPath = pathOf(modulesSuffix)
+  const forgottenPath = pathOf(forgottenSuffix)
 
   const read = async (key: string): Promise<Login | undefined> => {
     const kept = parse(loginFile, loginPath(key), await readWhole(loginPath(key)))
@@ -97,6 +108,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
         region: kept.region,
         hardwareId: kept.hardware_id,
         refusedAt: kept.refused_at,
+        refusedFor: kept.refused_for,
         refreshedAt: kept.refreshed_at,
       }
     )
@@ -104,11 +116,13 @@ export async function openLogins(dataDir: string): Promise<Logins> {
 
   const keysOf = (names: readonly string[], suffix: string) =>
     names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
-  const forgotten = async () => new Set(keysOf(await listFiles(directory), forgottenSuffix))
   const remove = async (key: string) => {
-    await removeFile(loginPath(key))
-    await removeFile(breakerPath(key))
-    await removeFile(spentPath(key))
+    for (const path of [loginPath, breakerPath, spentPath, modulesPath]) await removeFile(path(key))
+  }
+  const write = async (key: string, path: string, value: object) => {
+    await writeWhole(path, toText(value))
+    // Looked at afterwards: a login that is forgotten in this very moment must not come back, nor leave anything.
+    if ((await readWhole(forgottenPath(key))) !== undefined) await remove(key)
   }
 
   return {
@@ -121,38 +135,37 @@ export async function openLogins(dataDir: string): Promise<Logins> {
       return logins.filter((login) => login !== undefined)
     },
     async save(login) {
-      await writeWhole(
-        loginPath(login.key),
-        toText({
-          source: login.source,
-          fingerprint: login.fingerprint,
-          client_id: login.clientId,
-          refresh_token: login.refreshToken.reveal(),
-          account_id: login.accountId,
-          region: login.region,
-          hardware_id: login.hardwareId,
-          refused_at: login.refusedAt,
-          refreshed_at: login.refreshedAt,
-        }),
-      )
-      // Looked at afterwards: a login that is forgotten in this very moment must not come back.
-      if ((await forgotten()).has(login.key)) await remove(login.key)
+      await write(login.key, loginPath(login.key), {
+        source: login.source,
+        fingerprint: login.fingerprint,
+        client_id: login.clientId,
+        refresh_token: login.refreshToken.reveal(),
+        account_id: login.accountId,
+        region: login.region,
+        hardware_id: login.hardwareId,
+        refused_at: login.refusedAt,
+        refused_for: login.refusedFor,
+        refreshed_at: login.refreshedAt,
+      })
     },
     remove,
     async forget(key) {
-      await writeWhole(join(directory, `${key}${forgottenSuffix}`), '')
+      await writeWhole(forgottenPath(key), '')
       await remove(key)
     },
-    forgotten,
+    forgotten: async () => new Set(keysOf(await listFiles(directory), forgottenSuffix)),
     changedAt: () => modifiedAt(directory),
     async breaker(key) {
       const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
     },
     saveBreaker: (key, { failures, openUntil }) =>
-      writeWhole(breakerPath(key), toText({ failures, open_until: openUntil })),
+      write(key, breakerPath(key), { failures, open_until: openUntil }),
     spent: async (key) => spentFile.safeParse(parseJson((await readWhole(spentPath(key))) ?? '')).data,
-    saveSpent: (key, spent) => writeWhole(spentPath(key), toText(spent)),
+    saveSpent: (key, spent) => write(key, spentPath(key), spent),
+    moduleCount: async (key) =>
+      modulesFile.safeParse(parseJson((await readWhole(modulesPath(key))) ?? '')).data?.modules,
+    saveModuleCount: (key, modules) => write(key, modulesPath(key), { modules }),
   }
 }
 

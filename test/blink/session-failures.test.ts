@@ -6,6 +6,7 @@ import {
   CloudUnreachable,
   LoginNeeded,
   StoreFailed,
+  TwoFactorNeeded,
 } from '../../src/errors.ts'
 import { formOf, rotating, stage } from './staged-session.ts'
 
@@ -39,6 +40,24 @@ test.each([
   expect(saved.map(({ refusedAt }) => refusedAt)).toEqual([Date.parse('2026-11-23T09:00:00.000Z')])
 })
 
+test.each([
+  [412, ''],
+  [412, { message: 'whatever' }],
+  [202, { next_time_in_secs: 60, phone: '+49xxxx', tsv_state: 'sms' }],
+])('a refresh answered by the wish for a code (%i) is never tried again, for each try might have one sent', async (status, body) => {
+  const { http, clock, token, saved } = stage(() => [status, body])
+
+  await expect(token()).rejects.toMatchObject({ code: 'two_factor_required' })
+  await clock.advance(86_400_000)
+  await expect(token()).rejects.toThrow(TwoFactorNeeded)
+
+  expect(http.calls.length).toBe(1)
+  expect(saved).toMatchObject([{ refusedAt: expect.any(Number), refusedFor: 'two_factor_required' }])
+  const restarted = stage(rotating, { login: saved[0] ?? {} })
+  await expect(restarted.token()).rejects.toThrow(TwoFactorNeeded)
+  expect(restarted.http.calls).toEqual([])
+})
+
 test('a login that was refused before a restart is not tried after it', async () => {
   const { http, token } = stage(rotating, { login: { refusedAt: 1 } })
 
@@ -65,6 +84,8 @@ test.each([
   ['a client id that does not fit', [400, { error: 'invalid_client' }], CloudRefused],
   ['a word of another meaning', [403, { error: 'invalid_grant' }], AccountThrottled],
   ['a code of another meaning', [400, { code: 101 }], CloudRefused],
+  ['a lock that comes as 412', [412, { code: 106 }], AccountThrottled],
+  ['202 without a word of a code', [202, {}], CloudChanged],
   ['an answer without a token', [200, { refresh_token: 'r' }], CloudChanged],
 ] as const)('a refresh that fails for %s costs nobody the login', async (_, failure, type) => {
   const { http, token } = stage((call, index) => (index === 0 ? failure : rotating(call, index)))

@@ -1,7 +1,7 @@
 /** An account over a cloud, a disk and a clock that fail as the test says. */
 import { type Account, type AccountNeeds, openAccount } from '../../src/daemon/account.ts'
 import { guard } from '../../src/daemon/guard.ts'
-import type { ModuleReport, Slot } from '../../src/model.ts'
+import type { Login, ModuleReport, Slot } from '../../src/model.ts'
 import type { Cloud, Ledger } from '../../src/ports.ts'
 import { type Breaker, closedBreaker } from '../../src/retry.ts'
 import { fakeClock } from '../fake-clock.ts'
@@ -19,9 +19,11 @@ export interface Trouble {
   save?: Error | undefined
 }
 
+type Refusal = Partial<Pick<Login, 'refusedAt' | 'refusedFor'>>
+
 /** An account over a guarded cloud with one module, and what may be wrong with each part. */
-export function aWorld(differing: Partial<AccountNeeds> & { breaker?: Breaker; refusedAt?: number } = {}) {
-  const { breaker = closedBreaker, refusedAt, ...needs } = differing
+export function aWorld(differing: Partial<AccountNeeds> & Refusal & { breaker?: Breaker } = {}) {
+  const { breaker = closedBreaker, refusedAt, refusedFor, ...needs } = differing
   const clock = fakeClock()
   const log = readableLog()
   const trouble: Trouble = {}
@@ -80,7 +82,7 @@ export function aWorld(differing: Partial<AccountNeeds> & { breaker?: Breaker; r
       abort: never,
       ...needs,
     },
-    refusedAt,
+    { refusedAt, refusedFor },
   )
   const tick = () => finish(account.tick(slot), clock)
   return { account, clock, log, trouble, asked, states, told, saved, tick }

@@ -1,6 +1,6 @@
 /** The ticks of one account, and the state that is published of it. */
 import { expect, test } from 'vitest'
-import { CloudRefused } from '../../src/errors.ts'
+import { CloudRefused, TwoFactorNeeded } from '../../src/errors.ts'
 import { closedBreaker } from '../../src/retry.ts'
 import { start } from '../samples.ts'
 import { answerLost, diskFull, finish, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
@@ -19,6 +19,25 @@ test('an account whose token was refused before the start needs a person, since 
   const { account } = aWorld({ refusedAt: start - 5_000 })
 
   expect(account.state).toMatchObject({ status: 'login_required', since: start - 5_000, retryAt: undefined })
+})
+
+test('an account that a code is wanted for says so, before and after a restart, and asks no more', async () => {
+  const { account, trouble, tick, log } = aWorld()
+  trouble.discover = new TwoFactorNeeded('a code', { outcome: 'not-done', remedy: 'Sign in.' })
+
+  expect(await tick()).toMatchObject({
+    status: 'two_factor_required',
+    report: { modules: [{ attempts: 0 }] },
+  })
+  expect(account.state).toMatchObject({ status: 'two_factor_required', detail: 'a code. Sign in.' })
+  expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+
+  const again = aWorld({ refusedAt: start, refusedFor: 'two_factor_required' }).account
+  expect(again.state).toMatchObject({
+    status: 'two_factor_required',
+    since: start,
+    detail: expect.stringMatching(/wants a code/),
+  })
 })
 
 test('an account that was paused before the start is paused after it, until the same moment, and asks nobody', async () => {

@@ -61,7 +61,7 @@ test('never are two commands in flight on one module, whatever asks and whatever
             changed: () => undefined,
             ...{ stopping: never, abort: never },
           },
-          undefined,
+          {},
         )
         const ticks: Promise<unknown>[] = []
         for (const { trigger, afterMs } of askings) {

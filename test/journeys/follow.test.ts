@@ -46,6 +46,39 @@ mosquittoTest('a login that was withdrawn is cured by a sign-in while the daemon
   expect(daemon.logged().filter(({ level }) => level === 50)).toHaveLength(1)
 })
 
+mosquittoTest('a cloud that wants a code is told as that, asked once, and cured by a sign-in', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  await signedIn(world)
+  world.cloud.wantCode(8021)
+  const codesBefore = world.cloud.codesSent(8021)
+  const daemon = world.start(['run'], { ...fast, ...noTokens })
+  await until('the state', () => observer.latest(stateOf(8021))?.includes('two_factor_required'), {
+    state: daemon.stderr,
+  })
+  await daemon.says('tick done', 3)
+
+  expect(document(observer.latest(stateOf(8021)))).toMatchObject({
+    detail: expect.stringMatching(/a code.*login/),
+  })
+  expect(world.cloud.codesSent(8021)).toBe(codesBefore + 1)
+  const listed = await world.finish(['accounts', '--json'], noTokens)
+  expect(document(listed.stdout)).toMatchObject({ state: 'two_factor_required' })
+  expect((await daemon.stop()).code).toBe(0)
+  expect((await world.finish(['discover'], noTokens)).code).toBe(77)
+  expect((await world.finish(['once'], noTokens)).code).toBe(77)
+
+  const again = world.start(['run'], { ...fast, ...noTokens })
+  await again.says('tick done', 2)
+  expect(world.cloud.codesSent(8021)).toBe(codesBefore + 1)
+  expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'two_factor_required' })
+
+  world.cloud.allowAnotherCode(8021)
+  await signedIn(world)
+  await until('a request ID', () => workItems(observer).length > 0, { state: again.stderr })
+  expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'ok', detail: null })
+})
+
 mosquittoTest('two accounts live in one daemon, and a logout clears the topics of one', async () => {
   await using world = await startWorld({ simulator })
   const observer = await world.observer()

@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from '../until.ts'
-import { startWorld } from '../world.ts'
+import { startWorld, type World } from '../world.ts'
 import { asked, home } from './homes.ts'
 import { loginFiles, noTokens, personIn, signedIn } from './person.ts'
 
@@ -55,20 +55,72 @@ test('killed between the rotation at the cloud and our disk, a person is asked f
   expect(world.cloud.codesSent(8021)).toBe(1)
 })
 
-test('a sign-in killed right after its tokens have come goes on there, without another code', async () => {
-  await using world = await startWorld(options)
+/** Kills a sign-in when its tokens have come and are not tried yet. */
+async function killedAtTheEnd(world: World): Promise<void> {
   await personIn(world).signIn()
   const codeFile = join(world.directory, 'code')
   writeFileSync(codeFile, world.cloud.person().code)
   world.cloud.misbehave({ kind: 'hang', path: '/tier_info' })
   const login = world.start(['login', '--code-file', codeFile], noTokens)
   await until('the last step', () => asked(world.cloud, 'tier-info') === 1, { state: login.stderr })
-
   await login.stop('SIGKILL')
   world.cloud.calm()
+}
+
+test('a sign-in killed right after its tokens have come goes on there, without another code', async () => {
+  await using world = await startWorld(options)
+  await killedAtTheEnd(world)
   const again = await world.finish(['login'], noTokens)
 
   expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('account 8021') })
   expect(world.cloud.codesSent(8021)).toBe(1)
   expect(loginFiles(world).size).toBe(1)
+})
+
+test('a sign-in killed at its end whose token is worth nothing by now does not stand in the way of the next', async () => {
+  await using world = await startWorld(options)
+  await killedAtTheEnd(world)
+  world.cloud.revoke(8021)
+
+  expect((await world.finish(['login'], noTokens)).code).toBe(77)
+  world.cloud.allowAnotherCode(8021)
+  await signedIn(world)
+
+  expect(loginFiles(world).size).toBe(1)
+})
+
+test('a sign-in killed when its login is kept already is over, though a daemon has used the login since', async () => {
+  await using world = await startWorld(options)
+  await killedAtTheEnd(world)
+  const note = join(world.dataDir, 'pending-login.json')
+  const text = readFileSync(note, 'utf8')
+  await world.finish(['login'], noTokens)
+  // As if it had been killed right before it removed the note.
+  writeFileSync(note, text)
+  expect((await world.finish(['discover'], noTokens)).code).toBe(0)
+  const callsBefore = world.cloud.calls.length
+
+  const again = await world.finish(['login'], noTokens)
+
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('account 8021') })
+  expect(world.cloud.calls.length).toBe(callsBefore)
+  expect(existsSync(note)).toBe(false)
+  expect((await world.finish(['discover'], noTokens)).code).toBe(0)
+})
+
+test('a sign-in killed before it has given up the login of before leaves one to the daemon, the newer', async () => {
+  await using world = await startWorld(options)
+  await signedIn(world)
+  const [[before = '', text = ''] = []] = loginFiles(world)
+  world.cloud.allowAnotherCode(8021)
+  await signedIn(world)
+  const [after = ''] = loginFiles(world).keys()
+  const directory = join(world.dataDir, 'logins')
+  rmSync(join(directory, before.replace('.login.json', '.forgotten')))
+  writeFileSync(join(directory, before), text, { mode: 0o600 })
+
+  expect((await world.finish(['discover'], noTokens)).code).toBe(0)
+
+  expect([...loginFiles(world).keys()]).toEqual([after])
+  expect(asked(world.cloud, 'homescreen')).toBe(1)
 })

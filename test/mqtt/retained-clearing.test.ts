@@ -136,6 +136,22 @@ test('modules that cannot be read from disk do not keep the bridge from saying t
   expect(log.lines).toMatchObject([{ level: 'error' }])
 })
 
+test('accounts of the past that cannot be read from disk keep nobody else from being told of', async () => {
+  const { retained, published, topicsPublished, log } = aWorld({
+    *accounts() {
+      yield '8021'
+      throw new StoreFailed('cannot read state.db')
+    },
+  })
+
+  retained.all()
+  await retained.settled()
+
+  expect(topicsPublished()).toContain('b/account/8021/state')
+  expect(published.at(-1)).toEqual(online)
+  expect(log.lines).toMatchObject([{ level: 'error' }])
+})
+
 test('an account without anything to say says nothing', async () => {
   const { retained, topicsPublished } = aWorld({ account: () => undefined })
 

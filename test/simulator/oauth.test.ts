@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { browse } from './browser.ts'
 import { field, sample, tokenFields, visit } from './visitor.ts'
 
 test('a refresh gives an access token, its life in seconds, and a new refresh token', async () => {
@@ -35,6 +36,23 @@ test('rotation can be switched off, and the refresh token can be left out of the
 
   expect(field(same.json, 'refresh_token')).toBe(first)
   expect(none.json).not.toHaveProperty('refresh_token')
+  expect((await world.token()).status).toBe(200)
+})
+
+test('a renewal can be answered by the wish for a code, until a person has signed in', async () => {
+  await using world = await visit()
+  const { accountId } = world.simulator.person()
+  world.simulator.wantCode(accountId)
+
+  expect(await world.token()).toMatchObject({ status: 412, text: '' })
+  expect(world.simulator.codesSent(accountId)).toBe(1)
+
+  world.simulator.allowAnotherCode(accountId)
+  const browser = browse(world.simulator)
+  const csrf = await browser.open()
+  await browser.signIn(csrf)
+  await browser.code(csrf)
+  expect((await browser.exchange(await browser.authorized())).status).toBe(200)
   expect((await world.token()).status).toBe(200)
 })
 

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
-import { makeDirectory, parseJson, readWhole, writeWhole } from '../../src/store/files.ts'
+import { makeDirectory, parseJson, readWhole, sweepDrafts, writeWhole } from '../../src/store/files.ts'
 import { temporaryDirectory } from '../samples.ts'
 
 const mode = (path: string) => statSync(path).mode & 0o777
@@ -82,6 +82,33 @@ test('a draft that a crash left behind does not get into the file', async () => 
   await writeWhole(path, 'new')
 
   expect(readFileSync(path, 'utf8')).toBe('new')
+})
+
+test('a write of another program that is under way survives a sweep of what crashes have left behind', async () => {
+  const root = temporaryDirectory()
+  const path = join(root, 'a.json')
+
+  const writing = writeWhole(path, 'x'.repeat(20_000_000))
+  for (let sweeps = 0; sweeps < 20; sweeps++) await sweepDrafts(root, Date.now())
+  await writing
+
+  expect(readdirSync(root)).toEqual(['a.json'])
+})
+
+test.each([
+  ['left behind by a crash a while ago', -6, []],
+  ['made a moment ago', -4, ['.a.json.0.draft']],
+  ['of a future that a clock set back has made', 6, []],
+])('a sweep looks at the age of a draft: one %s', async (_, minutes, left) => {
+  const root = temporaryDirectory()
+  const draft = join(root, '.a.json.0.draft')
+  writeFileSync(draft, 'x')
+  const at = new Date(Date.now() + minutes * 60_000)
+  utimesSync(draft, at, at)
+
+  await sweepDrafts(root, Date.now())
+
+  expect(readdirSync(root)).toEqual(left)
 })
 
 test('nobody who reads while a file is written sees a part of it', async () => {

@@ -13,8 +13,6 @@ async function place() {
   return openLogins(directory)
 }
 
-const secretsIn = (directory: string) => readdirSync(directory).filter((name) => name.endsWith('.login.json'))
-
 test('a forgotten login is gone, and who still holds it cannot bring it back', async () => {
   const logins = await place()
   const login = loginOf({ key: 'login-1' })
@@ -23,9 +21,12 @@ test('a forgotten login is gone, and who still holds it cannot bring it back', a
 
   await logins.forget('login-1')
   await logins.save(login)
+  await logins.saveBreaker('login-1', { failures: 1, openUntil: 5 })
+  await logins.saveSpent('login-1', { day: 1, requests: 2, limit: 3 })
+  await logins.saveModuleCount('login-1', 4)
 
   expect(await logins.list()).toEqual([])
-  expect(secretsIn(logins.directory)).toEqual([])
+  expect(readdirSync(logins.directory)).toEqual(['login-1.forgotten'])
   expect(await logins.forgotten()).toEqual(new Set(['login-1']))
 })
 

@@ -45,6 +45,7 @@ test('logins are kept over restarts, with all that is known of them', async () =
     fingerprint: 'ab12',
     hardwareId: 'A-B',
     refusedAt: start,
+    refusedFor: 'two_factor_required',
   })
   await logins.save(full)
   await logins.save(aLogin({ accountId: undefined, region: undefined }))
@@ -85,6 +86,8 @@ test('a forgotten login takes its breaker along and leaves the others', async ()
   await logins.save(aLogin())
   await logins.save(aLogin({ key: 'login-2' }))
   await logins.saveBreaker('login-1', { failures: 2, openUntil: start })
+  await logins.saveSpent('login-1', { day: 1, requests: 2, limit: 3 })
+  await logins.saveModuleCount('login-1', 4)
 
   await logins.remove('login-1')
 
@@ -152,6 +155,17 @@ test('a breaker is kept over restarts, open or closed', async () => {
   expect(await again.breaker('login-1')).toEqual({ failures: 3, openUntil: start + 1 })
   expect(await again.breaker('login-2')).toEqual(closedBreaker)
   expect(await again.breaker('login-3')).toEqual(closedBreaker)
+})
+
+test('the number of modules is kept over restarts, and a damaged one counts as none', async () => {
+  const { dataDir, logins } = await openedWith({ 'login-2.modules.json': '{"modules": "many"}' })
+  await logins.saveModuleCount('login-1', 3)
+
+  const again = await openLogins(dataDir)
+
+  expect(await again.moduleCount('login-1')).toBe(3)
+  expect(await again.moduleCount('login-2')).toBeUndefined()
+  expect(await again.moduleCount('login-3')).toBeUndefined()
 })
 
 test('a damaged breaker is told of', async () => {

@@ -3,6 +3,7 @@
  *
  * A password is never taken from the command line or from a variable: both are seen by others on the machine.
  */
+import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { Secret } from '../../secret.ts'
@@ -34,17 +35,22 @@ export interface Answers {
   code(question: string): Promise<string>
 }
 
-/** @throws WrongUsage when two of them are to come from standard input */
+/** @throws WrongUsage when two of them are to come from standard input, or it is a terminal */
 export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers {
   const { env } = terminal
   const given = (option: string | undefined, variable: string) => option ?? (env[variable] || undefined)
   const passwordFile = given(options.passwordFile, 'BLINK_PASSWORD_FILE')
   const codeFile = given(options.codeFile, 'BLINK_CODE_FILE')
   const email = given(options.email, 'BLINK_EMAIL')?.trim()
-  if (passwordFile === '-' && codeFile === '-') {
+  const fromInput = [passwordFile, codeFile].filter((path) => path !== undefined && descriptorOf(path) === 0)
+  if (fromInput.length > 1) {
     throw new WrongUsage('standard input can hold the password or the code, not both')
   }
-  const interactive = terminal.input?.isTerminal === true && passwordFile !== '-' && codeFile !== '-'
+  // What is typed there would be shown; the prompt hides it.
+  if (fromInput.length > 0 && terminal.input?.isTerminal) {
+    throw new WrongUsage('standard input is a terminal: leave the option out, and you are asked')
+  }
+  const interactive = terminal.input?.isTerminal === true
   const orRefuse = (what: string, option: string) => {
     if (interactive) return
     throw new WrongUsage(`there is no terminal to ask for the ${what}; give ${option}`)
@@ -83,12 +89,27 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
  * @throws WrongUsage when it cannot be read
  */
 export async function fileText({ input }: Terminal, path: string): Promise<string> {
+  const descriptor = descriptorOf(path)
   try {
-    if (path === '-' && !input) throw new Error('no standard input')
-    const read = path === '-' && input ? await text(input.stream) : await readFile(path, 'utf8')
-    return read.replace(/\r?\n$/, '')
+    if (descriptor === undefined) return withoutLastEnd(await readFile(path, 'utf8'))
+    // By its number: what another program hands over may be a socket, which cannot be opened by a name.
+    const stream =
+      descriptor === 0 ? input?.stream : createReadStream('', { fd: descriptor, autoClose: false })
+    if (!stream) throw new Error('no standard input')
+    return withoutLastEnd(await text(stream))
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
     throw new WrongUsage(`cannot read ${path}${code}`, { cause })
   }
+}
+
+/** The descriptor that a path stands for, 0 for standard input; `undefined` for any other file. */
+function descriptorOf(path: string): number | undefined {
+  if (path === '-' || path === '/dev/stdin') return 0
+  const [, number] = /^\/(?:dev|proc\/self)\/fd\/(\d{1,9})$/.exec(path) ?? []
+  return number === undefined ? undefined : Number(number)
+}
+
+function withoutLastEnd(read: string): string {
+  return read.replace(/\r?\n$/, '')
 }

@@ -1,19 +1,21 @@
 /**
  * The dialogue of a sign-in: password, code, and whatever the person must be told in between.
  *
+ *   begin or resume -> one answer after another, until no code is wanted -> finish
+ *
  * What has been reached is on disk before the next question, so that a closed terminal costs no second code. A code
  * is sent only by a password that is typed, or by a person who asks for another when the cloud allows it.
  */
 import { createHash } from 'node:crypto'
-import { createSignIn, type PendingSignIn, type Tokens } from '../../blink/sign-in.ts'
+import { createSignIn, type PendingSignIn, type SignIn, type Tokens } from '../../blink/sign-in.ts'
 import { codeLifeMs } from '../../blink/sign-in-answers.ts'
 import { SignInRefused } from '../../blink/sign-in-refused.ts'
 import type { Login } from '../../model.ts'
 import { Secret } from '../../secret.ts'
-import type { AwaitsCode } from '../../store/pending.ts'
-import { printable } from '../terminal.ts'
+import type { AwaitsCode, PendingLogin } from '../../store/pending.ts'
 import type { Answers } from './answers.ts'
 import type { Bench } from './bench.ts'
+import { resendAt, timeOf, whereSent } from './code-sent.ts'
 
 /** A code has been sent, and nobody is here to type it. */
 export class CodeWanted extends Error {
@@ -26,7 +28,7 @@ export class CodeWanted extends Error {
   }
 }
 
-export interface Dialogue {
+export interface SignedIn {
   readonly login: Login
   /** `undefined` for a sign-in of which only the last step was left. */
   readonly tokens: Tokens | undefined
@@ -37,138 +39,179 @@ interface Wish {
   readonly anotherCode: boolean
 }
 
+/** Who talks, and about what; the same for every step. */
+interface Talk extends Pick<Bench, 'pending' | 'clock' | 'terminal'> {
+  readonly answers: Answers
+  readonly signIn: SignIn
+  readonly email: () => Promise<string>
+  readonly password: () => Promise<Secret>
+}
+
 /** @throws CodeWanted, SignInRefused, WrongUsage, Interrupted, and what the cloud's calls throw */
-export async function dialogue(bench: Bench, answers: Answers, { anotherCode }: Wish): Promise<Dialogue> {
-  const { pending: store, clock, terminal, install, settings, http } = bench
-  const { stop } = terminal
+export async function dialogue(bench: Bench, answers: Answers, wish: Wish): Promise<SignedIn> {
+  const before = await bench.pending.read()
+  if (before?.step === 'keep') {
+    bench.terminal.err('The last sign-in was cut off right before its end; going on there.\n')
+    return { login: before.login, tokens: undefined }
+  }
+  const talk = talkOf(bench, answers)
+  let state = (await resume(talk, before, wish)) ?? (await begin(talk))
+  while (state.challenge) state = await takeAnswer(talk, state)
+  return finish(talk, state)
+}
+
+function talkOf({ pending, clock, terminal, install, settings, http }: Bench, answers: Answers): Talk {
   const { oauthUrl } = settings.blink
-  const signIn = createSignIn({ http, oauthUrl, hardwareId: install.hardwareId, clock })
-  const isTooSoon = (at: AwaitsCode) => clock.now() < resendAt(at)
-  let email: string | undefined
-  let password: Secret | undefined
-
-  const kept = await store.read()
-  if (kept?.step === 'keep') {
-    terminal.err('The last sign-in was cut off right before its end; going on there.\n')
-    return { login: kept.login, tokens: undefined }
+  return {
+    ...{ pending, clock, terminal, answers },
+    signIn: createSignIn({ http, oauthUrl, hardwareId: install.hardwareId, clock }),
+    // Another code takes the same two again, and nobody likes to type them twice.
+    email: askedOnce(() => answers.email()),
+    password: askedOnce(() => answers.password()),
   }
+}
 
-  async function begin(): Promise<AwaitsCode> {
-    email ??= await answers.email()
-    const emailHash = hashOf(email)
-    const before = await store.read()
-    if (before?.step === 'locked' && before.emailHash === emailHash && before.until > clock.now()) {
-      throw new SignInRefused('too_many_codes', { retryAt: before.until })
-    }
-    password ??= await answers.password()
-    try {
-      const begun = await signIn.begin({ email, password }, stop)
-      return await reached({ step: 'code', emailHash, ...begun })
-    } catch (error) {
-      if (!(error instanceof SignInRefused)) throw error
-      await noteLock(error, emailHash)
-      throw error
-    }
-  }
+/** The sign-in that waits for its code, if it is this person's and still good. */
+async function resume(
+  talk: Talk,
+  before: PendingLogin | undefined,
+  { anotherCode }: Wish,
+): Promise<AwaitsCode | undefined> {
+  if (before?.step !== 'code' || before.sentAt + codeLifeMs <= talk.clock.now()) return undefined
+  const { givenEmail } = talk.answers
+  if (givenEmail !== undefined && hashOf(givenEmail) !== before.emailHash) return undefined
+  if (anotherCode) return isTooSoon(talk, before) ? refuseUntil(resendAt(before)) : undefined
+  tellWhereSent(talk, before)
+  return before
+}
 
-  async function reached(state: AwaitsCode): Promise<AwaitsCode> {
-    await store.save(state)
+/** From e-mail address and password to the wish for a code, which has been sent then. */
+async function begin(talk: Talk): Promise<AwaitsCode> {
+  const email = await talk.email()
+  const emailHash = hashOf(email)
+  await refuseWhileLocked(talk, emailHash)
+  const password = await talk.password()
+  const begun = await notingLocks(talk, emailHash, () =>
+    talk.signIn.begin({ email, password }, talk.terminal.stop),
+  )
+  const state = await reached(talk, { step: 'code', emailHash, ...begun })
+  tellWhereSent(talk, state)
+  return state
+}
+
+/** One answer to the question for the code, and where it leads. */
+async function takeAnswer(talk: Talk, state: AwaitsCode): Promise<AwaitsCode> {
+  const { answers, terminal } = talk
+  if (!answers.hasCode) throw new CodeWanted(state)
+  const typed = await answers.code('Code (or `new` for another one): ')
+  if (!answers.interactive) return enter(talk, state, typed)
+  if (/^new$/i.test(typed)) return sendAnother(talk, state)
+  try {
+    return await enter(talk, state, typed)
+  } catch (error) {
+    if (!(error instanceof SignInRefused) || error.code !== 'wrong_code') throw error
+    terminal.err(`${error.message.replace('sign-in: ', 'No: ')}.\n${error.remedy ?? ''}\n`)
     return state
   }
+}
 
-  async function noteLock(error: SignInRefused, emailHash: string): Promise<void> {
-    if (error.code !== 'too_many_codes' || error.retryAt === undefined) return
-    await store.save({ step: 'locked', emailHash, until: error.retryAt })
-  }
+/** The person asks for another code, which takes the whole way from the beginning. */
+async function sendAnother(talk: Talk, state: AwaitsCode): Promise<AwaitsCode> {
+  if (!isTooSoon(talk, state)) return begin(talk)
+  talk.terminal.err(`Not before ${timeOf(resendAt(state))}. The one sent is still good.\n`)
+  return state
+}
 
-  /** The sign-in that waits for its code, if it is this person's and still good. */
-  function usable(): AwaitsCode | undefined {
-    if (kept?.step !== 'code' || kept.sentAt + codeLifeMs <= clock.now()) return undefined
-    const { givenEmail } = answers
-    return givenEmail === undefined || hashOf(givenEmail) === kept.emailHash ? kept : undefined
-  }
+/** Shows a code to the cloud; what cannot be one is not shown, since each wrong one counts. */
+async function enter(talk: Talk, state: AwaitsCode, typed: string): Promise<AwaitsCode> {
+  const code = typed.replaceAll(/[\s-]/g, '')
+  if (!/^\w{4,12}$/.test(code)) throw new SignInRefused('wrong_code')
+  const entered = await forgettingDeadEnds(talk, () =>
+    notingLocks(talk, state.emailHash, () =>
+      talk.signIn.enterCode(state, new Secret(code), talk.terminal.stop),
+    ),
+  )
+  return reached(talk, { ...state, ...entered })
+}
 
-  const found = usable()
-  if (found && anotherCode && isTooSoon(found)) {
-    throw new SignInRefused('too_quick', { retryAt: resendAt(found) })
-  }
-  let state = found && !anotherCode ? found : await begin()
-  if (state.challenge) terminal.err(`${whereSent(state)}\n`)
-  while (state.challenge) {
-    if (!answers.hasCode) throw new CodeWanted(state)
-    const typed = await answers.code('Code (or `new` for another one): ')
-    if (answers.interactive && /^new$/i.test(typed)) {
-      if (isTooSoon(state))
-        terminal.err(`Not before ${timeOf(resendAt(state))}. The one sent is still good.\n`)
-      else {
-        state = await begin()
-        if (state.challenge) terminal.err(`${whereSent(state)}\n`)
-      }
-    } else state = await tryCode(state, typed)
-  }
-
-  async function tryCode(at: AwaitsCode, typed: string): Promise<AwaitsCode> {
-    const code = typed.replaceAll(/[\s-]/g, '')
-    if (!/^\w{4,12}$/.test(code)) {
-      if (!answers.interactive) throw new SignInRefused('wrong_code')
-      terminal.err('A code has 6 digits, as a rule.\n')
-      return at
-    }
-    try {
-      return await reached({ ...at, ...(await signIn.enterCode(at, new Secret(code), stop)) })
-    } catch (error) {
-      if (!(error instanceof SignInRefused)) throw error
-      if (error.code === 'wrong_code' && answers.interactive) {
-        terminal.err(`${error.message.replace('sign-in: ', 'No: ')}.\n${error.remedy ?? ''}\n`)
-        return at
-      }
-      if (error.code === 'code_expired' || error.code === 'cookies_lost') await store.remove()
-      await noteLock(error, at.emailHash)
-      throw error
-    }
-  }
-
-  const tokens = await signIn.finish(state, stop)
+/** From the right code to a login, which is on disk before it is tried. */
+async function finish(talk: Talk, state: AwaitsCode): Promise<SignedIn> {
+  const { signIn, pending, clock, terminal } = talk
+  const tokens = await forgettingDeadEnds(talk, async () => {
+    const given = await signIn.finish(state, terminal.stop)
+    return { ...given, refreshToken: given.refreshToken ?? notGiven() }
+  })
   const login: Login = {
     key: `login-${clock.uuid().slice(0, 13)}`,
     source: 'login',
     fingerprint: undefined,
     clientId: 'ios',
-    refreshToken: tokens.refreshToken ?? notGiven(),
+    refreshToken: tokens.refreshToken,
     accountId: undefined,
     region: undefined,
     hardwareId: undefined,
     refusedAt: undefined,
     refreshedAt: clock.now(),
   }
-  await store.save({ step: 'keep', login })
+  await pending.save({ step: 'keep', login })
   return { login, tokens }
+}
+
+async function reached({ pending }: Talk, state: AwaitsCode): Promise<AwaitsCode> {
+  await pending.save(state)
+  return state
+}
+
+async function refuseWhileLocked({ pending, clock }: Talk, emailHash: string): Promise<void> {
+  const before = await pending.read()
+  const isLocked = before?.step === 'locked' && before.emailHash === emailHash && before.until > clock.now()
+  if (isLocked) throw new SignInRefused('too_many_codes', { retryAt: before.until })
+}
+
+/** Remembers a lock of the account: asking within the hour would lengthen it. */
+async function notingLocks<T>({ pending }: Talk, emailHash: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof SignInRefused && error.code === 'too_many_codes' && error.retryAt !== undefined) {
+      await pending.save({ step: 'locked', emailHash, until: error.retryAt })
+    }
+    throw error
+  }
+}
+
+/** Forgets a sign-in that leads nowhere any more, so that the next one begins anew. */
+async function forgettingDeadEnds<T>({ pending }: Talk, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const ends = ['code_expired', 'cookies_lost', 'not_accepted']
+    if (error instanceof SignInRefused && ends.includes(error.code)) await pending.remove()
+    throw error
+  }
 }
 
 function notGiven(): never {
   throw new SignInRefused('not_accepted')
 }
 
+function tellWhereSent({ terminal }: Talk, state: AwaitsCode): void {
+  if (state.challenge) terminal.err(`${whereSent(state)}\n`)
+}
+
+function isTooSoon({ clock }: Talk, state: AwaitsCode): boolean {
+  return clock.now() < resendAt(state)
+}
+
+function refuseUntil(retryAt: number): never {
+  throw new SignInRefused('too_quick', { retryAt })
+}
+
 function hashOf(email: string): string {
   return createHash('sha256').update(email.trim().toLowerCase()).digest('hex')
 }
 
-/** When another code may be asked for. */
-export function resendAt({ sentAt, challenge }: PendingSignIn): number {
-  return sentAt + (challenge?.resendAfterMs ?? 0)
-}
-
-/** Where the code went, and when another one may be asked for. */
-export function whereSent(pending: PendingSignIn): string {
-  const { phone, method } = pending.challenge ?? {}
-  const way = method === undefined ? '' : ` by ${printable(method)}`
-  const to = phone === undefined ? ' to your phone or e-mail' : ` to ${printable(phone)}`
-  const until = timeOf(pending.sentAt + codeLifeMs)
-  const another = timeOf(resendAt(pending))
-  return `Blink has sent a code${way}${to}.\nIt is good until about ${until}; another one can be had from ${another} on.`
-}
-
-/** The time of day, as a person's clock shows it. */
-export function timeOf(ms: number): string {
-  return new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }).format(new Date(ms))
+function askedOnce<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined
+  return () => (asked ??= ask())
 }

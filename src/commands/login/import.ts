@@ -29,6 +29,8 @@ export async function importFile(
   if (nothing.length > 0) throw new WrongUsage(nothing.map((problem) => `${path}: ${problem}`).join('\n'))
   for (const note of notes) bench.terminal.err(`${path}: ${note}\n`)
   const imported: Imported[] = []
+  // A code that a person waits for, or a lock: the notes of our own tries take its place for a moment.
+  const waiting = await bench.pending.read()
   for (const line of logins) {
     try {
       imported.push({ line, kept: await keepLogin(bench, fromLine(bench, line)) })
@@ -36,6 +38,9 @@ export async function importFile(
       if (!(error instanceof DaemonError)) throw error
       imported.push({ line, error })
     }
+    // A note that is still there holds the only good token of a login that could not be kept.
+    const isFree = (await bench.pending.read())?.step !== 'keep'
+    if (isFree && waiting && waiting.step !== 'keep') await bench.pending.save(waiting)
   }
   return imported
 }

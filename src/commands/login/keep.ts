@@ -4,19 +4,23 @@
  * A new name, because a daemon that runs beside may this very moment write to the old file what its own token has
  * become. Kept in one step and not touched afterwards, for the same reason.
  */
-import { createCloud, type Identity } from '../../blink/cloud.ts'
-import { createSession } from '../../blink/session.ts'
+import { blinkAccount } from '../../blink/account.ts'
+import type { Identity } from '../../blink/cloud.ts'
 import type { Tokens } from '../../blink/sign-in.ts'
+import { inherit, replacedBy } from '../../daemon/roster.ts'
 import { DaemonError, LoginNeeded } from '../../errors.ts'
 import type { Login } from '../../model.ts'
+import { closedUntil } from '../../retry.ts'
 import type { Bench } from './bench.ts'
 
 export interface Kept {
   readonly login: Login
   /** Why the cloud did not tell account and region; the daemon will ask for them. */
   readonly unknown: DaemonError | undefined
-  /** How many logins of the same account were given up. */
-  readonly replaced: number
+  /** The logins that were given up for it. */
+  readonly replaced: readonly Login[]
+  /** When the pause that the cloud asked of this account before is over; a sign-in does not shorten it. */
+  readonly pausedUntil: number | undefined
 }
 
 /**
@@ -26,12 +30,14 @@ export interface Kept {
  * @throws LoginNeeded and other errors of the cloud when the token does not work; nothing is kept then
  */
 export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Promise<Kept> {
-  const { http, settings, install, pending, clock, log, terminal } = bench
+  const { http, settings, install, logins, pending, clock, log, terminal } = bench
+  const kept = (await logins.list()).find(({ key }) => key === login.key)
+  // Killed right after that: a daemon may have used the login since, and our token with it.
+  if (kept && kept.refusedAt === undefined) return settled(bench, kept)
   let tried = fresh !== undefined
-  const session = createSession({
+  const { session, cloud } = blinkAccount(settings.blink, {
     login,
     hardwareId: install.hardwareId,
-    oauthUrl: settings.blink.oauthUrl,
     http,
     clock,
     log,
@@ -43,7 +49,6 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
       tried = true
     },
   })
-  const cloud = createCloud({ session, http, restUrl: settings.blink.restUrl, clock, log })
   let identity: Identity | undefined
   let unknown: DaemonError | undefined
   try {
@@ -51,26 +56,32 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
     tried = true
     identity = await cloud.check(terminal.stop)
   } catch (error) {
+    if (error instanceof LoginNeeded) await forgetNote(bench, login)
     if (!tried || error instanceof LoginNeeded || !(error instanceof DaemonError)) throw error
     unknown = error
   }
-  const kept = { ...session.login, ...identity }
-  const replaced = await replace(bench, kept)
-  await pending.remove()
-  return { login: kept, unknown, replaced }
+  const works = { ...session.login, ...identity }
+  // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
+  for (const old of replacedBy(works, await logins.list())) await inherit(logins, old, works)
+  await logins.save(works)
+  return settled(bench, works, unknown)
 }
 
-/** Saves a login and gives up the others of its account; a pause that the cloud asked for goes on, and so does the day's budget. */
-async function replace({ logins }: Bench, login: Login): Promise<number> {
-  const older = (await logins.list()).filter(
-    ({ key, accountId }) => key !== login.key && accountId !== undefined && accountId === login.accountId,
-  )
-  for (const { key } of older) {
-    await logins.saveBreaker(login.key, await logins.breaker(key))
-    const spent = await logins.spent(key)
-    if (spent) await logins.saveSpent(login.key, spent)
-  }
-  await logins.save(login)
-  for (const { key } of older) await logins.forget(key)
-  return older.length
+/** What is left to do when a login is kept: those whose place it takes are given up. */
+async function settled(
+  { logins, pending, clock }: Bench,
+  login: Login,
+  unknown?: DaemonError,
+): Promise<Kept> {
+  const replaced = replacedBy(login, await logins.list())
+  for (const { key } of replaced) await logins.forget(key)
+  await pending.remove()
+  const pausedUntil = closedUntil(await logins.breaker(login.key), clock.now())
+  return { login, unknown, replaced, pausedUntil }
+}
+
+/** The next sign-in must not go on with a token that is worth nothing. */
+async function forgetNote({ pending }: Bench, { key }: Login): Promise<void> {
+  const note = await pending.read()
+  if (note?.step === 'keep' && note.login.key === key) await pending.remove()
 }

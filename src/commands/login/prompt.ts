@@ -45,7 +45,8 @@ export async function ask(
     return typed
   } catch (error) {
     if (!over.signal.aborted) throw error
-    err('\n')
+    // A line that is shown is ended by readline.
+    if (hidden) err('\n')
     throw over.signal.reason as Interrupted
   } finally {
     stop.removeEventListener('abort', interrupt)

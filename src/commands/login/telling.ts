@@ -16,16 +16,23 @@ import {
 import { json, number, timeOrNull } from '../../payload.ts'
 import { type ExitCode, exit } from '../exit.ts'
 import { printable } from '../terminal.ts'
-import { resendAt, timeOf, whereSent } from './dialogue.ts'
+import { resendAt, timeOf } from './code-sent.ts'
 import type { Kept } from './keep.ts'
 
 /** What a login is, in the words of the command, with advice where its end is in sight. */
-export function keptSentences({ login, unknown, replaced }: Kept): string {
+export function keptSentences({ login, unknown, replaced, pausedUntil }: Kept): string {
   const { accountId, region, clientId } = login
   const who = accountId === undefined ? 'the account' : `account ${accountId}`
   const where = region === undefined ? '' : ` in region ${printable(region)}`
-  const before = replaced > 0 ? ' It takes the place of the login before.' : ''
+  const isOfAccount = replaced.some((old) => old.accountId !== undefined)
+  const before = isOfAccount ? ' It takes the place of the login before.' : ''
   const lines = [`Signed in: ${who}${where}.${before}`]
+  for (const { key } of replaced.filter((old) => old.accountId === undefined)) {
+    lines.push(`The login ${key} is given up for it: Blink had refused that one before it named its account.`)
+  }
+  if (pausedUntil !== undefined) {
+    lines.push(`Blink has asked this account for a pause until ${timeOf(pausedUntil)}, which goes on.`)
+  }
   if (unknown) {
     lines.push(
       `Blink did not tell where the account is (${unknown.message}).`,
@@ -46,20 +53,22 @@ function retiredClient(clientId: string): readonly string[] {
   ]
 }
 
-export function keptLine({ login, unknown, replaced }: Kept): string {
+export function keptLine({ login, unknown, replaced, pausedUntil }: Kept): string {
   return `${json({
     state: 'signed_in',
     account_id: login.accountId === undefined ? null : number(login.accountId),
     region: login.region ?? null,
     client_id: login.clientId,
     source: login.source,
-    replaced,
+    replaced: replaced.length,
+    paused_until: timeOrNull(pausedUntil),
     error: unknown ? errorOf(unknown) : null,
   })}\n`
 }
 
-export function wantedSentences(pending: PendingSignIn): string {
-  return `${whereSent(pending)}\nGo on with \`blink-manifestd login\` where there is a terminal, or with --code-file.\n`
+/** Behind the sentences of where the code went. */
+export function wantedSentences(): string {
+  return `Go on with \`blink-manifestd login\` where there is a terminal, or with --code-file.\n`
 }
 
 export function wantedLine(pending: PendingSignIn): string {
