@@ -11,6 +11,7 @@ import { openLedger, type StoredLedger } from '../store/ledger.ts'
 import { type Logins, openLogins } from '../store/logins.ts'
 import { openOutbox, type StoredOutbox } from '../store/outbox.ts'
 import { openPauses, type Pauses } from '../store/pauses.ts'
+import { openStarts, type Starts } from '../store/starts.ts'
 
 export interface Stores {
   readonly database: Database
@@ -19,6 +20,7 @@ export interface Stores {
   readonly logins: Logins
   readonly pauses: Pauses
   readonly install: Install
+  readonly starts: Starts
 }
 
 /** What must fit before anything is begun, in bytes: a fresh database and its log. */
@@ -43,7 +45,8 @@ export async function openStores(dataDir: string, clock: Clock, log: Log): Promi
     await sweepDrafts(dataDir)
     await sweepDrafts(logins.directory)
     const pauses = await openPauses(logins.directory)
-    return { database, outbox, ledger, logins, pauses, install }
+    const starts = await openStarts(dataDir, clock)
+    return { database, outbox, ledger, logins, pauses, install, starts }
   } catch (error) {
     await database.close()
     throw error
