@@ -122,7 +122,8 @@ export function aHouse({
     },
     rules: { include: [], exclude, askAll: false },
     retained: {
-      ...{ all: () => undefined, everything: () => undefined, account: () => undefined },
+      ...{ all: () => undefined, everything: () => undefined, birth: () => undefined },
+      account: () => undefined,
       ...{ modulesOf: () => undefined, clear: () => undefined, settled: async () => undefined },
       bridge: () => republished.push('bridge'),
       module: (key, news) => republished.push(`${keyOf(key)} ${news}`),
