@@ -1,4 +1,6 @@
-import { expect } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
 import { until } from '../until.ts'
 import { startWorld, type World } from '../world.ts'
@@ -142,4 +144,26 @@ mosquittoTest('once and discover can be interrupted while the cloud is silent', 
     expect(stderr).not.toMatch(/this is a bug|^Error/m)
     expect(code).not.toBe(1)
   }
+})
+
+test('stopped while it is still loading, the program ends with 0 and has asked nobody', async () => {
+  await using world = await startWorld({ broker: false, simulator: two })
+  // The earliest moment at which a signal can be told from a murder, whatever the machine is busy with.
+  const preload = join(world.directory, 'stop-at-once.mjs')
+  writeFileSync(
+    preload,
+    `const { on } = process
+     process.on = function (name, listener) {
+       on.call(process, name, listener)
+       if (name === 'SIGTERM') process.kill(process.pid, name)
+       return process
+     }`,
+  )
+
+  const daemon = world.start(['run'], { NODE_OPTIONS: `--import ${preload}` })
+  const { code } = await daemon.ended
+
+  expect(code).toBe(0)
+  expect(daemon.logged().map(({ msg }) => msg)).toEqual(['starting', 'stopping', 'stopped'])
+  expect(world.cloud.calls).toEqual([])
 })
