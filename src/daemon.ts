@@ -166,7 +166,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       },
       health: () => healthOf({ version: needs.version, accounts, broker, stores, slots, begun, clock }),
     })
-    openDesk({ topics: publishing.topics, broker, obey, log, fail }, stopping.signal)
+    openDesk({ topics: publishing.topics, broker, obey, clock, log, fail }, stopping.signal)
   }
   beat(settings.dataDir, { clock, log }, stopping.signal).catch(fail)
 

@@ -64,6 +64,8 @@ test('two rescans in a row are obeyed, the third is told to wait a minute', asyn
   expect(third).toMatchObject({ data: { accounts: 0, modules: 3 } })
   expect(third.refusal).toMatchObject({ code: 'throttled', retryAt: house.clock.now() + 60_000 })
   expect(house.asked).toHaveLength(2)
+  // Nor is Home Assistant told of everything again, which takes seconds each time.
+  expect(house.rescans()).toBe(2)
   // Requests have a measure of their own.
   expect((await house.request()).refusal).toBeUndefined()
 })

@@ -1,66 +1,9 @@
 /** Commands in, answers out: what is obeyed, who is told, and what a desk does with those who shout. */
 import { expect, test } from 'vitest'
 import { PublishRefused } from '../../src/errors.ts'
-import type { Incoming, OutgoingMessage } from '../../src/mqtt/broker.ts'
-import { openDesk } from '../../src/mqtt/command-desk.ts'
-import type { Order, Result } from '../../src/mqtt/commands.ts'
-import type { MessageListener, Wish } from '../../src/mqtt/subscriptions.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import type { Result } from '../../src/mqtt/commands.ts'
 import { settle } from '../fake-clock.ts'
-import { readableLog } from '../samples.ts'
-
-interface Desk {
-  /** Does what is ordered; without it, everything is done at once. */
-  readonly obey?: (order: Order) => Promise<Result>
-  readonly refuses?: (topic: string) => Error | undefined
-}
-
-/** A desk at a broker that passes on what the test sends. */
-function aDesk({ obey = async () => ({ data: { done: true } }), refuses }: Desk = {}) {
-  const listeners = new Map<string, { readonly listener: MessageListener; readonly wish: Wish | undefined }>()
-  const sent: OutgoingMessage[] = []
-  const obeyed: Order[] = []
-  const failures: unknown[] = []
-  const log = readableLog()
-  const abort = new AbortController()
-  openDesk(
-    {
-      topics: topicsBelow('b'),
-      broker: {
-        subscribe(filter, listener, wish) {
-          listeners.set(filter, { listener, wish })
-          return () => listeners.delete(filter)
-        },
-        async publish(message) {
-          const refusal = refuses?.(message.topic)
-          if (refusal) throw refusal
-          sent.push(message)
-        },
-      },
-      obey(order) {
-        obeyed.push(order)
-        return obey(order)
-      },
-      log,
-      fail: (error) => failures.push(error),
-    },
-    abort.signal,
-  )
-  const bytes = (text: string) => new TextEncoder().encode(text)
-  return {
-    ...{ listeners, sent, obeyed, failures, log, abort },
-    /** Sends and lets everything happen that follows at once. */
-    async send(topic: string, payload = '', more: Partial<Incoming> = {}) {
-      const filter = topic.startsWith('b/bridge/') ? 'b/bridge/request/#' : 'b/sync/+/+/+/set/+'
-      const message = { topic, payload: bytes(payload), retain: false, properties: {}, ...more }
-      listeners.get(filter)?.listener(message)
-      await settle()
-    },
-    answers: () => sent.map(({ topic, payload }) => [topic, JSON.parse(payload) as unknown]),
-  }
-}
-
-const health = 'b/bridge/request/health'
+import { aDesk, health } from './desk.ts'
 
 test('a command is obeyed and answered on the topic of its verb, as JSON that is forgotten after a minute', async () => {
   const desk = aDesk()
@@ -139,16 +82,6 @@ test('retained commands are ignored, each topic is named once, and clearing one 
   ])
 })
 
-test('a thousand retained commands of different topics do not fill the log', async () => {
-  const desk = aDesk()
-
-  for (let number = 0; number < 1_000; number++) {
-    await desk.send(`b/bridge/request/${number}`, '{}', { retain: true })
-  }
-
-  expect(desk.log.lines.length).toBeLessThanOrEqual(64)
-})
-
 test('while 64 commands wait for their turn, the next is told to come again, and is welcome afterwards', async () => {
   const turns: (() => void)[] = []
   const obey = () => new Promise<Result>((resolve) => turns.push(() => resolve({})))
@@ -193,13 +126,15 @@ test('a response topic that is the usual one gets one answer, with the correlati
 test('a response topic outside of ours is not written to, and told of in the log', async () => {
   const desk = aDesk()
 
-  await desk.send(health, '', { properties: { responseTopic: 'zigbee2mqtt/bridge/request/restart' } })
+  const properties = { responseTopic: 'zigbee2mqtt/bridge/request/restart' }
+  for (const _ of [1, 2]) await desk.send(health, '', { properties })
 
-  expect(desk.sent.map(({ topic }) => topic)).toEqual(['b/bridge/response/health'])
-  expect(desk.log.lines.at(-1)).toMatchObject({
+  expect(desk.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+  expect(new Set(desk.sent.map(({ topic }) => topic))).toEqual(new Set(['b/bridge/response/health']))
+  expect(desk.log.lines).toContainEqual({
     level: 'warn',
-    message: 'response topic outside of ours ignored',
-    fields: { topic: 'zigbee2mqtt/bridge/request/restart' },
+    message: 'response topic that is not for answers ignored',
+    fields: { topic: properties.responseTopic },
   })
 })
 
@@ -244,4 +179,38 @@ test('once stopped, nothing is obeyed, and an answer that cannot be sent any mor
 
   expect(desk.obeyed).toHaveLength(1)
   expect(desk.failures).toEqual([])
+})
+
+test('a thousand retained commands of different topics do not fill the log', async () => {
+  const desk = aDesk()
+
+  for (let number = 0; number < 1_000; number++) {
+    await desk.send(`b/bridge/request/${number}`, '{}', { retain: true })
+  }
+
+  expect(desk.log.lines.length).toBeLessThanOrEqual(64)
+})
+
+test('a flood of commands fills sixty lines of the log in a minute, and one that says so', async () => {
+  const desk = aDesk()
+  const lines = (level: string) => desk.log.lines.filter((line) => line.level === level).length
+
+  for (let number = 0; number < 200; number++) await desk.send(health)
+  expect([lines('info'), lines('warn'), lines('debug')]).toEqual([60, 1, 140])
+  expect(desk.sent).toHaveLength(200)
+  await desk.clock.advance(60_000)
+  await desk.send(health)
+
+  expect(lines('info')).toBe(61)
+})
+
+test('a topic of sixty thousand letters is cut in the log', async () => {
+  const desk = aDesk()
+  const long = 'x'.repeat(60_000)
+
+  await desk.send(`b/bridge/request/${long}`, '', { properties: { responseTopic: long } })
+  await desk.send(`b/bridge/request/${long}`, '{}', { retain: true })
+
+  expect(desk.log.lines).toHaveLength(3)
+  expect(JSON.stringify(desk.log.lines).length).toBeLessThan(2_000)
 })
