@@ -6,10 +6,10 @@
  * The two halves share nothing but the outbox: a dead broker never delays a tick, a dead cloud never delays a
  * delivery. Whatever is thrown that nobody expects reaches `failed`.
  */
-import { reasonToSkip } from './askable.ts'
 import { type Clock, iso } from './clock.ts'
 import type { Settings } from './config.ts'
 import { type Account, type AccountTick, openAccount } from './daemon/account.ts'
+import { askedRecently } from './daemon/asked-recently.ts'
 import { openClouds, type Way } from './daemon/clouds.ts'
 import { followLogins } from './daemon/follow-logins.ts'
 import { healthOf } from './daemon/health.ts'
@@ -118,6 +118,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     retained.account(accountId)
     retained.modulesOf(accountId)
   }
+  const rules = settings.modules
+  const recent = askedRecently({ stores, rules, slots, offsetOf, clock, log, stopping: stopping.signal })
   const accountFor = ({ login, cloud, guard, ticked }: Way, gone: AbortSignal) =>
     openAccount(
       {
@@ -129,15 +131,12 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         ledger: stores.ledger,
         clock,
         log,
-        reasonToSkip(module, trigger) {
-          const scheduled = trigger === 'schedule' || trigger === 'start'
-          const paused = scheduled && stores.pauses.isPaused(module)
-          return reasonToSkip(module, settings.modules) ?? (paused ? 'paused' : undefined)
-        },
+        ...{ reasonToSkip: recent.reasonToSkip, isAnswered: recent.isAnswered },
         ttlMs: settings.request.ttlSeconds * 1000,
         parallel: settings.blink.perAccount,
         tell(report, slot) {
           needs.tell?.(report)
+          recent.asked(slot.trigger)
           onlookers.module(report, slot)
         },
         changed({ accountId }) {
@@ -153,10 +152,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   household = openHousehold({ clouds, accountFor, republish, greet, log })
   const { accounts, apply } = household
-  const ticks = ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping: stopping.signal })
+  const { mayStart } = recent
+  const ticks = ticksOf({ accounts, onlookers, offsetOf, mayStart, slots, clock, stopping: stopping.signal })
   if (needs.attended) {
     const obey = obeyer({
-      ...{ accounts: () => accounts, ticks, stores, rules: settings.modules, retained, clock },
+      ...{ accounts: () => accounts, ticks, stores, rules, retained, clock },
       rescanned: publishing.rescanned,
       logLevel: {
         get: () => log.level ?? settings.log.level,
@@ -166,7 +166,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       },
       health: () => healthOf({ version: needs.version, accounts, broker, stores, slots, begun, clock }),
     })
-    openDesk({ topics: publishing.topics, broker, obey, log, fail }, stopping.signal)
+    openDesk({ topics: publishing.topics, broker, obey, clock, log, fail }, stopping.signal)
   }
   beat(settings.dataDir, { clock, log }, stopping.signal).catch(fail)
 

@@ -32,7 +32,7 @@ export function afterReport(before: Progress, report: ModuleReport): Progress {
       lastFailure: report.failure,
     }
   }
-  const { requestId, requestedAt, expiresAt } = report.item
+  const { requestId, trigger, requestedAt, expiresAt } = report.item
   return {
     requestsTotal: before.requestsTotal + 1,
     failuresInARow: 0,
@@ -40,7 +40,7 @@ export function afterReport(before: Progress, report: ModuleReport): Progress {
     lastOutcome: 'requested',
     lastFailure: undefined,
     lastLatencyMs: report.latencyMs,
-    lastAccepted: { requestId, requestedAt, expiresAt },
+    lastAccepted: { requestId, trigger, requestedAt, expiresAt },
   }
 }
 

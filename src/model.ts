@@ -173,7 +173,7 @@ export interface Progress {
 }
 
 /** What is kept of an accepted request when its work item is gone. */
-export type Accepted = Pick<WorkItem, 'requestId' | 'requestedAt' | 'expiresAt'>
+export type Accepted = Pick<WorkItem, 'requestId' | 'trigger' | 'requestedAt' | 'expiresAt'>
 
 /** What is kept of a sync module from tick to tick. */
 export interface ModuleRecord extends Sighting, Progress {

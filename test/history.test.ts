@@ -27,7 +27,12 @@ test('an answered request counts, ends a row of failures, and is kept with its t
     lastOutcome: 'requested',
     lastAttemptAt: start + 5,
     lastLatencyMs: 120,
-    lastAccepted: { requestId: '670555852', requestedAt: start + 5, expiresAt: start + 600_005 },
+    lastAccepted: {
+      requestId: '670555852',
+      trigger: 'schedule',
+      requestedAt: start + 5,
+      expiresAt: start + 600_005,
+    },
   })
   expect(record.lastFailure).toBeUndefined()
 })
@@ -41,7 +46,12 @@ test('a failed request counts in the row of failures and keeps what was known of
     failuresInARow: 2,
     requestsTotal: 1,
     lastOutcome: 'busy',
-    lastAccepted: { requestId: '670555852', requestedAt: start, expiresAt: start + 600_000 },
+    lastAccepted: {
+      requestId: '670555852',
+      trigger: 'schedule',
+      requestedAt: start,
+      expiresAt: start + 600_000,
+    },
   })
   expect(record.lastAttemptAt).toBe(start + 60_000)
   expect(record.lastFailure).toEqual(failed().failure)

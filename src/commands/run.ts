@@ -20,6 +20,8 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
     )
   }
   try {
+    // A signal that came while all this was loaded and opened: nobody is asked any more.
+    terminal.stop.throwIfAborted()
     await daemon.start()
     await Promise.race([stopAsked(terminal.stop), daemon.failed])
   } finally {

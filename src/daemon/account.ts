@@ -38,6 +38,8 @@ export interface AccountNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly reasonToSkip: (module: SyncModule, trigger: Trigger) => SkipReason | undefined
+  /** Whether the answers of a moment ago will do for all modules, so that the cloud need not be asked at all. */
+  readonly isAnswered: (accountId: BlinkId, trigger: Trigger) => boolean
   readonly ttlMs: number
   readonly parallel: number
   readonly tell: (report: ModuleReport, slot: Slot) => void
@@ -73,6 +75,9 @@ export interface Account {
 
 /** What is known of a login's refusal from before. */
 type Refused = Pick<Login, 'refusedFor'> & Partial<Pick<Login, 'refusedAt'>>
+
+/** Each module has its turn, in which it is told that it was asked a moment ago. */
+const nobody: Selection = { list: false, wants: () => true }
 
 /** An account in the state that is known before the cloud has been asked. */
 export function openAccount(needs: AccountNeeds, refused: Refused): Account {
@@ -126,8 +131,15 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     // A tick in which not even the list came says nothing about the cloud's mood.
     const wasGood = report.account.status === 'ok' && report.changes
     if (wasGood && (!selection || report.modules.length > 0)) await guard.close()
-    become(report.account.status, report.account.failure)
-    return { loginKey, report, failure: report.account.failure, status: report.account.status }
+    const { changes, modules } = report
+    const { status, failure } = report.account
+    // Where nobody was asked, nothing was learned.
+    if (changes || failure || modules.some(({ attempts }) => attempts > 0)) become(status, failure)
+    return { loginKey, report, failure, status }
+  }
+
+  function isAnswered({ trigger }: Slot): boolean {
+    return accountId !== undefined && needs.isAnswered(accountId, trigger)
   }
 
   /** One after another: no module may ever have two commands at a time. */
@@ -153,7 +165,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       }
       running = true
       try {
-        return await inTurn(() => ask(slot))
+        return await inTurn(() => ask(slot, isAnswered(slot) ? nobody : undefined))
       } finally {
         running = false
         needs.ticked(slot)

@@ -1,9 +1,11 @@
 /**
  * The conversation with Home Assistant: who is told what when.
  *
- * On each connection: everything retained, then the documents, two seconds for the entities to be made, everything
- * once more, and that the bridge is online last. The same after Home Assistant's own start. Switched off or
- * moved to another prefix, what was said before is taken back once.
+ * On each connection: everything retained, the documents, and that the bridge is online last. Retained states wait
+ * for the entities at the broker, so none is said twice, but for those of a document that is new: after two seconds
+ * these follow, for an entity that is made over waits for the next word. After Home Assistant's own start: the
+ * documents, and two seconds later everything. Switched off or moved to another prefix, what was said before is
+ * taken back once.
  */
 import { isWanted } from '../askable.ts'
 import type { Clock } from '../clock.ts'
@@ -118,13 +120,17 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     await retained.settled()
     await discovery.introduce()
     if (mine !== greetings || signal.aborted) return
-    retained.all()
+    retained.birth()
     await discovery.sweep()
   }
-  const answer = () => void greet().catch(fail)
+  const answer = async () => {
+    await discovery.introduce()
+    await discovery.made()
+    if (!signal.aborted) retained.all()
+  }
   broker.subscribe(discoveryFilter(prefix), discovery.heard)
-  broker.subscribe(statusTopic, awaitBirths({ answer, clock }, signal))
-  broker.onConnect(answer)
+  broker.subscribe(statusTopic, awaitBirths({ answer: () => void answer().catch(fail), clock }, signal))
+  broker.onConnect(() => void greet().catch(fail))
 
   return {
     retained: {

@@ -111,7 +111,8 @@ export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
       listedAt.set(account.loginKey, clock.elapsed())
       return { list: true, wants: () => false }
     }
-    needs.rescanned()
+    // Each says all documents again, so accounts or none, there is a measure for them as well.
+    if (pay('everything', 1, rescans) === 0) needs.rescanned()
     const ticked = await ticks.command(
       accounts().map((account) => ({ account, choose: () => choose(account) })),
     )

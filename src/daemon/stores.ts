@@ -13,6 +13,7 @@ import { type Logins, openLogins } from '../store/logins.ts'
 import { openOutbox, type StoredOutbox } from '../store/outbox.ts'
 import { openPauses, type Pauses } from '../store/pauses.ts'
 import { openReserve } from '../store/reserve.ts'
+import { openStarts, type Starts } from '../store/starts.ts'
 
 export interface Stores {
   readonly database: Database
@@ -22,6 +23,7 @@ export interface Stores {
   readonly logins: Logins
   readonly pauses: Pauses
   readonly install: Install
+  readonly starts: Starts
 }
 
 /**
@@ -44,7 +46,8 @@ export async function openStores(dataDir: string, clock: Clock, log: Log): Promi
     const logins = await openLogins(dataDir)
     for (const directory of [dataDir, logins.directory]) await sweepDrafts(directory, clock.now())
     const pauses = await openPauses(logins.directory)
-    return { database, items, outbox, ledger, logins, pauses, install }
+    const starts = await openStarts(dataDir, clock)
+    return { database, items, outbox, ledger, logins, pauses, install, starts }
   } catch (error) {
     await database.close()
     throw error

@@ -11,6 +11,8 @@ export interface TicksNeeds {
   readonly onlookers: Onlookers
   /** An account's moment after a slot, in milliseconds. */
   readonly offsetOf: (account: string) => number
+  /** Waits until the tick on start may ask an account; false when it is left to its next slot. */
+  readonly mayStart: (account: Account) => Promise<boolean>
   /** The next two slots, in milliseconds since the epoch. */
   readonly slots: () => readonly number[]
   readonly clock: Clock
@@ -24,7 +26,7 @@ export interface Choice {
 }
 
 export interface Ticks {
-  /** One tick of all accounts; only scheduled ones are spread. */
+  /** One tick of all accounts; only scheduled ones are spread, and only that on start may have to wait. */
   tick(trigger: Trigger, at?: number): Promise<readonly AccountTick[]>
   /** Asks some modules of some accounts now, after what is under way: what a command wants. */
   command(choices: readonly Choice[]): Promise<readonly AccountTick[]>
@@ -44,7 +46,8 @@ const commandBudgetMs = 60_000
 const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
 
 /** The ticks of these accounts. */
-export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping }: TicksNeeds): Ticks {
+export function ticksOf(needs: TicksNeeds): Ticks {
+  const { accounts, onlookers, offsetOf, slots, clock, stopping } = needs
   const running = new Set<Promise<unknown>>()
 
   async function tickAccount(account: Account, slot: Slot): Promise<AccountTick | undefined> {
@@ -54,6 +57,11 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     const tick = await account.tick(slot)
     if (tick?.report) onlookers.account(tick.report)
     return tick
+  }
+
+  async function startAccount(account: Account, slot: Slot): Promise<AccountTick | undefined> {
+    const may = slot.trigger !== 'start' || (await needs.mayStart(account))
+    return may ? tickAccount(account, slot) : undefined
   }
 
   async function commandAccount({ account, choose }: Choice, slot: Slot): Promise<AccountTick | undefined> {
@@ -82,17 +90,22 @@ export function ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping 
     return ticking
   }
 
-  function begin(trigger: Trigger, at: number, all: readonly Account[]): Promise<readonly AccountTick[]> {
+  function slotOf(trigger: Trigger, at: number): Slot {
     const [next, afterNext] = slots()
     const interval = next !== undefined && afterNext !== undefined ? afterNext - next : longestTickMs
     const budgetMs = Math.min(interval - margin(interval), longestTickMs)
-    const slot = { tickId: iso(at), trigger, budgetMs }
-    return run(tickAll(slot, () => all.map((account) => tickAccount(account, slot))))
+    return { tickId: iso(at), trigger, budgetMs }
   }
 
   return {
-    tick: (trigger, at = clock.now()) => begin(trigger, at, accounts),
-    tickOne: (account) => begin('start', clock.now(), [account]),
+    tick(trigger, at = clock.now()) {
+      const slot = slotOf(trigger, at)
+      return run(tickAll(slot, () => accounts.map((account) => startAccount(account, slot))))
+    },
+    tickOne(account) {
+      const slot = slotOf('start', clock.now())
+      return run(tickAll(slot, () => [tickAccount(account, slot)]))
+    },
     command(choices) {
       const slot = { tickId: iso(clock.now()), trigger: 'command', budgetMs: commandBudgetMs } as const
       return run(tickAll(slot, () => choices.map((choice) => commandAccount(choice, slot))))

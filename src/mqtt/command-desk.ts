@@ -4,6 +4,7 @@
  * A retained command would run again at every reconnect, so it is ignored, and said once. MQTT 5 tells of it when it
  * is sent; under MQTT 3.1.1 a retained command that comes while we listen looks like any other and is obeyed once.
  */
+import type { Clock } from '../clock.ts'
 import { PublishRefused } from '../errors.ts'
 import type { Log } from '../ports.ts'
 import type { Broker, Incoming, OutgoingMessage } from './broker.ts'
@@ -24,6 +25,7 @@ export interface DeskNeeds {
   readonly broker: Pick<Broker, 'subscribe' | 'publish'>
   /** Does what is ordered; never rejects but for bugs. */
   readonly obey: (order: Order) => Promise<Result>
+  readonly clock: Clock
   readonly log: Log
   readonly fail: (error: unknown) => void
 }
@@ -31,26 +33,51 @@ export interface DeskNeeds {
 const answerExpirySeconds = 60
 /** Commands that are not answered yet: beyond that, somebody is not talking but shouting. */
 const mostOpen = 64
+/** Lines of the log that commands may fill in a minute; a person needs fewer. */
+const mostLines = 60
+const minuteMs = 60_000
+/** Of a topic in the log: anybody may make one of 64 kB. */
+const longestTopic = 200
 
 /** Takes commands until `signal` is aborted. */
-export function openDesk({ topics, broker, obey, log, fail }: DeskNeeds, signal: AbortSignal): void {
-  const saidRetained = new Set<string>()
+export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
+  const { topics, broker, obey, clock, log, fail } = needs
+  const said = new Set<string>()
   let open = 0
+  let [minute, lines] = [0, 0]
 
   function ignore(topic: string): void {
-    if (saidRetained.size >= mostOpen || saidRetained.has(topic)) return
-    saidRetained.add(topic)
     const remedy = 'Commands must not be retained; clear it by publishing an empty retained message there.'
-    log.warn({ topic, remedy }, 'retained command ignored')
+    warnOnce({ topic, remedy }, 'retained command ignored')
+  }
+
+  function warnOnce(
+    fields: { readonly topic: string; readonly [field: string]: unknown },
+    message: string,
+  ): void {
+    const topic = short(fields.topic)
+    const name = `${message} ${topic}`
+    if (said.size >= mostOpen || said.has(name)) return
+    said.add(name)
+    log.warn({ ...fields, topic }, message)
+  }
+
+  function tell(fields: object, message: string): void {
+    const now = Math.floor(clock.elapsed() / minuteMs)
+    lines = now === minute ? lines + 1 : 1
+    minute = now
+    if (lines === mostLines + 1) log.warn({}, 'a flood of commands, the rest of this minute is told at debug')
+    log[lines > mostLines ? 'debug' : 'info'](fields, message)
   }
 
   async function serve({ topic, payload, properties }: Incoming): Promise<void> {
     const command = readCommand(topics, topic, payload)
     const result = await resultOf(command)
-    const { verb, order } = command
+    const { order } = command
+    const verb = short(command.verb)
     if (result.refusal) {
-      log.info({ verb, code: result.refusal.code, detail: result.refusal.message }, 'command refused')
-    } else log.info({ verb, ...(isOrder(order) && 'target' in order && order.target) }, 'command done')
+      tell({ verb, code: result.refusal.code, detail: result.refusal.message }, 'command refused')
+    } else tell({ verb, ...(isOrder(order) && 'target' in order && order.target) }, 'command done')
     await Promise.all(answers(command, result, properties).map(send))
   }
 
@@ -82,7 +109,7 @@ export function openDesk({ topics, broker, obey, log, fail }: DeskNeeds, signal:
     const correlated = { ...answer, ...(correlationData && { correlationData }) }
     if (responseTopic === answer.topic) return [correlated]
     if (!mayAnswerOn(topics, responseTopic)) {
-      log.warn({ topic: responseTopic }, 'response topic outside of ours ignored')
+      warnOnce({ topic: responseTopic }, 'response topic that is not for answers ignored')
       return [answer]
     }
     return [answer, { ...correlated, topic: responseTopic }]
@@ -94,7 +121,7 @@ export function openDesk({ topics, broker, obey, log, fail }: DeskNeeds, signal:
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof PublishRefused)) throw error
-      log.warn({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an answer')
+      warnOnce({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an answer')
     }
   }
 
@@ -110,4 +137,8 @@ export function openDesk({ topics, broker, obey, log, fail }: DeskNeeds, signal:
       { retainAsPublished: true },
     )
   }
+}
+
+function short(text: string): string {
+  return text.length > longestTopic ? `${text.slice(0, longestTopic)}…` : text
 }

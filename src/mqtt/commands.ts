@@ -87,12 +87,13 @@ export function answerOf(
 
 /**
  * Where an answer may go besides its own topic: only below the base topic, lest a command make us publish
- * anywhere, and never where commands come in, lest an answer be taken for one.
+ * anywhere. Never where commands come in, lest an answer be taken for one; nor where we tell of states and request
+ * IDs, for who may send commands need not have the right to write there.
  */
 export function mayAnswerOn({ base }: Topics, topic: string): boolean {
   if (!topic.startsWith(`${base}/`) || /[+#\0]/.test(topic)) return false
   const rest = topic.slice(base.length + 1)
-  return !rest.startsWith('bridge/request') && !/^sync\/[^/]*\/[^/]*\/[^/]*\/set\//.test(rest)
+  return rest.startsWith('bridge/response/') || !/^(bridge|account|sync)(\/|$)/.test(rest)
 }
 
 function readRequest(verb: string, text: string | undefined): Command {

@@ -45,8 +45,10 @@ export interface DiscoveryNeeds {
 export interface Discovery {
   /** A document of whomever, as the broker sent it. */
   heard(message: Incoming): void
-  /** Says all documents and gives Home Assistant time to make entities of them. */
+  /** Says all documents; resolves when the broker has them. The states of what is new follow when they are made. */
   introduce(): Promise<void>
+  /** Resolves when Home Assistant has had its time to make entities of all that was said. */
+  made(): Promise<void>
   /** The bridge's own document may have changed. */
   bridge(): void
   /** A module's document may have changed. */
@@ -75,6 +77,8 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   const copies = new Map<string, Copy>()
   const said = new Map<string, string>()
   const deleted = new Set<string>()
+  /** Devices whose documents say what Home Assistant may not know, until their states are said again. */
+  const fresh = new Set<string>()
   /** Empty documents of our own that are still to come back to us. */
   const echoes = new Map<string, number>()
   const news = new Map<string, ModuleKey>()
@@ -84,9 +88,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   let chain: Promise<void> = Promise.resolve()
 
   function inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = chain.then(async () => {
-      if (!signal.aborted) await work()
-    })
+    const turn = chain.then(() => (signal.aborted ? undefined : work()))
     chain = turn.catch((error: unknown) => {
       if (signal.aborted) return
       if (error instanceof StoreFailed)
@@ -134,8 +136,10 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
 
   function document(device: Device): Message {
     const message = discoveryDocument(discovering, device)
-    said.set(device.objectId, message.payload)
-    copies.set(device.objectId, { components: device.components })
+    const { objectId, components } = device
+    if ((said.get(objectId) ?? copies.get(objectId)?.text) !== message.payload) fresh.add(objectId)
+    said.set(objectId, message.payload)
+    copies.set(objectId, { components })
     return message
   }
 
@@ -146,7 +150,13 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       await clock.sleep(pauseMs, signal)
     }
     await publish(documents(all()))
+  }
+
+  /** Entities that have just been made over wait for the next word on each of their topics. */
+  async function follow(): Promise<void> {
     await clock.sleep(pauseMs, signal)
+    for (const key of needs.modules()) if (fresh.has(moduleId(installId, key))) needs.restate(key)
+    fresh.clear()
   }
 
   /** Those of the devices whose documents are not as they were said. */
@@ -159,14 +169,14 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
 
   /** All news that came together, since each saying takes its pause. */
   async function sayNews(): Promise<void> {
+    // The introduction is still to come, and says all there is.
+    if (listeningSince === undefined) return
     const keys = [...news.values()]
     const bridge = bridgeNews ? needs.bridge() : undefined
     news.clear()
     bridgeNews = false
-    const fresh = changed([bridge, ...keys.map(needs.module)])
-    if (fresh.length === 0) return
-    await say(() => fresh)
-    for (const key of keys) needs.restate(key)
+    const devices = changed([bridge, ...keys.map(needs.module)])
+    if (devices.length > 0) await say(() => devices).then(follow)
   }
 
   async function takeBack(objectIds: readonly string[]): Promise<void> {
@@ -208,11 +218,14 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
         log.info({ device: objectId }, 'device deleted in Home Assistant; a rescan brings it back')
       }
     },
-    introduce: () => {
+    introduce() {
       listeningSince ??= clock.elapsed()
       echoes.clear()
-      return inTurn(() => say(devices))
+      const said = inTurn(() => say(devices))
+      void inTurn(follow)
+      return said
     },
+    made: () => inTurn(async () => undefined),
     bridge() {
       bridgeNews = true
       void inTurn(sayNews)
@@ -229,7 +242,8 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     },
     restore() {
       deleted.clear()
-      return inTurn(() => say(devices))
+      void inTurn(() => say(devices))
+      return inTurn(follow)
     },
     sweep: () => inTurn(removeOrphans),
   }

@@ -10,6 +10,8 @@ import { type Components, originName } from './home-assistant.ts'
 /** What we need of a document to take back what is no longer in it. */
 export interface Copy {
   readonly components: Components
+  /** The document itself, to tell whether ours says anything new; absent for one that we have said. */
+  readonly text?: string
 }
 
 const shape = z.object({
@@ -20,14 +22,15 @@ const shape = z.object({
 
 /** The document of this device, or `undefined` when it is none of ours. */
 export function readCopy(payload: Uint8Array, objectId: string): Copy | undefined {
-  const read = shape.safeParse(jsonOf(payload))
+  const text = new TextDecoder().decode(payload)
+  const read = shape.safeParse(jsonOf(text))
   if (!read.success || read.data.device.identifiers[0] !== objectId) return undefined
-  return { components: read.data.components }
+  return { components: read.data.components, text }
 }
 
-function jsonOf(payload: Uint8Array): unknown {
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(payload))
+    return JSON.parse(text)
   } catch {
     return undefined
   }

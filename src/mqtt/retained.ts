@@ -36,6 +36,8 @@ export interface Retained {
   all(): void
   /** Everything but `bridge/state`: for a connection that has more to say before the bridge is online. */
   everything(): void
+  /** `bridge/state`, after all that is waiting now. */
+  birth(): void
   bridge(): void
   account(accountId: BlinkId): void
   /** The account's modules, availability included. */
@@ -177,6 +179,10 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       everything()
     },
     everything,
+    birth() {
+      birth = true
+      start()
+    },
     bridge() {
       bridge = true
       start()

@@ -26,12 +26,21 @@ export async function openPauses(directory: string): Promise<Pauses> {
   const path = join(directory, 'paused.json')
   const text = await readWhole(path)
   let rules: PauseRules = text === undefined ? {} : read(path, text)
+  let last: Promise<void> = Promise.resolve()
+
+  async function keep(scope: string, paused: boolean): Promise<void> {
+    const next = withRule(rules, scope, paused)
+    await writeWhole(path, `${JSON.stringify({ paused: next }, undefined, 2)}\n`)
+    rules = next
+  }
+
   return {
     isPaused: (key) => isPaused(rules, key),
-    async set(scope, paused) {
-      const next = withRule(rules, scope, paused)
-      await writeWhole(path, `${JSON.stringify({ paused: next }, undefined, 2)}\n`)
-      rules = next
+    set(scope, paused) {
+      // One after another, since each begins with what the last one has left.
+      const turn = last.then(() => keep(scope, paused))
+      last = turn.catch(() => undefined)
+      return turn
     },
   }
 }

@@ -9,11 +9,13 @@ import { damaged } from './sqlite-errors.ts'
 const id = z.string().regex(/^\d+$/)
 const key = { accountId: id, networkId: id, syncModuleId: id }
 
+const trigger = z.enum(['schedule', 'start', 'command', 'once'])
+
 const workItem = z.looseObject({
   ...key,
   eventId: z.uuid(),
   requestId: id,
-  trigger: z.enum(['schedule', 'start', 'command', 'once']),
+  trigger,
   tickId: z.string(),
   attempt: z.number(),
   pollPath: z.string(),
@@ -25,10 +27,12 @@ const workItem = z.looseObject({
 /** What nobody can do without; the rest is copied into topics as it is. */
 const syncModule = z.looseObject({ ...key, name: z.string() })
 
+const accepted = { requestId: id, trigger, requestedAt: z.number(), expiresAt: z.number() }
+
 const progress = z.looseObject({
   requestsTotal: z.number(),
   failuresInARow: z.number(),
-  lastAccepted: z.looseObject({ requestId: id, requestedAt: z.number(), expiresAt: z.number() }).optional(),
+  lastAccepted: z.looseObject({ ...accepted }).optional(),
 })
 
 /** The work item of a row's text, or `undefined` when it is none. */

@@ -54,6 +54,7 @@ const migrations = [
             json_remove(record, '$.module', '$.missing', '$.recent', '$.lastItem'),
             json_object('lastAccepted', iif(json_type(record, '$.lastItem') = 'object', json_object(
               'requestId', json_extract(record, '$.lastItem.requestId'),
+              'trigger', json_extract(record, '$.lastItem.trigger'),
               'requestedAt', json_extract(record, '$.lastItem.requestedAt'),
               'expiresAt', json_extract(record, '$.lastItem.expiresAt')), NULL)))
    FROM modules WHERE json_valid(record);

@@ -74,6 +74,7 @@ export function aWorld(differing: Partial<AccountNeeds> & Refusal & { breaker?: 
       clock,
       log,
       reasonToSkip: () => undefined,
+      isAnswered: () => false,
       ttlMs: 600_000,
       parallel: 1,
       tell: (report, of) => told.push([report, of]),

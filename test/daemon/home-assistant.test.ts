@@ -17,7 +17,7 @@ function aHouse() {
   const said: string[] = []
   const failures: unknown[] = []
   const log = readableLog()
-  const quiet = { all() {}, everything() {}, bridge() {}, account() {}, module() {}, clear() {} }
+  const quiet = { all() {}, birth() {}, everything() {}, bridge() {}, account() {}, module() {}, clear() {} }
   const retained: Retained = {
     ...quiet,
     modulesOf: (id) => void said.push(id),

@@ -55,6 +55,7 @@ test('never are two commands in flight on one module, whatever asks and whatever
               record: () => Promise.resolve(),
             },
             reasonToSkip: () => undefined,
+            isAnswered: () => false,
             ttlMs: 600_000,
             tell: () => undefined,
             ticked: () => undefined,

@@ -47,7 +47,8 @@ async function oneSlot(names: readonly string[]) {
   const stopping = new AbortController().signal
   const slots = () => [clock.now() + 300_000, clock.now() + 600_000]
   const offsetOf = spreadOver(() => names, windowMs)
-  const running = ticksOf({ accounts, onlookers, offsetOf, slots, clock, stopping }).tick('schedule')
+  const needs = { accounts, onlookers, offsetOf, mayStart: async () => true, slots, clock, stopping }
+  const running = ticksOf(needs).tick('schedule')
   await clock.advance(windowMs + 5_000)
   await running
   return { ticks, requests }

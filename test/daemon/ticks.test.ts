@@ -24,6 +24,7 @@ function ticking(...ends: readonly (AccountTick | undefined)[]) {
       slot: ({ tickId }) => done.push(tickId),
     },
     offsetOf: () => 10_000,
+    mayStart: async () => true,
     slots: () => [],
     clock,
     stopping: new AbortController().signal,

@@ -3,7 +3,7 @@ import type { Call } from '../../src/simulator/server.ts'
 import { mosquittoTest } from '../mosquitto.ts'
 import { until } from '../until.ts'
 import { startWorld } from '../world.ts'
-import { asked, document, fast, home, manifestPath } from './homes.ts'
+import { asked, document, fast, home, itemsSeen, manifestPath } from './homes.ts'
 
 test('a tick is one home screen and one request for each module, and nothing else', async () => {
   await using world = await startWorld({
@@ -108,3 +108,36 @@ function mostAtATime(calls: readonly Call[]): number {
     ...calls.map(({ at }) => calls.filter((other) => other.at <= at && at < other.endedAt).length),
   )
 }
+
+mosquittoTest(
+  'a supervisor that restarts the daemon again and again makes the cloud no more work',
+  async () => {
+    await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
+    const observer = await world.observer()
+    const calls = () => world.cloud.calls.map(({ kind }) => kind)
+
+    const first = world.start(['run'])
+    await first.says('tick done')
+    const once = calls()
+    await first.stop('SIGKILL')
+    const second = world.start(['run'])
+    expect(await second.says('tick done')).toMatchObject({ trigger: 'start', requested: 0, skipped: 2 })
+    await itemsSeen(observer, 2, second.stderr)
+    await second.stop('SIGTERM')
+
+    expect(calls()).toEqual(once)
+  },
+)
+
+mosquittoTest('nor does one that restarts it while the cloud has no answer', async () => {
+  await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
+  world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
+  const first = world.start(['run'])
+  await until('the question', () => asked(world.cloud, 'homescreen') === 1, { state: first.stderr })
+  await first.stop('SIGKILL')
+
+  const second = world.start(['run'])
+
+  expect(await second.says('tick on start waits: the last one was a moment ago')).toMatchObject({ level: 30 })
+  expect(asked(world.cloud, 'homescreen')).toBe(1)
+})

@@ -53,7 +53,7 @@ mosquittoTest(
     const port = address !== null && typeof address !== 'string' ? address.port : 0
     const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0', MQTTJS_SOCKS_PROXY: `socks5://127.0.0.1:${port}` }
 
-    const wrong = world.start(['run'], { ...env, MQTT_CA: otherCa })
+    const wrong = world.start(['run'], { ...env, MQTT_CA: otherCa, SCHEDULE_ON_START: 'false' })
     expect(await wrong.says('cannot connect to broker')).toMatchObject({
       reason: expect.stringMatching(/certificate/),
     })

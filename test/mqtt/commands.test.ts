@@ -105,6 +105,8 @@ test('answers have the shape of the contract', () => {
 
 test('an answer goes only below our own topic, and never where it would be a command', () => {
   expect(mayAnswerOn(topics, 'home/blink/answers/node-red')).toBe(true)
+  expect(mayAnswerOn(topics, 'home/blink/bridge/response/rescan/node-red')).toBe(true)
+  expect(mayAnswerOn(topics, 'home/blink/synced')).toBe(true)
   for (const topic of [
     'home/other',
     'home/blink',
@@ -112,6 +114,10 @@ test('an answer goes only below our own topic, and never where it would be a com
     'home/blink/#',
     'home/blink/bridge/request/rescan',
     'home/blink/sync/1/2/3/set/polling',
+    'home/blink/sync/1/2/3/manifest/requested',
+    'home/blink/account/1/state',
+    'home/blink/bridge/state',
+    'home/blink/bridge',
   ]) {
     expect(mayAnswerOn(topics, topic)).toBe(false)
   }

@@ -59,17 +59,26 @@ export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<str
     const end = work.then(() => {
       over = true
     })
+    await settle()
     while (!over) await clock.advance(500)
     await end
   }
+  /** A connection: the broker sends what it keeps, and all is said. */
+  async function introduce() {
+    for (const [topic, payload] of store) {
+      discovery.heard({ topic, payload: bytes(payload), retain: true, properties: {} })
+    }
+    const said = discovery.introduce()
+    await settle()
+    await done(said)
+  }
   return {
     ...{ discovery, clock, log, known, store, published, restated, failures, done },
-    /** A connection: the broker sends what it keeps, and all is said. */
+    introduce,
+    /** A connection whose documents Home Assistant has had its time for. */
     async connect() {
-      for (const [topic, payload] of store) {
-        discovery.heard({ topic, payload: bytes(payload), retain: true, properties: {} })
-      }
-      await done(discovery.introduce())
+      await introduce()
+      await done(discovery.made())
     },
     /** What Home Assistant does when a person deletes a device there. */
     async deletedThere(topic: string) {

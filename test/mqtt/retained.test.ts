@@ -37,6 +37,21 @@ test('the bridge is not online before everything else is acknowledged', async ()
   expect(published.at(-1)).toEqual(online)
 })
 
+test('a connection with more to say is online when it says so, and then after what is still waiting', async () => {
+  const world = aWorld()
+  world.show(aView())
+
+  world.retained.everything()
+  await world.retained.settled()
+  expect(world.kept.has(online.topic)).toBe(false)
+  world.retained.account('8021')
+  world.retained.birth()
+  await world.retained.settled()
+
+  expect(world.topicsPublished().slice(-2)).toEqual(['b/account/8021/state', online.topic])
+  expect(world.topicsPublished().filter((topic) => topic.startsWith(stem))).toHaveLength(6)
+})
+
 test('a connection that is lost half-way does not make the next one online before everything is said again', async () => {
   const { retained, published, show, leave, acknowledge, topicsPublished } = aWorld()
   show(aView())

@@ -37,7 +37,12 @@ test('an answered request is in the record and in the outbox', async () => {
 
   expect(ledger.read(aModule())).toMatchObject({
     requestsTotal: 1,
-    lastAccepted: { requestId: '670555852', requestedAt: start, expiresAt: start + 600_000 },
+    lastAccepted: {
+      requestId: '670555852',
+      trigger: 'schedule',
+      requestedAt: start,
+      expiresAt: start + 600_000,
+    },
     recent: [anItem()],
   })
   expect(outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])

@@ -1,7 +1,8 @@
 /** Which modules are paused, and that a restart does not change it. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { StoreFailed } from '../../src/errors.ts'
 import { isPaused, openPauses, withRule } from '../../src/store/pauses.ts'
 import { aModule, temporaryDirectory } from '../samples.ts'
 
@@ -48,4 +49,28 @@ test('a damaged file is told and not taken for "nothing is paused"', async () =>
   writeFileSync(join(directory, 'paused.json'), '{"paused": ["x"]}')
 
   await expect(openPauses(directory)).rejects.toThrow(/paused\.json is damaged/)
+})
+
+test('pauses that are set at the same time, as by a group of switches, are all kept', async () => {
+  const directory = temporaryDirectory()
+  const pauses = await openPauses(directory)
+
+  await Promise.all([pauses.set('8021/44107', true), pauses.set('8021/44108', true), pauses.set('9', true)])
+
+  const kept = await openPauses(directory)
+  for (const one of [pauses, kept]) {
+    expect([hall, barn, aModule({ accountId: '9' })].map(one.isPaused)).toEqual([true, true, true])
+  }
+})
+
+test('a pause that cannot be kept does not stand in the way of the next', async () => {
+  const directory = join(temporaryDirectory(), 'logins')
+  const pauses = await openPauses(directory)
+  const lost = pauses.set('8021', true)
+  await expect(lost).rejects.toThrow(StoreFailed)
+  mkdirSync(directory)
+
+  await pauses.set('9', true)
+
+  expect([hall, aModule({ accountId: '9' })].map(pauses.isPaused)).toEqual([false, true])
 })

@@ -68,7 +68,12 @@ test('what waits in a database of version 2 still waits, and its records keep th
   ])
   expect(ledger.read(aModule())).toMatchObject({
     ...record,
-    lastAccepted: { requestId: '670555852', requestedAt: start, expiresAt: start + 600_000 },
+    lastAccepted: {
+      requestId: '670555852',
+      trigger: 'schedule',
+      requestedAt: start,
+      expiresAt: start + 600_000,
+    },
     recent: [{ requestId: '501' }, { requestId: '502' }],
   })
   expect(ledger.read(aModule({ syncModuleId: '9' }))).toEqual({

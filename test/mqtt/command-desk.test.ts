@@ -1,0 +1,216 @@
+/** Commands in, answers out: what is obeyed, who is told, and what a desk does with those who shout. */
+import { expect, test } from 'vitest'
+import { PublishRefused } from '../../src/errors.ts'
+import type { Result } from '../../src/mqtt/commands.ts'
+import { settle } from '../fake-clock.ts'
+import { aDesk, health } from './desk.ts'
+
+test('a command is obeyed and answered on the topic of its verb, as JSON that is forgotten after a minute', async () => {
+  const desk = aDesk()
+
+  await desk.send(health, '{"transaction": "abc"}')
+
+  expect(desk.obeyed).toEqual([{ verb: 'health' }])
+  expect(desk.sent).toEqual([
+    {
+      topic: 'b/bridge/response/health',
+      payload: '{"transaction":"abc","status":"ok","data":{"done":true}}',
+      retain: false,
+      json: true,
+      expirySeconds: 60,
+      userProperties: { schema: '1' },
+    },
+  ])
+  expect(desk.log.lines).toEqual([{ level: 'info', message: 'command done', fields: { verb: 'health' } }])
+})
+
+test('a button of one module is obeyed for that module, and the log says for which', async () => {
+  const desk = aDesk()
+  const target = { accountId: '8021', networkId: '44107', syncModuleId: '350221' }
+
+  await desk.send('b/sync/8021/44107/350221/set/request_now', 'PRESS')
+
+  expect(desk.obeyed).toEqual([{ verb: 'manifest/request', target }])
+  expect(desk.answers()).toEqual([
+    ['b/bridge/response/manifest/request', { transaction: null, status: 'ok', data: { done: true } }],
+  ])
+  expect(desk.log.lines[0]?.fields).toEqual({ verb: 'manifest/request', ...target })
+})
+
+test('what means nothing is answered with what is known, and nobody is troubled with it', async () => {
+  const desk = aDesk()
+
+  await desk.send('b/bridge/request/dance', '{"transaction": 7}')
+
+  expect(desk.obeyed).toEqual([])
+  expect(desk.answers()).toMatchObject([
+    ['b/bridge/response/dance', { transaction: 7, status: 'error', error: { code: 'unknown_verb' } }],
+  ])
+  expect(desk.log.lines).toMatchObject([{ message: 'command refused', fields: { code: 'unknown_verb' } }])
+})
+
+test('a refusal of what was ordered is answered with when to try again, and logged', async () => {
+  const refusal = { code: 'throttled', message: 'asked too often', retryable: true, retryAt: 0 }
+  const desk = aDesk({ obey: async () => ({ data: { requested: 0 }, refusal }) })
+
+  await desk.send('b/bridge/request/manifest/request')
+
+  expect(desk.answers()[0]?.[1]).toMatchObject({
+    data: { requested: 0 },
+    error: { code: 'throttled', retryable: true, retry_at: '1970-01-01T00:00:00.000Z' },
+  })
+  const fields = { verb: 'manifest/request', code: 'throttled', detail: 'asked too often' }
+  expect(desk.log.lines).toEqual([{ level: 'info', message: 'command refused', fields }])
+})
+
+test('retained commands are ignored, each topic is named once, and clearing one is not worth a word', async () => {
+  const desk = aDesk()
+  const retain = true
+
+  for (const _ of [1, 2]) await desk.send(health, '{}', { retain })
+  await desk.send('b/sync/8021/44107/350221/set/polling', 'OFF', { retain })
+  await desk.send('b/bridge/request/rescan', '', { retain })
+
+  expect([...desk.listeners.values()].map(({ wish }) => wish)).toEqual([
+    { retainAsPublished: true },
+    { retainAsPublished: true },
+  ])
+  expect([...desk.obeyed, ...desk.sent]).toEqual([])
+  expect(desk.log.lines.map(({ level, message, fields }) => [level, message, fields.topic])).toEqual([
+    ['warn', 'retained command ignored', health],
+    ['warn', 'retained command ignored', 'b/sync/8021/44107/350221/set/polling'],
+  ])
+})
+
+test('while 64 commands wait for their turn, the next is told to come again, and is welcome afterwards', async () => {
+  const turns: (() => void)[] = []
+  const obey = () => new Promise<Result>((resolve) => turns.push(() => resolve({})))
+  const desk = aDesk({ obey })
+  for (let number = 0; number < 64; number++) await desk.send('b/bridge/request/rescan')
+  expect(desk.sent).toEqual([])
+
+  await desk.send('b/bridge/request/rescan')
+  expect(desk.answers()).toMatchObject([
+    ['b/bridge/response/rescan', { error: { code: 'busy', retryable: true } }],
+  ])
+  turns[0]?.()
+  await settle()
+  await desk.send('b/bridge/request/rescan')
+
+  expect(desk.obeyed).toHaveLength(65)
+})
+
+test('the answer goes to the response topic as well, with the correlation data there and only there', async () => {
+  const desk = aDesk()
+  const correlationData = new Uint8Array([1, 2])
+
+  await desk.send(health, '', { properties: { responseTopic: 'b/answers/7', correlationData } })
+
+  expect(desk.sent.map(({ topic, correlationData: data }) => [topic, data])).toEqual([
+    ['b/bridge/response/health', undefined],
+    ['b/answers/7', correlationData],
+  ])
+  expect(desk.sent[1]).toEqual({ ...desk.sent[0], topic: 'b/answers/7', correlationData })
+})
+
+test('a response topic that is the usual one gets one answer, with the correlation data', async () => {
+  const desk = aDesk()
+  const properties = { responseTopic: 'b/bridge/response/health', correlationData: new Uint8Array([1]) }
+
+  await desk.send(health, '', { properties })
+
+  expect(desk.sent).toHaveLength(1)
+  expect(desk.sent[0]).toMatchObject({ correlationData: new Uint8Array([1]) })
+})
+
+test('a response topic outside of ours is not written to, and told of in the log', async () => {
+  const desk = aDesk()
+
+  const properties = { responseTopic: 'zigbee2mqtt/bridge/request/restart' }
+  for (const _ of [1, 2]) await desk.send(health, '', { properties })
+
+  expect(desk.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+  expect(new Set(desk.sent.map(({ topic }) => topic))).toEqual(new Set(['b/bridge/response/health']))
+  expect(desk.log.lines).toContainEqual({
+    level: 'warn',
+    message: 'response topic that is not for answers ignored',
+    fields: { topic: properties.responseTopic },
+  })
+})
+
+test('an answer that the broker refuses is told of, and the other one is sent all the same', async () => {
+  const refuses = (topic: string) =>
+    topic === 'b/bridge/response/health' ? new PublishRefused('not authorized', 0x87) : undefined
+  const desk = aDesk({ refuses })
+
+  await desk.send(health, '', { properties: { responseTopic: 'b/answers/7' } })
+
+  expect(desk.sent.map(({ topic }) => topic)).toEqual(['b/answers/7'])
+  const fields = { topic: 'b/bridge/response/health', reason_code: 0x87 }
+  expect(desk.log.lines.at(-1)).toEqual({ level: 'warn', message: 'broker refused an answer', fields })
+  expect(desk.failures).toEqual([])
+})
+
+test('what nobody expected is told as a bug, and the turn it took is free again', async () => {
+  const bug = new TypeError('a bug')
+  const desk = aDesk({ obey: () => Promise.reject(bug) })
+
+  for (let number = 0; number < 65; number++) await desk.send(health)
+
+  expect(desk.failures).toHaveLength(65)
+  expect(new Set(desk.failures)).toEqual(new Set([bug]))
+  const broken = aDesk({ refuses: () => bug })
+  await broken.send(health)
+  expect(broken.failures).toEqual([bug])
+})
+
+test('once stopped, nothing is obeyed, and an answer that cannot be sent any more is no failure', async () => {
+  const closed = new Error('closed')
+  const desk = aDesk({
+    obey: async () => {
+      desk.abort.abort(new Error('stopped'))
+      return {}
+    },
+    refuses: () => closed,
+  })
+
+  await desk.send(health)
+  await desk.send(health)
+
+  expect(desk.obeyed).toHaveLength(1)
+  expect(desk.failures).toEqual([])
+})
+
+test('a thousand retained commands of different topics do not fill the log', async () => {
+  const desk = aDesk()
+
+  for (let number = 0; number < 1_000; number++) {
+    await desk.send(`b/bridge/request/${number}`, '{}', { retain: true })
+  }
+
+  expect(desk.log.lines.length).toBeLessThanOrEqual(64)
+})
+
+test('a flood of commands fills sixty lines of the log in a minute, and one that says so', async () => {
+  const desk = aDesk()
+  const lines = (level: string) => desk.log.lines.filter((line) => line.level === level).length
+
+  for (let number = 0; number < 200; number++) await desk.send(health)
+  expect([lines('info'), lines('warn'), lines('debug')]).toEqual([60, 1, 140])
+  expect(desk.sent).toHaveLength(200)
+  await desk.clock.advance(60_000)
+  await desk.send(health)
+
+  expect(lines('info')).toBe(61)
+})
+
+test('a topic of sixty thousand letters is cut in the log', async () => {
+  const desk = aDesk()
+  const long = 'x'.repeat(60_000)
+
+  await desk.send(`b/bridge/request/${long}`, '', { properties: { responseTopic: long } })
+  await desk.send(`b/bridge/request/${long}`, '{}', { retain: true })
+
+  expect(desk.log.lines).toHaveLength(3)
+  expect(JSON.stringify(desk.log.lines).length).toBeLessThan(2_000)
+})

@@ -1,0 +1,63 @@
+/** A desk at a broker that passes on what the test sends. */
+import type { Incoming, OutgoingMessage } from '../../src/mqtt/broker.ts'
+import { openDesk } from '../../src/mqtt/command-desk.ts'
+import type { Order, Result } from '../../src/mqtt/commands.ts'
+import type { MessageListener, Wish } from '../../src/mqtt/subscriptions.ts'
+import { topicsBelow } from '../../src/mqtt/topics.ts'
+import { fakeClock, settle } from '../fake-clock.ts'
+import { readableLog } from '../samples.ts'
+
+interface Desk {
+  /** Does what is ordered; without it, everything is done at once. */
+  readonly obey?: (order: Order) => Promise<Result>
+  readonly refuses?: (topic: string) => Error | undefined
+}
+
+/** A desk with a log that can be read, and all it has sent. */
+export function aDesk({ obey = async () => ({ data: { done: true } }), refuses }: Desk = {}) {
+  const listeners = new Map<string, { readonly listener: MessageListener; readonly wish: Wish | undefined }>()
+  const sent: OutgoingMessage[] = []
+  const obeyed: Order[] = []
+  const failures: unknown[] = []
+  const log = readableLog()
+  const clock = fakeClock()
+  const abort = new AbortController()
+  openDesk(
+    {
+      topics: topicsBelow('b'),
+      broker: {
+        subscribe(filter, listener, wish) {
+          listeners.set(filter, { listener, wish })
+          return () => listeners.delete(filter)
+        },
+        async publish(message) {
+          const refusal = refuses?.(message.topic)
+          if (refusal) throw refusal
+          sent.push(message)
+        },
+      },
+      obey(order) {
+        obeyed.push(order)
+        return obey(order)
+      },
+      clock,
+      log,
+      fail: (error) => failures.push(error),
+    },
+    abort.signal,
+  )
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  return {
+    ...{ listeners, sent, obeyed, failures, clock, log, abort },
+    /** Sends and lets everything happen that follows at once. */
+    async send(topic: string, payload = '', more: Partial<Incoming> = {}) {
+      const filter = topic.startsWith('b/bridge/') ? 'b/bridge/request/#' : 'b/sync/+/+/+/set/+'
+      const message = { topic, payload: bytes(payload), retain: false, properties: {}, ...more }
+      listeners.get(filter)?.listener(message)
+      await settle()
+    },
+    answers: () => sent.map(({ topic, payload }) => [topic, JSON.parse(payload) as unknown]),
+  }
+}
+
+export const health = 'b/bridge/request/health'
