@@ -19,7 +19,7 @@ import {
   TwoFactorNeeded,
 } from '../errors.ts'
 import { type CallKind, calls } from './calls.ts'
-import type { HttpAnswer } from './http.ts'
+import type { HttpAnswer } from './http-answer.ts'
 import { parseJson } from './json.ts'
 import { retryAfterMs } from './retry-after.ts'
 import {

@@ -8,21 +8,12 @@
 import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { Agent, type Dispatcher } from 'undici'
-import { type Clock, deadline } from '../clock.ts'
+import { type Clock, DeadlineReached, deadline } from '../clock.ts'
 import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './calls.ts'
 import { forSignIn, single } from './headers.ts'
+import type { HttpAnswer } from './http-answer.ts'
 import { codeOf, failureOf, UnfitAnswer } from './no-answer.ts'
 import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
-
-/** An answer as it came; `text` is somebody's data and belongs in no message. */
-export interface HttpAnswer {
-  readonly status: number
-  readonly retryAfter: string | undefined
-  readonly text: string
-  /** Where a redirect points; whether to go there is the caller's affair. */
-  readonly location?: string
-  readonly setCookies?: readonly string[]
-}
 
 /** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */
 export interface CallRecord<Kind = CallKind> {
@@ -116,7 +107,6 @@ function openClient<Kind extends AnyCallKind>(
   async function send({ call, url, attendant }: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
     const { method } = allowed[call.kind]
     const admitted = attendant?.admit()
-    const time = deadline(clock, timeoutMs, signal)
     const started = clock.elapsed()
     const told = (seen: { status: number } | { errorCode: string }, sent: boolean, answer?: HttpAnswer) => {
       const record = { kind: call.kind, ...seen, sent, ms: Math.round(clock.elapsed() - started) }
@@ -126,21 +116,18 @@ function openClient<Kind extends AnyCallKind>(
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
     const target = { origin: url.origin, path: url.pathname + url.search }
     const request = { ...target, method, headers, body: call.body ?? null }
-    try {
-      const end = await exchange(agent, request, time.signal)
-      if (end.answer) {
-        told({ status: end.answer.status }, true, end.answer)
-        return end.answer
-      }
-      told({ errorCode: codeOf(end.error) }, end.sent)
-      throw failureOf(end.error, { kind: call.kind, host: url.hostname, sent: end.sent, signal })
-    } finally {
-      time.done()
+    const end = await exchange(agent, request, { clock, timeoutMs, signal })
+    if (end.answer) {
+      told({ status: end.answer.status }, true, end.answer)
+      return end.answer
     }
+    told({ errorCode: codeOf(end.error) }, end.sent)
+    throw failureOf(end.error, { kind: call.kind, host: url.hostname, sent: end.sent, signal })
   }
 
   /** Sends a call when it is its turn; until then it can be called off at once. */
   function queue(errand: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
+    if (inTurn.activeCount + inTurn.pendingCount < concurrency) return inTurn(() => send(errand, signal))
     return new Promise((resolve, reject) => {
       const leave = () => reject(signal.reason as Error)
       signal.addEventListener('abort', leave, { once: true })
@@ -193,8 +180,12 @@ type End =
 
 type Request = Dispatcher.DispatchOptions & { readonly origin: string }
 
+interface Bounds extends Pick<HttpOptions, 'clock' | 'timeoutMs'> {
+  readonly signal: AbortSignal
+}
+
 /** Sends a request and reads its answer to the end; never rejects. */
-function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<End> {
+function exchange(agent: Agent, request: Request, { clock, timeoutMs, signal }: Bounds): Promise<End> {
   return new Promise((resolve) => {
     let controller: Dispatcher.DispatchController | undefined
     let status = 0
@@ -203,8 +194,12 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
     let length = 0
     const chunks: Buffer[] = []
 
+    let isOver = false
+
     const end = (how: End) => {
+      isOver = true
       signal.removeEventListener('abort', abort)
+      callOff()
       resolve(how)
     }
     const fail = (error: unknown) => {
@@ -213,12 +208,15 @@ function exchange(agent: Agent, request: Request, signal: AbortSignal): Promise<
       controller?.abort(error instanceof Error ? error : new Error('aborted', { cause: error }))
     }
     const abort = () => fail(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
+    const late = () => fail(new DeadlineReached(`no whole answer within ${timeoutMs} ms`))
+    const callOff = clock.after(timeoutMs, late)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
 
     agent.dispatch(request, {
       onRequestStart(started) {
-        // Aborted while connecting: stopped here, before the first byte.
-        if (signal.aborted) return started.abort(new Error('aborted', { cause: signal.reason }))
+        // Ended while connecting: stopped here, before the first byte.
+        if (isOver) return started.abort(new Error('aborted', { cause: signal.reason }))
         // undici repeats requests in some corners; better no manifest than one asked for twice.
         if (controller) return started.abort(new Error('refused to send a request twice'))
         controller = started

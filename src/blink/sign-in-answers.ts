@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import { CloudChanged, CloudUnreachable } from '../errors.ts'
 import { Secret } from '../secret.ts'
-import type { HttpAnswer } from './http.ts'
+import type { HttpAnswer } from './http-answer.ts'
 import { parseJson } from './json.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { type SignInProblem, SignInRefused } from './sign-in-refused.ts'

@@ -11,7 +11,8 @@ import type { Clock } from '../clock.ts'
 import { CloudChanged } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import { type Cookies, cookieHeader, noCookies, withCookies } from './cookies.ts'
-import type { Http, HttpAnswer } from './http.ts'
+import type { Http } from './http.ts'
+import type { HttpAnswer } from './http-answer.ts'
 import { makePkce } from './pkce.ts'
 import {
   afterAuthorize,

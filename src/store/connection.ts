@@ -28,10 +28,12 @@ export function connect(path: string): Sql {
     chmodSync(path, 0o600)
     // The lock is taken by the first statement that touches the file and held until close.
     sql.exec('PRAGMA locking_mode = EXCLUSIVE')
-    // A request changes a few hundred bytes in each of some pages, and whole pages are written. For new files only.
-    sql.exec('PRAGMA page_size = 1024')
     sql.exec('PRAGMA journal_mode = WAL')
     sql.exec('PRAGMA synchronous = FULL')
+    // Four times the usual length: a fleet's tick writes the same pages often, and the log is emptied less often.
+    sql.exec('PRAGMA wal_autocheckpoint = 4000')
+    // Taken only as the file grows: 8 MiB, so that a fleet's pages are found in memory.
+    sql.exec('PRAGMA cache_size = -8192')
     migrate(sql, path)
     check(sql, path)
     return sql

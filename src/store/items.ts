@@ -13,16 +13,13 @@ import { itemIn, readable } from './rows.ts'
 export interface Items {
   /** Adds an item inside the caller's transaction. */
   add(item: WorkItem): Waiting
-  /** A module's newest, oldest of them first; dead ones that have not been cleared are among them. */
-  of(key: ModuleKey): readonly WorkItem[]
+  /** The items of these numbers, as far as they have not been cleared. */
+  of(seqs: readonly number[]): readonly WorkItem[]
   /** When the next acknowledged one ends, or `undefined` when there is none. */
   nextEnd(): number | undefined
   /** Clears some that are dead and acknowledged; returns their modules, none when nothing was left to clear. */
   clear(now: number): Promise<readonly ModuleKey[]>
 }
-
-/** More than any TTL and schedule that make sense produce; bounds what is told of a module. */
-const mostTold = 50
 
 /** So many rows are cleared at a time, so that nobody has to wait for a fleet's. */
 const clearedAtOnce = 500
@@ -30,7 +27,7 @@ const clearedAtOnce = 500
 /** The items of an open database. */
 export function openItems({ path, prepare, read, write }: Database): Items {
   const insert = prepare('INSERT INTO items (seq, module, expires_at, item) VALUES (?, ?, ?, ?)')
-  const newest = prepare('SELECT item FROM items WHERE module = ? ORDER BY seq DESC LIMIT ?')
+  const some = prepare('SELECT item FROM items WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq')
   // In the order of storing, which is that of their ends as long as nobody changes their length.
   const acknowledged = 'FROM items WHERE seq NOT IN (SELECT seq FROM outbox) ORDER BY seq'
   const first = prepare(`SELECT expires_at ${acknowledged} LIMIT 1`)
@@ -50,13 +47,7 @@ export function openItems({ path, prepare, read, write }: Database): Items {
       insert.run(seq, keyOf(item), item.expiresAt, JSON.stringify(item))
       return { seq, item }
     },
-    of: (key) =>
-      read(() =>
-        newest
-          .all(keyOf(key), mostTold)
-          .map((row) => toItem(row, path))
-          .reverse(),
-      ),
+    of: (seqs) => read(() => some.all(JSON.stringify(seqs)).map((row) => toItem(row, path))),
     nextEnd() {
       const row = read(() => first.get())
       return row && Number(row.expires_at)

@@ -6,7 +6,7 @@
  */
 import { StoreFailed } from '../errors.ts'
 import { explain } from '../failure.ts'
-import { afterList, afterReport, noProgress } from '../history.ts'
+import { afterList, afterReport, noProgress, unexpired } from '../history.ts'
 import {
   type BlinkId,
   keyOf,
@@ -23,7 +23,7 @@ import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
 import type { Items } from './items.ts'
 import type { StoredOutbox } from './outbox.ts'
-import { moduleIn, progressIn, readable } from './rows.ts'
+import { moduleIn, progressIn, readable, recentIn, recentText } from './rows.ts'
 import { touch } from './schema.ts'
 
 export interface StoredLedger extends Ledger {
@@ -42,8 +42,8 @@ export interface StoredLedger extends Ledger {
 export function openLedger(database: Database, items: Items, outbox: StoredOutbox): StoredLedger {
   const { path, prepare, read, write, reserve } = database
   const isIt = 'account_id = ? AND network_id = ? AND sync_module_id = ?'
-  const one = prepare(`SELECT module, missing, progress FROM modules WHERE ${isIt}`)
-  const progressOf = prepare(`SELECT progress FROM modules WHERE ${isIt}`)
+  const one = prepare(`SELECT module, missing, progress, recent FROM modules WHERE ${isIt}`)
+  const turnsOf = prepare(`SELECT progress, recent FROM modules WHERE ${isIt}`)
   const ofAccount = prepare(
     'SELECT account_id, network_id, sync_module_id, module, missing FROM modules WHERE account_id = ?',
   )
@@ -54,11 +54,11 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
   const size = prepare('SELECT count(*) AS size FROM modules')
   const sizeOfAccount = prepare('SELECT count(*) AS size FROM modules WHERE account_id = ?')
   const putSighting = prepare(
-    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress)
-     VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress, recent)
+     VALUES (?, ?, ?, ?, ?, ?, '[]')
      ON CONFLICT DO UPDATE SET module = excluded.module, missing = excluded.missing`,
   )
-  const putProgress = prepare(`UPDATE modules SET progress = ? WHERE ${isIt}`)
+  const putTurn = prepare(`UPDATE modules SET progress = ?, recent = ? WHERE ${isIt}`)
   const forget = prepare(`DELETE FROM modules WHERE ${isIt}`)
 
   /** What turns that could not be kept have come to. */
@@ -69,6 +69,7 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
   const what = `a sync module's record in ${path}`
   const toModule = ({ module }: Row) => readable(moduleIn(module), what)
   const toProgress = ({ progress }: Row) => readable(progressIn(progress), what)
+  const toRecent = ({ recent }: Row) => readable(recentIn(recent), what)
   const sight = ({ module, missing }: Sighting) =>
     putSighting.run(...columns(module), JSON.stringify(module), missing, JSON.stringify(noProgress))
 
@@ -92,13 +93,22 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
   /** Keeps what a turn came to; returns the item that has entered the outbox, if one has. */
   function keep(report: ModuleReport): Waiting | undefined {
     const key = columns(report.module)
-    const row = progressOf.get(...key)
+    const row = turnsOf.get(...key)
     if (!row) sight({ module: report.module, missing: 0 })
     const before = unkept.get(keyOf(report.module)) ?? (row ? toProgress(row) : noProgress)
-    putProgress.run(JSON.stringify(afterReport(before, report)), ...key)
-    if (report.kind !== 'requested') return undefined
+    const progress = JSON.stringify(afterReport(before, report))
+    if (report.kind !== 'requested') {
+      putTurn.run(progress, String(row?.recent ?? '[]'), ...key)
+      return undefined
+    }
     const added = items.add(report.item)
     outbox.add(added)
+    const recent = unexpired(row ? toRecent(row) : [], report.at)
+    putTurn.run(
+      progress,
+      recentText([...recent, { seq: added.seq, expiresAt: report.item.expiresAt }]),
+      ...key,
+    )
     return added
   }
 
@@ -106,7 +116,7 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
   function note(report: ModuleReport, error: StoreFailed): void {
     const name = keyOf(report.module)
     const before = () => {
-      const row = progressOf.get(...columns(report.module))
+      const row = turnsOf.get(...columns(report.module))
       return row ? toProgress(row) : noProgress
     }
     unkept.set(name, afterReport(unkept.get(name) ?? read(before), asFailed(report, error)))
@@ -121,7 +131,8 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
         const row = one.get(...columns(key))
         if (!row) return undefined
         const progress = unkept.get(keyOf(key)) ?? toProgress(row)
-        return { module: toModule(row), missing: Number(row.missing), ...progress, recent: items.of(key) }
+        const recent = items.of(toRecent(row).map(({ seq }) => seq))
+        return { module: toModule(row), missing: Number(row.missing), ...progress, recent }
       }),
     keys: (accountId) =>
       read(() => (accountId === undefined ? allKeys.all() : keysOfAccount.all(accountId)).map(toKey)),

@@ -16,9 +16,6 @@ export interface StoredOutbox extends Outbox {
   announce(item: Waiting): void
 }
 
-/** So many of the oldest rows are looked through for an item of a module that is not busy. */
-const nearRows = 512
-
 /** So many are dropped at a time, so that nobody has to wait for a long outage's. */
 const droppedAtOnce = 500
 
@@ -26,22 +23,11 @@ const droppedAtOnce = 500
 export function openOutbox({ path, prepare, read, write }: Database): StoredOutbox {
   const insert = prepare('INSERT INTO outbox (seq, module) VALUES (?, ?)')
   const busy = 'module IN (SELECT value FROM json_each(?))'
-  const near = prepare(
+  // The rows are short, and a backlog of busy modules is looked through in no time.
+  const oldest = prepare(
     `SELECT seq, item FROM items
-     WHERE seq IN (SELECT seq FROM (SELECT seq, module FROM outbox ORDER BY seq LIMIT ?)
-                   WHERE NOT ${busy} LIMIT ?)
+     WHERE seq IN (SELECT seq FROM outbox WHERE NOT ${busy} ORDER BY seq LIMIT ?)
      ORDER BY seq`,
-  )
-  // From module to module through the index: a backlog of one would otherwise be read whole for each item.
-  const firstOfEach = prepare(
-    `WITH RECURSIVE modules_here (module) AS (
-       SELECT min(module) FROM outbox UNION ALL
-       SELECT (SELECT min(module) FROM outbox WHERE module > modules_here.module) FROM modules_here
-       WHERE modules_here.module IS NOT NULL)
-     SELECT seq, item FROM items
-     WHERE seq IN (SELECT (SELECT min(seq) FROM outbox WHERE outbox.module = modules_here.module)
-                   FROM modules_here WHERE module IS NOT NULL AND NOT ${busy})
-     ORDER BY seq LIMIT ?`,
   )
   const drop = prepare('DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))')
   // Of the oldest; the younger ones end later.
@@ -63,10 +49,8 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
     waiting(limit, except) {
       const names = JSON.stringify([...except])
       return read(() => {
-        const rows = near.all(Math.max(limit, nearRows), names, limit)
-        return (rows.length > 0 ? rows : firstOfEach.all(names, limit)).map(
-          (row): Waiting => ({ seq: Number(row.seq), item: toItem(row, path) }),
-        )
+        const rows = oldest.all(names, limit)
+        return rows.map((row): Waiting => ({ seq: Number(row.seq), item: toItem(row, path) }))
       })
     },
     async remove(seqs) {

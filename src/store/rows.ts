@@ -35,6 +35,8 @@ const progress = z.looseObject({
   lastAccepted: z.looseObject({ ...accepted }).optional(),
 })
 
+const recent = z.array(z.tuple([z.number(), z.number()]))
+
 /** The work item of a row's text, or `undefined` when it is none. */
 export function itemIn(text: unknown): WorkItem | undefined {
   return workItem.safeParse(parseJson(String(text))).data
@@ -51,6 +53,26 @@ export function moduleIn(text: unknown): SyncModule | undefined {
 export function progressIn(text: unknown): Progress | undefined {
   const value = parseJson(String(text))
   return progress.safeParse(value).success ? (value as Progress) : undefined
+}
+
+/** A live item of a module. */
+export interface Recent {
+  readonly seq: number
+  readonly expiresAt: number
+}
+
+/** More than any TTL and schedule that make sense produce; bounds what is told of a module. */
+const mostRecent = 50
+
+/** The newest of a module's live items, as its row holds them. */
+export function recentText(items: readonly Recent[]): string {
+  return JSON.stringify(items.slice(-mostRecent).map(({ seq, expiresAt }) => [seq, expiresAt]))
+}
+
+/** The live items of a row's text, or `undefined` when it is not what we wrote. */
+export function recentIn(text: unknown): readonly Recent[] | undefined {
+  const pairs = recent.safeParse(parseJson(String(text))).data
+  return pairs?.map(([seq, expiresAt]) => ({ seq, expiresAt }))
 }
 
 /** The value, which must be there. @throws DatabaseDamaged when it is not */

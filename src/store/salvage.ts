@@ -3,7 +3,7 @@
  */
 import { keyOf } from '../model.ts'
 import type { Row, Sql, Value } from './connection.ts'
-import { itemIn, moduleIn, progressIn } from './rows.ts'
+import { itemIn, moduleIn, progressIn, recentIn } from './rows.ts'
 import { expected } from './sqlite-errors.ts'
 
 export interface Salvage {
@@ -39,13 +39,18 @@ export function salvage(sql: Sql): Salvage {
       const waits = !isWhole || waiting.has(seq)
       items.set(seq, { seq, module: keyOf(item), expiresAt: item.expiresAt, text: String(row.item), waits })
     })
-    eachRow(sql, `SELECT module, missing, progress FROM modules ORDER BY account_id ${order}`, (row) => {
-      const module = moduleIn(row.module)
-      if (!module || !progressIn(row.progress)) return
-      const { accountId, networkId, syncModuleId } = module
-      const texts = [String(row.module), Number(row.missing) || 0, String(row.progress)]
-      records.set(keyOf(module), [accountId, networkId, syncModuleId, ...texts])
-    })
+    eachRow(
+      sql,
+      `SELECT module, missing, progress, recent FROM modules ORDER BY account_id ${order}`,
+      (row) => {
+        const module = moduleIn(row.module)
+        if (!module || !progressIn(row.progress)) return
+        const { accountId, networkId, syncModuleId } = module
+        const recent = recentIn(row.recent) ? String(row.recent) : '[]'
+        const texts = [String(row.module), Number(row.missing) || 0, String(row.progress), recent]
+        records.set(keyOf(module), [accountId, networkId, syncModuleId, ...texts])
+      },
+    )
   }
   return { items: [...items.values()].sort((a, b) => a.seq - b.seq), records: [...records.values()] }
 }
@@ -73,8 +78,8 @@ export function restore(sql: Sql, { items, records }: Salvage): void {
   const addItem = sql.prepare('INSERT INTO items (seq, module, expires_at, item) VALUES (?, ?, ?, ?)')
   const addWaiting = sql.prepare('INSERT INTO outbox (seq, module) VALUES (?, ?)')
   const addRecord = sql.prepare(
-    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress)
-     VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress, recent)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   )
   sql.exec('BEGIN IMMEDIATE')
   for (const { seq, module, expiresAt, text, waits } of items) {

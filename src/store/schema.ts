@@ -32,11 +32,9 @@ const migrations = [
      item TEXT NOT NULL
    ) STRICT;
    INSERT INTO items SELECT seq, module, expires_at, item FROM outbox;
-   CREATE INDEX items_by_module ON items (module);
    DROP TABLE outbox;
    CREATE TABLE outbox (seq INTEGER PRIMARY KEY, module TEXT NOT NULL) STRICT;
    INSERT INTO outbox SELECT seq, module FROM items;
-   CREATE INDEX outbox_by_module ON outbox (module);
    CREATE TABLE modules_in_parts (
      account_id TEXT NOT NULL,
      network_id TEXT NOT NULL,
@@ -44,6 +42,7 @@ const migrations = [
      module TEXT NOT NULL,
      missing INTEGER NOT NULL,
      progress TEXT NOT NULL,
+     recent TEXT NOT NULL,
      PRIMARY KEY (account_id, network_id, sync_module_id)
    ) STRICT, WITHOUT ROWID;
    INSERT INTO modules_in_parts
@@ -56,7 +55,9 @@ const migrations = [
               'requestId', json_extract(record, '$.lastItem.requestId'),
               'trigger', json_extract(record, '$.lastItem.trigger'),
               'requestedAt', json_extract(record, '$.lastItem.requestedAt'),
-              'expiresAt', json_extract(record, '$.lastItem.expiresAt')), NULL)))
+              'expiresAt', json_extract(record, '$.lastItem.expiresAt')), NULL))),
+          (SELECT json_group_array(json_array(seq, expires_at) ORDER BY seq) FROM items
+           WHERE items.module = account_id || '/' || network_id || '/' || sync_module_id)
    FROM modules WHERE json_valid(record);
    DROP TABLE modules;
    ALTER TABLE modules_in_parts RENAME TO modules;`,
@@ -96,7 +97,7 @@ export function check(sql: Sql, path: string): void {
   // A flipped bit in a table's name leaves every page in order.
   sql.prepare('SELECT seq, module, expires_at, item FROM items')
   sql.prepare('SELECT seq, module FROM outbox')
-  sql.prepare('SELECT account_id, network_id, sync_module_id, module, missing, progress FROM modules')
+  sql.prepare('SELECT account_id, network_id, sync_module_id, module, missing, progress, recent FROM modules')
 }
 
 /** Changes nothing, but takes a commit that does: inside a transaction, to know that the next one can be written. */

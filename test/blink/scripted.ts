@@ -2,7 +2,8 @@
  * The cloud as a script: each call gets what the test says, and is written down.
  */
 import type { HttpCall } from '../../src/blink/calls.ts'
-import type { Http, HttpAnswer } from '../../src/blink/http.ts'
+import type { Http } from '../../src/blink/http.ts'
+import type { HttpAnswer } from '../../src/blink/http-answer.ts'
 import type { Login } from '../../src/model.ts'
 import type { Log } from '../../src/ports.ts'
 import { Secret } from '../../src/secret.ts'

@@ -8,7 +8,7 @@ import type { openOutbox } from '../../src/store/outbox.ts'
 import { aModule, anItem, requested, start } from '../samples.ts'
 import { asides, cutOff, filled, item, logFile, opened, overwrite, sizeOf, stateFile } from './damaged.ts'
 
-const page = 1024
+const page = 4096
 const requestIds = (outbox: ReturnType<typeof openOutbox>) =>
   outbox.waiting(1_000, []).map(({ item: { requestId } }) => requestId)
 
@@ -39,7 +39,7 @@ test('a damaged database is set aside and told of once, and a fresh one takes it
 test('what can be read of a damaged database is kept: ids, their order and event ids, and counters', async () => {
   const directory = await filled(500)
   // A page in the middle, where the items are.
-  overwrite(stateFile(directory), 240 * page, Buffer.alloc(4 * page, 0xa5))
+  overwrite(stateFile(directory), 60 * page, Buffer.alloc(page, 0xa5))
 
   const { outbox, ledger } = opened(directory)
 

@@ -4,7 +4,7 @@ import { keyOf, type WorkItem } from '../../src/model.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { openItems } from '../../src/store/items.ts'
 import { openOutbox } from '../../src/store/outbox.ts'
-import { aModule, anItem, start, temporaryDirectory } from '../samples.ts'
+import { anItem, start, temporaryDirectory } from '../samples.ts'
 
 function opened(directory = temporaryDirectory()) {
   const database = openDatabase(directory)
@@ -16,21 +16,12 @@ function opened(directory = temporaryDirectory()) {
 
 const numbers = (items: readonly WorkItem[]) => items.map(({ requestId }) => requestId)
 
-test("a module's items are told oldest first, and nobody else's", async () => {
+test('items are told by their numbers, in the order of storing, as far as they are there', async () => {
   const { items, put } = opened()
   for (const requestId of ['1', '2', '3']) await put({ requestId })
-  await put({ requestId: '4', syncModuleId: '9' })
 
-  expect(numbers(items.of(aModule()))).toEqual(['1', '2', '3'])
-  expect(numbers(items.of(aModule({ syncModuleId: '9' })))).toEqual(['4'])
-  expect(items.of(aModule({ syncModuleId: '10' }))).toEqual([])
-})
-
-test('of more than fifty items of one module the newest fifty are told', async () => {
-  const { items, put } = opened()
-  for (let number = 0; number < 60; number++) await put({ requestId: String(number) })
-
-  expect(numbers(items.of(aModule()))).toEqual(Array.from({ length: 50 }, (_, index) => String(index + 10)))
+  expect(numbers(items.of([3, 1, 99]))).toEqual(['1', '3'])
+  expect(items.of([])).toEqual([])
 })
 
 test('cleared are the dead ones, and their modules are named once each', async () => {
@@ -41,8 +32,7 @@ test('cleared are the dead ones, and their modules are named once each', async (
   expect((await items.clear(start)).map(keyOf)).toEqual(['8021/44107/1', '8021/44107/2'])
 
   expect(await items.clear(start)).toEqual([])
-  expect(items.of(aModule({ syncModuleId: '1' }))).toEqual([])
-  expect(items.of(aModule({ syncModuleId: '3' }))).toHaveLength(1)
+  expect(items.of([1, 2, 3, 4])).toHaveLength(1)
 })
 
 test('a dead item that the broker has not acknowledged is not cleared, and is nobody to wait for', async () => {

@@ -172,3 +172,16 @@ test('a module first heard of by its turn starts with a fresh record', async () 
 
   expect(ledger.read(aModule())).toEqual({ ...newRecord(aModule()), lastOutcome: 'skipped' })
 })
+
+test("of a module's live items the newest fifty are told, and none that was dead when the last one came", async () => {
+  const { ledger } = opened()
+  const told = () => ledger.read(aModule())?.recent.map(({ requestId }) => Number(requestId))
+  for (let number = 0; number < 60; number++) {
+    await ledger.record(requested(anItem({ requestId: String(number), requestedAt: start + number })))
+  }
+  expect(told()).toEqual(Array.from({ length: 50 }, (_, index) => index + 10))
+
+  await ledger.record(requested(anItem({ requestId: '99', requestedAt: start + 600_058 })))
+
+  expect(told()).toEqual([59, 99])
+})
