@@ -21,7 +21,7 @@ import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
 import { ticksOf } from './daemon/ticks.ts'
 import { StoreFailed } from './errors.ts'
-import type { ModuleReport, Trigger, WorkItem } from './model.ts'
+import type { ModuleReport, WorkItem } from './model.ts'
 import type { Broker } from './mqtt/broker.ts'
 import { openDesk } from './mqtt/command-desk.ts'
 import type { EmbeddedBroker } from './mqtt/embedded.ts'
@@ -52,7 +52,7 @@ export interface Daemon {
   /** Ticks by the schedule from now on, and one at once where the settings say so. */
   start(): Promise<void>
   /** One tick of all accounts, not spread. */
-  tick(trigger: Trigger): Promise<readonly AccountTick[]>
+  once(): Promise<readonly AccountTick[]>
   /** How many request IDs wait for the broker. */
   waiting(): number
   /** How many sync modules are known. */
@@ -222,7 +222,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       keepFresh({ ways: clouds.ways, withdrawn, clock, log }, stopping.signal).catch(fail)
       followLogins({ logins: stores.logins, inUse, apply, clock, log }, stopping.signal).catch(fail)
     },
-    tick: (trigger) => ticks.tick(trigger),
+    once: () => ticks.once(),
     waiting: () => stores.outbox.count(),
     moduleCount: () => stores.ledger.count(),
     drained,

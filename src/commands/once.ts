@@ -77,7 +77,7 @@ async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly Accou
   const end = () => void daemon.stop()
   stop.addEventListener('abort', end, { once: true })
   try {
-    return await daemon.tick('once')
+    return await daemon.once()
   } finally {
     stop.removeEventListener('abort', end)
   }

@@ -24,13 +24,16 @@ export interface OnlookerNeeds {
   readonly signal: AbortSignal
 }
 
+/** What became of all modules' turns in a slot. */
+export type Turns = Readonly<Record<ModuleReport['kind'], number>>
+
 export interface Onlookers {
   /** A module's turn is over. */
   module(report: ModuleReport, slot: Slot): void
   /** An account's list of modules may have changed. */
   account(report: TickReport): void
   /** All accounts of a slot are done. */
-  slot(slot: Slot, reports: readonly TickReport[], elapsedMs: number): void
+  slot(slot: Slot, turns: Turns, elapsedMs: number): void
 }
 
 /** Those who watch the ticks. */
@@ -91,15 +94,11 @@ export function watch(needs: OnlookerNeeds): Onlookers {
       }
     },
 
-    slot(slot, reports, elapsedMs) {
-      const turns = reports.flatMap(({ modules }) => modules)
-      const count = (kind: ModuleReport['kind']) => turns.filter((turn) => turn.kind === kind).length
+    slot(slot, { requested, failed, skipped }, elapsedMs) {
       const fields = {
         tick_id: slot.tickId,
         trigger: slot.trigger,
-        requested: count('requested'),
-        failed: count('failed'),
-        skipped: count('skipped'),
+        ...{ requested, failed, skipped },
         duration_ms: Math.round(elapsedMs),
       }
       const { tick_id: tick, ...rest } = fields

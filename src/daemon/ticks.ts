@@ -27,11 +27,13 @@ export interface Choice {
 
 export interface Ticks {
   /** One tick of all accounts; only scheduled ones are spread, and only that on start may have to wait. */
-  tick(trigger: Trigger, at?: number): Promise<readonly AccountTick[]>
+  tick(trigger: 'schedule' | 'start', at?: number): Promise<void>
+  /** One tick of all accounts, for who wants to know what it came to. */
+  once(): Promise<readonly AccountTick[]>
   /** Asks some modules of some accounts now, after what is under way: what a command wants. */
   command(choices: readonly Choice[]): Promise<readonly AccountTick[]>
   /** One tick of one account, which has come in between. */
-  tickOne(account: Account): Promise<readonly AccountTick[]>
+  tickOne(account: Account): Promise<void>
   /** Resolves when no tick is running. */
   idle(): Promise<void>
 }
@@ -41,6 +43,9 @@ const longestTickMs = 15 * 60_000
 
 /** Long enough for all tries of a busy module, short enough for a person who waits for the answer. */
 const commandBudgetMs = 60_000
+
+const letGo = () => undefined
+const whole = (tick: AccountTick) => tick
 
 /** A tick ends a little before the next slot, which then finds it done: a second, or a tenth of fast slots. */
 const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
@@ -71,20 +76,30 @@ export function ticksOf(needs: TicksNeeds): Ticks {
     return tick
   }
 
-  async function tickAll(
+  /** Counts what became of the turns, and keeps only what `take` makes of each account's tick: a fleet's are many. */
+  async function tickAll<T>(
     slot: Slot,
     begin: () => readonly Promise<AccountTick | undefined>[],
-  ): Promise<readonly AccountTick[]> {
+    take: (tick: AccountTick) => T,
+  ): Promise<readonly NonNullable<T>[]> {
     const begun = clock.elapsed()
-    const ticks = await Promise.all(begin())
-    const done = ticks.filter((tick) => tick !== undefined)
-    const reports = done.flatMap(({ report }) => report ?? [])
+    const turns = { requested: 0, failed: 0, skipped: 0 }
+    let accounts = 0
+    const taken = await Promise.all(
+      begin().map(async (ticking) => {
+        const tick = await ticking
+        if (!tick) return undefined
+        accounts++
+        for (const { kind } of tick.report?.modules ?? []) turns[kind]++
+        return take(tick)
+      }),
+    )
     // Where the last tick is still running everywhere, this one has not happened.
-    if (done.length > 0) onlookers.slot(slot, reports, clock.elapsed() - begun)
-    return done
+    if (accounts > 0) onlookers.slot(slot, turns, clock.elapsed() - begun)
+    return taken.filter((each) => each !== undefined && each !== null)
   }
 
-  function run(ticking: Promise<readonly AccountTick[]>): Promise<readonly AccountTick[]> {
+  function run<T>(ticking: Promise<T>): Promise<T> {
     running.add(ticking)
     ticking.finally(() => running.delete(ticking)).catch(() => undefined)
     return ticking
@@ -98,17 +113,21 @@ export function ticksOf(needs: TicksNeeds): Ticks {
   }
 
   return {
-    tick(trigger, at = clock.now()) {
+    async tick(trigger, at = clock.now()) {
       const slot = slotOf(trigger, at)
-      return run(tickAll(slot, () => accounts.map((account) => startAccount(account, slot))))
+      await run(tickAll(slot, () => accounts.map((account) => startAccount(account, slot)), letGo))
     },
-    tickOne(account) {
+    once() {
+      const slot = slotOf('once', clock.now())
+      return run(tickAll(slot, () => accounts.map((account) => tickAccount(account, slot)), whole))
+    },
+    async tickOne(account) {
       const slot = slotOf('start', clock.now())
-      return run(tickAll(slot, () => [tickAccount(account, slot)]))
+      await run(tickAll(slot, () => [tickAccount(account, slot)], letGo))
     },
     command(choices) {
       const slot = { tickId: iso(clock.now()), trigger: 'command', budgetMs: commandBudgetMs } as const
-      return run(tickAll(slot, () => choices.map((choice) => commandAccount(choice, slot))))
+      return run(tickAll(slot, () => choices.map((choice) => commandAccount(choice, slot)), whole))
     },
     async idle() {
       await Promise.allSettled(running)

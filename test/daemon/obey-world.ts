@@ -95,8 +95,9 @@ export function aHouse({
           return selection ? [tickOf(account, selection)] : []
         })
       },
-      tick: async () => [],
-      tickOne: async () => [],
+      tick: async () => undefined,
+      once: async () => [],
+      tickOne: async () => undefined,
       idle: async () => undefined,
     },
     stores: {

@@ -4,7 +4,7 @@ import { openAccount } from '../../src/daemon/account.ts'
 import { askedRecently } from '../../src/daemon/asked-recently.ts'
 import { guard } from '../../src/daemon/guard.ts'
 import { ticksOf } from '../../src/daemon/ticks.ts'
-import { keyOf, type ModuleRecord, type SyncModule, type Trigger } from '../../src/model.ts'
+import { keyOf, type ModuleRecord, type SyncModule } from '../../src/model.ts'
 import { closedBreaker } from '../../src/retry.ts'
 import type { StoredLedger } from '../../src/store/ledger.ts'
 import type { Starts } from '../../src/store/starts.ts'
@@ -122,7 +122,7 @@ export function aHouse({ modules = [hall, barn], intervalMs = fiveMinutes, ...re
     const { mayStart } = recent
     const accounts = [account]
     const ticks = ticksOf({ accounts, onlookers, offsetOf, mayStart, slots, clock, stopping: killed.signal })
-    const tick = async (trigger: Trigger) => {
+    const tick = async (trigger: 'schedule' | 'start') => {
       const from = asked.length
       await finish(ticks.tick(trigger), clock)
       return asked.slice(from)
