@@ -76,6 +76,8 @@ export interface Account {
 /** What is known of a login's refusal from before. */
 type Refused = Pick<Login, 'refusedFor'> & Partial<Pick<Login, 'refusedAt'>>
 
+const ignore = () => undefined
+
 /** Each module has its turn, in which it is told that it was asked a moment ago. */
 const nobody: Selection = { list: false, wants: () => true }
 
@@ -145,7 +147,8 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
   /** One after another: no module may ever have two commands at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = last.then(work)
-    last = turn.catch(() => undefined)
+    // Only its end is waited for: what it came to, a report on every module, is not to be kept until the next one.
+    last = turn.then(ignore, ignore)
     return turn
   }
 
