@@ -141,8 +141,10 @@ class Delivery {
 
   #takeNext(): void {
     while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
-      const room = windowSize - this.#inFlight.size
-      const rows = this.#needs.outbox.waiting(room, [...this.#busy, ...this.#forgetting.modules])
+      // What is acknowledged may still lie on the disk, in front of what is to go out.
+      const limit = windowSize - this.#inFlight.size + this.#forgetting.size
+      const waiting = this.#needs.outbox.waiting(limit, this.#busy)
+      const rows = waiting.filter(({ seq }) => !this.#forgetting.has(seq))
       if (rows.length === 0) {
         this.#behind = false
         for (const key of this.#busy) this.#passed.add(key)
@@ -161,7 +163,7 @@ class Delivery {
     this.#busy.add(key)
     try {
       await this.#publish(seq, item)
-      this.#forgetting.add(seq, key)
+      this.#forgetting.add(seq)
       this.#taken.delete(seq)
       this.#needs.delivered?.(item)
     } catch (error) {

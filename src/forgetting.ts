@@ -26,8 +26,7 @@ const pauseMs = 30_000
 export class Forgetting {
   readonly #needs: ForgettingNeeds
   readonly #signal: AbortSignal
-  /** The items to be forgotten, and their modules. */
-  readonly #acknowledged = new Map<number, string>()
+  readonly #acknowledged = new Set<number>()
   #removing: Promise<void> | undefined
   #waiting = false
   #refused = false
@@ -37,13 +36,17 @@ export class Forgetting {
     this.#signal = signal
   }
 
-  /** The modules of what is acknowledged and still on disk. */
-  get modules(): Iterable<string> {
-    return this.#acknowledged.values()
+  /** How many are acknowledged and still on disk. */
+  get size(): number {
+    return this.#acknowledged.size
   }
 
-  add(seq: number, module: string): void {
-    this.#acknowledged.set(seq, module)
+  has(seq: number): boolean {
+    return this.#acknowledged.has(seq)
+  }
+
+  add(seq: number): void {
+    this.#acknowledged.add(seq)
     if (!this.#refused) void this.#later(gatherMs)
   }
 
@@ -55,7 +58,7 @@ export class Forgetting {
   }
 
   async #remove(): Promise<void> {
-    const seqs = [...this.#acknowledged.keys()]
+    const seqs = [...this.#acknowledged]
     if (seqs.length === 0) return
     try {
       await this.#needs.outbox.remove(seqs)

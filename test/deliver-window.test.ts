@@ -83,3 +83,28 @@ test('a delivery that stops forgets what was acknowledged before it ends', async
 
   expect(outbox.count()).toBe(0)
 })
+
+test('an item on disk behind one that is acknowledged and not yet forgotten goes out before a newer one', async () => {
+  const { outbox, broker, add, begin } = aWorld()
+  broker.leave()
+  for (const id of ['501', '502']) await add(id)
+  for (const id of ['701', '702']) await add(id, { syncModuleId: '7' })
+  begin()
+  await settle()
+  expect(broker.got).toEqual(['501', '701'])
+  const { dropExpired } = outbox
+  const { promise: diskIsBusy, resolve: diskIsFree } = Promise.withResolvers<void>()
+  outbox.dropExpired = (now, inFlight) => diskIsBusy.then(() => dropExpired(now, inFlight))
+
+  broker.messages[1]?.ack()
+  await settle()
+  broker.messages[0]?.ack()
+  await settle()
+  diskIsFree()
+  await settle()
+  await add('503')
+  broker.comeBack()
+  await settle()
+
+  expect(broker.got.filter((id) => id.startsWith('5'))).toEqual(['501', '502', '503'])
+})
