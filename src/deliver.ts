@@ -29,6 +29,9 @@ export interface DeliverNeeds {
 /** Unacknowledged items at a time: enough to hide a round trip, few enough to send again after a loss. */
 const windowSize = 64
 
+/** Dead items are dropped so often at least, as long as new ones come. */
+const dropEveryMs = 60_000
+
 /** How long to wait after a refusal by the broker, or of the disk, before trying again, in milliseconds. */
 const pauseMs = 30_000
 
@@ -64,6 +67,8 @@ class Delivery {
   readonly #passed = new Set<string>()
   /** Whether there may be something on disk that could go out. */
   #behind = true
+  /** When the disk is to be looked through for dead items, by the clock's elapsed milliseconds. */
+  #dropAt = 0
   #bug: { readonly error: unknown } | undefined
   #awake = false
   #wakeUp: (() => void) | undefined
@@ -85,6 +90,7 @@ class Delivery {
     if (this.#busy.has(key)) this.#passed.add(key)
     else if (this.#behind || this.#inFlight.size >= windowSize) this.#fallBehind()
     else void this.#send(added, key)
+    if (this.#mustDrop()) this.#wake()
   }
 
   /** Resolves at the next `#wake`, at once if there was one since the last call. */
@@ -99,15 +105,18 @@ class Delivery {
     if (this.#bug) throw this.#bug.error
   }
 
-  /** Takes from the disk what could not go out as it came, when half of the window is free. */
+  /** Takes from the disk what could not go out as it came, when half of the window is free; drops what is dead. */
   async fill(): Promise<void> {
-    if (!this.#behind || this.#inFlight.size > windowSize / 2) return
+    const mayTake = this.#behind && this.#inFlight.size <= windowSize / 2
+    if (!mayTake && !this.#mustDrop()) return
+    this.#dropAt = this.#needs.clock.elapsed() + dropEveryMs
     await this.#forgetting.now()
     try {
       await this.#drop()
     } catch (error) {
       this.#storeTrouble(error, 'cannot drop expired request ids')
     }
+    if (!mayTake) return
     try {
       this.#takeNext()
     } catch (error) {
@@ -118,6 +127,11 @@ class Delivery {
 
   end(): Promise<void> {
     return this.#forgetting.now()
+  }
+
+  /** While the broker is away nothing is taken, and what dies behind the window must not pile up. */
+  #mustDrop(): boolean {
+    return this.#needs.clock.elapsed() >= this.#dropAt
   }
 
   #wake(): void {

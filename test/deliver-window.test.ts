@@ -108,3 +108,17 @@ test('an item on disk behind one that is acknowledged and not yet forgotten goes
 
   expect(broker.got.filter((id) => id.startsWith('5'))).toEqual(['501', '502', '503'])
 })
+
+test('while the broker is away, ids that die behind others do not pile up on the disk', async () => {
+  const { outbox, broker, clock, add, begin, expired } = aWorld()
+  broker.leave()
+  begin()
+  for (let tick = 0; tick < 30; tick++) {
+    await add(String(500 + tick), { requestedAt: clock.now() })
+    await clock.advance(300_000)
+  }
+
+  // The one on its way, and those of the last ticks.
+  expect(outbox.count()).toBeLessThanOrEqual(4)
+  expect(expired.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(26)
+})
