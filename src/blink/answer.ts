@@ -71,18 +71,24 @@ export function classify(answered: Answered): unknown {
   throw errorOf(notJson, answered, code)
 }
 
-/** No refusal is longer; lists, which may be long, need not be read twice. */
+/** No refusal is longer. */
 const longestRefusal = 10_000
 
 /** The error in an answer, for who only wants to know whether there is one. */
 export function refusalIn(answered: Answered): unknown {
-  if (answered.text.length > longestRefusal && answered.status < 300) return undefined
+  if (isPlainlyGood(answered)) return undefined
   try {
     classify(answered)
     return undefined
   } catch (error) {
     return error
   }
+}
+
+/** Lists, which may be long, and ids, of which there are many, need not be read twice. */
+function isPlainlyGood({ kind, status, text }: Answered): boolean {
+  if (status < 200 || status >= 300) return false
+  return text.length > longestRefusal || (kind === 'manifest_request' && !text.includes('"code"'))
 }
 
 /** A good answer may carry a code as well: the version call says 103 and means "OK". */

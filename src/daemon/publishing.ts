@@ -1,13 +1,11 @@
 /**
  * Everything that faces the broker: the connection, the outbox's delivery, the retained topics, the events.
  */
-import { isWanted } from '../askable.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
 import { deliver } from '../deliver.ts'
 import { PublishRefused } from '../errors.ts'
 import type { ModuleKey, WorkItem } from '../model.ts'
-import { accountState, bridgeInfo } from '../mqtt/bridge-state.ts'
 import { type Broker, connectBroker } from '../mqtt/broker.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from '../mqtt/embedded.ts'
 import { workItemMessages } from '../mqtt/happenings.ts'
@@ -15,14 +13,14 @@ import { watchForOthers } from '../mqtt/other-installation.ts'
 import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
 import { keepRetained, offline, online, type Retained } from '../mqtt/retained.ts'
 import { spaced } from '../mqtt/spaced.ts'
-import { plain, type Topics, topicsBelow } from '../mqtt/topics.ts'
+import { type Topics, topicsBelow } from '../mqtt/topics.ts'
 import type { Log, Publisher } from '../ports.ts'
 import type { Account } from './account.ts'
 import { watchEnds } from './ends.ts'
 import { openHomeAssistant } from './home-assistant.ts'
 import { type Onlookers, watch } from './onlookers.ts'
+import { retainedSources } from './retained-sources.ts'
 import type { Stores } from './stores.ts'
-import { viewOf } from './view.ts'
 
 export interface PublishingNeeds {
   readonly settings: Settings
@@ -187,55 +185,4 @@ function withoutRefusals(log: Log): Log {
 function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {
   const { listen, username, password } = mqtt
   return startEmbeddedBroker({ host: listen.host, port: listen.port, username, password, log })
-}
-
-/** Where the retained topics get what they say. */
-function retainedSources(needs: PublishingNeeds, topics: Topics) {
-  const { settings, stores, accounts, slots, offsetOf, clock } = needs
-  const { ledger, install } = stores
-  const startedAt = clock.now()
-  const accountById = (id: string) => accounts().find(({ accountId }) => accountId === id)
-  // A login that does not tell its account yet may be that of any modules we know.
-  const isEverybodyKnown = () => accounts().every(({ accountId }) => accountId !== undefined)
-  /** The accounts of modules we know whose login is gone; their topics are to be cleared. */
-  const strangers = () =>
-    isEverybodyKnown()
-      ? ledger
-          .keys()
-          .map(({ accountId }) => accountId)
-          .filter((id) => !accountById(id))
-      : []
-  return {
-    bridgeInfo: () =>
-      bridgeInfo(topics, {
-        version: needs.version,
-        installId: install.installId,
-        startedAt,
-        nextTickAt: slots()[0],
-        settings: needs.shownSettings,
-        logLevel: needs.logLevel(),
-      }),
-    *accounts() {
-      yield* accounts().flatMap(({ accountId }) => accountId ?? [])
-      yield* strangers()
-    },
-    account(id: string) {
-      const account = accountById(id)
-      return account ? accountState(topics, id, account.state) : plain(topics.accountState(id), '')
-    },
-    modules: (accountId?: string) => ledger.keys(accountId),
-    view(key: Parameters<typeof ledger.read>[0]) {
-      const record = ledger.read(key)
-      if (!record || !isWanted(record.module, settings.modules)) return undefined
-      const account = accountById(key.accountId)
-      if (!account && isEverybodyKnown()) return undefined
-      return viewOf(record, {
-        account,
-        rules: settings.modules,
-        paused: stores.pauses.isPaused(key),
-        slots: slots(),
-        offsetMs: offsetOf(key.accountId),
-      })
-    },
-  }
 }

@@ -68,7 +68,6 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   let working: Promise<void> | undefined
 
   const note = (key: ModuleKey, news: 'progress' | 'identity') => {
-    if (!needs.modulesToo) return
     const name = keyOf(key)
     gone.delete(name)
     if (modules.get(name)?.news !== 'identity') modules.set(name, { key, news })
@@ -196,6 +195,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       start()
     },
     module(key, news) {
+      if (!needs.modulesToo) return
       note(key, news)
       start()
     },

@@ -19,7 +19,7 @@ const mostWaiting = 1_000
  * @param flooded told once of each flood of which the rest is not published
  */
 export function spaced(publisher: Publisher, clock: Clock, flooded: (topic: string) => void): Publisher {
-  /** When the next event of a topic may go, by the clock's elapsed time. */
+  /** When the next event of a topic may go, by the clock's elapsed time; those asked for last are last. */
   const next = new Map<string, number>()
   const floods = new Set<string>()
 
@@ -28,29 +28,28 @@ export function spaced(publisher: Publisher, clock: Clock, flooded: (topic: stri
       if (isEvent(message)) {
         const { topic } = message
         const now = clock.elapsed()
+        forgetPast(now)
         const due = Math.max(now, next.get(topic) ?? 0)
         if (due - now > mostWaiting * gapMs) {
           if (!floods.has(topic)) flooded(topic)
           floods.add(topic)
           return
         }
+        next.delete(topic)
         next.set(topic, due + gapMs)
         if (due > now) await clock.sleep(due - now, signal)
-        else {
-          floods.delete(topic)
-          // The last one in a row takes the note away.
-          void clock.sleep(gapMs, signal).then(
-            () => forget(topic),
-            () => undefined,
-          )
-        }
+        else floods.delete(topic)
       }
       await publisher.publish(message, signal)
     },
   }
 
-  function forget(topic: string): void {
-    if ((next.get(topic) ?? 0) <= clock.elapsed()) next.delete(topic)
+  /** As far as the first that still counts: a timer for each event would cost more than the few that stay. */
+  function forgetPast(now: number): void {
+    for (const [topic, due] of next) {
+      if (due > now) return
+      next.delete(topic)
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Answered, classify, TokenRefused } from '../../src/blink/answer.ts'
+import { type Answered, classify, refusalIn, TokenRefused } from '../../src/blink/answer.ts'
 import type { CallKind } from '../../src/blink/calls.ts'
 import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../src/blink/wire.ts'
 import {
@@ -13,6 +13,7 @@ import {
   LoginNeeded,
   ModuleBusy,
 } from '../../src/errors.ts'
+import { opensBreaker } from '../../src/retry.ts'
 
 const now = Date.parse('2026-11-23T09:00:00.000Z')
 
@@ -188,4 +189,34 @@ test('whatever comes back is a value or one of our errors, and no error repeats 
     ),
     { numRuns: 2_000 },
   )
+})
+
+test('an onlooker hears of each answer that opens the breaker, whatever its status', () => {
+  const codes = fc.constantFrom(106, 110, 111, 307, 402, 5)
+  const bodies = fc.oneof(
+    codes.map((code) => JSON.stringify({ message: 'no', code })),
+    codes.map((code) => `{ "code" :"${code}" }`),
+    texts,
+  )
+  let opened = 0
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...kinds),
+      fc.constantFrom(200, 202, 204, 403, 409, 429, 500),
+      bodies,
+      (kind, status, text) => {
+        const answered: Answered = { kind, status, text, now }
+        let error: unknown
+        try {
+          classify(answered)
+        } catch (thrown) {
+          error = thrown
+        }
+        expect(opensBreaker(refusalIn(answered))).toBe(opensBreaker(error))
+        if (opensBreaker(error)) opened++
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+  expect(opened).toBeGreaterThan(50)
 })

@@ -49,6 +49,13 @@ test('events of different modules, work items and state do not wait', async () =
   expect(sent.every(([, at]) => at === 0)).toBe(true)
 })
 
+test('an event that does not wait leaves no timer behind, for a fleet tells of thousands', async () => {
+  const { clock, publish } = aWorld()
+  for (let module = 0; module < 100; module++) await publish(`${module}/event`, '1')
+
+  expect(clock.sleeping).toBe(0)
+})
+
 test('an event that waits is given up when the daemon stops', async () => {
   const { sent, abort, publish } = aWorld()
   await publish('a/event', '1')
