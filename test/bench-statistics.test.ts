@@ -44,17 +44,21 @@ test('without words every figure is taken, with the numbers that the document na
     topics: ['work_items', 'all'],
     inFlight: [1, 8, 64],
     laps: 5,
+    idleMinutes: 10,
+    fleetMax: 10_000,
   })
 })
 
 test('figures, topics and numbers can be chosen', () => {
-  const words = ['--figures', 'scale,start', '--topics', 'all', '--in-flight', '8', '--laps', '20']
+  const words = ['--figures', 'idle,flat', '--topics', 'all', '--in-flight', '8', '--laps', '20']
 
-  expect(readArguments(words)).toEqual({
-    figures: ['scale', 'start'],
+  expect(readArguments([...words, '--idle-minutes', '1', '--fleet-max', '100000'])).toEqual({
+    figures: ['idle', 'flat'],
     topics: ['all'],
     inFlight: [8],
     laps: 20,
+    idleMinutes: 1,
+    fleetMax: 100_000,
   })
 })
 
@@ -65,7 +69,7 @@ test.for([
   ['a part of a lap', ['--laps', '1.5']],
   ['nothing in flight', ['--in-flight', '8,']],
   ['an option that there is not', ['--fast']],
-  ['a word too many', ['start']],
+  ['a word too many', ['idle']],
 ] as const)('nothing is measured for %s', ([, words]) => {
   expect(readArguments(words)).toBeUndefined()
 })

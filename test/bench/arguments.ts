@@ -3,7 +3,16 @@
  */
 import { parseArgs } from 'node:util'
 
-export const figureNames = ['throughput', 'start', 'scale'] as const
+export const figureNames = [
+  'throughput',
+  'start',
+  'scale',
+  'flat',
+  'pipeline',
+  'wire',
+  'idle',
+  'sizes',
+] as const
 export type FigureName = (typeof figureNames)[number]
 
 const topicNames = ['work_items', 'all'] as const
@@ -14,10 +23,13 @@ export interface Asked {
   readonly topics: readonly Topics[]
   readonly inFlight: readonly number[]
   readonly laps: number
+  readonly idleMinutes: number
+  /** The largest fleet of `flat`. */
+  readonly fleetMax: number
 }
 
 export const usage = `usage: bench [--figures ${figureNames.join(',')}]
-             [--topics work_items,all] [--in-flight 1,8,64] [--laps 5]
+             [--topics work_items,all] [--in-flight 1,8,64] [--laps 5] [--idle-minutes 10] [--fleet-max 10000]
 `
 
 /** What is asked for, or `undefined` when it cannot be understood. */
@@ -30,6 +42,8 @@ export function readArguments(args: readonly string[]): Asked | undefined {
         topics: { type: 'string', default: topicNames.join(',') },
         'in-flight': { type: 'string', default: '1,8,64' },
         laps: { type: 'string', default: '5' },
+        'idle-minutes': { type: 'string', default: '10' },
+        'fleet-max': { type: 'string', default: '10000' },
       },
     })
     return {
@@ -37,6 +51,8 @@ export function readArguments(args: readonly string[]): Asked | undefined {
       topics: listOf(values.topics, (name) => oneOf(name, topicNames)),
       inFlight: listOf(values['in-flight'], count),
       laps: count(values.laps),
+      idleMinutes: count(values['idle-minutes']),
+      fleetMax: count(values['fleet-max']),
     }
   } catch {
     return undefined

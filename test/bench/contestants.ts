@@ -101,7 +101,7 @@ async function targetsOf({ cloud, accounts }: BenchWorld): Promise<readonly Targ
 }
 
 /** An access token for a token line. */
-async function signIn(oauthUrl: string, line: string): Promise<string> {
+export async function signIn(oauthUrl: string, line: string): Promise<string> {
   const form = formOf(line)
   form.set('grant_type', 'refresh_token')
   const answer = await fetch(`${oauthUrl}/oauth/token`, { method: 'POST', body: form })

@@ -7,10 +7,15 @@
  */
 import { inspect } from 'node:util'
 import { type Asked, type FigureName, readArguments, usage } from './arguments.ts'
+import { flat } from './flatness.ts'
+import { idle } from './idle.ts'
+import { pipeline } from './pipeline.ts'
 import { ticksOf } from './scale.ts'
+import { sizes } from './sizes.ts'
 import { start } from './start.ts'
 import { markdownRow, type Rows, ruleBelow, spreadText } from './table.ts'
 import { throughput } from './throughput.ts'
+import { wire } from './wire.ts'
 
 const scaleFleets = [
   { accounts: 1, modulesPerAccount: 100 },
@@ -38,6 +43,11 @@ const figures: Readonly<Record<FigureName, (asked: Asked, say: (text: string) =>
   throughput,
   start,
   scale,
+  flat,
+  pipeline,
+  wire,
+  idle,
+  sizes,
 }
 
 const asked = readArguments(process.argv.slice(2))

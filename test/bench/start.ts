@@ -72,7 +72,7 @@ async function one(world: BenchWorld, begin: () => ChildProcess): Promise<StartF
  *
  * @throws Error from the second when they do not come within a minute
  */
-async function listenForIds({ broker }: BenchWorld, count: number): Promise<() => Promise<void>> {
+export async function listenForIds({ broker }: BenchWorld, count: number): Promise<() => Promise<void>> {
   const words = ['-h', '127.0.0.1', '-p', String(broker.port), '-t', '+/sync/+/+/+/manifest/requested']
   const subscriber = spawn('mosquitto_sub', [...words, '-C', String(count), '-W', '60'], { stdio: 'ignore' })
   const gone = once(subscriber, 'exit')
@@ -85,7 +85,7 @@ async function listenForIds({ broker }: BenchWorld, count: number): Promise<() =
 }
 
 /** Starts the bare script, signed in to the first account of the world. */
-function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess {
+export function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess {
   const [account] = accounts
   const [module] = account?.modules ?? []
   const form = formOf(cloud.tokens())
