@@ -23,6 +23,8 @@ export interface BenchWorld extends AsyncDisposable {
   now(): number
   /** The accepted requests for a manifest since then. */
   accepted(since: number): readonly Call[]
+  /** Forgets the requests so far: the simulated cloud keeps but 100,000 for certain, fewer than a large fleet sends. */
+  forgetCalls(): void
   /** Sets the fine clock by the kernel's again: the two part by some microseconds a minute. */
   setClock(): void
 }
@@ -53,6 +55,10 @@ export async function startBenchWorld(size: FleetSize): Promise<BenchWorld> {
       cloud.calls.filter(
         ({ kind, at, status }) => kind === 'manifest-request' && status === 200 && at >= since,
       ),
+    forgetCalls() {
+      // Its own list, of which the type only lets others read.
+      ;(cloud.calls as Call[]).length = 0
+    },
     setClock() {
       clock = wallClock()
     },

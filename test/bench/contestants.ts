@@ -23,7 +23,7 @@ export function startDaemon(world: BenchWorld, { env, nodeOptions = [] }: Daemon
   const tokens = join(world.directory, 'tokens')
   writeFileSync(tokens, `${world.tokenLines()}\n`, { mode: 0o600 })
   const log = openSync(join(world.directory, 'daemon.log'), 'a')
-  return spawn(process.execPath, [...nodeOptions, builtProgram, 'run'], {
+  const child = spawn(process.execPath, [...nodeOptions, builtProgram, 'run'], {
     cwd: world.directory,
     env: {
       PATH: process.env.PATH,
@@ -39,6 +39,15 @@ export function startDaemon(world: BenchWorld, { env, nodeOptions = [] }: Daemon
     },
     stdio: ['ignore', 'ignore', log, 'ipc'],
   })
+  return outlivedByUs(child)
+}
+
+/** A bench that is cut short leaves nobody behind who would be measured with the next one. */
+export function outlivedByUs(child: ChildProcess): ChildProcess {
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.removeListener('exit', end))
+  return child
 }
 
 export interface BareLoop extends AsyncDisposable {
@@ -92,7 +101,7 @@ async function targetsOf({ cloud, accounts }: BenchWorld): Promise<readonly Targ
 }
 
 /** An access token for a token line. */
-async function signIn(oauthUrl: string, line: string): Promise<string> {
+export async function signIn(oauthUrl: string, line: string): Promise<string> {
   const form = formOf(line)
   form.set('grant_type', 'refresh_token')
   const answer = await fetch(`${oauthUrl}/oauth/token`, { method: 'POST', body: form })

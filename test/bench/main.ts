@@ -1,134 +1,84 @@
 /**
  * `npm run bench`: the speed and size of the built daemon beside a bare loop of the same libraries, in one run.
  *
- * Ratios of the two go to stdout, each as the median of its laps with their range; the laps go to stderr. Nothing
- * is judged: machines are shared, and a figure says something beside its neighbour only.
+ * Tables go to stdout, each value as the median of its laps with their range; the laps go to stderr. Nothing is
+ * judged: machines are shared, and a figure says something beside its neighbour only. A figure that cannot be taken
+ * says why, and the others are taken all the same.
  */
-import { parseArgs } from 'node:util'
+import { inspect } from 'node:util'
+import { type Asked, type FigureName, readArguments, usage } from './arguments.ts'
+import { flat } from './flatness.ts'
+import { idle } from './idle.ts'
+import { pipeline } from './pipeline.ts'
 import { ticksOf } from './scale.ts'
-import { starts } from './start.ts'
-import { ratios, spreadOf } from './statistics.ts'
-import { contest, type LapFigures } from './throughput.ts'
+import { sizes } from './sizes.ts'
+import { start } from './start.ts'
+import { markdownRow, type Rows, ruleBelow, spreadText } from './table.ts'
+import { throughput } from './throughput.ts'
+import { wire } from './wire.ts'
 
-const usage = `usage: bench [--figures throughput,start,scale] [--topics work_items,all] [--in-flight 1,8,64] [--laps N]\n`
-const fleet = { accounts: 100, modulesPerAccount: 100 }
-const sizes = [
+const scaleFleets = [
   { accounts: 1, modulesPerAccount: 100 },
   { accounts: 100, modulesPerAccount: 100 },
   { accounts: 1_000, modulesPerAccount: 100 },
 ]
 
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        figures: { type: 'string', default: 'throughput,start,scale' },
-        topics: { type: 'string', default: 'work_items,all' },
-        'in-flight': { type: 'string', default: '1,8,64' },
-        laps: { type: 'string', default: '5' },
-      },
-    })
-    return {
-      figures: values.figures.split(','),
-      topics: values.topics.split(',').map((name) => (name === 'all' ? 'all' : 'work_items')),
-      inFlight: values['in-flight'].split(',').map(Number),
-      laps: Number(values.laps),
-    } as const
-  } catch {
-    return undefined
+async function* scale(_: Asked, say: (text: string) => void): Rows {
+  yield ['modules', 'microseconds each', 'memory, MB', 'event loop p99, ms']
+  for (const size of scaleFleets) {
+    const modules = size.accounts * size.modulesPerAccount
+    const periodMinutes = modules > 10_000 ? 2 : 1
+    const [, ...figures] = await ticksOf(size, { ticks: 3, periodMinutes }, say)
+    const of = (name: 'usPerModule' | 'memoryMb' | 'loopDelayP99Ms') => figures.map((each) => each[name])
+    yield [
+      String(modules),
+      spreadText(of('usPerModule'), 0),
+      spreadText(of('memoryMb'), 0),
+      spreadText(of('loopDelayP99Ms'), 1),
+    ]
   }
 }
 
-const asked = readArguments()
+const figures: Readonly<Record<FigureName, (asked: Asked, say: (text: string) => void) => Rows>> = {
+  throughput,
+  start,
+  scale,
+  flat,
+  pipeline,
+  wire,
+  idle,
+  sizes,
+}
+
+const asked = readArguments(process.argv.slice(2))
 if (!asked) {
   process.stderr.write(usage)
   process.exit(64)
 }
 
+// The children are ended on our exit, which a signal alone would skip.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const begun = performance.now()
 const tell = (what: string) =>
   process.stderr.write(`${((performance.now() - begun) / 1000).toFixed(0).padStart(5)} s  ${what}\n`)
-const row = (...cells: readonly string[]) => process.stdout.write(`| ${cells.join(' | ')} |\n`)
-const spread = (values: readonly number[], digits = 2) => {
-  const { median, least, most } = spreadOf(values)
-  return `${median.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`
-}
 
-/** A lap of the daemon and one of the bare loop fit twice between two slots, in this many seconds. */
-const periodOf = (topics: 'work_items' | 'all', inFlight: number) =>
-  topics === 'all' ? 60 : inFlight === 1 ? 30 : 20
-
-if (asked.figures.includes('throughput')) {
-  row(
-    'topics',
-    'in flight',
-    'modules a second, daemon',
-    'bare loop',
-    'ratio',
-    'CPU, ratio',
-    'p50, ratio',
-    'p99, ratio',
-    'disk, bytes',
-  )
-  row(...Array.from({ length: 9 }, () => '---'))
-  for (const topics of asked.topics) {
-    for (const inFlight of asked.inFlight) {
-      const periodSeconds = periodOf(topics, inFlight)
-      const { daemon, bare } = await contest(
-        { fleet, topics, inFlight, laps: asked.laps, periodSeconds },
-        tell,
-      )
-      const of = (laps: readonly LapFigures[], name: keyof LapFigures) => laps.map((lap) => lap[name])
-      const ratio = (name: keyof LapFigures) => spread(ratios(of(daemon, name), of(bare, name)))
-      row(
-        topics,
-        String(inFlight),
-        spread(of(daemon, 'modulesPerSecond'), 0),
-        spread(of(bare, 'modulesPerSecond'), 0),
-        ratio('modulesPerSecond'),
-        ratio('cpuUs'),
-        ratio('p50Ms'),
-        ratio('p99Ms'),
-        spread(of(daemon, 'diskBytes'), 0),
-      )
-    }
+for (const name of asked.figures) {
+  process.stdout.write(`\n${name}\n\n`)
+  try {
+    await print(figures[name](asked, tell))
+  } catch (error) {
+    process.stdout.write(`\n${name} ends here: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`${inspect(error)}\n`)
+    process.exitCode = 1
   }
 }
 
-if (asked.figures.includes('start')) {
-  const { daemon, bare } = await starts(asked.laps, tell)
-  row('start', 'daemon', 'bare script', 'ratio')
-  row('---', '---', '---', '---')
-  for (const [name, what] of [
-    ['firstIdMs', 'first id, ms'],
-    ['idleMb', 'memory when idle, MB'],
-  ] as const) {
-    const [ours, theirs] = [daemon.map((each) => each[name]), bare.map((each) => each[name])]
-    row(what, spread(ours, 0), spread(theirs, 0), spread(ratios(ours, theirs)))
-  }
-}
-
-if (asked.figures.includes('scale')) {
-  row('modules', 'microseconds each', 'memory, MB', 'event loop p99, ms')
-  row('---', '---', '---', '---')
-  for (const size of sizes) {
-    const modules = size.accounts * size.modulesPerAccount
-    const periodMinutes = modules > 10_000 ? 2 : 1
-    const [, ...figures] = await ticksOf(size, { ticks: 3, periodMinutes }, tell)
-    row(
-      String(modules),
-      spread(
-        figures.map(({ usPerModule }) => usPerModule),
-        0,
-      ),
-      spread(
-        figures.map(({ memoryMb }) => memoryMb),
-        0,
-      ),
-      spread(
-        figures.map(({ loopDelayP99Ms }) => loopDelayP99Ms),
-        1,
-      ),
-    )
+async function print(rows: Rows): Promise<void> {
+  let isHead = true
+  for await (const cells of rows) {
+    process.stdout.write(`${markdownRow(cells)}\n`)
+    if (isHead) process.stdout.write(`${ruleBelow(cells)}\n`)
+    isHead = false
   }
 }

@@ -5,16 +5,19 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Asked } from './arguments.ts'
 import { type BenchWorld, startBenchWorld } from './bench-world.ts'
-import { ended, formOf, startDaemon } from './contestants.ts'
+import { ended, formOf, outlivedByUs, startDaemon } from './contestants.ts'
 import { memoryMb } from './process-figures.ts'
+import { ratios } from './statistics.ts'
+import { type Rows, spreadText } from './table.ts'
 
-export interface StartFigures {
+interface StartFigures {
   readonly firstIdMs: number
   readonly idleMb: number
 }
 
-export interface Starts {
+interface Starts {
   readonly daemon: readonly StartFigures[]
   readonly bare: readonly StartFigures[]
 }
@@ -22,7 +25,22 @@ export interface Starts {
 /** Long enough for both to have become idle. */
 const idleAfterMs = 4_000
 
-export async function starts(runs: number, tell: (text: string) => void): Promise<Starts> {
+const figures = [
+  ['firstIdMs', 'first id, ms'],
+  ['idleMb', 'memory when idle, MB'],
+] as const
+
+/** Both start so many times, in turn. */
+export async function* start({ laps }: Asked, tell: (text: string) => void): Rows {
+  yield ['start', 'daemon', 'bare script', 'ratio']
+  const { daemon, bare } = await starts(laps, tell)
+  for (const [name, what] of figures) {
+    const [ours, theirs] = [daemon.map((each) => each[name]), bare.map((each) => each[name])]
+    yield [what, spreadText(ours, 0), spreadText(theirs, 0), spreadText(ratios(ours, theirs))]
+  }
+}
+
+async function starts(runs: number, tell: (text: string) => void): Promise<Starts> {
   const outcome = { daemon: [] as StartFigures[], bare: [] as StartFigures[] }
   for (let run = 0; run < runs; run++) {
     await using world = await startBenchWorld({ accounts: 1, modulesPerAccount: 1 })
@@ -36,23 +54,11 @@ export async function starts(runs: number, tell: (text: string) => void): Promis
 }
 
 async function one(world: BenchWorld, begin: () => ChildProcess): Promise<StartFigures> {
-  const words = [
-    '-h',
-    '127.0.0.1',
-    '-p',
-    String(world.broker.port),
-    '-t',
-    '+/sync/+/+/+/manifest/requested',
-    '-C',
-    '1',
-  ]
-  const subscriber = spawn('mosquitto_sub', words, { stdio: 'ignore' })
-  const told = once(subscriber, 'exit')
-  await pause(200)
+  const told = await listenForIds(world, 1)
   const begun = performance.now()
   const child = begin()
   try {
-    await told
+    await told()
     const firstIdMs = performance.now() - begun
     await pause(idleAfterMs)
     return { firstIdMs, idleMb: memoryMb(child.pid ?? 0).now }
@@ -61,14 +67,32 @@ async function one(world: BenchWorld, begin: () => ChildProcess): Promise<StartF
   }
 }
 
-function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess {
+/**
+ * Subscribes to the work items of everybody at the world's broker; then waits for so many of them.
+ *
+ * @throws Error from the second when they do not come within a minute
+ */
+export async function listenForIds({ broker }: BenchWorld, count: number): Promise<() => Promise<void>> {
+  const words = ['-h', '127.0.0.1', '-p', String(broker.port), '-t', '+/sync/+/+/+/manifest/requested']
+  const subscriber = spawn('mosquitto_sub', [...words, '-C', String(count), '-W', '60'], { stdio: 'ignore' })
+  const gone = once(subscriber, 'exit')
+  // It says nothing when the broker has taken the subscription, and that takes but a moment.
+  await pause(200)
+  return async () => {
+    const [code] = (await gone) as [number | null]
+    if (code !== 0) throw new Error(`${count} ids were waited for, and did not come`)
+  }
+}
+
+/** Starts the bare script, signed in to the first account of the world. */
+export function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess {
   const [account] = accounts
   const [module] = account?.modules ?? []
   const form = formOf(cloud.tokens())
   form.set('grant_type', 'refresh_token')
   const home = `/rest-e008/api/v3/accounts/${account?.id}/homescreen`
   const path = `/rest-e008/api/v1/accounts/${account?.id}/networks/${module?.networkId}/sync_modules/${module?.id}`
-  return spawn(process.execPath, [fileURLToPath(new URL('bare-start.ts', import.meta.url))], {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('bare-start.ts', import.meta.url))], {
     env: {
       CLOUD_URL: cloud.url,
       BROKER_URL: broker.url,
@@ -78,6 +102,7 @@ function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess 
     },
     stdio: 'ignore',
   })
+  return outlivedByUs(child)
 }
 
 function text({ firstIdMs, idleMb }: StartFigures): string {

@@ -56,12 +56,15 @@ export async function subscribe(
       const gone = once(child, 'exit')
       child.kill('SIGINT')
       await gone
-      return readFileSync(path, 'utf8').split('\n').flatMap(toArrival)
+      return readArrivals(readFileSync(path, 'utf8'))
     },
   }
 }
 
-function toArrival(line: string): readonly Arrival[] {
-  const found = /^(\d+\.\d+) (\d+) (\S+)$/.exec(line)
-  return found ? [{ at: Number(found[1]) * 1000, bytes: Number(found[2]), topic: found[3] ?? '' }] : []
+/** Reads lines of time, length and topic; what is cut short, as the last line may be, is left out. */
+export function readArrivals(text: string): readonly Arrival[] {
+  return text.split('\n').flatMap((line) => {
+    const found = /^(\d+\.\d+) (\d+) (\S+)$/.exec(line)
+    return found ? [{ at: Number(found[1]) * 1000, bytes: Number(found[2]), topic: found[3] ?? '' }] : []
+  })
 }

@@ -2,17 +2,19 @@
  * The daemon beside the bare loop, lap by lap in turn: modules a second, processor time, latency, bytes on disk.
  */
 import { once } from 'node:events'
+import type { Asked, Topics } from './arguments.ts'
 import type { Extra } from './bare-loop.ts'
 import { startBenchWorld } from './bench-world.ts'
 import { ended, startBareLoop, startDaemon } from './contestants.ts'
 import { type FleetSize, modulesIn } from './fleet.ts'
-import { type Lap, type Runner, runLap } from './laps.ts'
-import { percentile } from './statistics.ts'
+import { type Lap, type Runner, runLap, undisturbed } from './laps.ts'
+import { percentile, ratios } from './statistics.ts'
 import type { Arrival } from './subscriber.ts'
+import { type Cells, type Rows, spreadText } from './table.ts'
 
-export interface Contest {
+interface Contest {
   readonly fleet: FleetSize
-  readonly topics: 'work_items' | 'all'
+  readonly topics: Topics
   readonly inFlight: number
   readonly laps: number
   /** Between two slots of the daemon; long enough for a lap of each. */
@@ -35,8 +37,65 @@ export interface Outcome {
   readonly bare: readonly LapFigures[]
 }
 
+const fleet = { accounts: 100, modulesPerAccount: 100 }
+
+/** A lap of the daemon and one of the bare loop fit twice between two slots, in this many seconds. */
+const periodOf = (topics: Topics, inFlight: number) => (topics === 'all' ? 60 : inFlight === 1 ? 30 : 20)
+
+/** One contest for each of the topics and each number of requests in flight. */
+export async function* throughput(
+  { topics: allTopics, inFlight: allInFlight, laps }: Asked,
+  tell: (text: string) => void,
+): Rows {
+  yield [
+    'topics',
+    'in flight',
+    'modules a second, daemon',
+    'bare loop',
+    'ratio',
+    'CPU, ratio',
+    'p50, ratio',
+    'p99, ratio',
+    'disk, bytes',
+    'messages',
+    'payload, bytes',
+  ]
+  const failures: unknown[] = []
+  for (const topics of allTopics) {
+    for (const inFlight of allInFlight) {
+      const periodSeconds = periodOf(topics, inFlight)
+      try {
+        const outcome = await contest({ fleet, topics, inFlight, laps, periodSeconds }, tell)
+        yield [topics, String(inFlight), ...cellsOf(outcome)]
+      } catch (error) {
+        // The others take half an hour, and may well succeed.
+        failures.push(error)
+        yield [topics, String(inFlight), `not measured: ${error instanceof Error ? error.message : error}`]
+      }
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'not all of it was measured')
+}
+
+/** What the laps of both come to: ratios of the laps that followed each other, sizes of the daemon's. */
+export function cellsOf({ daemon, bare }: Outcome): Cells {
+  const of = (laps: readonly LapFigures[], name: keyof LapFigures) => laps.map((lap) => lap[name])
+  const ratio = (name: keyof LapFigures) => spreadText(ratios(of(daemon, name), of(bare, name)))
+  return [
+    spreadText(of(daemon, 'modulesPerSecond'), 0),
+    spreadText(of(bare, 'modulesPerSecond'), 0),
+    ratio('modulesPerSecond'),
+    ratio('cpuUs'),
+    ratio('p50Ms'),
+    ratio('p99Ms'),
+    spreadText(of(daemon, 'diskBytes'), 0),
+    spreadText(of(daemon, 'messages')),
+    spreadText(of(daemon, 'payloadBytes'), 0),
+  ]
+}
+
 /** The first laps of both are not counted: there the daemon signs in, and both are compiled. */
-export async function contest(
+async function contest(
   { fleet, topics, inFlight, laps, periodSeconds }: Contest,
   tell: (text: string) => void,
 ): Promise<Outcome> {
@@ -55,19 +114,23 @@ export async function contest(
   stack.defer(() => ended(daemon))
   await once(daemon, 'spawn')
   const ours: Runner = { pid: daemon.pid ?? 0, base: 'blink-manifestd', go: async () => undefined }
-  const warm = await runLap(world, ours, modules)
+  const lapOf = (runner: Runner) => undisturbed(() => runLap(world, runner, modules), tell)
+  const warm = await lapOf(ours)
   // The second lap is as all later ones: nothing is told for the first time.
-  const second = await runLap(world, ours, modules)
+  const second = await lapOf(ours)
   tell(line('daemon, warming up', figuresOf(warm, modules), figuresOf(second, modules)))
   const extras = topics === 'all' ? extrasLike(second.arrivals, modules) : []
   const loop = stack.use(await startBareLoop(world, { inFlight, extras }))
   const theirs: Runner = { pid: loop.pid, base: 'bare', go: () => loop.lap() }
-  const warmBare = await runLap(world, theirs, modules)
+  const warmBare = await lapOf(theirs)
   tell(line('bare loop, warming up', figuresOf(warmBare, modules)))
   const outcome = { daemon: [] as LapFigures[], bare: [] as LapFigures[] }
   for (let lap = 0; lap < laps; lap++) {
-    const daemonLap = figuresOf(await runLap(world, ours, modules), modules)
-    const bareLap = figuresOf(await runLap(world, theirs, modules), modules)
+    const pair = async () => {
+      const daemonLap = figuresOf(await runLap(world, ours, modules), modules)
+      return [daemonLap, figuresOf(await runLap(world, theirs, modules), modules)] as const
+    }
+    const [daemonLap, bareLap] = await undisturbed(pair, tell)
     outcome.daemon.push(daemonLap)
     outcome.bare.push(bareLap)
     tell(line(`lap ${lap + 1}, daemon and bare loop`, daemonLap, bareLap))
@@ -88,7 +151,7 @@ function figuresOf({ ms, cpuMs, latenciesMs, writtenBytes, arrivals }: Lap, modu
 }
 
 /** What the daemon told of each module beside the work item: as many messages, as long as these on average. */
-function extrasLike(arrivals: readonly Arrival[], modules: number): readonly Extra[] {
+export function extrasLike(arrivals: readonly Arrival[], modules: number): readonly Extra[] {
   const byKind = Map.groupBy(arrivals, ({ topic }) => topic.split('/').slice(5).join('/'))
   byKind.delete('manifest/requested')
   return [...byKind].flatMap(([suffix, all]) => {
