@@ -3,8 +3,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
 import { type BenchWorld, startBenchWorld } from './bench-world.ts'
 import { ended, formOf, startDaemon } from './contestants.ts'
 import { memoryMb } from './process-figures.ts'
@@ -61,6 +63,13 @@ async function one(world: BenchWorld, begin: () => ChildProcess): Promise<StartF
   }
 }
 
+/** Without its types: the daemon has lost them when it was built, and the script would while it is measured. */
+const bareScript = ts.transpile(readFileSync(new URL('bare-start.ts', import.meta.url), 'utf8'), {
+  target: ts.ScriptTarget.ESNext,
+  module: ts.ModuleKind.ESNext,
+})
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
 function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess {
   const [account] = accounts
   const [module] = account?.modules ?? []
@@ -68,7 +77,8 @@ function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess 
   form.set('grant_type', 'refresh_token')
   const home = `/rest-e008/api/v3/accounts/${account?.id}/homescreen`
   const path = `/rest-e008/api/v1/accounts/${account?.id}/networks/${module?.networkId}/sync_modules/${module?.id}`
-  return spawn(process.execPath, [fileURLToPath(new URL('bare-start.ts', import.meta.url))], {
+  return spawn(process.execPath, ['--input-type=module', '--eval', bareScript], {
+    cwd: root,
     env: {
       CLOUD_URL: cloud.url,
       BROKER_URL: broker.url,
