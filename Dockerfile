@@ -3,14 +3,9 @@ FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json rolldown.config.ts ./
 COPY src ./src
 RUN npm run build
-
-FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev
 
 FROM node:24-bookworm-slim
 LABEL org.opencontainers.image.title="blink-manifestd" \
@@ -23,7 +18,7 @@ RUN apt-get update \
 WORKDIR /app
 COPY package.json ./
 COPY config/example.yaml ./config/example.yaml
-COPY --from=dependencies /app/node_modules ./node_modules
+# With the libraries in it, and their licences.
 COPY --from=build /app/dist ./dist
 ENV NODE_ENV=production BLINK_MANIFESTD_DATA_DIR=/data
 # By number, so that a host which forbids root can see that it is not.

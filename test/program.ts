@@ -34,12 +34,17 @@ export interface Program extends AsyncDisposable {
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
-/** Starts the program; `cwd` should be a directory of the test's own. */
-export function startProgram(
-  args: readonly string[],
-  { env, cwd }: { readonly env: Readonly<Record<string, string>>; readonly cwd: string },
-): Program {
-  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
+export interface ProgramOptions {
+  readonly env: Readonly<Record<string, string>>
+  /** Should be a directory of the test's own. */
+  readonly cwd: string
+  /** Another form of the program than its sources. */
+  readonly file?: string
+}
+
+/** Starts the program. */
+export function startProgram(args: readonly string[], { env, cwd, file = main }: ProgramOptions): Program {
+  const child: ChildProcess = spawn(process.execPath, [file, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,7 +7,7 @@ import { deliver } from '../deliver.ts'
 import { PublishRefused } from '../errors.ts'
 import type { ModuleKey, WorkItem } from '../model.ts'
 import { type Broker, connectBroker } from '../mqtt/broker.ts'
-import { type EmbeddedBroker, startEmbeddedBroker } from '../mqtt/embedded.ts'
+import type { EmbeddedBroker } from '../mqtt/embedded.ts'
 import { workItemMessages } from '../mqtt/happenings.ts'
 import { watchForOthers } from '../mqtt/other-installation.ts'
 import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
@@ -182,7 +182,9 @@ function withoutRefusals(log: Log): Log {
   }
 }
 
-function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {
+/** Loaded only where it is wanted: most have a broker of their own. */
+async function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {
+  const { startEmbeddedBroker } = await import('../mqtt/embedded.ts')
   const { listen, username, password } = mqtt
   return startEmbeddedBroker({ host: listen.host, port: listen.port, username, password, log })
 }

@@ -3,8 +3,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
 import type { Asked } from './arguments.ts'
 import { type BenchWorld, startBenchWorld } from './bench-world.ts'
 import { ended, formOf, outlivedByUs, startDaemon } from './contestants.ts'
@@ -84,6 +86,13 @@ export async function listenForIds({ broker }: BenchWorld, count: number): Promi
   }
 }
 
+/** Without its types: the daemon has lost them when it was built, and the script would while it is measured. */
+const bareScript = ts.transpile(readFileSync(new URL('bare-start.ts', import.meta.url), 'utf8'), {
+  target: ts.ScriptTarget.ESNext,
+  module: ts.ModuleKind.ESNext,
+})
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
 /** Starts the bare script, signed in to the first account of the world. */
 export function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildProcess {
   const [account] = accounts
@@ -92,7 +101,8 @@ export function startBareScript({ cloud, broker, accounts }: BenchWorld): ChildP
   form.set('grant_type', 'refresh_token')
   const home = `/rest-e008/api/v3/accounts/${account?.id}/homescreen`
   const path = `/rest-e008/api/v1/accounts/${account?.id}/networks/${module?.networkId}/sync_modules/${module?.id}`
-  const child = spawn(process.execPath, [fileURLToPath(new URL('bare-start.ts', import.meta.url))], {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', bareScript], {
+    cwd: root,
     env: {
       CLOUD_URL: cloud.url,
       BROKER_URL: broker.url,
