@@ -45,6 +45,17 @@ export class Forgetting {
     return this.#acknowledged.has(seq)
   }
 
+  /** These and the acknowledged ones that are still on disk, each time as they are then. */
+  and(others: Iterable<number>): Iterable<number> {
+    const acknowledged = this.#acknowledged
+    return {
+      *[Symbol.iterator]() {
+        yield* others
+        yield* acknowledged
+      },
+    }
+  }
+
   add(seq: number): void {
     this.#acknowledged.add(seq)
     if (!this.#refused) void this.#later(gatherMs)

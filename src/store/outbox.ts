@@ -57,11 +57,10 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
       const numbers = JSON.stringify([...seqs])
       await write(() => drop.run(numbers))
     },
-    async dropExpired(now, inFlight) {
-      const spared = JSON.stringify([...inFlight])
+    async dropExpired(now, spared) {
       let dropped = 0
       for (;;) {
-        const some = await write(() => dropOld.run(spared, droppedAtOnce, now))
+        const some = await write(() => dropOld.run(JSON.stringify([...spared]), droppedAtOnce, now))
         dropped += some
         if (some < droppedAtOnce) return dropped
       }
