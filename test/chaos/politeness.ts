@@ -92,8 +92,9 @@ function withoutReason({ account, life, calls }: Stay, { accessTokenMs }: CloudR
         break
       }
       case 'homescreen':
-        if (slot > slotTaken) {
-          slotTaken = slot
+        if (slot > slotTaken && !isTooSoon(lastHome, call)) {
+          // Not the slot about to begin: a tick on start may ask in the last moments before it.
+          slotTaken = newestSlot(life, call.at, 0)
           homeTries = 1
         } else {
           const complaint = mayRepeatHome(call)
@@ -173,9 +174,15 @@ function deadTokens({ calls, lives }: CloudRecords): string[] {
 }
 
 /** The newest moment up to `at` for which a tick was due; the start counts as one. */
-function newestSlot({ startedAt, start }: Life, at: number): number {
+function newestSlot({ startedAt, start }: Life, at: number, slack = slackMs / 2): number {
   const everyMs = start.everySeconds * 1000
-  return Math.max(startedAt, Math.floor((at + slackMs / 2) / everyMs) * everyMs)
+  return Math.max(startedAt, Math.floor((at + slack) / everyMs) * everyMs)
+}
+
+/** After a failure that cannot have been taken for anything else, not even a new slot may ask at once. */
+function isTooSoon(last: Call | undefined, { at }: Call): boolean {
+  if (!last || last.status === 200 || last.status === 401) return false
+  return at - last.endedAt + slackMs < leastPauseMs
 }
 
 /** How many ticks were due in this time: slots, and the one at the start. */

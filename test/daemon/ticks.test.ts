@@ -25,7 +25,7 @@ function ticking(...ends: readonly (AccountTick | undefined)[]) {
     },
     offsetOf: () => 10_000,
     mayStart: async () => true,
-    slots: () => [],
+    slots: () => [clock.now() + 900_000, clock.now() + 1_800_000],
     clock,
     stopping: new AbortController().signal,
   })
@@ -52,4 +52,29 @@ test('a slot is done when the last of its accounts is, each at its own moment', 
   await running
 
   expect(done).toEqual(['2026-11-23T09:05:00.000Z'])
+})
+
+test('a moment that the computer slept through is left to the newer slot', async () => {
+  const { ticks, clock, done } = ticking(asked)
+
+  const running = ticks.tick('schedule', clock.now())
+  await clock.advance(5_000)
+  // The other clock stands still while Linux sleeps.
+  clock.setWall(clock.now() + 3_600_000)
+  await clock.advance(5_000)
+  await running
+
+  expect(done).toEqual([])
+})
+
+test('a moment after which the next slot is still to come is kept, also when the clock was set', async () => {
+  const { ticks, clock, done } = ticking(asked)
+
+  const running = ticks.tick('schedule', clock.now())
+  await clock.advance(5_000)
+  clock.setWall(clock.now() + 600_000)
+  await clock.advance(5_000)
+  await running
+
+  expect(done).toHaveLength(1)
 })
