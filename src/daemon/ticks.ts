@@ -57,6 +57,8 @@ const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
 export function ticksOf(needs: TicksNeeds): Ticks {
   const { accounts, onlookers, offsetOf, slots, clock, stopping } = needs
   const running = new Set<Promise<unknown>>()
+  /** Those that slots have asked. */
+  const askedBySlot = new WeakSet<Account>()
 
   /** Waits for the moment; false when the computer slept so long that the next slot came or is made up for. */
   async function comesInTime(momentMs: number): Promise<boolean> {
@@ -69,14 +71,17 @@ export function ticksOf(needs: TicksNeeds): Ticks {
     const moment = slot.trigger === 'schedule' ? offsetOf(account.accountId ?? account.loginKey) : 0
     if (moment > 0 && !(await comesInTime(moment))) return undefined
     if (stopping.aborted) return undefined
+    if (slot.trigger === 'schedule') askedBySlot.add(account)
     const tick = await account.tick(slot)
     if (tick?.report) onlookers.account(tick.report)
     return tick
   }
 
   async function startAccount(account: Account, slot: Slot): Promise<AccountTick | undefined> {
-    const may = slot.trigger !== 'start' || (await needs.mayStart(account))
-    return may ? tickAccount(account, slot) : undefined
+    if (slot.trigger !== 'start') return tickAccount(account, slot)
+    const may = await needs.mayStart(account)
+    // To know takes a write of the disk at least, and a slot that came meanwhile has asked already.
+    return may && !askedBySlot.has(account) ? tickAccount(account, slot) : undefined
   }
 
   async function commandAccount({ account, choose }: Choice, slot: Slot): Promise<AccountTick | undefined> {
