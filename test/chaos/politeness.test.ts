@@ -52,3 +52,18 @@ test('a list that came late or was refused for its token is no reason to wait', 
   expect(judge(home(-112, 200, 'slow'), home(3, 200))).toEqual([])
   expect(judge(home(3, 401), home(30, 200))).toEqual([])
 })
+
+test('a token may be renewed after a refusal that names nobody, and not otherwise', () => {
+  const call = (kind: string, afterMs: number, differing: Partial<Call>): Call => ({
+    ...{ ...home(afterMs, 200), kind, path: `/${kind}` },
+    ...differing,
+  })
+  const first = call('token', -500, {})
+  const renewed = call('token', 40, {})
+
+  expect(judge(first, home(3, 404), renewed)).toEqual([expect.stringContaining('renewed a token')])
+  const turnedAway = call('tier-info', 10, { status: 401 })
+  const { accountId, ...nameless } = turnedAway
+  expect(accountId).toBe(8001)
+  expect(judge(first, home(3, 404), nameless, renewed, call('tier-info', 60, {}))).toEqual([])
+})
