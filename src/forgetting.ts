@@ -28,7 +28,8 @@ export class Forgetting {
   readonly #signal: AbortSignal
   readonly #acknowledged = new Set<number>()
   #removing: Promise<void> | undefined
-  #waiting = false
+  /** When it is tried next, by the clock's elapsed milliseconds. */
+  #nextAt = Number.POSITIVE_INFINITY
   #refused = false
 
   constructor(needs: ForgettingNeeds, signal: AbortSignal) {
@@ -91,10 +92,13 @@ export class Forgetting {
   }
 
   async #later(ms: number): Promise<void> {
-    if (this.#waiting) return
-    this.#waiting = true
-    await this.#needs.clock.sleep(ms, this.#signal).catch(() => undefined)
-    this.#waiting = false
+    const { clock } = this.#needs
+    const at = clock.elapsed() + ms
+    if (this.#nextAt <= at) return
+    this.#nextAt = at
+    await clock.sleep(ms, this.#signal).catch(() => undefined)
+    // A pause after a refusal goes on when the disk has recovered, and others have come before its end.
+    if (this.#nextAt === at) this.#nextAt = Number.POSITIVE_INFINITY
     if (!this.#signal.aborted) await this.now()
   }
 }
