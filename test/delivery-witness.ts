@@ -145,7 +145,8 @@ export class Witness {
     for (const id of this.#waiting()) {
       const item = this.#known.get(id)
       if (!item || item.expiresAt <= this.#latestWall) continue
-      if ((this.#heldUntil.get(keyOf(item)) ?? 0) < clock.elapsed()) this.#say(`${id} waits for nothing`)
+      if ((this.#heldUntil.get(keyOf(item)) ?? Number.NEGATIVE_INFINITY) < clock.elapsed())
+        this.#say(`${id} waits for nothing`)
     }
   }
 
