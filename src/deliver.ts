@@ -146,7 +146,7 @@ class Delivery {
 
   async #drop(): Promise<void> {
     const { outbox, clock, expired, log } = this.#needs
-    const dropped = await outbox.dropExpired(clock.now(), this.#inFlight)
+    const dropped = await outbox.dropExpired(clock.now(), this.#forgetting.and(this.#inFlight))
     if (dropped === 0) return
     for (const [seq, { expiresAt }] of this.#taken) if (expiresAt <= clock.now()) this.#taken.delete(seq)
     log.warn({ dropped }, 'request ids expired before the broker took them')

@@ -28,7 +28,8 @@ export class Forgetting {
   readonly #signal: AbortSignal
   readonly #acknowledged = new Set<number>()
   #removing: Promise<void> | undefined
-  #waiting = false
+  /** When it is tried next, by the clock's elapsed milliseconds. */
+  #nextAt = Number.POSITIVE_INFINITY
   #refused = false
 
   constructor(needs: ForgettingNeeds, signal: AbortSignal) {
@@ -43,6 +44,17 @@ export class Forgetting {
 
   has(seq: number): boolean {
     return this.#acknowledged.has(seq)
+  }
+
+  /** These and the acknowledged ones that are still on disk, each time as they are then. */
+  and(others: Iterable<number>): Iterable<number> {
+    const acknowledged = this.#acknowledged
+    return {
+      *[Symbol.iterator]() {
+        yield* others
+        yield* acknowledged
+      },
+    }
   }
 
   add(seq: number): void {
@@ -80,10 +92,13 @@ export class Forgetting {
   }
 
   async #later(ms: number): Promise<void> {
-    if (this.#waiting) return
-    this.#waiting = true
-    await this.#needs.clock.sleep(ms, this.#signal).catch(() => undefined)
-    this.#waiting = false
+    const { clock } = this.#needs
+    const at = clock.elapsed() + ms
+    if (this.#nextAt <= at) return
+    this.#nextAt = at
+    await clock.sleep(ms, this.#signal).catch(() => undefined)
+    // A pause after a refusal goes on when the disk has recovered, and others have come before its end.
+    if (this.#nextAt === at) this.#nextAt = Number.POSITIVE_INFINITY
     if (!this.#signal.aborted) await this.now()
   }
 }

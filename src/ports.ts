@@ -51,8 +51,12 @@ export interface Outbox {
   waiting(limit: number, except: Iterable<string>): readonly Waiting[]
   /** Forgets acknowledged items. */
   remove(seqs: Iterable<number>): Promise<void>
-  /** Drops items whose life is over, but for those whose publish is under way; tells how many. */
-  dropExpired(now: number, inFlight: Iterable<number>): Promise<number>
+  /**
+   * Drops items whose life is over; tells how many.
+   *
+   * @param spared those that the broker has or may have, looked at as they are when the disk writes
+   */
+  dropExpired(now: number, spared: Iterable<number>): Promise<number>
   /** How many items wait. */
   count(): number
   /** Calls back with each item that was added, in their order; returns what ends that. */

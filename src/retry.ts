@@ -9,8 +9,11 @@ import { AccountThrottled, CloudError, type DaemonError, ModuleBusy } from './er
 /** Pauses after a busy module's refusals, in milliseconds; nico579/blink2video waits the same. */
 const busyPausesMs = [3_000, 8_000, 15_000, 25_000]
 
+/** Nothing that has failed is asked for again sooner than this, whoever asks. */
+export const leastPauseMs = 2_000
+
 /** Pauses after failures that did nothing, in milliseconds: enough for a router to come back. */
-const unreachablePausesMs = [2_000, 6_000]
+const unreachablePausesMs = [leastPauseMs, 6_000]
 
 /**
  * Milliseconds to wait before trying again, or `undefined` to give up.

@@ -41,6 +41,39 @@ test('an id is either delivered or expired and never both, however long the brok
   expect(delivered.length + dropped).toBe(3)
 })
 
+test('ids that die on their way and are taken while the disk forgets others count as delivered only', async () => {
+  const { outbox, broker, clock, add, begin, delivered, expired } = aWorld()
+  broker.leave()
+  const ids = Array.from({ length: 70 }, (_, index) => String(500 + index))
+  await Promise.all(ids.map((id) => add(id, { syncModuleId: id })))
+  begin()
+  await clock.advance(700_000)
+  const { remove } = outbox
+  outbox.remove = (seqs) => {
+    broker.comeBack()
+    return remove(seqs)
+  }
+
+  for (const { ack } of broker.messages.slice(0, 32)) ack()
+  await clock.advance(1_000)
+
+  expect(delivered).toHaveLength(64)
+  expect(expired.reduce((sum, count) => sum + count, 0)).toBe(6)
+  expect(outbox.count()).toBe(0)
+})
+
+test('what is spared from expiry is known when the disk writes, and not when it was asked to', async () => {
+  const { outbox, clock, add } = aWorld()
+  for (const id of ['501', '502']) await add(id, dead)
+  const spared = new Set<number>()
+
+  const dropping = outbox.dropExpired(clock.now(), spared)
+  spared.add(2)
+
+  expect(await dropping).toBe(1)
+  expect(outbox.waiting(10, []).map(({ item }) => item.requestId)).toEqual(['502'])
+})
+
 test('many modules whose ids the broker refuses hold up no other', async () => {
   const { broker, add, begin, delivered } = aWorld()
   const hopeless = Array.from({ length: 40 }, (_, index) => String(500 + index))

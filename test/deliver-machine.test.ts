@@ -28,6 +28,26 @@ test('once the disk takes something again, an id that it would not forget holds 
   expect(outbox.count()).toBe(0)
 })
 
+test('a disk that has recovered forgets what is acknowledged as soon as before', async () => {
+  const { database, outbox, broker, clock, add, begin } = aWorld()
+  broker.leave()
+  await add('501')
+  begin()
+  await settle()
+  database.sql.exec('PRAGMA query_only = ON')
+  broker.comeBack()
+  await clock.advance(1_000)
+  database.sql.exec('PRAGMA query_only = OFF')
+  await add('601', { syncModuleId: '6' })
+  await clock.advance(50)
+  expect(outbox.count()).toBe(0)
+
+  await add('602', { syncModuleId: '6' })
+  await clock.advance(50)
+
+  expect(outbox.count()).toBe(0)
+})
+
 test('after the clock was set forward a year, what waits has expired and is dropped, and new ids go out', async () => {
   const { broker, clock, log, add, begin, delivered, expired } = aWorld()
   broker.leave()

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts'
 import { LoginNeeded, TwoFactorNeeded } from '../errors.ts'
 import type { BlinkId, Login } from '../model.ts'
 import type { Log } from '../ports.ts'
+import { leastPauseMs } from '../retry.ts'
 import type { Secret } from '../secret.ts'
 import { classify } from './answer.ts'
 import type { Http } from './http.ts'
@@ -77,6 +78,8 @@ class LoginSession implements Session {
   /** Renewed, but its refresh token is not on disk yet. */
   #unsaved: Access | undefined
   #refresh: Promise<Secret> | undefined
+  /** The last answer, where it was none; `at` by the clock's elapsed milliseconds. */
+  #failed: { readonly error: unknown; readonly at: number } | undefined
   #saving: Promise<void> = Promise.resolve()
 
   constructor(needs: SessionNeeds) {
@@ -120,11 +123,23 @@ class LoginSession implements Session {
 
   async #renew(): Promise<Secret> {
     if (this.#login.refusedAt !== undefined) throw refusedBefore(this.#login)
-    const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#ask()
+    const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#askInTime()
     if (this.#unsaved) await this.#keep({})
     this.#unsaved = undefined
     this.#access = renewed
     return renewed.token
+  }
+
+  /** Each module of a tick wants a token, and what has just failed is not asked for again for each of them. */
+  async #askInTime(): Promise<Access> {
+    const { clock } = this.#needs
+    if (this.#failed && clock.elapsed() - this.#failed.at < leastPauseMs) throw this.#failed.error
+    try {
+      return await this.#ask()
+    } catch (error) {
+      this.#failed = { error, at: clock.elapsed() }
+      throw error
+    }
   }
 
   /** Asks for a new token and takes over the rotated one, in memory. */

@@ -19,6 +19,7 @@ import type {
 } from '../model.ts'
 import type { AccountState } from '../mqtt/bridge-state.ts'
 import type { Cloud, Ledger, Log } from '../ports.ts'
+import { leastPauseMs } from '../retry.ts'
 import { runTick } from '../tick.ts'
 import { type Guard, guarded, type Pause } from './guard.ts'
 
@@ -86,6 +87,8 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
   const { clock, guard, log } = needs
   let accountId = needs.accountId
   let running = false
+  /** When a tick failed last, by the clock's elapsed milliseconds. */
+  let failedAt = Number.NEGATIVE_INFINITY
   let last: Promise<unknown> = Promise.resolve()
   let state = firstState(guard.pause, refused, clock.now())
 
@@ -140,6 +143,20 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     return { loginKey, report, failure, status }
   }
 
+  /** A tick on start may fail a moment before a slot, which is no reason for the slot to ask in the same moment. */
+  async function afterFailure(): Promise<void> {
+    const restMs = failedAt + leastPauseMs - clock.elapsed()
+    if (restMs > 0) await clock.sleep(restMs, needs.stopping).catch(() => undefined)
+  }
+
+  async function tickInTurn(slot: Slot): Promise<AccountTick | undefined> {
+    await afterFailure()
+    if (needs.stopping.aborted) return undefined
+    const tick = await ask(slot, isAnswered(slot) ? nobody : undefined)
+    if (hasFailed(tick)) failedAt = clock.elapsed()
+    return tick
+  }
+
   function isAnswered({ trigger }: Slot): boolean {
     return accountId !== undefined && needs.isAnswered(accountId, trigger)
   }
@@ -168,7 +185,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       }
       running = true
       try {
-        return await inTurn(() => ask(slot, isAnswered(slot) ? nobody : undefined))
+        return await inTurn(() => tickInTurn(slot))
       } finally {
         running = false
         needs.ticked(slot)
@@ -181,6 +198,12 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       }),
   }
   return account
+}
+
+/** Whether anything that was asked for did not come. */
+function hasFailed({ failure, report }: AccountTick): boolean {
+  if (failure) return true
+  return report?.modules.some(({ kind, attempts }) => kind === 'failed' && attempts > 0) ?? false
 }
 
 function firstState(

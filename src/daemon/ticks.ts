@@ -44,6 +44,9 @@ const longestTickMs = 15 * 60_000
 /** Long enough for all tries of a busy module, short enough for a person who waits for the answer. */
 const commandBudgetMs = 60_000
 
+/** A moment that comes so late by the wall clock has been slept through, and not only been waited for. */
+const sleptMs = 60_000
+
 const letGo = () => undefined
 const whole = (tick: AccountTick) => tick
 
@@ -54,19 +57,31 @@ const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
 export function ticksOf(needs: TicksNeeds): Ticks {
   const { accounts, onlookers, offsetOf, slots, clock, stopping } = needs
   const running = new Set<Promise<unknown>>()
+  /** Those that slots have asked. */
+  const askedBySlot = new WeakSet<Account>()
+
+  /** Waits for the moment; false when the computer slept so long that the next slot came or is made up for. */
+  async function comesInTime(momentMs: number): Promise<boolean> {
+    const [since, [next = Number.POSITIVE_INFINITY]] = [clock.now(), slots()]
+    await clock.sleep(momentMs, stopping).catch(() => undefined)
+    return clock.now() < next || clock.now() - since - momentMs < sleptMs
+  }
 
   async function tickAccount(account: Account, slot: Slot): Promise<AccountTick | undefined> {
     const moment = slot.trigger === 'schedule' ? offsetOf(account.accountId ?? account.loginKey) : 0
-    if (moment > 0) await clock.sleep(moment, stopping).catch(() => undefined)
+    if (moment > 0 && !(await comesInTime(moment))) return undefined
     if (stopping.aborted) return undefined
+    if (slot.trigger === 'schedule') askedBySlot.add(account)
     const tick = await account.tick(slot)
     if (tick?.report) onlookers.account(tick.report)
     return tick
   }
 
   async function startAccount(account: Account, slot: Slot): Promise<AccountTick | undefined> {
-    const may = slot.trigger !== 'start' || (await needs.mayStart(account))
-    return may ? tickAccount(account, slot) : undefined
+    if (slot.trigger !== 'start') return tickAccount(account, slot)
+    const may = await needs.mayStart(account)
+    // To know takes a write of the disk at least, and a slot that came meanwhile has asked already.
+    return may && !askedBySlot.has(account) ? tickAccount(account, slot) : undefined
   }
 
   async function commandAccount({ account, choose }: Choice, slot: Slot): Promise<AccountTick | undefined> {

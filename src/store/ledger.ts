@@ -131,7 +131,9 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
         const row = one.get(...columns(key))
         if (!row) return undefined
         const progress = unkept.get(keyOf(key)) ?? toProgress(row)
-        const recent = items.of(toRecent(row).map(({ seq }) => seq))
+        const listed = items.of(toRecent(row).map(({ seq }) => seq))
+        // Numbers begin anew where the table was empty at a start; a clock that was set back may remember older ones.
+        const recent = listed.filter((item) => keyOf(item) === keyOf(key))
         return { module: toModule(row), missing: Number(row.missing), ...progress, recent }
       }),
     keys: (accountId) =>

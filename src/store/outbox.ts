@@ -30,7 +30,7 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
      ORDER BY seq`,
   )
   const drop = prepare('DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))')
-  // Of the oldest; the younger ones end later.
+  // Of the oldest; the younger ones end later, unless the clock was set or their lives are shorter now.
   const dropOld = prepare(
     `DELETE FROM outbox
      WHERE seq IN (SELECT seq FROM outbox WHERE seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?)
@@ -57,13 +57,12 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
       const numbers = JSON.stringify([...seqs])
       await write(() => drop.run(numbers))
     },
-    async dropExpired(now, inFlight) {
-      const spared = JSON.stringify([...inFlight])
+    async dropExpired(now, spared) {
       let dropped = 0
       for (;;) {
-        const some = await write(() => dropOld.run(spared, droppedAtOnce, now))
+        const some = await write(() => dropOld.run(JSON.stringify([...spared]), droppedAtOnce, now))
+        if (some === 0) return dropped
         dropped += some
-        if (some < droppedAtOnce) return dropped
       }
     },
     count: () => read(() => Number(size.get()?.size ?? 0)),

@@ -31,14 +31,17 @@ export function salvage(sql: Sql): Salvage {
   const isWhole = eachRow(sql, 'SELECT seq FROM outbox', (row) => waiting.add(Number(row.seq)))
   const items = new Map<number, Salvage['items'][number]>()
   const records = new Map<string, readonly Value[]>()
+  const takeItem = (row: Row) => {
+    const item = itemIn(row.item)
+    const seq = Number(row.seq)
+    if (!item || !Number.isSafeInteger(seq)) return
+    const waits = !isWhole || waiting.has(seq)
+    items.set(seq, { seq, module: keyOf(item), expiresAt: item.expiresAt, text: String(row.item), waits })
+  }
   for (const order of ['ASC', 'DESC']) {
-    eachRow(sql, `SELECT seq, item FROM items ORDER BY seq ${order}`, (row) => {
-      const item = itemIn(row.item)
-      const seq = Number(row.seq)
-      if (!item || !Number.isSafeInteger(seq)) return
-      const waits = !isWhole || waiting.has(seq)
-      items.set(seq, { seq, module: keyOf(item), expiresAt: item.expiresAt, text: String(row.item), waits })
-    })
+    // Until version 2 the items were in the outbox itself.
+    for (const table of ['items', 'outbox'])
+      eachRow(sql, `SELECT seq, item FROM ${table} ORDER BY seq ${order}`, takeItem)
     eachRow(
       sql,
       `SELECT module, missing, progress, recent FROM modules ORDER BY account_id ${order}`,

@@ -24,7 +24,8 @@ const migrations = [
   // For a backlog of one module: finds the first item of another without reading all of it.
   `CREATE INDEX IF NOT EXISTS outbox_by_module ON outbox (module);`,
   // A module's record in parts, for with each request only its progress changes. Each item once, whether it is
-  // acknowledged or not, and the outbox as a list of numbers.
+  // acknowledged or not, and the outbox as a list of numbers. A record that lacks something is left out: for one of
+  // them the whole file, with all that waits in it, would count as damaged.
   `CREATE TABLE items (
      seq INTEGER PRIMARY KEY,
      module TEXT NOT NULL,
@@ -45,7 +46,7 @@ const migrations = [
      recent TEXT NOT NULL,
      PRIMARY KEY (account_id, network_id, sync_module_id)
    ) STRICT, WITHOUT ROWID;
-   INSERT INTO modules_in_parts
+   INSERT OR IGNORE INTO modules_in_parts
    SELECT account_id, network_id, sync_module_id,
           json_extract(record, '$.module'),
           json_extract(record, '$.missing'),

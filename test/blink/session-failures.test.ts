@@ -88,10 +88,25 @@ test.each([
   ['202 without a word of a code', [202, {}], CloudChanged],
   ['an answer without a token', [200, { refresh_token: 'r' }], CloudChanged],
 ] as const)('a refresh that fails for %s costs nobody the login', async (_, failure, type) => {
-  const { http, token } = stage((call, index) => (index === 0 ? failure : rotating(call, index)))
+  const { http, clock, token } = stage((call, index) => (index === 0 ? failure : rotating(call, index)))
 
   await expect(token()).rejects.toThrow(type)
+  await clock.advance(2_000)
 
   expect(await token()).toBe('access-2')
   expect(formOf(http.calls[1]).get('refresh_token')).toBe('refresh-0')
+})
+
+test('a refresh that failed is not tried again for each module that wants a token in the next two seconds', async () => {
+  const lost = new CloudUnreachable('connection lost', { outcome: 'not-done' })
+  const { http, clock, token } = stage((call, index) => (index === 0 ? lost : rotating(call, index)))
+
+  await expect(token()).rejects.toBe(lost)
+  await clock.advance(1_999)
+  await expect(token()).rejects.toBe(lost)
+  expect(http.calls).toHaveLength(1)
+
+  await clock.advance(1)
+  expect(await token()).toBe('access-2')
+  expect(http.calls).toHaveLength(2)
 })

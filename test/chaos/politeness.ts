@@ -29,6 +29,8 @@ const slackMs = 60
 /** How late the cloud may learn that a client has gone, on a busy machine. */
 const hangUpMs = 250
 const leastPauseMs = 2_000
+/** From the refusal of a token to the renewal, and to the same request with the new one. */
+const retriedWithinMs = 1_000
 const busyPausesMs = [3_000, 8_000, 15_000, 25_000]
 const triesOfHome = 3
 
@@ -60,8 +62,18 @@ function staysOf({ calls, lives }: Pick<CloudRecords, 'calls' | 'lives'>): reado
 
 export const failed = ({ status, fault }: Call) => status !== 200 || fault !== undefined
 
-function withoutReason({ account, life, calls }: Stay, { accessTokenMs }: CloudRecords): string[] {
+function withoutReason(
+  { account, life, calls }: Stay,
+  { accessTokenMs, ...records }: CloudRecords,
+): string[] {
   const found: string[] = []
+  // The path of this one names no account, and nor does a token that is not accepted: whose it was nobody knows.
+  const refusedSomebody = records.calls.filter(
+    ({ kind, status, accountId }) => kind === 'tier-info' && status === 401 && accountId === undefined,
+  )
+  const mayBeRefused = ({ at }: Call) =>
+    refused !== undefined ||
+    refusedSomebody.some(({ endedAt }) => endedAt <= at && at - endedAt < retriedWithinMs)
   const say = (call: Call, what: string) => found.push(`${when(call)} account ${account}: ${what}`)
   let slotTaken = Number.NEGATIVE_INFINITY
   let homeTries = 0
@@ -86,14 +98,15 @@ function withoutReason({ account, life, calls }: Stay, { accessTokenMs }: CloudR
         const due = lastToken && call.at - lastToken.at > accessTokenMs * 0.8
         const again =
           lastToken && failed(lastToken) && (slot > lastToken.at || call.at - lastToken.at > 1_900)
-        if (lastToken && !refused && !due && !again) say(call, 'renewed a token that was good')
+        if (lastToken && !mayBeRefused(call) && !due && !again) say(call, 'renewed a token that was good')
         lastToken = call
         refused = undefined
         break
       }
       case 'homescreen':
-        if (slot > slotTaken) {
-          slotTaken = slot
+        if (slot > slotTaken && !isTooSoon(lastHome, call)) {
+          // Not the slot about to begin: a tick on start may ask in the last moments before it.
+          slotTaken = newestSlot(life, call.at, 0)
           homeTries = 1
         } else {
           const complaint = mayRepeatHome(call)
@@ -112,7 +125,8 @@ function withoutReason({ account, life, calls }: Stay, { accessTokenMs }: CloudR
         break
       }
       case 'tier-info':
-        if (!nobodyHome && !refused) say(call, 'asked where it lives without having been turned away')
+        if (!nobodyHome && !mayBeRefused(call))
+          say(call, 'asked where it lives without having been turned away')
         break
     }
     if (call.status === 401) refused = call
@@ -173,9 +187,15 @@ function deadTokens({ calls, lives }: CloudRecords): string[] {
 }
 
 /** The newest moment up to `at` for which a tick was due; the start counts as one. */
-function newestSlot({ startedAt, start }: Life, at: number): number {
+function newestSlot({ startedAt, start }: Life, at: number, slack = slackMs / 2): number {
   const everyMs = start.everySeconds * 1000
-  return Math.max(startedAt, Math.floor((at + slackMs / 2) / everyMs) * everyMs)
+  return Math.max(startedAt, Math.floor((at + slack) / everyMs) * everyMs)
+}
+
+/** After a failure that cannot have been taken for anything else, not even a new slot may ask at once. */
+function isTooSoon(last: Call | undefined, { at }: Call): boolean {
+  if (!last || last.status === 200 || last.status === 401) return false
+  return at - last.endedAt + slackMs < leastPauseMs
 }
 
 /** How many ticks were due in this time: slots, and the one at the start. */

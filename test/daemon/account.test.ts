@@ -6,6 +6,8 @@ import { start } from '../samples.ts'
 import { answerLost, diskFull, finish, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
 import { aWorld } from './account-world.ts'
 
+const refusedOnce = new CloudRefused('request: 404', { outcome: 'not-done', status: 404 })
+
 test('an account that nothing is known against is well', () => {
   expect(aWorld().account.state).toEqual({
     status: 'ok',
@@ -60,6 +62,38 @@ test('a good tick asks the modules, tells of each with its slot, and changes not
   expect(told.map(([report, of]) => [report.kind, of])).toEqual([['requested', slot]])
   expect(account.state.status).toBe('ok')
   expect([states, log.lines]).toEqual([[], []])
+})
+
+test.each([
+  ['list', { discover: refusedOnce }, ['discover', 'discover', 'manifest']],
+  ['module', { manifest: refusedOnce }, ['discover', 'manifest', 'discover', 'manifest']],
+])('a slot right after a tick whose %s was refused asks two seconds later, and not in the same moment', async (_, refusals, all) => {
+  const { account, clock, trouble, asked, tick } = aWorld()
+  Object.assign(trouble, refusals)
+  await tick()
+  const before = asked.length
+  for (const what of ['discover', 'manifest'] as const) trouble[what] = undefined
+
+  const next = account.tick({ ...slot, tickId: 'next' })
+  await clock.advance(1_999)
+  expect(asked).toHaveLength(before)
+  await clock.advance(1)
+  await finish(next, clock)
+
+  expect(asked).toEqual(all)
+})
+
+test('a stop ends the wait of a slot right after a tick that failed, and nothing is asked', async () => {
+  const stopping = new AbortController()
+  const { account, trouble, asked, tick } = aWorld({ stopping: stopping.signal })
+  trouble.discover = refusedOnce
+  await tick()
+
+  const next = account.tick(slot)
+  stopping.abort(new Error('stopped'))
+
+  expect(await next).toBeUndefined()
+  expect(asked).toEqual(['discover'])
 })
 
 test('a slot that comes while the last tick is still running is skipped and logged', async () => {

@@ -7,6 +7,7 @@ import { fakeClock } from '../fake-clock.ts'
 function ticking(...ends: readonly (AccountTick | undefined)[]) {
   const clock = fakeClock()
   const done: string[] = []
+  const { promise: mayStart, resolve: start } = Promise.withResolvers<boolean>()
   const accounts = ends.map(
     (end, index): Account => ({
       loginKey: `login-${index}`,
@@ -24,18 +25,19 @@ function ticking(...ends: readonly (AccountTick | undefined)[]) {
       slot: ({ tickId }) => done.push(tickId),
     },
     offsetOf: () => 10_000,
-    mayStart: async () => true,
-    slots: () => [],
+    mayStart: () => mayStart,
+    slots: () => [clock.now() + 900_000, clock.now() + 1_800_000],
     clock,
     stopping: new AbortController().signal,
   })
-  return { ticks, clock, done }
+  return { ticks, clock, done, start }
 }
 
 const asked: AccountTick = { loginKey: 'login-0', report: undefined, failure: undefined, status: 'ok' }
 
 test('a slot that finds every account still at its last tick is not told to be done', async () => {
-  const { ticks, done } = ticking(undefined, undefined)
+  const { ticks, done, start } = ticking(undefined, undefined)
+  start(true)
 
   await ticks.tick('start')
 
@@ -52,4 +54,56 @@ test('a slot is done when the last of its accounts is, each at its own moment', 
   await running
 
   expect(done).toEqual(['2026-11-23T09:05:00.000Z'])
+})
+
+test('a moment that the computer slept through is left to the newer slot', async () => {
+  const { ticks, clock, done } = ticking(asked)
+
+  const running = ticks.tick('schedule', clock.now())
+  await clock.advance(5_000)
+  // The other clock stands still while Linux sleeps.
+  clock.setWall(clock.now() + 3_600_000)
+  await clock.advance(5_000)
+  await running
+
+  expect(done).toEqual([])
+})
+
+test('a moment after which the next slot is still to come is kept, also when the clock was set', async () => {
+  const { ticks, clock, done } = ticking(asked)
+
+  const running = ticks.tick('schedule', clock.now())
+  await clock.advance(5_000)
+  clock.setWall(clock.now() + 600_000)
+  await clock.advance(5_000)
+  await running
+
+  expect(done).toHaveLength(1)
+})
+
+test('a tick on start that waits until a slot has asked does not ask again behind it', async () => {
+  const { ticks, clock, done, start } = ticking(asked)
+  const starting = ticks.tick('start')
+  const slot = ticks.tick('schedule', Date.parse('2026-11-23T09:05:00.000Z'))
+  await clock.advance(10_000)
+  await slot
+
+  start(true)
+  await starting
+
+  expect(done).toEqual(['2026-11-23T09:05:00.000Z'])
+})
+
+test('a tick on start asks while the slot that came meanwhile waits for its moment', async () => {
+  const { ticks, clock, done, start } = ticking(asked)
+  const starting = ticks.tick('start')
+  const slot = ticks.tick('schedule')
+  await clock.advance(9_000)
+
+  start(true)
+  await starting
+
+  expect(done).toHaveLength(1)
+  await clock.advance(1_000)
+  await slot
 })

@@ -18,8 +18,8 @@ import {
 function opened(directory = temporaryDirectory()) {
   const database = openDatabase(directory)
   onTestFinished(() => database.close())
-  const outbox = openOutbox(database)
-  return { database, outbox, ledger: openLedger(database, openItems(database), outbox) }
+  const [items, outbox] = [openItems(database), openOutbox(database)]
+  return { database, items, outbox, ledger: openLedger(database, items, outbox) }
 }
 
 test('a module that nobody has seen has no record', () => {
@@ -46,6 +46,21 @@ test('an answered request is in the record and in the outbox', async () => {
     recent: [anItem()],
   })
   expect(outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])
+})
+
+test('after a restart with an emptied table and a clock set back, a module does not show the item of another', async () => {
+  const directory = temporaryDirectory()
+  const before = opened(directory)
+  await before.ledger.record(requested())
+  await before.outbox.remove([1])
+  await before.items.clear(start + 700_000)
+  await before.database.close()
+
+  const { ledger } = opened(directory)
+  await ledger.record(requested(anItem({ syncModuleId: '9' })))
+
+  expect(ledger.read(aModule())?.recent).toEqual([])
+  expect(ledger.read(aModule({ syncModuleId: '9' }))?.recent).toHaveLength(1)
 })
 
 test('a failed and a skipped turn are in the record and not in the outbox', async () => {

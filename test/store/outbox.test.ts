@@ -126,3 +126,15 @@ test('a thousand and one dead items are dropped in pieces, and all of them are c
 
   expect(idsIn(outbox)).toEqual(['99999'])
 })
+
+test('dead items behind living ones are dropped, all of them, however many they are', async () => {
+  const { outbox, put, add } = await holding()
+  for (const id of ['1', '2']) await add(id)
+  await Promise.all(
+    Array.from({ length: 1_200 }, (_, index) => put({ requestId: String(10 + index), expiresAt: start })),
+  )
+
+  expect(await outbox.dropExpired(start, [])).toBe(1_200)
+
+  expect(idsIn(outbox)).toEqual(['1', '2'])
+})

@@ -7,7 +7,7 @@ import { openDatabase } from '../../src/store/database.ts'
 import { openItems } from '../../src/store/items.ts'
 import { openLedger } from '../../src/store/ledger.ts'
 import { openOutbox } from '../../src/store/outbox.ts'
-import { aModule, anItem, failed, start, temporaryDirectory } from '../samples.ts'
+import { aModule, anItem, failed, readableLog, start, temporaryDirectory } from '../samples.ts'
 
 /** As version 2 made it, with these rows in it. */
 function ofVersion2(items: readonly object[], records: readonly (readonly [string, string])[]): string {
@@ -83,18 +83,42 @@ test('what waits in a database of version 2 still waits, and its records keep th
   })
 })
 
-test('a record of version 2 that cannot be read is left out, and the rest is there', () => {
+test.each([
+  ['is cut off', '{"module":'],
+  ['has a flipped bit in a name', JSON.stringify({ modulf: aModule(), ...counters, recent: [] })],
+  ['is none', '[]'],
+])('a record of version 2 that %s is left out, and the rest is there, with all that waits', (_, text) => {
   const good = JSON.stringify({ module: aModule(), ...counters, recent: [] })
 
-  const { ledger } = opened(
+  const { ledger, outbox } = opened(
     ofVersion2(
-      [],
+      [anItem()],
       [
         ['350221', good],
-        ['9', '{"module":'],
+        ['9', text],
       ],
     ),
   )
 
   expect(ledger.keys().map(({ syncModuleId }) => syncModuleId)).toEqual(['350221'])
+  expect(outbox.count()).toBe(1)
+})
+
+test('what waits in a damaged database of version 2 is read out of it as well', () => {
+  const directory = ofVersion2([anItem({ requestId: '501' }), anItem({ requestId: '502' })], [])
+  const sql = new DatabaseSync(join(directory, 'state.db'))
+  sql.exec('DROP TABLE modules')
+  sql.close()
+
+  const database = openDatabase(directory, { now: () => start, log: readableLog() })
+  onTestFinished(() => database.close())
+
+  expect(
+    openOutbox(database)
+      .waiting(9, [])
+      .map(({ seq, item }) => [seq, item.requestId]),
+  ).toEqual([
+    [1, '501'],
+    [2, '502'],
+  ])
 })

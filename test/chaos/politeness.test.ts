@@ -1,0 +1,69 @@
+/** The judge of the chaos run: who asked with a reason, and who did not. */
+import { expect, test } from 'vitest'
+import type { Call } from '../../src/simulator/server.ts'
+import type { Life } from './lives.ts'
+import { judgeRequests } from './politeness.ts'
+
+/** A slot of every schedule in here. */
+const slot = Date.parse('2026-11-23T09:00:00.000Z')
+
+const life: Life = {
+  startedAt: slot - 700,
+  endedAt: slot + 60_000,
+  start: { everySeconds: 2, perAccount: 1 },
+  end: 'killed',
+  moment: 'any',
+  exitCode: null,
+  stopMs: undefined,
+}
+
+/** A request for the home screen, so long after the slot. */
+const home = (afterMs: number, status: number, fault?: string): Call => ({
+  at: slot + afterMs,
+  endedAt: slot + afterMs + 2,
+  method: 'GET',
+  path: '/e008/api/v3/accounts/8001/homescreen',
+  kind: 'homescreen',
+  accountId: 8001,
+  status,
+  ...(fault !== undefined && { fault }),
+})
+
+const judge = (...calls: readonly Call[]) =>
+  judgeRequests({ calls, lives: [life], signIns: [], accessTokenMs: 45_000, timeoutMs: 3_000 })
+
+test('a tick on start may ask in the last moment before a slot, and the slot after it', () => {
+  expect(judge(home(-12, 200), home(3, 200))).toEqual([])
+  expect(judge(home(-12, 500), home(1_990, 200))).toEqual([])
+})
+
+test('a slot has one list', () => {
+  expect(judge(home(3, 200), home(40, 200))).toEqual([expect.stringContaining('in the same tick')])
+})
+
+test('nobody asks for a list in the moment after it was refused, not even a slot', () => {
+  const complaint = [expect.stringContaining('again after 13 ms')]
+
+  expect(judge(home(-12, 500), home(3, 200))).toEqual(complaint)
+  expect(judge(home(-112, 500), home(-97, 200))).toEqual(complaint)
+})
+
+test('a list that came late or was refused for its token is no reason to wait', () => {
+  expect(judge(home(-112, 200, 'slow'), home(3, 200))).toEqual([])
+  expect(judge(home(3, 401), home(30, 200))).toEqual([])
+})
+
+test('a token may be renewed after a refusal that names nobody, and not otherwise', () => {
+  const call = (kind: string, afterMs: number, differing: Partial<Call>): Call => ({
+    ...{ ...home(afterMs, 200), kind, path: `/${kind}` },
+    ...differing,
+  })
+  const first = call('token', -500, {})
+  const renewed = call('token', 40, {})
+
+  expect(judge(first, home(3, 404), renewed)).toEqual([expect.stringContaining('renewed a token')])
+  const turnedAway = call('tier-info', 10, { status: 401 })
+  const { accountId, ...nameless } = turnedAway
+  expect(accountId).toBe(8001)
+  expect(judge(first, home(3, 404), nameless, renewed, call('tier-info', 60, {}))).toEqual([])
+})
