@@ -48,10 +48,16 @@ export function moduleDevice(topics: Topics, { installId }: Discovering, module:
   const modelId = readableName(model)
   const sw = readableName(firmware)
   const sn = readableName(serial)
+  const components = {
+    ...requestComponents(objectId, stem, syncModuleId),
+    ...conditionComponents(objectId, { stem, syncModuleId, bridge: topics.bridgeState }),
+    trg_requested: trigger(stem, 'manifest_requested'),
+    trg_failed: trigger(stem, 'manifest_request_failed'),
+  }
   return {
     objectId,
     about: {
-      name: readableName(name) ?? `Sync Module ${syncModuleId}`,
+      name: deviceName(readableName(name) ?? `Sync Module ${syncModuleId}`, components),
       manufacturer: 'Blink',
       model: (model !== undefined && Object.hasOwn(models, model) && models[model]) || 'Sync Module',
       ...(modelId !== undefined && { model_id: modelId }),
@@ -60,13 +66,19 @@ export function moduleDevice(topics: Topics, { installId }: Discovering, module:
       via_device: bridgeId(installId),
     },
     availability: [topics.bridgeState, `${stem}/availability`],
-    components: {
-      ...requestComponents(objectId, stem, syncModuleId),
-      ...conditionComponents(objectId, { stem, syncModuleId, bridge: topics.bridgeState }),
-      trg_requested: trigger(stem, 'manifest_requested'),
-      trg_failed: trigger(stem, 'manifest_request_failed'),
-    },
+    components,
   }
+}
+
+/**
+ * A name that is the beginning of none of its entities' names.
+ *
+ * Home Assistant complains of entities whose names begin with that of their device, and cuts it off: of a module
+ * called "Last", the last request would be just "request".
+ */
+function deviceName(name: string, components: Components): string {
+  const names = Object.values(components).map((component) => String(component.name ?? ''))
+  return names.some((other) => other.startsWith(name)) ? `Sync Module ${name}` : name
 }
 
 function naming(objectId: string, syncModuleId: string) {

@@ -91,6 +91,13 @@ test('whatever an owner calls a sync module, Home Assistant takes its document w
   )
 })
 
+test('a sync module whose name begins those of its entities gets a longer one', () => {
+  const short = moduleDocument(aModule({ name: 'Last' }))
+
+  expect(check(short)).toEqual([])
+  expect(JSON.parse(short.payload)).toMatchObject({ device: { name: 'Sync Module Last' } })
+})
+
 test('the documents of a whole house fit together, however many accounts and modules there are', () => {
   const modules = fc.uniqueArray(anyModule, { selector: ({ syncModuleId }) => syncModuleId, maxLength: 8 })
   fc.assert(
