@@ -20,6 +20,7 @@ import { obeyer } from './daemon/obey.ts'
 import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
 import { ticksOf } from './daemon/ticks.ts'
+import { turnsFor } from './daemon/turns.ts'
 import { StoreFailed } from './errors.ts'
 import type { ModuleReport, WorkItem } from './model.ts'
 import type { Broker } from './mqtt/broker.ts'
@@ -120,6 +121,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const rules = settings.modules
   const recent = askedRecently({ stores, rules, slots, offsetOf, clock, log, stopping: stopping.signal })
+  const turns = turnsFor(settings.blink.concurrency, clock)
   const accountFor = ({ login, cloud, guard, ticked }: Way, gone: AbortSignal) =>
     openAccount(
       {
@@ -128,9 +130,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         cloud,
         guard,
         ticked,
-        ledger: stores.ledger,
-        clock,
-        log,
+        ...{ ledger: stores.ledger, turns, clock, log },
         ...{ reasonToSkip: recent.reasonToSkip, isAnswered: recent.isAnswered },
         ttlMs: settings.request.ttlSeconds * 1000,
         parallel: settings.blink.perAccount,

@@ -21,6 +21,7 @@ import type { AccountState } from '../mqtt/bridge-state.ts'
 import type { Cloud, Ledger, Log } from '../ports.ts'
 import { runTick } from '../tick.ts'
 import { type Guard, guarded, type Pause } from './guard.ts'
+import type { Turns } from './turns.ts'
 
 /** The account at the cloud; its id may have to be asked for first. */
 export interface AccountCloud extends Cloud {
@@ -35,6 +36,8 @@ export interface AccountNeeds {
   readonly cloud: AccountCloud
   readonly guard: Guard
   readonly ledger: Ledger
+  /** Whose turn it is to be asked. A command needs none: a person waits for it. */
+  readonly turns: Turns
   readonly clock: Clock
   readonly log: Log
   readonly reasonToSkip: (module: SyncModule, trigger: Trigger) => SkipReason | undefined
@@ -78,6 +81,14 @@ type Refused = Pick<Login, 'refusedFor'> & Partial<Pick<Login, 'refusedAt'>>
 
 const ignore = () => undefined
 
+/** How an account is asked. */
+interface Asking {
+  /** On which a tick pauses. */
+  readonly clock: Clock
+  /** Absent for all modules of a new list. */
+  readonly selection: Selection | undefined
+}
+
 /** Each module has its turn, in which it is told that it was asked a moment ago. */
 const nobody: Selection = { list: false, wants: () => true }
 
@@ -104,7 +115,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     needs.changed(account)
   }
 
-  async function ask(slot: Slot, selection?: Selection): Promise<AccountTick> {
+  async function ask(slot: Slot, { clock, selection }: Asking): Promise<AccountTick> {
     const { loginKey } = needs
     try {
       // Known after the first time; then this asks nobody.
@@ -144,6 +155,15 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     return accountId !== undefined && needs.isAnswered(accountId, trigger)
   }
 
+  /** What is left of the slot's time when it is the account's turn. */
+  function turnOf(slot: Slot): Promise<AccountTick | undefined> {
+    const begun = clock.elapsed()
+    return needs.turns.take((pausing) => {
+      const budgetMs = slot.budgetMs - (clock.elapsed() - begun)
+      return ask({ ...slot, budgetMs }, { clock: pausing, selection: isAnswered(slot) ? nobody : undefined })
+    }, needs.stopping)
+  }
+
   /** One after another: no module may ever have two commands at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = last.then(work)
@@ -168,7 +188,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       }
       running = true
       try {
-        return await inTurn(() => ask(slot, isAnswered(slot) ? nobody : undefined))
+        return await inTurn(() => turnOf(slot))
       } finally {
         running = false
         needs.ticked(slot)
@@ -177,7 +197,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     command: (slot, choose) =>
       inTurn(async () => {
         const selection = choose()
-        return selection && ask(slot, selection)
+        return selection && ask(slot, { clock, selection })
       }),
   }
   return account

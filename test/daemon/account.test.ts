@@ -201,3 +201,35 @@ test('a bug in a tick is no state of the account, and the next tick can run', as
   expect(account.state.status).toBe('ok')
   expect(await tick()).toMatchObject({ status: 'ok' })
 })
+
+test('the time an account has waited for its turn is gone from its slot', async () => {
+  const { account, asked, clock } = aWorld({
+    turns: {
+      async take(work) {
+        await clock.sleep(slot.budgetMs)
+        return work(clock)
+      },
+    },
+  })
+
+  const ticked = await finish(account.tick(slot), clock)
+
+  expect(asked).toEqual(['discover'])
+  expect(ticked?.report?.modules).toMatchObject([{ reason: 'out_of_time', attempts: 0 }])
+})
+
+test('an account whose turn never comes has no tick, but a person who sends a command need not wait', async () => {
+  const { account, asked, clock } = aWorld({ turns: { take: async () => undefined } })
+
+  expect(await account.tick(slot)).toBeUndefined()
+  expect(asked).toEqual([])
+
+  const all = { list: true, wants: () => true }
+  expect(
+    await finish(
+      account.command(slot, () => all),
+      clock,
+    ),
+  ).toMatchObject({ status: 'ok' })
+  expect(asked).toEqual(['discover', 'manifest'])
+})
