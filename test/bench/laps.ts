@@ -22,6 +22,8 @@ export interface Runner {
   readonly base: string
   /** Makes it run, or waits until it does. */
   go(): Promise<void>
+  /** A lap is over when nothing has come for so long; a short while when absent. */
+  readonly quietMs?: number
 }
 
 /** A lap that is not over by then is stuck. */
@@ -31,14 +33,18 @@ const workItem = /\/sync\/(\d+)\/(\d+)\/(\d+)\/manifest\/requested$/
 const requestPath = /\/accounts\/(\d+)\/networks\/(\d+)\/sync_modules\/(\d+)\//
 
 /** @throws Error when a module was not asked or told of exactly once */
-export async function runLap(world: BenchWorld, { pid, base, go }: Runner, modules: number): Promise<Lap> {
+export async function runLap(
+  world: BenchWorld,
+  { pid, base, go, quietMs }: Runner,
+  modules: number,
+): Promise<Lap> {
   world.setClock()
   const over = AbortSignal.timeout(patienceMs)
   const path = join(world.directory, 'arrivals')
   const subscriber = await subscribe({ port: world.broker.port, path, filter: `${base}/sync/#` }, over)
   const begun = world.now()
   const before = { cpuMs: cpuMs(pid), writtenBytes: writtenBytes(pid) }
-  await Promise.all([subscriber.quiet(over), go()])
+  await Promise.all([subscriber.quiet(over, quietMs), go()])
   const after = { cpuMs: cpuMs(pid), writtenBytes: writtenBytes(pid) }
   const arrivals = await subscriber.end()
 

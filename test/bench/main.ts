@@ -5,18 +5,17 @@
  * is judged: machines are shared, and a figure says something beside its neighbour only.
  */
 import { parseArgs } from 'node:util'
-import { ticksOf } from './scale.ts'
+import { type TickFigures, ticksOf } from './scale.ts'
 import { starts } from './start.ts'
 import { ratios, spreadOf } from './statistics.ts'
 import { contest, type LapFigures } from './throughput.ts'
 
-const usage = `usage: bench [--figures throughput,start,scale] [--topics work_items,all] [--in-flight 1,8,64] [--laps N]\n`
+const usage =
+  'usage: bench [--figures throughput,start,scale] [--topics work_items,all] [--in-flight 1,8,64] [--laps N]\n' +
+  '             [--ticks N] [--accounts 1,100,1000]\n'
 const fleet = { accounts: 100, modulesPerAccount: 100 }
-const sizes = [
-  { accounts: 1, modulesPerAccount: 100 },
-  { accounts: 100, modulesPerAccount: 100 },
-  { accounts: 1_000, modulesPerAccount: 100 },
-]
+/** Of the fleets of `scale`. */
+const modulesPerAccount = 100
 
 function readArguments() {
   try {
@@ -26,6 +25,8 @@ function readArguments() {
         topics: { type: 'string', default: 'work_items,all' },
         'in-flight': { type: 'string', default: '1,8,64' },
         laps: { type: 'string', default: '5' },
+        ticks: { type: 'string', default: '3' },
+        accounts: { type: 'string', default: '1,100,1000' },
       },
     })
     return {
@@ -33,6 +34,8 @@ function readArguments() {
       topics: values.topics.split(',').map((name) => (name === 'all' ? 'all' : 'work_items')),
       inFlight: values['in-flight'].split(',').map(Number),
       laps: Number(values.laps),
+      ticks: Number(values.ticks),
+      accounts: values.accounts.split(',').map(Number),
     } as const
   } catch {
     return undefined
@@ -109,26 +112,21 @@ if (asked.figures.includes('start')) {
 }
 
 if (asked.figures.includes('scale')) {
-  row('modules', 'microseconds each', 'memory, MB', 'event loop p99, ms')
-  row('---', '---', '---', '---')
-  for (const size of sizes) {
-    const modules = size.accounts * size.modulesPerAccount
+  row('modules', 'microseconds each', 'event loop p99, ms', 'memory after each tick, MB', 'highest')
+  row('---', '---', '---', '---', '---')
+  for (const accounts of asked.accounts) {
+    const modules = accounts * modulesPerAccount
     const periodMinutes = modules > 10_000 ? 2 : 1
-    const [, ...figures] = await ticksOf(size, { ticks: 3, periodMinutes }, tell)
+    const fleet = { accounts, modulesPerAccount }
+    const figures = await ticksOf(fleet, { ticks: asked.ticks, periodMinutes }, tell)
+    // The first tick meets code that is not compiled yet and modules that are new.
+    const of = (name: keyof TickFigures) => figures.slice(asked.ticks > 1 ? 1 : 0).map((tick) => tick[name])
     row(
       String(modules),
-      spread(
-        figures.map(({ usPerModule }) => usPerModule),
-        0,
-      ),
-      spread(
-        figures.map(({ memoryMb }) => memoryMb),
-        0,
-      ),
-      spread(
-        figures.map(({ loopDelayP99Ms }) => loopDelayP99Ms),
-        1,
-      ),
+      spread(of('usPerModule'), 0),
+      spread(of('loopDelayP99Ms'), 1),
+      figures.map(({ memoryMb }) => memoryMb.toFixed(0)).join(', '),
+      figures.at(-1)?.highestMb.toFixed(0) ?? '',
     )
   }
 }

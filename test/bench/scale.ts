@@ -10,13 +10,19 @@ import { memoryMb } from './process-figures.ts'
 
 export interface TickFigures {
   readonly usPerModule: number
+  /** Resident when the tick was over. */
   readonly memoryMb: number
+  /** The most there was so far. */
+  readonly highestMb: number
   readonly loopDelayP99Ms: number
 }
 
 interface Delay {
   readonly p99Ms: number
 }
+
+/** Ticks are minutes apart, and a busy machine makes pauses within one. */
+const quietMs = 4_000
 
 /** @param periodMinutes between two slots: longer than a tick */
 export async function ticksOf(
@@ -39,15 +45,16 @@ export async function ticksOf(
   const figures: TickFigures[] = []
   for (let tick = 0; tick < ticks; tick++) {
     const pid = daemon.pid ?? 0
-    const lap = await runLap(world, { pid, base: 'blink-manifestd', go: async () => undefined }, modules)
+    const runner = { pid, base: 'blink-manifestd', go: async () => undefined, quietMs }
+    const lap = await runLap(world, runner, modules)
     daemon.send('how late')
-    const [delay] = (await once(daemon, 'message')) as [Delay]
+    const [{ p99Ms }] = (await once(daemon, 'message')) as [Delay]
+    const { now, highest } = memoryMb(pid)
     const usPerModule = (lap.ms / modules) * 1000
-    figures.push({ usPerModule, memoryMb: memoryMb(pid).now, loopDelayP99Ms: delay.p99Ms })
-    const { memoryMb: memory, loopDelayP99Ms } = figures[tick] ?? { memoryMb: 0, loopDelayP99Ms: 0 }
+    figures.push({ usPerModule, memoryMb: now, highestMb: highest, loopDelayP99Ms: p99Ms })
     tell(
-      `${modules} modules, tick ${tick + 1}: ${usPerModule.toFixed(0)} us each, ${memory.toFixed(0)} MB, ` +
-        `event loop p99 ${loopDelayP99Ms.toFixed(1)} ms late`,
+      `${modules} modules, tick ${tick + 1}: ${usPerModule.toFixed(0)} us each, ${now.toFixed(0)} MB, ` +
+        `at most ${highest.toFixed(0)}, event loop p99 ${p99Ms.toFixed(1)} ms late`,
     )
   }
   return figures
