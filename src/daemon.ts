@@ -13,6 +13,7 @@ import { askedRecently } from './daemon/asked-recently.ts'
 import { openClouds, type Way } from './daemon/clouds.ts'
 import { followLogins } from './daemon/follow-logins.ts'
 import { healthOf } from './daemon/health.ts'
+import { heapFitter } from './daemon/heap.ts'
 import { beat } from './daemon/heartbeat.ts'
 import { type Household, openHousehold } from './daemon/household.ts'
 import { keepFresh } from './daemon/keep-fresh.ts'
@@ -20,6 +21,7 @@ import { obeyer } from './daemon/obey.ts'
 import { openPublishing } from './daemon/publishing.ts'
 import { openStores } from './daemon/stores.ts'
 import { ticksOf } from './daemon/ticks.ts'
+import { turnsFor } from './daemon/turns.ts'
 import { StoreFailed } from './errors.ts'
 import type { ModuleReport, WorkItem } from './model.ts'
 import type { Broker } from './mqtt/broker.ts'
@@ -120,17 +122,15 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const rules = settings.modules
   const recent = askedRecently({ stores, rules, slots, offsetOf, clock, log, stopping: stopping.signal })
+  const turns = turnsFor(settings.blink.concurrency, clock)
+  const fitHeap = heapFitter()
   const accountFor = ({ login, cloud, guard, ticked }: Way, gone: AbortSignal) =>
     openAccount(
       {
         loginKey: login.key,
         accountId: login.accountId,
-        cloud,
-        guard,
-        ticked,
-        ledger: stores.ledger,
-        clock,
-        log,
+        ...{ cloud, guard, ticked },
+        ...{ ledger: stores.ledger, turns, clock, log },
         ...{ reasonToSkip: recent.reasonToSkip, isAnswered: recent.isAnswered },
         ttlMs: settings.request.ttlSeconds * 1000,
         parallel: settings.blink.perAccount,
@@ -138,6 +138,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
           needs.tell?.(report)
           recent.asked(slot.trigger)
           onlookers.module(report, slot)
+          fitHeap()
         },
         changed({ accountId }) {
           if (accountId !== undefined) republish(accountId)

@@ -8,6 +8,7 @@
 import { exit, exitCodeOf, sentencesOf } from './commands/exit.ts'
 import { misleading } from './commands/misleading.ts'
 import type { Terminal } from './commands/terminal.ts'
+import { keepHeapSmall } from './daemon/heap.ts'
 import { visible } from './printable.ts'
 
 async function main(): Promise<void> {
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => process.exit(exit.done))
   try {
     const { obeyArguments } = await import('./commands/command-line.ts')
+    keepHeapSmall()
     process.exitCode = await obeyArguments(terminal, process.argv)
   } catch (error) {
     // Whatever was waiting has been told why it ends: we were asked to stop, and that is no failure.

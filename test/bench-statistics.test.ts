@@ -44,6 +44,8 @@ test('without words every figure is taken, with the numbers that the document na
     topics: ['work_items', 'all'],
     inFlight: [1, 8, 64],
     laps: 5,
+    ticks: 3,
+    accounts: [1, 100, 1_000],
     idleMinutes: 10,
     fleetMax: 10_000,
   })
@@ -57,6 +59,8 @@ test('figures, topics and numbers can be chosen', () => {
     topics: ['all'],
     inFlight: [8],
     laps: 20,
+    ticks: 3,
+    accounts: [1, 100, 1_000],
     idleMinutes: 1,
     fleetMax: 100_000,
   })

@@ -22,6 +22,7 @@ import type { Cloud, Ledger, Log } from '../ports.ts'
 import { leastPauseMs } from '../retry.ts'
 import { runTick } from '../tick.ts'
 import { type Guard, guarded, type Pause } from './guard.ts'
+import type { Turns } from './turns.ts'
 
 /** The account at the cloud; its id may have to be asked for first. */
 export interface AccountCloud extends Cloud {
@@ -36,6 +37,8 @@ export interface AccountNeeds {
   readonly cloud: AccountCloud
   readonly guard: Guard
   readonly ledger: Ledger
+  /** Whose turn it is to be asked. A command needs none: a person waits for it. */
+  readonly turns: Turns
   readonly clock: Clock
   readonly log: Log
   readonly reasonToSkip: (module: SyncModule, trigger: Trigger) => SkipReason | undefined
@@ -79,6 +82,14 @@ type Refused = Pick<Login, 'refusedFor'> & Partial<Pick<Login, 'refusedAt'>>
 
 const ignore = () => undefined
 
+/** How an account is asked. */
+interface Asking {
+  /** On which a tick pauses. */
+  readonly clock: Clock
+  /** Absent for all modules of a new list. */
+  readonly selection: Selection | undefined
+}
+
 /** Each module has its turn, in which it is told that it was asked a moment ago. */
 const nobody: Selection = { list: false, wants: () => true }
 
@@ -107,7 +118,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     needs.changed(account)
   }
 
-  async function ask(slot: Slot, selection?: Selection): Promise<AccountTick> {
+  async function ask(slot: Slot, { clock, selection }: Asking): Promise<AccountTick> {
     const { loginKey } = needs
     try {
       // Known after the first time; then this asks nobody.
@@ -149,16 +160,20 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     if (restMs > 0) await clock.sleep(restMs, needs.stopping).catch(() => undefined)
   }
 
-  async function tickInTurn(slot: Slot): Promise<AccountTick | undefined> {
-    await afterFailure()
-    if (needs.stopping.aborted) return undefined
-    const tick = await ask(slot, isAnswered(slot) ? nobody : undefined)
-    if (hasFailed(tick)) failedAt = clock.elapsed()
-    return tick
-  }
-
   function isAnswered({ trigger }: Slot): boolean {
     return accountId !== undefined && needs.isAnswered(accountId, trigger)
+  }
+
+  /** What is left of the slot's time when it is the account's turn. */
+  async function turnOf(slot: Slot): Promise<AccountTick | undefined> {
+    const begun = clock.elapsed()
+    await afterFailure()
+    const tick = await needs.turns.take((pausing) => {
+      const budgetMs = slot.budgetMs - (clock.elapsed() - begun)
+      return ask({ ...slot, budgetMs }, { clock: pausing, selection: isAnswered(slot) ? nobody : undefined })
+    }, needs.stopping)
+    if (tick && hasFailed(tick)) failedAt = clock.elapsed()
+    return tick
   }
 
   /** One after another: no module may ever have two commands at a time. */
@@ -185,7 +200,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       }
       running = true
       try {
-        return await inTurn(() => tickInTurn(slot))
+        return await inTurn(() => turnOf(slot))
       } finally {
         running = false
         needs.ticked(slot)
@@ -194,7 +209,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     command: (slot, choose) =>
       inTurn(async () => {
         const selection = choose()
-        return selection && ask(slot, selection)
+        return selection && ask(slot, { clock, selection })
       }),
   }
   return account

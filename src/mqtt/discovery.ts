@@ -11,7 +11,7 @@ import { PublishRefused, StoreFailed } from '../errors.ts'
 import { keyOf, type Message, type ModuleKey } from '../model.ts'
 import type { Log, Publisher } from '../ports.ts'
 import type { Incoming } from './connection.ts'
-import { type Copy, readCopy } from './ha-copy.ts'
+import { type Copy, copier, printOf, readCopy } from './ha-copy.ts'
 import {
   clearedDocument,
   type Device,
@@ -73,9 +73,9 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   const { discovering, clock, log } = needs
   const refused = refusalTeller(clock, log)
   const { prefix, installId } = discovering
-  /** What the broker holds of ours, by device: as it told us, and as we have said since. */
+  /** What the broker holds of ours, by device: as it told us, and as we have said since; `said` has only prints. */
   const copies = new Map<string, Copy>()
-  const said = new Map<string, string>()
+  const [said, copyOf] = [new Map<string, string>(), copier()]
   const deleted = new Set<string>()
   /** Devices whose documents say what Home Assistant may not know, until their states are said again. */
   const fresh = new Set<string>()
@@ -136,10 +136,10 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
 
   function document(device: Device): Message {
     const message = discoveryDocument(discovering, device)
-    const { objectId, components } = device
-    if ((said.get(objectId) ?? copies.get(objectId)?.text) !== message.payload) fresh.add(objectId)
-    said.set(objectId, message.payload)
-    copies.set(objectId, { components })
+    const [{ objectId }, copy] = [device, copyOf(device, message.payload)]
+    if ((said.get(objectId) ?? copies.get(objectId)?.print) !== copy.print) fresh.add(objectId)
+    said.set(objectId, copy.print)
+    copies.set(objectId, copy)
     return message
   }
 
@@ -161,10 +161,9 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
 
   /** Those of the devices whose documents are not as they were said. */
   function changed(all: readonly (Device | undefined)[]): readonly Device[] {
-    return all
-      .filter((device) => device !== undefined)
-      .filter(({ objectId }) => !deleted.has(objectId))
-      .filter((device) => said.get(device.objectId) !== discoveryDocument(discovering, device).payload)
+    const textOf = (device: Device) => discoveryDocument(discovering, device).payload
+    const isNew = (device: Device) => said.get(device.objectId) !== printOf(textOf(device))
+    return all.flatMap((device) => (device && !deleted.has(device.objectId) && isNew(device) ? device : []))
   }
 
   /** All news that came together, since each saying takes its pause. */

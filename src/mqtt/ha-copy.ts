@@ -2,16 +2,32 @@
  * A discovery document as the broker kept it: whose it is, and which components it has.
  *
  * It was perhaps written by an older version of ours, and by anyone who may write to the broker, so only what is
- * needed is taken from it.
+ * needed is taken from it. Of those that we have said no more is kept either: the documents of a fleet would not fit.
  */
+import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { type Components, originName } from './home-assistant.ts'
+import { type Components, type Device, originName } from './home-assistant.ts'
 
-/** What we need of a document to take back what is no longer in it. */
+/** What we need of a document to take back what is no longer in it, and to tell whether another says anything new. */
 export interface Copy {
+  /** With their platforms only. */
   readonly components: Components
-  /** The document itself, to tell whether ours says anything new; absent for one that we have said. */
-  readonly text?: string
+  readonly print: string
+}
+
+/** Tells a document from any other. */
+export const printOf = (text: string): string => hash('sha1', text, 'base64')
+
+/** Makes copies of what we say; devices with the same components share them. */
+export function copier(): (device: Device, text: string) => Copy {
+  const shared = new Map<string, Components>()
+  return ({ components }, text) => {
+    const platforms = Object.entries(components).map(([id, { platform }]) => [id, { platform }] as const)
+    const name = JSON.stringify(platforms)
+    const known = shared.get(name) ?? Object.fromEntries(platforms)
+    shared.set(name, known)
+    return { components: known, print: printOf(text) }
+  }
 }
 
 const shape = z.object({
@@ -25,7 +41,7 @@ export function readCopy(payload: Uint8Array, objectId: string): Copy | undefine
   const text = new TextDecoder().decode(payload)
   const read = shape.safeParse(jsonOf(text))
   if (!read.success || read.data.device.identifiers[0] !== objectId) return undefined
-  return { components: read.data.components, text }
+  return { components: read.data.components, print: printOf(text) }
 }
 
 function jsonOf(text: string): unknown {

@@ -32,8 +32,8 @@ export function connect(path: string): Sql {
     sql.exec('PRAGMA synchronous = FULL')
     // Four times the usual length: a fleet's tick writes the same pages often, and the log is emptied less often.
     sql.exec('PRAGMA wal_autocheckpoint = 4000')
-    // Taken only as the file grows: 8 MiB, so that a fleet's pages are found in memory.
-    sql.exec('PRAGMA cache_size = -8192')
+    // Taken only as the file grows: 4 MiB, so that the pages of the accounts at work are found in memory.
+    sql.exec('PRAGMA cache_size = -4096')
     migrate(sql, path)
     check(sql, path)
     return sql

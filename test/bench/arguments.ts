@@ -23,6 +23,10 @@ export interface Asked {
   readonly topics: readonly Topics[]
   readonly inFlight: readonly number[]
   readonly laps: number
+  /** Of each fleet of `scale`. */
+  readonly ticks: number
+  /** The fleets of `scale`, by their accounts. */
+  readonly accounts: readonly number[]
   readonly idleMinutes: number
   /** The largest fleet of `flat`. */
   readonly fleetMax: number
@@ -30,6 +34,7 @@ export interface Asked {
 
 export const usage = `usage: bench [--figures ${figureNames.join(',')}]
              [--topics work_items,all] [--in-flight 1,8,64] [--laps 5] [--idle-minutes 10] [--fleet-max 10000]
+             [--ticks 3] [--accounts 1,100,1000]
 `
 
 /** What is asked for, or `undefined` when it cannot be understood. */
@@ -42,6 +47,8 @@ export function readArguments(args: readonly string[]): Asked | undefined {
         topics: { type: 'string', default: topicNames.join(',') },
         'in-flight': { type: 'string', default: '1,8,64' },
         laps: { type: 'string', default: '5' },
+        ticks: { type: 'string', default: '3' },
+        accounts: { type: 'string', default: '1,100,1000' },
         'idle-minutes': { type: 'string', default: '10' },
         'fleet-max': { type: 'string', default: '10000' },
       },
@@ -51,6 +58,8 @@ export function readArguments(args: readonly string[]): Asked | undefined {
       topics: listOf(values.topics, (name) => oneOf(name, topicNames)),
       inFlight: listOf(values['in-flight'], count),
       laps: count(values.laps),
+      ticks: count(values.ticks),
+      accounts: listOf(values.accounts, count),
       idleMinutes: count(values['idle-minutes']),
       fleetMax: count(values['fleet-max']),
     }

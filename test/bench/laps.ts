@@ -24,6 +24,8 @@ export interface Runner {
   readonly base: string
   /** Makes it run, or waits until it does. */
   go(): Promise<void>
+  /** A lap is over when nothing has come for so long; a short while when absent. */
+  readonly quietMs?: number
 }
 
 /** A lap that is not over by then is stuck. */
@@ -54,7 +56,11 @@ export async function undisturbed<T>(lap: () => Promise<T>, tell: (text: string)
  * @throws LapDisturbed when there is more in it than the lap's own, or not all of its requests
  * @throws Error when a module was asked and not told of
  */
-export async function runLap(world: BenchWorld, { pid, base, go }: Runner, modules: number): Promise<Lap> {
+export async function runLap(
+  world: BenchWorld,
+  { pid, base, go, quietMs }: Runner,
+  modules: number,
+): Promise<Lap> {
   world.setClock()
   world.forgetCalls()
   const over = AbortSignal.timeout(patienceMs)
@@ -62,7 +68,7 @@ export async function runLap(world: BenchWorld, { pid, base, go }: Runner, modul
   const subscriber = await subscribe({ port: world.broker.port, path, filter: `${base}/sync/#` }, over)
   const begun = world.now()
   const before = taken(pid)
-  await Promise.all([subscriber.quiet(over), go()])
+  await Promise.all([subscriber.quiet(over, quietMs), go()])
   const after = taken(pid)
   const arrivals = await subscriber.end()
 

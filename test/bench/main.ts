@@ -10,34 +10,12 @@ import { type Asked, type FigureName, readArguments, usage } from './arguments.t
 import { flat } from './flatness.ts'
 import { idle } from './idle.ts'
 import { pipeline } from './pipeline.ts'
-import { ticksOf } from './scale.ts'
+import { scale } from './scale.ts'
 import { sizes } from './sizes.ts'
 import { start } from './start.ts'
-import { markdownRow, type Rows, ruleBelow, spreadText } from './table.ts'
+import { markdownRow, type Rows, ruleBelow } from './table.ts'
 import { throughput } from './throughput.ts'
 import { wire } from './wire.ts'
-
-const scaleFleets = [
-  { accounts: 1, modulesPerAccount: 100 },
-  { accounts: 100, modulesPerAccount: 100 },
-  { accounts: 1_000, modulesPerAccount: 100 },
-]
-
-async function* scale(_: Asked, say: (text: string) => void): Rows {
-  yield ['modules', 'microseconds each', 'memory, MB', 'event loop p99, ms']
-  for (const size of scaleFleets) {
-    const modules = size.accounts * size.modulesPerAccount
-    const periodMinutes = modules > 10_000 ? 2 : 1
-    const [, ...figures] = await ticksOf(size, { ticks: 3, periodMinutes }, say)
-    const of = (name: 'usPerModule' | 'memoryMb' | 'loopDelayP99Ms') => figures.map((each) => each[name])
-    yield [
-      String(modules),
-      spreadText(of('usPerModule'), 0),
-      spreadText(of('memoryMb'), 0),
-      spreadText(of('loopDelayP99Ms'), 1),
-    ]
-  }
-}
 
 const figures: Readonly<Record<FigureName, (asked: Asked, say: (text: string) => void) => Rows>> = {
   throughput,

@@ -18,8 +18,8 @@ export interface Arrival {
 }
 
 export interface Subscriber {
-  /** Resolves when nothing has come for a while, after something had. */
-  quiet(signal: AbortSignal): Promise<void>
+  /** Resolves when nothing has come for so long, after something had. */
+  quiet(signal: AbortSignal, forMs?: number): Promise<void>
   /** Ends it; what came, in its order. */
   end(): Promise<readonly Arrival[]>
 }
@@ -41,7 +41,7 @@ export async function subscribe(
   // It says nothing when the broker has taken the subscription, and that takes but a moment.
   await pause(200)
   return {
-    async quiet(over) {
+    async quiet(over, forMs = quietMs) {
       const before = lengthOf()
       let last = before
       let since = performance.now()
@@ -49,7 +49,7 @@ export async function subscribe(
         await pause(lookMs, undefined, { signal: over })
         const now = lengthOf()
         if (now !== last) [last, since] = [now, performance.now()]
-        else if (last > before && performance.now() - since > quietMs) return
+        else if (last > before && performance.now() - since > forMs) return
       }
     },
     async end() {

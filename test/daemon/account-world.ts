@@ -1,6 +1,7 @@
 /** An account over a cloud, a disk and a clock that fail as the test says. */
 import { type Account, type AccountNeeds, openAccount } from '../../src/daemon/account.ts'
 import { guard } from '../../src/daemon/guard.ts'
+import { turnsFor } from '../../src/daemon/turns.ts'
 import type { Login, ModuleReport, Slot } from '../../src/model.ts'
 import type { Cloud, Ledger } from '../../src/ports.ts'
 import { type Breaker, closedBreaker } from '../../src/retry.ts'
@@ -71,6 +72,7 @@ export function aWorld(differing: Partial<AccountNeeds> & Refusal & { breaker?: 
       guard: guard({ breaker, budget: unlimited, clock, save }),
       ticked: () => undefined,
       ledger,
+      turns: turnsFor(1, clock),
       clock,
       log,
       reasonToSkip: () => undefined,

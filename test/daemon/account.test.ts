@@ -1,12 +1,10 @@
 /** The ticks of one account, and the state that is published of it. */
 import { expect, test } from 'vitest'
-import { CloudRefused, TwoFactorNeeded } from '../../src/errors.ts'
+import { TwoFactorNeeded } from '../../src/errors.ts'
 import { closedBreaker } from '../../src/retry.ts'
 import { start } from '../samples.ts'
-import { answerLost, diskFull, finish, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
+import { answerLost, diskFull, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
 import { aWorld } from './account-world.ts'
-
-const refusedOnce = new CloudRefused('request: 404', { outcome: 'not-done', status: 404 })
 
 test('an account that nothing is known against is well', () => {
   expect(aWorld().account.state).toEqual({
@@ -62,50 +60,6 @@ test('a good tick asks the modules, tells of each with its slot, and changes not
   expect(told.map(([report, of]) => [report.kind, of])).toEqual([['requested', slot]])
   expect(account.state.status).toBe('ok')
   expect([states, log.lines]).toEqual([[], []])
-})
-
-test.each([
-  ['list', { discover: refusedOnce }, ['discover', 'discover', 'manifest']],
-  ['module', { manifest: refusedOnce }, ['discover', 'manifest', 'discover', 'manifest']],
-])('a slot right after a tick whose %s was refused asks two seconds later, and not in the same moment', async (_, refusals, all) => {
-  const { account, clock, trouble, asked, tick } = aWorld()
-  Object.assign(trouble, refusals)
-  await tick()
-  const before = asked.length
-  for (const what of ['discover', 'manifest'] as const) trouble[what] = undefined
-
-  const next = account.tick({ ...slot, tickId: 'next' })
-  await clock.advance(1_999)
-  expect(asked).toHaveLength(before)
-  await clock.advance(1)
-  await finish(next, clock)
-
-  expect(asked).toEqual(all)
-})
-
-test('a stop ends the wait of a slot right after a tick that failed, and nothing is asked', async () => {
-  const stopping = new AbortController()
-  const { account, trouble, asked, tick } = aWorld({ stopping: stopping.signal })
-  trouble.discover = refusedOnce
-  await tick()
-
-  const next = account.tick(slot)
-  stopping.abort(new Error('stopped'))
-
-  expect(await next).toBeUndefined()
-  expect(asked).toEqual(['discover'])
-})
-
-test('a slot that comes while the last tick is still running is skipped and logged', async () => {
-  const { account, clock, log, asked } = aWorld()
-  const first = account.tick(slot)
-
-  expect(await account.tick({ ...slot, tickId: 'next' })).toBeUndefined()
-  expect(log.lines).toMatchObject([{ level: 'warn', fields: { account_id: '8021', tick: 'next' } }])
-
-  expect(await finish(first, clock)).toMatchObject({ status: 'ok' })
-  expect(asked).toEqual(['discover', 'manifest'])
-  expect(await finish(account.tick(slot), clock)).toMatchObject({ status: 'ok' })
 })
 
 test('a change of state is told and logged once, however many ticks it lasts', async () => {

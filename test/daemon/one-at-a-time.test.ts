@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openAccount } from '../../src/daemon/account.ts'
 import { guard } from '../../src/daemon/guard.ts'
+import { turnsFor } from '../../src/daemon/turns.ts'
 import { keyOf, type Trigger } from '../../src/model.ts'
 import { closedBreaker } from '../../src/retry.ts'
 import { fakeClock } from '../fake-clock.ts'
@@ -54,6 +55,7 @@ test('never are two commands in flight on one module, whatever asks and whatever
               seen: async () => ({ found: [], renamed: [], altered: [], gone: [] }),
               record: () => Promise.resolve(),
             },
+            turns: turnsFor(1, clock),
             reasonToSkip: () => undefined,
             isAnswered: () => false,
             ttlMs: 600_000,

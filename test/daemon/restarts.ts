@@ -4,6 +4,7 @@ import { openAccount } from '../../src/daemon/account.ts'
 import { askedRecently } from '../../src/daemon/asked-recently.ts'
 import { guard } from '../../src/daemon/guard.ts'
 import { ticksOf } from '../../src/daemon/ticks.ts'
+import { turnsFor } from '../../src/daemon/turns.ts'
 import { keyOf, type ModuleRecord, type SyncModule } from '../../src/model.ts'
 import { closedBreaker } from '../../src/retry.ts'
 import type { StoredLedger } from '../../src/store/ledger.ts'
@@ -104,7 +105,7 @@ export function aHouse({ modules = [hall, barn], intervalMs = fiveMinutes, ...re
         },
         guard: guard({ breaker: closedBreaker, budget: unlimited, clock, save: async () => undefined }),
         ticked: () => undefined,
-        ...{ ledger: disk.ledger, clock, log },
+        ...{ ledger: disk.ledger, turns: turnsFor(1, clock), clock, log },
         ...{ reasonToSkip: recent.reasonToSkip, isAnswered: recent.isAnswered },
         ttlMs,
         parallel: 1,
