@@ -1,6 +1,6 @@
 /** The ticks of one account, and the state that is published of it. */
 import { expect, test } from 'vitest'
-import { TwoFactorNeeded } from '../../src/errors.ts'
+import { CloudRefused, TwoFactorNeeded } from '../../src/errors.ts'
 import { closedBreaker } from '../../src/retry.ts'
 import { start } from '../samples.ts'
 import { answerLost, diskFull, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
