@@ -2,8 +2,8 @@
  * The daemon's database: opened once, held exclusively, migrated, written in groups, mended when it is damaged.
  *
  * SQLite's exclusive lock is the one-daemon lock as well: the kernel drops it when the process dies, however it
- * dies. Writes that are asked for in the same turn of the event loop share one commit, since the commit is what
- * costs; each caller's promise resolves only when that commit is on disk.
+ * dies. Writes that come together share one commit, since the commit is what costs; each caller's promise resolves
+ * only when that commit is on disk.
  *
  * A damaged file, met when it is opened or later, is set aside and a fresh one begun with what can still be read;
  * then the work that met the damage is done again. So the file may change under those who use it, and statements
@@ -17,6 +17,7 @@ import { closeQuietly, connect, type Row, rollBack, type Sql, type Value, withDa
 import type { Reserve } from './reserve.ts'
 import { nothingSalvaged, restore, type Salvage, salvage } from './salvage.ts'
 import { DatabaseDamaged, expected } from './sqlite-errors.ts'
+import { type Write, WriteQueue } from './write-queue.ts'
 
 /** A prepared statement; run inside `read` and `write`. */
 export interface Statement {
@@ -58,18 +59,6 @@ export interface Mending {
 }
 
 /**
- * Writes that share a commit at most. Mosquitto takes twenty publishes before it wants to be heard, and is heard
- * every second turn of the event loop: with more stored in each turn than half of that, the delivery falls behind.
- */
-const mostInGroup = 8
-
-interface Write {
-  readonly work: () => unknown
-  readonly done: (value: unknown) => void
-  readonly failed: (error: unknown) => void
-}
-
-/**
  * Opens `state.db` in the directory, which must exist.
  *
  * @throws AlreadyRunning when another process holds it
@@ -96,7 +85,7 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
   #connection: Sql | undefined
   /** Read from a damaged file and not yet in the fresh one. */
   #salvaged: Salvage | undefined
-  #waiting: Write[] = []
+  readonly #writes = new WriteQueue((group) => this.#commit(group))
   #inTransaction = false
   #cannotWrite = false
   #closed = false
@@ -148,31 +137,17 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
 
   write<T>(work: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreFailed(`cannot write to ${this.path}: it is closed`))
-    if (this.#waiting.length === 0) setImmediate(() => this.#commit())
-    return new Promise<T>((resolve, reject) => {
-      let value: T
-      this.#waiting.push({
-        work: () => {
-          value = work()
-        },
-        done: () => resolve(value),
-        failed: reject,
-      })
-    })
+    return this.#writes.add(work)
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#commit(Number.POSITIVE_INFINITY)
+    this.#writes.flush()
     this.#connection?.close()
   }
 
-  /** Commits the oldest of what waits. */
-  #commit(most = mostInGroup): void {
-    const group = this.#waiting.splice(0, most)
-    if (this.#waiting.length > 0) setImmediate(() => this.#commit())
-    if (group.length === 0) return
+  #commit(group: readonly Write[]): void {
     try {
       this.#transact(group)
     } catch (error) {
@@ -187,7 +162,7 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
     }
     if (this.#cannotWrite) this.#mending?.log.info({ path: this.path }, 'database can be written again')
     this.#cannotWrite = false
-    for (const { done } of group) done(undefined)
+    for (const { done } of group) done()
   }
 
   #transact(group: readonly Write[]): void {
