@@ -8,7 +8,6 @@
  * order holds.
  */
 import type { Clock } from './clock.ts'
-import { Dropping } from './dropping.ts'
 import { PublishRefused, StoreFailed } from './errors.ts'
 import { Forgetting } from './forgetting.ts'
 import { keyOf, type Message, type WorkItem } from './model.ts'
@@ -29,6 +28,9 @@ export interface DeliverNeeds {
 
 /** Unacknowledged items at a time: enough to hide a round trip, few enough to send again after a loss. */
 const windowSize = 64
+
+/** Dead items are dropped so often at least, as long as new ones come. */
+const dropEveryMs = 60_000
 
 /** How long to wait after a refusal by the broker, or of the disk, before trying again, in milliseconds. */
 const pauseMs = 30_000
@@ -56,7 +58,6 @@ class Delivery {
   readonly #needs: DeliverNeeds
   readonly #signal: AbortSignal
   readonly #forgetting: Forgetting
-  readonly #dropping: Dropping
   readonly #inFlight = new Set<number>()
   /** The topics on which parts of an item were acknowledged while another was refused, until the item's end. */
   readonly #taken = new Map<number, { readonly topics: Set<string>; readonly expiresAt: number }>()
@@ -66,6 +67,8 @@ class Delivery {
   readonly #passed = new Set<string>()
   /** Whether there may be something on disk that could go out. */
   #behind = true
+  /** When the disk is to be looked through for dead items, by the clock's elapsed milliseconds. */
+  #dropAt = 0
   #bug: { readonly error: unknown } | undefined
   #awake = false
   #wakeUp: (() => void) | undefined
@@ -74,14 +77,9 @@ class Delivery {
     this.#needs = needs
     this.#signal = signal
     const { outbox, clock } = needs
+    const trouble = (error: unknown) => this.#storeTrouble(error, 'cannot forget a delivered request id')
     const recovered = () => this.#fallBehind()
-    const cannot = (what: string) => (error: unknown) => this.#storeTrouble(error, `cannot ${what}`)
-    this.#forgetting = new Forgetting(
-      { outbox, clock, trouble: cannot('forget a delivered request id'), recovered },
-      signal,
-    )
-    const dropped = (count: number) => this.#dropped(count)
-    this.#dropping = new Dropping({ outbox, clock, dropped, trouble: cannot('drop expired request ids') })
+    this.#forgetting = new Forgetting({ outbox, clock, trouble, recovered }, signal)
     signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
@@ -92,7 +90,7 @@ class Delivery {
     if (this.#busy.has(key)) this.#passed.add(key)
     else if (this.#behind || this.#inFlight.size >= windowSize) this.#fallBehind()
     else void this.#send(added, key)
-    if (this.#dropping.isDue) this.#wake()
+    if (this.#mustDrop()) this.#wake()
   }
 
   /** Resolves at the next `#wake`, at once if there was one since the last call. */
@@ -109,10 +107,16 @@ class Delivery {
 
   /** Takes from the disk what could not go out as it came, when half of the window is free; drops what is dead. */
   async fill(): Promise<void> {
-    if (this.#dropping.isDue) await this.#dropping.now(this.#forgetting.and(this.#inFlight))
-    if (!this.#behind || this.#inFlight.size > windowSize / 2) return
-    // Not waited for: what is acknowledged is known by its number, on disk or not.
-    void this.#forgetting.now()
+    const mayTake = this.#behind && this.#inFlight.size <= windowSize / 2
+    if (!mayTake && !this.#mustDrop()) return
+    this.#dropAt = this.#needs.clock.elapsed() + dropEveryMs
+    await this.#forgetting.now()
+    try {
+      await this.#drop()
+    } catch (error) {
+      this.#storeTrouble(error, 'cannot drop expired request ids')
+    }
+    if (!mayTake) return
     try {
       this.#takeNext()
     } catch (error) {
@@ -125,6 +129,11 @@ class Delivery {
     return this.#forgetting.now()
   }
 
+  /** While the broker is away nothing is taken, and what dies behind the window must not pile up. */
+  #mustDrop(): boolean {
+    return this.#needs.clock.elapsed() >= this.#dropAt
+  }
+
   #wake(): void {
     this.#awake = true
     this.#wakeUp?.()
@@ -135,26 +144,21 @@ class Delivery {
     this.#wake()
   }
 
-  #dropped(dropped: number): void {
-    const { clock, expired, log } = this.#needs
+  async #drop(): Promise<void> {
+    const { outbox, clock, expired, log } = this.#needs
+    const dropped = await outbox.dropExpired(clock.now(), this.#forgetting.and(this.#inFlight))
+    if (dropped === 0) return
     for (const [seq, { expiresAt }] of this.#taken) if (expiresAt <= clock.now()) this.#taken.delete(seq)
     log.warn({ dropped }, 'request ids expired before the broker took them')
     expired?.(dropped)
   }
 
   #takeNext(): void {
-    const now = this.#needs.clock.now()
     while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
       // What is acknowledged may still lie on the disk, in front of what is to go out.
       const limit = windowSize - this.#inFlight.size + this.#forgetting.size
       const waiting = this.#needs.outbox.waiting(limit, this.#busy)
       const rows = waiting.filter(({ seq }) => !this.#forgetting.has(seq))
-      // Not only left out: if the clock were set back, they would live again, behind later ones.
-      if (!this.#dropping.isRefused && rows.some(({ item }) => item.expiresAt <= now)) {
-        this.#dropping.hurry()
-        this.#wake()
-        return
-      }
       if (rows.length === 0) {
         this.#behind = false
         for (const key of this.#busy) this.#passed.add(key)

@@ -191,21 +191,6 @@ test('while the disk does not forget, what lies behind a full window goes out as
   expect(broker.got).toEqual(ids)
 })
 
-test('what lies behind a full window goes out without waiting for the disk to forget what went before', async () => {
-  const { outbox, broker, add, begin } = aWorld()
-  const disk = Promise.withResolvers<void>()
-  outbox.remove = () => disk.promise
-  const ids = Array.from({ length: 200 }, (_, index) => String(500 + index))
-  await Promise.all(ids.map((id) => add(id, { syncModuleId: id })))
-
-  begin()
-  await settle()
-  const { length } = broker.got
-  disk.resolve()
-
-  expect(length).toBe(ids.length)
-})
-
 test('while the disk is too full to forget an id, the broker gets at most one more copy of it', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   const { remove } = outbox
