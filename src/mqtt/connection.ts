@@ -200,10 +200,10 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
-    // It would fill a table of 65,536 small buffers first: a tenth of the start, and 20 MB for ever.
-    writeCache: false,
     // The same goes for mqtt.js, and it takes time for each packet.
     log: () => undefined,
+    // It would fill a table of 65,536 small buffers first: a tenth of the start, and 20 MB for ever.
+    writeCache: false,
     will: {
       topic: will.topic,
       payload: Buffer.from(will.payload),
