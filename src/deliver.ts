@@ -8,6 +8,7 @@
  * order holds.
  */
 import type { Clock } from './clock.ts'
+import { Dropping } from './dropping.ts'
 import { PublishRefused, StoreFailed } from './errors.ts'
 import { Forgetting } from './forgetting.ts'
 import { keyOf, type Message, type WorkItem } from './model.ts'
@@ -28,9 +29,6 @@ export interface DeliverNeeds {
 
 /** Unacknowledged items at a time: enough to hide a round trip, few enough to send again after a loss. */
 const windowSize = 64
-
-/** Dead items are dropped so often at least, as long as new ones come. */
-const dropEveryMs = 60_000
 
 /** How long to wait after a refusal by the broker, or of the disk, before trying again, in milliseconds. */
 const pauseMs = 30_000
@@ -58,6 +56,7 @@ class Delivery {
   readonly #needs: DeliverNeeds
   readonly #signal: AbortSignal
   readonly #forgetting: Forgetting
+  readonly #dropping: Dropping
   readonly #inFlight = new Set<number>()
   /** The topics on which parts of an item were acknowledged while another was refused, until the item's end. */
   readonly #taken = new Map<number, { readonly topics: Set<string>; readonly expiresAt: number }>()
@@ -67,8 +66,6 @@ class Delivery {
   readonly #passed = new Set<string>()
   /** Whether there may be something on disk that could go out. */
   #behind = true
-  /** When the disk is to be looked through for dead items, by the clock's elapsed milliseconds. */
-  #dropAt = 0
   #bug: { readonly error: unknown } | undefined
   #awake = false
   #wakeUp: (() => void) | undefined
@@ -77,9 +74,14 @@ class Delivery {
     this.#needs = needs
     this.#signal = signal
     const { outbox, clock } = needs
-    const trouble = (error: unknown) => this.#storeTrouble(error, 'cannot forget a delivered request id')
     const recovered = () => this.#fallBehind()
-    this.#forgetting = new Forgetting({ outbox, clock, trouble, recovered }, signal)
+    const cannot = (what: string) => (error: unknown) => this.#storeTrouble(error, `cannot ${what}`)
+    this.#forgetting = new Forgetting(
+      { outbox, clock, trouble: cannot('forget a delivered request id'), recovered },
+      signal,
+    )
+    const dropped = (count: number) => this.#dropped(count)
+    this.#dropping = new Dropping({ outbox, clock, dropped, trouble: cannot('drop expired request ids') })
     signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
@@ -90,7 +92,7 @@ class Delivery {
     if (this.#busy.has(key)) this.#passed.add(key)
     else if (this.#behind || this.#inFlight.size >= windowSize) this.#fallBehind()
     else void this.#send(added, key)
-    if (this.#mustDrop()) this.#wake()
+    if (this.#dropping.isDue) this.#wake()
   }
 
   /** Resolves at the next `#wake`, at once if there was one since the last call. */
@@ -107,18 +109,15 @@ class Delivery {
 
   /** Takes from the disk what could not go out as it came, when half of the window is free; drops what is dead. */
   async fill(): Promise<void> {
-    const mayTake = this.#behind && this.#inFlight.size <= windowSize / 2
-    if (!mayTake && !this.#mustDrop()) return
-    this.#dropAt = this.#needs.clock.elapsed() + dropEveryMs
-    await this.#forgetting.now()
+    if (this.#dropping.isDue) await this.#dropping.old(this.#forgetting.and(this.#inFlight))
+    if (!this.#behind || this.#inFlight.size > windowSize / 2) return
+    // Not waited for: what is acknowledged is known by its number, on disk or not.
+    void this.#forgetting.now()
     try {
-      await this.#drop()
-    } catch (error) {
-      this.#storeTrouble(error, 'cannot drop expired request ids')
-    }
-    if (!mayTake) return
-    try {
-      this.#takeNext()
+      const dead = this.#takeNext()
+      if (dead.length === 0) return
+      await this.#dropping.met(dead)
+      this.#wake()
     } catch (error) {
       this.#storeTrouble(error, 'cannot read the outbox, trying again later')
       void this.#wakeLater()
@@ -127,11 +126,6 @@ class Delivery {
 
   end(): Promise<void> {
     return this.#forgetting.now()
-  }
-
-  /** While the broker is away nothing is taken, and what dies behind the window must not pile up. */
-  #mustDrop(): boolean {
-    return this.#needs.clock.elapsed() >= this.#dropAt
   }
 
   #wake(): void {
@@ -144,25 +138,30 @@ class Delivery {
     this.#wake()
   }
 
-  async #drop(): Promise<void> {
-    const { outbox, clock, expired, log } = this.#needs
-    const dropped = await outbox.dropExpired(clock.now(), this.#forgetting.and(this.#inFlight))
-    if (dropped === 0) return
+  #dropped(dropped: number): void {
+    const { clock, expired, log } = this.#needs
     for (const [seq, { expiresAt }] of this.#taken) if (expiresAt <= clock.now()) this.#taken.delete(seq)
     log.warn({ dropped }, 'request ids expired before the broker took them')
     expired?.(dropped)
   }
 
-  #takeNext(): void {
+  /** Sends what waits, until the window is full or there is an end of it, or of the living; returns the dead ones met. */
+  #takeNext(): readonly number[] {
+    const now = this.#needs.clock.now()
     while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
       // What is acknowledged may still lie on the disk, in front of what is to go out.
       const limit = windowSize - this.#inFlight.size + this.#forgetting.size
       const waiting = this.#needs.outbox.waiting(limit, this.#busy)
       const rows = waiting.filter(({ seq }) => !this.#forgetting.has(seq))
+      if (!this.#dropping.isRefused) {
+        // Not only left out: if the clock were set back, they would live again, behind later ones.
+        const dead = rows.filter(({ item }) => item.expiresAt <= now).map(({ seq }) => seq)
+        if (dead.length > 0) return dead
+      }
       if (rows.length === 0) {
         this.#behind = false
         for (const key of this.#busy) this.#passed.add(key)
-        return
+        break
       }
       for (const row of rows) {
         const key = keyOf(row.item)
@@ -170,6 +169,7 @@ class Delivery {
         if (!this.#busy.has(key)) void this.#send(row, key)
       }
     }
+    return []
   }
 
   async #send({ seq, item }: Waiting, key: string): Promise<void> {

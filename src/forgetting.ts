@@ -28,6 +28,8 @@ export class Forgetting {
   readonly #signal: AbortSignal
   readonly #acknowledged = new Set<number>()
   #removing: Promise<void> | undefined
+  /** The one after that, which has not begun: it takes what is acknowledged until then. */
+  #next: Promise<void> | undefined
   /** When it is tried next, by the clock's elapsed milliseconds. */
   #nextAt = Number.POSITIVE_INFINITY
   #refused = false
@@ -63,8 +65,14 @@ export class Forgetting {
   }
 
   /** Forgets what is acknowledged by now. Resolves when that is done, or the disk has refused it. */
-  async now(): Promise<void> {
+  now(): Promise<void> {
+    this.#next ??= this.#afterRemoving()
+    return this.#next
+  }
+
+  async #afterRemoving(): Promise<void> {
     await this.#removing
+    this.#next = undefined
     this.#removing = this.#remove()
     await this.#removing
   }

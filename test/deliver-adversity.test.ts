@@ -1,78 +1,12 @@
-/** Delivery when ids expire, the disk is full, the program is stopped or killed, or there is a bug. */
+/** Delivery when the broker refuses, the disk is full, the program is stopped or killed, or there is a bug. */
 import { expect, test, vi } from 'vitest'
 import type { Message } from '../src/model.ts'
 import { workItemMessages } from '../src/mqtt/happenings.ts'
 import { topicsBelow } from '../src/mqtt/topics.ts'
 import { aWorld } from './delivery.ts'
 import { settle } from './fake-clock.ts'
-import { start, temporaryDirectory } from './samples.ts'
+import { temporaryDirectory } from './samples.ts'
 import { diskFull } from './scripted.ts'
-
-const dead = { requestedAt: start - 700_000 }
-
-test('an id that expired before the broker took it is dropped, counted and logged', async () => {
-  const { outbox, broker, log, add, begin, expired } = aWorld()
-  await add('501', dead)
-  await add('502', dead)
-  await add('503')
-
-  begin()
-  await settle()
-
-  expect(broker.got).toEqual(['503'])
-  expect(expired).toEqual([2])
-  expect(log.lines).toMatchObject([{ level: 'warn', fields: { dropped: 2 } }])
-  expect(outbox.count()).toBe(0)
-})
-
-test('an id is either delivered or expired and never both, however long the broker was away', async () => {
-  const { broker, clock, add, begin, delivered, expired } = aWorld()
-  broker.leave()
-  for (const id of ['501', '502']) await add(id)
-  begin()
-  await clock.advance(700_000)
-  await add('503', { requestedAt: clock.now() })
-  await settle()
-
-  broker.comeBack()
-  await settle()
-
-  const dropped = expired.reduce((sum, count) => sum + count, 0)
-  expect(delivered.length + dropped).toBe(3)
-})
-
-test('ids that die on their way and are taken while the disk forgets others count as delivered only', async () => {
-  const { outbox, broker, clock, add, begin, delivered, expired } = aWorld()
-  broker.leave()
-  const ids = Array.from({ length: 70 }, (_, index) => String(500 + index))
-  await Promise.all(ids.map((id) => add(id, { syncModuleId: id })))
-  begin()
-  await clock.advance(700_000)
-  const { remove } = outbox
-  outbox.remove = (seqs) => {
-    broker.comeBack()
-    return remove(seqs)
-  }
-
-  for (const { ack } of broker.messages.slice(0, 32)) ack()
-  await clock.advance(1_000)
-
-  expect(delivered).toHaveLength(64)
-  expect(expired.reduce((sum, count) => sum + count, 0)).toBe(6)
-  expect(outbox.count()).toBe(0)
-})
-
-test('what is spared from expiry is known when the disk writes, and not when it was asked to', async () => {
-  const { outbox, clock, add } = aWorld()
-  for (const id of ['501', '502']) await add(id, dead)
-  const spared = new Set<number>()
-
-  const dropping = outbox.dropExpired(clock.now(), spared)
-  spared.add(2)
-
-  expect(await dropping).toBe(1)
-  expect(outbox.waiting(10, []).map(({ item }) => item.requestId)).toEqual(['502'])
-})
 
 test('many modules whose ids the broker refuses hold up no other', async () => {
   const { broker, add, begin, delivered } = aWorld()
@@ -191,6 +125,25 @@ test('while the disk does not forget, what lies behind a full window goes out as
   expect(broker.got).toEqual(ids)
 })
 
+test('what lies behind a full window goes out without waiting for the disk to forget what went before', async () => {
+  const { outbox, broker, add, begin } = aWorld()
+  const disk = Promise.withResolvers<void>()
+  const remove = vi.fn(() => disk.promise)
+  outbox.remove = remove
+  const ids = Array.from({ length: 200 }, (_, index) => String(500 + index))
+  await Promise.all(ids.map((id) => add(id, { syncModuleId: id })))
+
+  begin()
+  await settle()
+  const { length } = broker.got
+  disk.resolve()
+  await settle()
+
+  expect(length).toBe(ids.length)
+  // One in which the disk hung, one of all that came meanwhile.
+  expect(remove).toHaveBeenCalledTimes(2)
+})
+
 test('while the disk is too full to forget an id, the broker gets at most one more copy of it', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   const { remove } = outbox
@@ -204,20 +157,6 @@ test('while the disk is too full to forget an id, the broker gets at most one mo
   outbox.remove = remove
   await clock.advance(60_000)
   expect(outbox.count()).toBe(0)
-})
-
-test('a disk too full to drop expired ids does not end the delivery of those that live', async () => {
-  const { outbox, broker, add, begin } = aWorld()
-  outbox.dropExpired = () => Promise.reject(diskFull)
-  await add('501')
-
-  const { ended } = begin()
-  ended.catch(() => undefined)
-  await settle()
-  await add('502')
-  await settle()
-
-  expect(broker.got).toEqual(['501', '502'])
 })
 
 test('a bug in making the messages of an id ends the delivery as what it is', async () => {

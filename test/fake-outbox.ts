@@ -35,6 +35,9 @@ interface Write {
   readonly failed: () => void
 }
 
+/** Dead ones are looked for among so many of the oldest only, as by the real one. */
+const lookedThrough = 20
+
 const trouble = () => new StoreFailed('cannot use the disk', { remedy: 'Wait.' })
 
 export interface FakeDiskOptions {
@@ -83,6 +86,7 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
     const life: DiskLife = {
       outbox: {
         waiting(limit, except) {
+          if (killed) return []
           uses++
           if (ill.reads) throw trouble()
           const busy = new Set(except)
@@ -98,7 +102,8 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
         dropExpired(now, spared) {
           return write(() => {
             const kept = new Set(spared)
-            const dead = [...table].filter(([seq, { expiresAt }]) => expiresAt <= now && !kept.has(seq))
+            const oldest = [...table].filter(([seq]) => !kept.has(seq)).slice(0, lookedThrough)
+            const dead = oldest.filter(([, { expiresAt }]) => expiresAt <= now)
             for (const [seq] of dead) table.delete(seq)
             return dead.length
           })
