@@ -5,11 +5,11 @@
  * unpacked, so that their size on the wire is their size in memory. Nothing is ever sent twice. Whether a
  * request was written is known for certain: undici says so right before its first byte.
  */
-import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { type Clock, DeadlineReached, deadline } from '../clock.ts'
 import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './calls.ts'
+import { connecting } from './connecting.ts'
 import { forSignIn, single } from './headers.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import { codeOf, failureOf, UnfitAnswer } from './no-answer.ts'
@@ -81,27 +81,25 @@ function openClient<Kind extends AnyCallKind>(
   const { clock, timeoutMs, concurrency, ca, userAgent = 'blink-manifestd', onCall } = options
   const inTurn = pLimit(concurrency)
   const flights = new Set<Promise<unknown>>()
-  const closing = new AbortController()
-  // One listener for each connection that is open, and that is no leak.
-  setMaxListeners(0, closing.signal)
+  const connections = connecting(
+    buildConnector({
+      timeout: timeoutMs,
+      // Over HTTP/2 undici sends requests again by itself when the server asks it to.
+      allowH2: false,
+      // Said, because a variable of the environment would otherwise have the last word.
+      rejectUnauthorized: true,
+      ...(ca !== undefined && { ca }),
+    }),
+  )
   const agent = new Agent({
     connections: concurrency,
     pipelining: 1,
-    // Over HTTP/2 undici sends requests again by itself when the server asks it to.
-    allowH2: false,
     maxHeaderSize: longestHeadBytes,
     keepAliveMaxTimeout: longestIdleMs,
     // The deadline below covers the whole request; these would only cover its parts.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // A connection that nobody waits for any more would otherwise hold up the end of the process.
-    connect: {
-      timeout: timeoutMs,
-      signal: closing.signal,
-      // Said, because a variable of the environment would otherwise have the last word.
-      rejectUnauthorized: true,
-      ...(ca !== undefined && { ca }),
-    },
+    connect: connections.connect,
   })
 
   async function send({ call, url, attendant }: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
@@ -156,7 +154,8 @@ function openClient<Kind extends AnyCallKind>(
       })
       await Promise.race([Promise.allSettled(flights), over])
       grace.done()
-      closing.abort()
+      // One that nobody waits for any more would otherwise hold up the end of the process.
+      connections.end()
       await agent.destroy()
     },
   }

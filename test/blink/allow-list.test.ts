@@ -28,12 +28,12 @@ const destructive = [
   '/api/v1/accounts/8021/networks/44107/state/arm',
 ]
 
-/** The methods and paths of all there is, written down a second time. */
+/** The methods and paths of all there is, written down a second time; the settings may name a path they lie below. */
 const allowed = [
-  /^POST \/oauth\/token$/,
-  /^GET \/api\/v1\/users\/tier_info$/,
-  /^GET \/api\/v3\/accounts\/\d+\/homescreen$/,
-  /^POST \/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/manifest\/request$/,
+  /^POST (\/[\w.~-]+)*\/oauth\/token$/,
+  /^GET (\/[\w.~-]+)*\/api\/v1\/users\/tier_info$/,
+  /^GET (\/[\w.~-]+)*\/api\/v3\/accounts\/\d+\/homescreen$/,
+  /^POST (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/manifest\/request$/,
 ]
 
 test('none of what erases, formats, ejects, deletes or signs in can be sent, as whatever call', async () => {
