@@ -72,7 +72,7 @@ export function askedRecently(needs: RecentNeeds): Recent {
 
   function lastOf(key: ModuleKey) {
     try {
-      return ledger.read(key)?.lastAccepted
+      return ledger.lastAccepted(key)
     } catch (error) {
       // Told of where it is written; not to know is no reason not to ask.
       if (error instanceof StoreFailed) return undefined

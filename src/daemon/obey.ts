@@ -63,7 +63,7 @@ export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
 
   /** The request ID of a moment ago. */
   function freshOf(key: ModuleKey): Fresh | undefined {
-    const last = ledger.read(key)?.lastAccepted
+    const last = ledger.lastAccepted(key)
     const age = last ? clock.now() - last.requestedAt : Number.POSITIVE_INFINITY
     return last && age >= 0 && age < freshMs && last.expiresAt > clock.now() ? { ...key, ...last } : undefined
   }

@@ -8,6 +8,7 @@ import { StoreFailed } from '../errors.ts'
 import { explain } from '../failure.ts'
 import { afterList, afterReport, noProgress, unexpired } from '../history.ts'
 import {
+  type Accepted,
   type BlinkId,
   keyOf,
   type ModuleChanges,
@@ -32,6 +33,8 @@ export interface StoredLedger extends Ledger {
    * in it all the same, so that the state tells the truth.
    */
   read(key: ModuleKey): ModuleRecord | undefined
+  /** Of a module's record the last accepted request only: asked for before each request, and much less to read. */
+  lastAccepted(key: ModuleKey): Accepted | undefined
   /** The keys of all modules of an account, or of all accounts. */
   keys(accountId?: BlinkId): readonly ModuleKey[]
   /** How many modules are known, of an account or in all. */
@@ -112,14 +115,17 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
     return added
   }
 
-  /** A turn that could not be kept, as it is told of until one can be. */
-  function note(report: ModuleReport, error: StoreFailed): void {
-    const name = keyOf(report.module)
-    const before = () => {
-      const row = turnsOf.get(...columns(report.module))
+  function progressOf(key: ModuleKey): Progress {
+    const kept = () => {
+      const row = turnsOf.get(...columns(key))
       return row ? toProgress(row) : noProgress
     }
-    unkept.set(name, afterReport(unkept.get(name) ?? read(before), asFailed(report, error)))
+    return unkept.get(keyOf(key)) ?? read(kept)
+  }
+
+  /** A turn that could not be kept, as it is told of until one can be. */
+  function note(report: ModuleReport, error: StoreFailed): void {
+    unkept.set(keyOf(report.module), afterReport(progressOf(report.module), asFailed(report, error)))
   }
 
   return {
@@ -136,6 +142,7 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
         const recent = listed.filter((item) => keyOf(item) === keyOf(key))
         return { module: toModule(row), missing: Number(row.missing), ...progress, recent }
       }),
+    lastAccepted: (key) => progressOf(key).lastAccepted,
     keys: (accountId) =>
       read(() => (accountId === undefined ? allKeys.all() : keysOfAccount.all(accountId)).map(toKey)),
     count(accountId) {

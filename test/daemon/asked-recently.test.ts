@@ -167,7 +167,7 @@ test('a disk that keeps nothing is no reason to ask nobody', async () => {
   house.disk.starts.note = async () => {
     throw broken
   }
-  house.disk.ledger.read = () => {
+  house.disk.ledger.lastAccepted = () => {
     throw broken
   }
   const daemon = house.begin()

@@ -104,6 +104,7 @@ export function aHouse({
       ledger: {
         trouble: undefined,
         read: (key) => records.get(keyOf(key)),
+        lastAccepted: (key) => records.get(keyOf(key))?.lastAccepted,
         keys: (accountId) =>
           [...records.values()]
             .map(({ module }) => module)

@@ -41,6 +41,7 @@ function aDisk(clock: FakeClock): {
     ledger: {
       trouble: undefined,
       read: (key) => records.get(keyOf(key)),
+      lastAccepted: (key) => records.get(keyOf(key))?.lastAccepted,
       keys: modules,
       count: () => records.size,
       modulesOf: modules,

@@ -26,6 +26,7 @@ test('a module that nobody has seen has no record', () => {
   const { ledger } = opened()
 
   expect(ledger.read(aModule())).toBeUndefined()
+  expect(ledger.lastAccepted(aModule())).toBeUndefined()
   expect(ledger.modulesOf('8021')).toEqual([])
   expect(ledger.keys()).toEqual([])
 })
@@ -45,6 +46,7 @@ test('an answered request is in the record and in the outbox', async () => {
     },
     recent: [anItem()],
   })
+  expect(ledger.lastAccepted(aModule())).toEqual(ledger.read(aModule())?.lastAccepted)
   expect(outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])
 })
 
