@@ -35,7 +35,7 @@ export function plansUpTo(most: number, laps: number): readonly Plan[] {
       fleet: { accounts: 1_000, modulesPerAccount: 100 },
       laps: Math.min(laps, 3),
       warmUp: 1,
-      periodSeconds: 180,
+      periodSeconds: 120,
     },
   ]
   return plans.filter(({ fleet }) => modulesIn(fleet) <= most)

@@ -40,7 +40,8 @@ export interface Outcome {
 const fleet = { accounts: 100, modulesPerAccount: 100 }
 
 /** A lap of the daemon and one of the bare loop fit twice between two slots, in this many seconds. */
-const periodOf = (topics: Topics, inFlight: number) => (topics === 'all' ? 60 : inFlight === 1 ? 30 : 20)
+const periodOf = (topics: Topics, inFlight: number) =>
+  topics === 'all' ? (inFlight === 1 ? 60 : 30) : inFlight === 1 ? 30 : 20
 
 /** One contest for each of the topics and each number of requests in flight. */
 export async function* throughput(

@@ -44,7 +44,10 @@ test('a broker whose quota is full is asked again later, and gets every item onc
   await using way = wayTo(peer.url, { clock })
   const outbox = holding(
     Array.from({ length: 12 }, (_, number) =>
-      anItem({ requestId: `${1_000 + number}`, syncModuleId: `${350_001 + (number % 3)}` }),
+      anItem({
+        ...{ requestId: `${1_000 + number}`, syncModuleId: `${350_001 + (number % 3)}` },
+        expiresAt: clock.now() + 600_000,
+      }),
     ),
   )
   const stop = new AbortController()
