@@ -1,14 +1,15 @@
 /**
- * Publishes the broker has not acknowledged yet, in the order they were made.
+ * Publishes the broker has not acknowledged yet: ids and events in the order they were made, state in its own.
  *
  * Kept here rather than in the MQTT client, whose own queue reorders and gives up. When the connection is lost all
- * of them are sent again on the next one, oldest first and before anything newer, so a subscriber may see a
+ * of them are sent again on the next one, as they were and before anything newer, so a subscriber may see a
  * copy but never a gap. A message that the connection does not survive, alone and again and again, is refused
  * in the end: otherwise it would hold up everything behind it for ever.
  */
 import type { Clock } from '../clock.ts'
 import { PublishRefused } from '../errors.ts'
 import type { Message } from '../model.ts'
+import { Turns } from './turns.ts'
 
 /** What MQTT 5 can carry beyond a plain message. */
 export interface OutgoingMessage extends Message {
@@ -52,7 +53,7 @@ export interface Loss {
 
 export class Outstanding {
   readonly #clock: Clock
-  #waiting = new Set<Job>()
+  readonly #waiting = new Turns<Job>()
   #inFlight = new Set<Job>()
   #link: Link | undefined
   /** How many of the oldest are sent one by one, because the last connection may have ended over one of them. */
@@ -82,7 +83,7 @@ export class Outstanding {
     this.#link = undefined
     const unanswered = [...this.#inFlight].filter((job) => !job.settled)
     this.#inFlight = new Set()
-    this.#waiting = new Set([...unanswered, ...this.#waiting])
+    this.#waiting.putBack(unanswered)
     this.#suspects = blame === 'none' ? 0 : Math.max(this.#suspects, unanswered.length)
 
     const [alone] = unanswered
@@ -101,8 +102,10 @@ export class Outstanding {
     this.#link = undefined
     const jobs = [...this.#inFlight, ...this.#waiting]
     this.#inFlight = new Set()
-    this.#waiting = new Set()
-    for (const job of jobs) this.#settle(job, reason)
+    for (const job of jobs) {
+      this.#waiting.delete(job)
+      this.#settle(job, reason)
+    }
   }
 
   /** One listener for each signal however many publishes share it: they are made by the thousand. */
@@ -129,10 +132,11 @@ export class Outstanding {
   }
 
   #pump(): void {
-    for (const job of this.#waiting) {
+    for (;;) {
       const link = this.#link
       if (link === undefined || this.#inFlight.size >= (this.#suspects > 0 ? 1 : link.window)) return
-      this.#waiting.delete(job)
+      const job = this.#waiting.take()
+      if (job === undefined) return
       this.#send(job, link)
     }
   }

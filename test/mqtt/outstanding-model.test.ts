@@ -1,4 +1,4 @@
-/** Publishes under any order of connects, losses, acknowledgements and stops: in order, and none lost. */
+/** Publishes under any order of connects, losses, acknowledgements and stops: each kind in order, and none lost. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PublishRefused } from '../../src/errors.ts'
@@ -10,6 +10,7 @@ const step = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       publish: fc.constantFrom('kept', 'kept', 'stopped'),
+      retain: fc.boolean(),
       many: fc.constantFrom(1, 1, 5),
     }),
   },
@@ -32,6 +33,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
 interface Sent {
   readonly number: number
+  readonly retain: boolean
   readonly done: (refusal?: PublishRefused) => void
 }
 
@@ -52,9 +54,9 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
   let unanswered: Sent[] = []
   let dead: Sent[] = []
 
-  const publish = (signal: AbortSignal) => {
+  const publish = (signal: AbortSignal, retain: boolean) => {
     const number = published++
-    outstanding.publish({ topic: 't', payload: String(number), retain: false }, signal).then(
+    outstanding.publish({ topic: 't', payload: String(number), retain }, signal).then(
       () => ends.set(number, 'ack'),
       (error: unknown) => ends.set(number, error === stopped ? 'stopped' : 'refused'),
     )
@@ -64,14 +66,14 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
     sent = here
     outstanding.opened({
       window,
-      publish({ payload }, done) {
+      publish({ payload, retain }, done) {
         const number = Number(payload)
-        const last = here.at(-1)
+        const last = here.findLast((one) => one.retain === retain)
         if (here !== sent) broken.push(`${number} was sent on a link that is lost`)
         if (last && last.number >= number) broken.push(`${number} was sent after ${last.number}`)
         if (expected.has(number)) broken.push(`${number} was sent, and it was at its end`)
         if (unanswered.length >= window) broken.push(`${number} did not fit into the window`)
-        const one = { number, done }
+        const one = { number, retain, done }
         here.push(one)
         unanswered.push(one)
       },
@@ -96,7 +98,7 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
   for (const each of steps) {
     if ('publish' in each) {
       for (let nth = 0; nth < each.many; nth++)
-        publish(each.publish === 'kept' ? new AbortController().signal : stop.signal)
+        publish(each.publish === 'kept' ? new AbortController().signal : stop.signal, each.retain)
     } else if ('answer' in each) answer(each.answer, each.many)
     else if ('open' in each && !sent) open(each.open)
     else if ('lose' in each && sent) lose(each.lose)
@@ -121,7 +123,7 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
   return broken
 }
 
-test('publishes are sent in order on each connection and end once, whatever happens to connections and callers', async () => {
+test('publishes of a kind are sent in order on each connection and end once, whatever happens to connections and callers', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
       expect(await play(steps)).toEqual([])
