@@ -47,6 +47,7 @@ test('without words every figure is taken, with the numbers that the document na
     ticks: 3,
     accounts: [1, 100, 1_000],
     idleMinutes: 10,
+    tcpNoDelay: false,
     fleetMax: 10_000,
   })
 })
@@ -54,7 +55,7 @@ test('without words every figure is taken, with the numbers that the document na
 test('figures, topics and numbers can be chosen', () => {
   const words = ['--figures', 'idle,flat', '--topics', 'all', '--in-flight', '8', '--laps', '20']
 
-  expect(readArguments([...words, '--idle-minutes', '1', '--fleet-max', '100000'])).toEqual({
+  expect(readArguments([...words, '--idle-minutes', '1', '--fleet-max', '100000', '--tcp-nodelay'])).toEqual({
     figures: ['idle', 'flat'],
     topics: ['all'],
     inFlight: [8],
@@ -62,6 +63,7 @@ test('figures, topics and numbers can be chosen', () => {
     ticks: 3,
     accounts: [1, 100, 1_000],
     idleMinutes: 1,
+    tcpNoDelay: true,
     fleetMax: 100_000,
   })
 })

@@ -28,13 +28,15 @@ export interface Asked {
   /** The fleets of `scale`, by their accounts. */
   readonly accounts: readonly number[]
   readonly idleMinutes: number
+  /** Of the Mosquitto of `throughput`. */
+  readonly tcpNoDelay: boolean
   /** The largest fleet of `flat`. */
   readonly fleetMax: number
 }
 
 export const usage = `usage: bench [--figures ${figureNames.join(',')}]
              [--topics work_items,all] [--in-flight 1,8,64] [--laps 5] [--idle-minutes 10] [--fleet-max 10000]
-             [--ticks 3] [--accounts 1,100,1000]
+             [--ticks 3] [--accounts 1,100,1000] [--tcp-nodelay]
 `
 
 /** What is asked for, or `undefined` when it cannot be understood. */
@@ -50,6 +52,7 @@ export function readArguments(args: readonly string[]): Asked | undefined {
         ticks: { type: 'string', default: '3' },
         accounts: { type: 'string', default: '1,100,1000' },
         'idle-minutes': { type: 'string', default: '10' },
+        'tcp-nodelay': { type: 'boolean', default: false },
         'fleet-max': { type: 'string', default: '10000' },
       },
     })
@@ -61,6 +64,7 @@ export function readArguments(args: readonly string[]): Asked | undefined {
       ticks: count(values.ticks),
       accounts: listOf(values.accounts, count),
       idleMinutes: count(values['idle-minutes']),
+      tcpNoDelay: values['tcp-nodelay'],
       fleetMax: count(values['fleet-max']),
     }
   } catch {

@@ -29,7 +29,15 @@ export interface BenchWorld extends AsyncDisposable {
   setClock(): void
 }
 
-export async function startBenchWorld(size: FleetSize): Promise<BenchWorld> {
+export interface BrokerKind {
+  /** Whether Mosquitto sends each acknowledgement at once; by its defaults it waits until the last one has arrived. */
+  readonly tcpNoDelay: boolean
+}
+
+export async function startBenchWorld(
+  size: FleetSize,
+  { tcpNoDelay }: BrokerKind = { tcpNoDelay: false },
+): Promise<BenchWorld> {
   await using parts = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'blink-manifestd-bench-'))
   parts.defer(() => rmSync(directory, { recursive: true, force: true }))
@@ -42,7 +50,8 @@ export async function startBenchWorld(size: FleetSize): Promise<BenchWorld> {
   // The daemon and the bare loop sign in with the same tokens.
   cloud.rotateRefreshTokens('never')
   // Its defaults, but that it drops nothing for a subscriber whom a busy machine keeps from reading.
-  const broker = parts.use(await startMosquitto({ persistence: false, config: ['max_queued_messages 0'] }))
+  const config = ['max_queued_messages 0', `set_tcp_nodelay ${tcpNoDelay}`]
+  const broker = parts.use(await startMosquitto({ persistence: false, config }))
   const stack = parts.move()
   return {
     directory,

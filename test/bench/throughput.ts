@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import type { Asked, Topics } from './arguments.ts'
 import type { Extra } from './bare-loop.ts'
-import { startBenchWorld } from './bench-world.ts'
+import { type BrokerKind, startBenchWorld } from './bench-world.ts'
 import { ended, startBareLoop, startDaemon } from './contestants.ts'
 import { type FleetSize, modulesIn } from './fleet.ts'
 import { type Lap, type Runner, runLap, undisturbed } from './laps.ts'
@@ -12,7 +12,7 @@ import { percentile, ratios } from './statistics.ts'
 import type { Arrival } from './subscriber.ts'
 import { type Cells, type Rows, spreadText } from './table.ts'
 
-interface Contest {
+interface Contest extends BrokerKind {
   readonly fleet: FleetSize
   readonly topics: Topics
   readonly inFlight: number
@@ -45,7 +45,7 @@ const periodOf = (topics: Topics, inFlight: number) =>
 
 /** One contest for each of the topics and each number of requests in flight. */
 export async function* throughput(
-  { topics: allTopics, inFlight: allInFlight, laps }: Asked,
+  { topics: allTopics, inFlight: allInFlight, laps, tcpNoDelay }: Asked,
   tell: (text: string) => void,
 ): Rows {
   yield [
@@ -66,7 +66,7 @@ export async function* throughput(
     for (const inFlight of allInFlight) {
       const periodSeconds = periodOf(topics, inFlight)
       try {
-        const outcome = await contest({ fleet, topics, inFlight, laps, periodSeconds }, tell)
+        const outcome = await contest({ fleet, topics, inFlight, laps, periodSeconds, tcpNoDelay }, tell)
         yield [topics, String(inFlight), ...cellsOf(outcome)]
       } catch (error) {
         // The others take half an hour, and may well succeed.
@@ -97,10 +97,10 @@ export function cellsOf({ daemon, bare }: Outcome): Cells {
 
 /** The first laps of both are not counted: there the daemon signs in, and both are compiled. */
 async function contest(
-  { fleet, topics, inFlight, laps, periodSeconds }: Contest,
+  { fleet, topics, inFlight, laps, periodSeconds, tcpNoDelay }: Contest,
   tell: (text: string) => void,
 ): Promise<Outcome> {
-  await using world = await startBenchWorld(fleet)
+  await using world = await startBenchWorld(fleet, { tcpNoDelay })
   const modules = modulesIn(fleet)
   const daemon = startDaemon(world, {
     env: {
