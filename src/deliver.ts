@@ -1,24 +1,23 @@
 /**
  * Outbox -> broker -> forget, in order, until stopped.
  *
- * An item goes out as it is stored; the disk is read only for what could not go out then: after a start, behind a
- * full window or an earlier item of its module. A window of unacknowledged publishes keeps it fast; within a module the order is that of storing. A broker
- * that is away is no failure: the publishes wait. A broker that refuses a message gets it again after a pause,
- * but not the others of its item that it took; until then the later items of that module wait too, so that their
- * order holds.
+ * An item goes out as it is stored; the disk is read only for what could not go out then: after a start, behind an
+ * earlier item of its module, or behind a thousand others. A window of unacknowledged publishes keeps
+ * it fast; within a module the order is that of storing. A broker that is away is no failure: the publishes wait. A
+ * broker that refuses a message gets it again after a pause, but not the others of its item that it took; until then
+ * the later items of that module wait too, so that their order holds.
  */
 import type { Clock } from './clock.ts'
 import { Dropping } from './dropping.ts'
 import { PublishRefused, StoreFailed } from './errors.ts'
 import { Forgetting } from './forgetting.ts'
-import { keyOf, type Message, type WorkItem } from './model.ts'
-import type { Log, Outbox, Publisher, Waiting } from './ports.ts'
+import { keyOf, type WorkItem } from './model.ts'
+import { Parts, type PartsNeeds } from './parts.ts'
+import type { Log, Outbox, Waiting } from './ports.ts'
+import { Upcoming } from './upcoming.ts'
 
-export interface DeliverNeeds {
+export interface DeliverNeeds extends PartsNeeds {
   readonly outbox: Outbox
-  readonly publisher: Publisher
-  /** The publishes of one item; it is forgotten when all are acknowledged. */
-  readonly messagesFor: (item: WorkItem) => readonly Message[]
   readonly clock: Clock
   readonly log: Log
   /** Told of each item that the broker has acknowledged. */
@@ -58,13 +57,13 @@ class Delivery {
   readonly #forgetting: Forgetting
   readonly #dropping: Dropping
   readonly #inFlight = new Set<number>()
-  /** The topics on which parts of an item were acknowledged while another was refused, until the item's end. */
-  readonly #taken = new Map<number, { readonly topics: Set<string>; readonly expiresAt: number }>()
+  readonly #parts: Parts
   /** Modules with an item in flight, or held after a refusal: their next items wait, so that the order holds. */
   readonly #busy = new Set<string>()
   /** Those of the busy modules of which more may wait on disk. */
   readonly #passed = new Set<string>()
-  /** Whether there may be something on disk that could go out. */
+  readonly #upcoming = new Upcoming()
+  /** Whether there may be something on disk that could go out; nothing is upcoming then. */
   #behind = true
   #bug: { readonly error: unknown } | undefined
   #awake = false
@@ -73,6 +72,7 @@ class Delivery {
   constructor(needs: DeliverNeeds, signal: AbortSignal) {
     this.#needs = needs
     this.#signal = signal
+    this.#parts = new Parts(needs, signal)
     const { outbox, clock } = needs
     const recovered = () => this.#fallBehind()
     const cannot = (what: string) => (error: unknown) => this.#storeTrouble(error, `cannot ${what}`)
@@ -90,8 +90,8 @@ class Delivery {
     this.#forgetting.diskTook()
     const key = keyOf(added.item)
     if (this.#busy.has(key)) this.#passed.add(key)
-    else if (this.#behind || this.#inFlight.size >= windowSize) this.#fallBehind()
-    else void this.#send(added, key)
+    else if (this.#behind || !this.#upcoming.add(added)) this.#fallBehind()
+    else this.#sendUpcoming()
     if (this.#dropping.isDue) this.#wake()
   }
 
@@ -135,12 +135,14 @@ class Delivery {
 
   #fallBehind(): void {
     this.#behind = true
+    this.#upcoming.letGo()
     this.#wake()
   }
 
   #dropped(dropped: number): void {
     const { clock, expired, log } = this.#needs
-    for (const [seq, { expiresAt }] of this.#taken) if (expiresAt <= clock.now()) this.#taken.delete(seq)
+    this.#parts.letGoOfDead(clock.now())
+    this.#fallBehind()
     log.warn({ dropped }, 'request ids expired before the broker took them')
     expired?.(dropped)
   }
@@ -172,41 +174,40 @@ class Delivery {
     return []
   }
 
-  async #send({ seq, item }: Waiting, key: string): Promise<void> {
+  async #send(waiting: Waiting, key: string): Promise<void> {
+    const { seq, item } = waiting
     this.#inFlight.add(seq)
     this.#busy.add(key)
     try {
-      await this.#publish(seq, item)
+      await this.#parts.publish(waiting)
       this.#forgetting.add(seq)
-      this.#taken.delete(seq)
       this.#needs.delivered?.(item)
     } catch (error) {
       // Held, but out of the window: what the broker does not want must not keep it from the rest.
       this.#inFlight.delete(seq)
       this.#passed.add(key)
-      if (this.#behind) this.#wake()
+      this.#goOn()
       await this.#troubleWith(item, error)
     }
     this.#inFlight.delete(seq)
     this.#busy.delete(key)
     if (this.#passed.delete(key)) this.#fallBehind()
-    else if (this.#behind) this.#wake()
+    else this.#goOn()
   }
 
-  async #publish(seq: number, item: WorkItem): Promise<void> {
-    const { publisher, messagesFor } = this.#needs
-    const topics = this.#taken.get(seq)?.topics ?? new Set<string>()
-    const messages = messagesFor(item).filter(({ topic }) => !topics.has(topic))
-    const sent = messages.map((message) => publisher.publish(message, this.#signal))
-    try {
-      await Promise.all(sent)
-    } catch (error) {
-      const ends = await Promise.allSettled(sent)
-      for (const [at, { topic }] of messages.entries()) {
-        if (ends[at]?.status === 'fulfilled') topics.add(topic)
-      }
-      if (topics.size > 0) this.#taken.set(seq, { topics, expiresAt: item.expiresAt })
-      throw error
+  #goOn(): void {
+    if (this.#behind) this.#wake()
+    else this.#sendUpcoming()
+  }
+
+  #sendUpcoming(): void {
+    while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
+      const next = this.#upcoming.take()
+      if (next === undefined) return
+      const key = keyOf(next.item)
+      if (this.#busy.has(key)) this.#passed.add(key)
+      else if (next.item.expiresAt <= this.#needs.clock.now()) this.#fallBehind()
+      else void this.#send(next, key)
     }
   }
 

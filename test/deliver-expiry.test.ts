@@ -38,6 +38,25 @@ test('an id is either delivered or expired and never both, however long the brok
   expect(delivered.length + dropped).toBe(3)
 })
 
+test('an id that was dropped behind a full window is not sent when the clock is set back', async () => {
+  const { broker, clock, add, begin, expired } = aWorld()
+  broker.leave()
+  begin()
+  await settle()
+  for (let id = 500; id < 566; id++) await add(String(id), { syncModuleId: String(id) })
+  await clock.advance(700_000)
+  await add('701', { syncModuleId: '701', requestedAt: clock.now() })
+  await settle()
+  expect(expired).toEqual([2])
+  clock.setWall(start)
+
+  broker.comeBack()
+  await clock.advance(1_000)
+
+  expect(broker.got).toHaveLength(65)
+  expect(broker.got.at(-1)).toBe('701')
+})
+
 test('ids that die on their way and are taken while the disk forgets others count as delivered only', async () => {
   const { outbox, broker, clock, add, begin, delivered, expired } = aWorld()
   broker.leave()

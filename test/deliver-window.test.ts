@@ -1,5 +1,5 @@
 /** What goes out at a time, what waits behind it, and how what was acknowledged is forgotten. */
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { aWorld } from './delivery.ts'
 import { settle } from './fake-clock.ts'
 
@@ -36,6 +36,80 @@ test('an id that is stored while the window is full goes out when there is room,
   await settle()
 
   expect(broker.got).toEqual(ids)
+})
+
+test('what came behind a full window goes out as it came, without the disk', async () => {
+  const { outbox, broker, add, begin } = aWorld()
+  broker.leave()
+  begin()
+  await settle()
+  const waiting = vi.spyOn(outbox, 'waiting')
+  const ids = Array.from({ length: 300 }, (_, index) => String(500 + index))
+  for (const id of ids) await add(id, { syncModuleId: id })
+  expect(broker.got).toEqual(ids.slice(0, 64))
+
+  broker.comeBack()
+  await settle()
+
+  expect(broker.got).toEqual(ids)
+  expect(waiting).not.toHaveBeenCalled()
+})
+
+test('what came behind a full window and died there is dropped, and keeps nothing behind it waiting', async () => {
+  const { outbox, broker, clock, add, begin, delivered, expired } = aWorld()
+  broker.leave()
+  begin()
+  await settle()
+  for (let id = 500; id < 564; id++) await add(String(id), { syncModuleId: String(id) })
+  const nearlyDead = { requestedAt: clock.now() - 599_000 }
+  for (const id of ['701', '702']) await add(id, { syncModuleId: id, ...nearlyDead })
+  await add('703', { syncModuleId: '703' })
+  await clock.advance(2_000)
+
+  broker.comeBack()
+  await clock.advance(1_000)
+
+  expect(broker.got.slice(64)).toEqual(['703'])
+  expect(delivered).toHaveLength(65)
+  expect(expired).toEqual([2])
+  expect(outbox.count()).toBe(0)
+})
+
+test('of a flood behind a full window nothing is lost, nothing comes twice, and the order is that of coming', async () => {
+  const { outbox, broker, clock, add, begin } = aWorld()
+  broker.leave()
+  begin()
+  await settle()
+  const flood = Array.from({ length: 1_500 }, (_, index) => String(500 + index))
+  await Promise.all(flood.map((id) => add(id, { syncModuleId: id })))
+  expect(broker.got).toEqual(flood.slice(0, 64))
+
+  broker.comeBack()
+  await clock.advance(5_000)
+  await add('7001')
+  await clock.advance(5_000)
+
+  expect(broker.got).toEqual([...flood, '7001'])
+  expect(outbox.count()).toBe(0)
+})
+
+test('what waits behind an earlier one of its module is read from disk once, with what came behind it', async () => {
+  const { outbox, broker, clock, add, begin } = aWorld()
+  broker.leave()
+  begin()
+  await settle()
+  const ids = Array.from({ length: 70 }, (_, index) => String(500 + index))
+  for (const id of ids) await add(id, { syncModuleId: id })
+  for (const id of ['600', '601']) await add(id, { syncModuleId: '500' })
+
+  broker.comeBack()
+  await clock.advance(1_000)
+  await add('700', { syncModuleId: '500' })
+  await clock.advance(1_000)
+
+  expect(broker.got.toSorted()).toEqual([...ids, '600', '601', '700'])
+  expect(broker.got.slice(-3)).toEqual(['600', '601', '700'])
+  expect(outbox.count()).toBe(0)
 })
 
 test('an id that is stored while an earlier one of its module is on its way goes out after it', async () => {

@@ -10,7 +10,10 @@ import { at, type Parsed, parse, type SourceText } from './source-text.ts'
 /** Single files of the lower floors; a file there may import the floors below its own, and none beside it. */
 const floors: readonly (readonly string[])[] = [
   ['model', 'ports', 'errors', 'clock', 'secret', 'printable'],
-  ['retry', 'askable', 'failure', 'history', 'spread', 'payload', 'work-item', 'dropping', 'forgetting'],
+  [
+    ...['retry', 'askable', 'failure', 'history', 'spread', 'payload', 'work-item'],
+    ...['parts', 'upcoming', 'dropping', 'forgetting'],
+  ],
   ['tick', 'deliver'],
 ]
 
