@@ -118,7 +118,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     stopping.signal,
   )
   delivering.catch(fail)
-  const ended = (key: ModuleKey) => retained.module(key, 'progress')
+  const ended = (key: ModuleKey) => retained.module(key, 'end')
   const { items } = stores
   watchEnds({ items, ended, ttlMs, clock }, stopping.signal).catch(fail)
   const { installId } = stores.install

@@ -66,13 +66,25 @@ export function moduleProgress(
   if (last || everything) {
     messages.push(plain(`${stem}/requested_at`, last ? iso(last.requestedAt) : ''))
   }
-  const live = unexpired(record.recent, now)
-  const newest = live.at(-1)
-  messages.push({
-    ...state(`${stem}/manifest/pending`, json(live.map(workItem))),
-    ...(newest && { expirySeconds: secondsLeft(newest, now) }),
-  })
+  messages.push(pending(topics, record, now))
   return messages
+}
+
+/** What changes with the end of a request ID: `manifest/pending`, and `request_id` if it was the last. */
+export function moduleEnd(topics: Topics, { record }: ModuleView, now: number): Message[] {
+  const { lastAccepted, module } = record
+  const isLast = lastAccepted !== undefined && lastAccepted.expiresAt <= now
+  const still = pending(topics, record, now)
+  return isLast ? [plain(`${topics.module(module)}/request_id`, ''), still] : [still]
+}
+
+function pending(topics: Topics, { module, recent }: ModuleRecord, now: number): Message {
+  const live = unexpired(recent, now)
+  const newest = live.at(-1)
+  return {
+    ...state(`${topics.module(module)}/manifest/pending`, json(live.map(workItem))),
+    ...(newest && { expirySeconds: secondsLeft(newest, now) }),
+  }
 }
 
 /** The ticks right after an id's end clear it; later ones need not say it again. */

@@ -8,7 +8,7 @@
 import { PublishRefused, StoreFailed } from '../errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../model.ts'
 import type { Log, Publisher } from '../ports.ts'
-import { type ModuleView, moduleIdentity, moduleProgress } from './module-state.ts'
+import { type ModuleView, moduleEnd, moduleIdentity, moduleProgress } from './module-state.ts'
 import type { TellRefusal } from './refusals.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
@@ -31,6 +31,10 @@ export interface RetainedNeeds {
   readonly log: Log
 }
 
+/** What changed of a module: a request ID ended, its progress, or what it is. Who tells of one tells of those before it. */
+const allNews = ['end', 'progress', 'identity'] as const
+export type News = (typeof allNews)[number]
+
 export interface Retained {
   /** Everything, then `bridge/state`; for each new connection. */
   all(): void
@@ -42,8 +46,7 @@ export interface Retained {
   account(accountId: BlinkId): void
   /** The account's modules, availability included. */
   modulesOf(accountId: BlinkId): void
-  /** A module's news; `identity` when more than its progress changed. */
-  module(key: ModuleKey, news: 'progress' | 'identity'): void
+  module(key: ModuleKey, news: News): void
   /** Clears the topics of a module that is gone. */
   clear(key: ModuleKey): void
   /** Resolves when all that is waiting now has been acknowledged; the caller bounds the time. */
@@ -60,17 +63,18 @@ const windowSize = 32
 /** Publishes until `signal` is aborted. */
 export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retained {
   const { topics } = needs
-  const modules = new Map<string, { readonly key: ModuleKey; readonly news: 'progress' | 'identity' }>()
+  const modules = new Map<string, { readonly key: ModuleKey; readonly news: News }>()
   const gone = new Map<string, ModuleKey>()
   const accounts = new Set<BlinkId>()
   let bridge = false
   let birth = false
   let working: Promise<void> | undefined
 
-  const note = (key: ModuleKey, news: 'progress' | 'identity') => {
+  const note = (key: ModuleKey, news: News) => {
     const name = keyOf(key)
     gone.delete(name)
-    if (modules.get(name)?.news !== 'identity') modules.set(name, { key, news })
+    const noted = modules.get(name)?.news
+    if (!noted || allNews.indexOf(noted) < allNews.indexOf(news)) modules.set(name, { key, news })
   }
 
   /** The next topics to publish, most general first; empties what it takes. */
@@ -98,11 +102,12 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
-  function spoken(key: ModuleKey, news: 'progress' | 'identity'): readonly Message[] {
+  function spoken(key: ModuleKey, news: News): readonly Message[] {
     try {
       const view = needs.view(key)
       const everything = news === 'identity'
       if (!view) return everything ? cleared(topics, key) : []
+      if (news === 'end') return moduleEnd(topics, view, needs.now())
       const progress = moduleProgress(topics, view, { now: needs.now(), everything })
       return everything ? [...moduleIdentity(topics, view), ...progress] : progress
     } catch (error) {

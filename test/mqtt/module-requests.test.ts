@@ -1,6 +1,6 @@
 /** The requests of a module, as its retained topics tell them. */
 import { expect, test } from 'vitest'
-import { moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
+import { moduleEnd, moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
 import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
 import { anItem, recordAfter, requested, start } from '../samples.ts'
 import { asked, document, fresh, progress, stem, topics, viewOf } from './module-view.ts'
@@ -72,6 +72,22 @@ test('with no living request the list is empty and has no end', () => {
     json: true,
     userProperties: { schema: '1' },
   })
+})
+
+test('the end of a request ID is told by the list, and of the last one by its topic too', () => {
+  const [old, young] = [300_000, 0].map((ago) => anItem({ requestId: String(ago), requestedAt: start - ago }))
+  const view = viewOf({ ...asked, recent: [old, young].flatMap((item) => item ?? []) })
+
+  const [first, ...others] = moduleEnd(topics, view, start + 300_000)
+  expect(first).toMatchObject({ topic: `${stem}/manifest/pending`, retain: true, expirySeconds: 300 })
+  expect(document(first)).toMatchObject([{ request_id_str: '0' }])
+  expect(others).toEqual([])
+
+  const last = moduleEnd(topics, view, start + 600_000)
+  expect(last).toMatchObject([
+    { topic: `${stem}/request_id`, payload: '', retain: true },
+    { topic: `${stem}/manifest/pending`, payload: '[]', retain: true },
+  ])
 })
 
 test('every topic of a module that is published is one that can be cleared', () => {

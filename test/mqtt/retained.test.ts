@@ -111,6 +111,25 @@ test('news that come while older ones are on their way are said after them', asy
   expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ status: 'paused' })
 })
 
+test.each([
+  ['end', 'progress', 4],
+  ['progress', 'end', 4],
+  ['end', 'identity', 6],
+  ['identity', 'end', 6],
+  ['end', 'end', 1],
+] as const)('of two news that wait, %s and %s, the larger is said, once', async (first, second, topics) => {
+  const { retained, published, show } = aWorld()
+  show(aView())
+
+  // Has the senders' turn before theirs, so that both wait.
+  retained.bridge()
+  retained.module(aModule(), first)
+  retained.module(aModule(), second)
+  await retained.settled()
+
+  expect(published.filter(({ topic }) => topic.startsWith(stem))).toHaveLength(topics)
+})
+
 test('progress says four topics of a module, a change of what it is all six', async () => {
   const { retained, published, show } = aWorld()
   show(aView())
