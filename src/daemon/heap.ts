@@ -13,9 +13,9 @@ const enoughForNew = 8 * 1024 * 1024
 /** To look costs some microseconds, and between two looks the room doubles once at most. */
 const lookEvery = 16
 
-/** Has V8 collect what is old when it has grown by a third, and what is new in the room that it has by now. */
+/** Has V8 collect what is old when it has grown by a tenth, and what is new in the room that it has by now. */
 export function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=30')
+  setFlagsFromString('--heap-growing-percent=10')
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
