@@ -1,8 +1,11 @@
 /** The laps of the benches: what counts as one, and what is made of it. */
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { keyOfPath, keyOfWorkItem, LapDisturbed, undisturbed } from './bench/laps.ts'
-import { readArrivals } from './bench/subscriber.ts'
+import { readArrivals, subscribe } from './bench/subscriber.ts'
 import { cellsOf, extrasLike, type LapFigures } from './bench/throughput.ts'
+import { freePort } from './mosquitto.ts'
+import { temporaryDirectory } from './samples.ts'
 
 test('a request and its work item are known to be of the same module', () => {
   const path = '/rest-e008/api/v1/accounts/7/networks/8/sync_modules/9/local_storage/manifest/request'
@@ -23,6 +26,13 @@ test("the subscriber's lines are read in their order, and one that is cut short 
     { at: 1_767_600_000_000.25, bytes: 420, topic: 'a/sync/1/2/3/state' },
     { at: 1_767_600_000_100, bytes: 9, topic: 'b' },
   ])
+})
+
+test('a subscriber that has ended by itself is not waited for', async () => {
+  const [port, path] = [await freePort(), join(temporaryDirectory(), 'arrivals')]
+  const subscriber = await subscribe({ port, path, filter: '#' }, AbortSignal.timeout(60_000))
+
+  expect(await subscriber.end()).toEqual([])
 })
 
 test('a disturbed lap is taken again, and told of', async () => {

@@ -53,9 +53,12 @@ export async function subscribe(
       }
     },
     async end() {
-      const gone = once(child, 'exit')
-      child.kill('SIGINT')
-      await gone
+      // It may have ended by itself, as without a broker.
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit')
+        child.kill('SIGINT')
+        await gone
+      }
       return readArrivals(readFileSync(path, 'utf8'))
     },
   }
