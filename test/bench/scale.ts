@@ -9,6 +9,7 @@ import { type FleetSize, modulesIn } from './fleet.ts'
 import { runLap } from './laps.ts'
 import { memoryMb } from './process-figures.ts'
 import { type Rows, spreadText } from './table.ts'
+import { withoutTypes } from './without-types.ts'
 
 interface TickFigures {
   readonly usPerModule: number
@@ -27,6 +28,8 @@ interface Delay {
 const quietMs = 4_000
 
 const modulesPerAccount = 100
+
+const loopDelay = `data:text/javascript,${encodeURIComponent(withoutTypes(new URL('loop-delay.ts', import.meta.url)))}`
 
 /** A row for each fleet. */
 export async function* scale({ ticks, accounts }: Asked, tell: (text: string) => void): Rows {
@@ -62,7 +65,7 @@ async function ticksOf(
       REQUEST_TTL_SECONDS: String(2 * 60 * periodMinutes),
       SCHEDULE_CRON: `0 */${periodMinutes} * * * *`,
     },
-    nodeOptions: ['--import', new URL('loop-delay.ts', import.meta.url).href],
+    nodeOptions: ['--import', loopDelay],
   })
   await using stack = new AsyncDisposableStack()
   stack.defer(() => ended(daemon))

@@ -3,16 +3,15 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
 import type { Asked } from './arguments.ts'
 import { type BenchWorld, startBenchWorld } from './bench-world.ts'
 import { ended, formOf, outlivedByUs, startDaemon } from './contestants.ts'
 import { memoryMb } from './process-figures.ts'
 import { ratios } from './statistics.ts'
 import { type Rows, spreadText } from './table.ts'
+import { withoutTypes } from './without-types.ts'
 
 interface StartFigures {
   readonly firstIdMs: number
@@ -86,11 +85,7 @@ export async function listenForIds({ broker }: BenchWorld, count: number): Promi
   }
 }
 
-/** Without its types: the daemon has lost them when it was built, and the script would while it is measured. */
-const bareScript = ts.transpile(readFileSync(new URL('bare-start.ts', import.meta.url), 'utf8'), {
-  target: ts.ScriptTarget.ESNext,
-  module: ts.ModuleKind.ESNext,
-})
+const bareScript = withoutTypes(new URL('bare-start.ts', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Starts the bare script, signed in to the first account of the world. */
