@@ -10,10 +10,6 @@ const most = 1_024
 export class Upcoming {
   #items: Waiting[] = []
 
-  get isEmpty(): boolean {
-    return this.#items.length === 0
-  }
-
   /** False when there are too many; then it is not kept. */
   add(item: Waiting): boolean {
     if (this.#items.length >= most) return false
