@@ -33,7 +33,7 @@ test('state has each fourth turn of a flood that never ends', () => {
   expect(names).toEqual(['h1', 'h2', 'h3', 's1', 'h4', 'h5', 'h6', 's2', 'h7', 'h8', 'h9', 's3'])
 })
 
-test('state that comes when much has happened waits for its turn as any other', () => {
+test('state that comes when much has happened waits for its turn like the rest', () => {
   const turns = turnsOf(...[1, 2, 3, 4, 5].map((nth) => happening(`h${nth}`)))
   for (let nth = 0; nth < 4; nth++) turns.take()
   turns.add(state('s'))
