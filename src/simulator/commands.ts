@@ -39,6 +39,9 @@ const FIRST_ID = 670_000_001
 const FIRST_MANIFEST_ID = 8_977
 // Listed clips were seen to fail after 10 to 20 minutes (Blink.NET); nothing is documented.
 const KEPT_MS = 20 * 60_000
+// A map keeps the places of what was deleted at its front for a while, and whoever looks there walks over them: with
+// a million commands that is not to be done at each request.
+const LOOK_MS = 1_000
 
 export class Commands {
   readonly #time: SimulatorTime
@@ -47,6 +50,7 @@ export class Commands {
   readonly #byUpload = new Map<string, Command>()
   #nextId = FIRST_ID
   #nextManifestId = FIRST_MANIFEST_ID
+  #lookAt = Number.NEGATIVE_INFINITY
 
   constructor(time: SimulatorTime) {
     this.#time = time
@@ -96,7 +100,10 @@ export class Commands {
   }
 
   #forgetOld(): void {
-    const oldest = this.#time.now() - KEPT_MS
+    const now = this.#time.now()
+    if (now < this.#lookAt) return
+    this.#lookAt = now + LOOK_MS
+    const oldest = now - KEPT_MS
     for (const command of this.#byId.values()) {
       if (command.startedAt > oldest) return
       this.#byId.delete(command.id)
