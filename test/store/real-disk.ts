@@ -76,7 +76,8 @@ export function realDisk(directory: string, changed: () => void): RealDisk {
     // Whoever cannot read it does not even start.
     opened = true
     return {
-      outbox,
+      // A killed program does not go on when its disk is well again.
+      outbox: { ...outbox, waiting: (limit, except) => (killed ? [] : outbox.waiting(limit, except)) },
       add: (item) => ledger.record(requested(item)),
       kill() {
         killed = true
