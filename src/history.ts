@@ -3,8 +3,8 @@
  */
 import type { ModuleChanges, ModuleReport, Progress, Sighting, SyncModule } from './model.ts'
 
-/** So many lists in a row must miss a module before it is forgotten: the cloud's lists have gaps. */
-const listsUntilGone = 3
+/** So many lists in a row must miss a module before it is gone: the cloud's lists have gaps. */
+export const listsUntilGone = 3
 
 /** Of a module that has never had a turn. */
 export const noProgress: Progress = {
@@ -54,7 +54,7 @@ export interface Comparison {
   readonly changes: ModuleChanges
 }
 
-/** An account's modules after a new list. Forgotten modules are in `changes.gone` and not in `sightings`. */
+/** An account's modules after a new list. Those that are gone already stay as they are, until a list has them again. */
 export function afterList(
   before: readonly Sighting[],
   modules: readonly SyncModule[],
@@ -70,18 +70,23 @@ export function afterList(
   for (const [name, module] of named) {
     const seen = known.get(name)
     known.delete(name)
-    if (!seen) found.push(module)
+    if (!seen || isGone(seen)) found.push(module)
     else if (isRenamed(seen.module, module)) renamed.push(module)
     if (!seen || seen.missing > 0 || !isSame(seen.module, module)) altered.push(module)
     sightings.push({ module, missing: 0 })
   }
-  for (const { module, missing: before } of known.values()) {
-    const missing = before + 1
-    if (missing >= listsUntilGone) gone.push(module)
-    else sightings.push({ module, missing })
-    if (missing === 1) altered.push(module)
+  for (const seen of known.values()) {
+    if (isGone(seen)) continue
+    const sighting = { module: seen.module, missing: seen.missing + 1 }
+    sightings.push(sighting)
+    if (isGone(sighting)) gone.push(seen.module)
+    if (sighting.missing === 1) altered.push(seen.module)
   }
   return { sightings, changes: { found, renamed, altered, gone } }
+}
+
+function isGone({ missing }: Sighting): boolean {
+  return missing >= listsUntilGone
 }
 
 function isSame(before: SyncModule, after: SyncModule): boolean {

@@ -98,12 +98,21 @@ test('a new name of a module or of its network is a change, a new firmware is no
   expect(changes).toEqual([[renamed], [moved], []])
 })
 
-test('a module is forgotten when three lists in a row do not show it', () => {
-  const [first, second, third] = lists([known], [], [], [])
+test('a module is gone when three lists in a row do not show it, and that is told once', () => {
+  const [first, second, third, fourth] = lists([known], [], [], [], [])
 
   expect([first, second].map((after) => after?.sightings[0]?.missing)).toEqual([1, 2])
   expect([first, second].flatMap((after) => after?.changes.gone)).toEqual([])
-  expect(third).toEqual({ sightings: [], changes: { ...noChange, gone: [aModule()] } })
+  const gone = { module: aModule(), missing: 3 }
+  expect(third).toEqual({ sightings: [gone], changes: { ...noChange, gone: [aModule()] } })
+  expect(fourth).toEqual({ sightings: [], changes: noChange })
+})
+
+test('a module that was gone and not forgotten yet is found again', () => {
+  const { changes, sightings } = afterList([{ module: aModule(), missing: 3 }], [aModule()], keyOf)
+
+  expect(changes).toEqual({ ...noChange, found: [aModule()], altered: [aModule()] })
+  expect(sightings).toEqual([known])
 })
 
 test('a module that is back after a gap in the lists is no finding', () => {

@@ -118,6 +118,8 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     const mine = ++greetings
     retained.everything()
     await retained.settled()
+    // Of connections that come and go, the last one is greeted.
+    if (mine !== greetings || signal.aborted) return
     await discovery.introduce()
     if (mine !== greetings || signal.aborted) return
     retained.birth()

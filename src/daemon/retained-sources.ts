@@ -2,6 +2,7 @@
  * Where the retained topics get what they say: from the ledger, the accounts, the settings, at the moment of saying.
  */
 import { isWanted } from '../askable.ts'
+import { StoreFailed } from '../errors.ts'
 import type { ModuleKey } from '../model.ts'
 import { accountState, bridgeInfo } from '../mqtt/bridge-state.ts'
 import type { RetainedNeeds } from '../mqtt/retained.ts'
@@ -10,7 +11,7 @@ import { accountFinder } from './account-finder.ts'
 import type { PublishingNeeds } from './publishing.ts'
 import { viewOf } from './view.ts'
 
-type Sources = Pick<RetainedNeeds, 'bridgeInfo' | 'accounts' | 'account' | 'modules' | 'view'>
+type Sources = Pick<RetainedNeeds, 'bridgeInfo' | 'accounts' | 'account' | 'modules' | 'view' | 'cleared'>
 
 /** What `keepRetained` asks for. */
 export function retainedSources(needs: PublishingNeeds, topics: Topics): Sources {
@@ -46,7 +47,7 @@ export function retainedSources(needs: PublishingNeeds, topics: Topics): Sources
       const account = accountById(id)
       return account ? accountState(topics, id, account.state) : plain(topics.accountState(id), '')
     },
-    modules: (accountId) => ledger.keys(accountId),
+    modules: (accountId) => ledger.keysAndGone(accountId),
     view(key: ModuleKey) {
       const record = ledger.read(key)
       if (!record || !isWanted(record.module, settings.modules)) return undefined
@@ -58,6 +59,12 @@ export function retainedSources(needs: PublishingNeeds, topics: Topics): Sources
         paused: stores.pauses.isPaused(key),
         slots: slots(),
         offsetMs: offsetOf(key.accountId),
+      })
+    },
+    cleared(key) {
+      ledger.forget(key).catch((error: unknown) => {
+        // It is cleared again on the next connection.
+        if (!(error instanceof StoreFailed)) needs.fail(error)
       })
     },
   }

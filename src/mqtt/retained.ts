@@ -6,10 +6,11 @@
  * lost its store is whole again, and `online` never comes before what it promises.
  */
 import { PublishRefused, StoreFailed } from '../errors.ts'
-import { type BlinkId, keyOf, type Message, type ModuleKey } from '../model.ts'
+import type { BlinkId, Message, ModuleKey } from '../model.ts'
 import type { Log, Publisher } from '../ports.ts'
 import { type ModuleView, moduleEnd, moduleIdentity, moduleProgress } from './module-state.ts'
 import type { TellRefusal } from './refusals.ts'
+import { type Entry, type News, StateNews } from './state-news.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 export interface RetainedNeeds {
@@ -23,17 +24,16 @@ export interface RetainedNeeds {
   /** One at a time: those that come before a StoreFailed are told of all the same. */
   readonly accounts: () => Iterable<BlinkId>
   readonly account: (accountId: BlinkId) => Message | undefined
+  /** Those that are gone included, until they are cleared. */
   readonly modules: (accountId?: BlinkId) => readonly ModuleKey[]
-  /** `undefined` for a module that should have no topics: unknown, or not wanted by the owner. */
+  /** `undefined` for a module that should have no topics: gone, unknown, or not wanted by the owner. */
   readonly view: (key: ModuleKey) => ModuleView | undefined
+  /** A module that is gone has no topics any more. */
+  readonly cleared: (key: ModuleKey) => void
   readonly now: () => number
   readonly refused: TellRefusal
   readonly log: Log
 }
-
-/** What changed of a module: a request ID ended, its progress, or what it is. Who tells of one tells of those before it. */
-const allNews = ['end', 'progress', 'identity'] as const
-export type News = (typeof allNews)[number]
 
 export interface Retained {
   /** Everything, then `bridge/state`; for each new connection. */
@@ -49,7 +49,7 @@ export interface Retained {
   module(key: ModuleKey, news: News): void
   /** Clears the topics of a module that is gone. */
   clear(key: ModuleKey): void
-  /** Resolves when all that is waiting now has been acknowledged; the caller bounds the time. */
+  /** Resolves when all that is waiting now has been acknowledged, whatever comes meanwhile; the caller bounds the time. */
   settled(): Promise<void>
 }
 
@@ -63,51 +63,44 @@ const windowSize = 32
 /** Publishes until `signal` is aborted. */
 export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retained {
   const { topics } = needs
-  const modules = new Map<string, { readonly key: ModuleKey; readonly news: News }>()
-  const gone = new Map<string, ModuleKey>()
-  const accounts = new Set<BlinkId>()
-  let bridge = false
-  let birth = false
-  let working: Promise<void> | undefined
+  const news = new StateNews()
+  const sending = new Set<Promise<void>>()
+  const queue = waiting()
+  let starting = false
+  let births = 0
+  let birth = Promise.resolve()
 
-  const note = (key: ModuleKey, news: News) => {
-    const name = keyOf(key)
-    gone.delete(name)
-    const noted = modules.get(name)?.news
-    if (!noted || allNews.indexOf(noted) < allNews.indexOf(news)) modules.set(name, { key, news })
-  }
-
-  /** The next topics to publish, most general first; empties what it takes. */
-  function* waiting(): Generator<Message> {
+  /** The next topic to publish, or `undefined` when there is none. */
+  function* waiting(): Generator<Message | undefined, never> {
     for (;;) {
-      if (bridge) {
-        bridge = false
-        yield needs.bridgeInfo()
-      } else if (accounts.size > 0) {
-        const [accountId = ''] = accounts
-        accounts.delete(accountId)
-        const message = needs.account(accountId)
-        if (message) yield message
-      } else if (gone.size > 0) {
-        const [[name, key] = []] = gone
-        if (name === undefined || !key) return
-        gone.delete(name)
-        yield* cleared(topics, key)
-      } else if (modules.size > 0) {
-        const [[name, entry] = []] = modules
-        if (name === undefined || !entry) return
-        modules.delete(name)
-        yield* spoken(entry.key, entry.news)
-      } else return
+      const next = news.take()
+      if (next) yield* messagesOf(next)
+      else yield undefined
     }
   }
 
-  function spoken(key: ModuleKey, news: News): readonly Message[] {
+  function messagesOf(entry: Entry): Iterable<Message> {
+    switch (entry.kind) {
+      case 'bridge':
+        return [needs.bridgeInfo()]
+      case 'account':
+        return [needs.account(entry.accountId)].filter((message) => message !== undefined)
+      case 'gone':
+        return clearing(entry.key)
+      case 'module':
+        return spoken(entry.key, entry.news)
+      case 'mark':
+        entry.reached()
+        return []
+    }
+  }
+
+  function spoken(key: ModuleKey, what: News): Iterable<Message> {
     try {
       const view = needs.view(key)
-      const everything = news === 'identity'
-      if (!view) return everything ? cleared(topics, key) : []
-      if (news === 'end') return moduleEnd(topics, view, needs.now())
+      const everything = what === 'identity'
+      if (!view) return everything ? clearing(key) : []
+      if (what === 'end') return moduleEnd(topics, view, needs.now())
       const progress = moduleProgress(topics, view, { now: needs.now(), everything })
       return everything ? [...moduleIdentity(topics, view), ...progress] : progress
     } catch (error) {
@@ -117,10 +110,16 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
+  function* clearing(key: ModuleKey): Generator<Message> {
+    yield* cleared(topics, key)
+    // All of them are on their way when this goes on.
+    void acknowledged().then(() => signal.aborted || needs.cleared(key))
+  }
+
   function noteAll(accountId?: BlinkId): void {
     if (!needs.modulesToo) return
     asFarAsReadable(() => {
-      for (const key of needs.modules(accountId)) note(key, 'identity')
+      for (const key of needs.modules(accountId)) news.module(key, 'identity')
     })
   }
 
@@ -133,22 +132,27 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
-  async function work(): Promise<void> {
-    const queue = waiting()
-    const send = async () => {
-      for (const message of queue) await publish(message)
-    }
-    // The birth must follow the acknowledgements of all before it, so it is not shared among senders.
-    const birthWanted = birth
-    birth = false
-    await Promise.all(Array.from({ length: windowSize }, send))
-    // A connection that came in the meantime has its own birth, after what is said again for it.
-    if (birthWanted && !birth && !signal.aborted) {
-      await told(topics.bridgeState, () => needs.announce(signal))
-    }
+  /** Soon, and not at once: of news that come together the largest is said, once. */
+  function start(): void {
+    if (starting) return
+    starting = true
+    queueMicrotask(() => {
+      starting = false
+      pump()
+    })
   }
 
-  const publish = (message: Message) => told(message.topic, () => needs.publisher.publish(message, signal))
+  function pump(): void {
+    while (sending.size < windowSize && !signal.aborted) {
+      const message = queue.next().value
+      if (!message) return
+      const sent = told(message.topic, () => needs.publisher.publish(message, signal)).finally(() => {
+        sending.delete(sent)
+        pump()
+      })
+      sending.add(sent)
+    }
+  }
 
   async function told(topic: string, work: () => Promise<void>): Promise<void> {
     try {
@@ -160,18 +164,31 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
-  const start = () => {
-    if (working || signal.aborted) return
-    working = work().finally(() => {
-      working = undefined
-      if (bridge || birth || accounts.size + gone.size + modules.size > 0) start()
-    })
+  const acknowledged = () => Promise.all(sending)
+
+  /** Resolves when all that is waiting now has been acknowledged, or `signal` is aborted. */
+  async function passed(): Promise<void> {
+    if (signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    signal.addEventListener('abort', resolve)
+    // Not a moment without news: in a fleet there may be none for long.
+    news.mark(() => resolve(acknowledged()))
+    start()
+    await promise
+    signal.removeEventListener('abort', resolve)
+  }
+
+  async function sayBirth(): Promise<void> {
+    const mine = ++births
+    await passed()
+    // A connection that came in the meantime has its own birth, after what is said again for it.
+    if (mine === births && !signal.aborted) await told(topics.bridgeState, () => needs.announce(signal))
   }
 
   const everything = () => {
-    bridge = true
+    news.bridge()
     asFarAsReadable(() => {
-      for (const accountId of needs.accounts()) accounts.add(accountId)
+      for (const accountId of needs.accounts()) news.account(accountId)
     })
     noteAll()
     start()
@@ -179,39 +196,37 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
 
   return {
     all() {
-      birth = true
       everything()
+      birth = sayBirth()
     },
     everything,
     birth() {
-      birth = true
-      start()
+      birth = sayBirth()
     },
     bridge() {
-      bridge = true
+      news.bridge()
       start()
     },
     account(accountId) {
-      accounts.add(accountId)
+      news.account(accountId)
       start()
     },
     modulesOf(accountId) {
       noteAll(accountId)
       start()
     },
-    module(key, news) {
+    module(key, what) {
       if (!needs.modulesToo) return
-      note(key, news)
+      news.module(key, what)
       start()
     },
     clear(key) {
-      if (!needs.modulesToo) return
-      modules.delete(keyOf(key))
-      gone.set(keyOf(key), key)
+      if (!needs.modulesToo) return needs.cleared(key)
+      news.gone(key)
       start()
     },
     async settled() {
-      while (working) await working
+      await Promise.all([birth, passed()])
     },
   }
 }

@@ -6,7 +6,7 @@
  */
 import { StoreFailed } from '../errors.ts'
 import { explain } from '../failure.ts'
-import { afterList, afterReport, noProgress, unexpired } from '../history.ts'
+import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '../history.ts'
 import {
   type Accepted,
   type BlinkId,
@@ -37,32 +37,37 @@ export interface StoredLedger extends Ledger {
   lastAccepted(key: ModuleKey): Accepted | undefined
   /** The keys of all modules of an account, or of all accounts. */
   keys(accountId?: BlinkId): readonly ModuleKey[]
+  /** The same with those that are gone and not forgotten yet. */
+  keysAndGone(accountId?: BlinkId): readonly ModuleKey[]
   /** How many modules are known, of an account or in all. */
   count(accountId?: BlinkId): number
+  /** Forgets a module if it is gone: until then it is remembered that others may still be shown it. */
+  forget(key: ModuleKey): Promise<void>
 }
 
 /** The ledger of an open database; work items go into `items` and `outbox`. */
 export function openLedger(database: Database, items: Items, outbox: StoredOutbox): StoredLedger {
   const { path, prepare, read, write, reserve } = database
   const isIt = 'account_id = ? AND network_id = ? AND sync_module_id = ?'
-  const one = prepare(`SELECT module, missing, progress, recent FROM modules WHERE ${isIt}`)
+  const isKnown = `missing < ${listsUntilGone}`
+  const one = prepare(`SELECT module, missing, progress, recent FROM modules WHERE ${isIt} AND ${isKnown}`)
   const turnsOf = prepare(`SELECT progress, recent FROM modules WHERE ${isIt}`)
   const ofAccount = prepare(
     'SELECT account_id, network_id, sync_module_id, module, missing FROM modules WHERE account_id = ?',
   )
-  const keysOfAccount = prepare(
-    'SELECT account_id, network_id, sync_module_id FROM modules WHERE account_id = ?',
-  )
-  const allKeys = prepare('SELECT account_id, network_id, sync_module_id FROM modules')
-  const size = prepare('SELECT count(*) AS size FROM modules')
-  const sizeOfAccount = prepare('SELECT count(*) AS size FROM modules WHERE account_id = ?')
+  const keyRows = 'SELECT account_id, network_id, sync_module_id FROM modules WHERE missing < ?'
+  const allKeys = prepare(keyRows)
+  const keysOfAccount = prepare(`${keyRows} AND account_id = ?`)
+  const size = prepare(`SELECT count(*) AS size FROM modules WHERE ${isKnown}`)
+  const sizeOfAccount = prepare(`SELECT count(*) AS size FROM modules WHERE account_id = ? AND ${isKnown}`)
   const putSighting = prepare(
     `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress, recent)
      VALUES (?, ?, ?, ?, ?, ?, '[]')
      ON CONFLICT DO UPDATE SET module = excluded.module, missing = excluded.missing`,
   )
   const putTurn = prepare(`UPDATE modules SET progress = ?, recent = ? WHERE ${isIt}`)
-  const forget = prepare(`DELETE FROM modules WHERE ${isIt}`)
+  const gone = prepare(`SELECT 1 FROM modules WHERE ${isIt} AND NOT ${isKnown}`)
+  const forget = prepare(`DELETE FROM modules WHERE ${isIt} AND NOT ${isKnown}`)
 
   /** What turns that could not be kept have come to. */
   const unkept = new Map<string, Progress>()
@@ -89,9 +94,14 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
     const before = [...rows.values()].map((row) => ({ module: toModule(row), missing: Number(row.missing) }))
     const { sightings, changes } = afterList(before, [...named.values()], keyOf)
     for (const sighting of sightings) sight(sighting)
-    for (const module of changes.gone) forget.run(...columns(module))
     return changes
   }
+
+  /** Keys of modules that fewer lists in a row than this have missed. */
+  const keysOf = (lists: number, accountId: BlinkId | undefined) =>
+    read(() =>
+      (accountId === undefined ? allKeys.all(lists) : keysOfAccount.all(lists, accountId)).map(toKey),
+    )
 
   /** Keeps what a turn came to; returns the item that has entered the outbox, if one has. */
   function keep(report: ModuleReport): Waiting | undefined {
@@ -143,15 +153,22 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
         return { module: toModule(row), missing: Number(row.missing), ...progress, recent }
       }),
     lastAccepted: (key) => progressOf(key).lastAccepted,
-    keys: (accountId) =>
-      read(() => (accountId === undefined ? allKeys.all() : keysOfAccount.all(accountId)).map(toKey)),
+    keys: (accountId) => keysOf(listsUntilGone, accountId),
+    keysAndGone: (accountId) => keysOf(Number.MAX_SAFE_INTEGER, accountId),
     count(accountId) {
       if (accountId === undefined) return read(() => Number(size.get()?.size ?? 0))
       const known = counted.get(accountId) ?? read(() => Number(sizeOfAccount.get(accountId)?.size ?? 0))
       counted.set(accountId, known)
       return known
     },
-    modulesOf: (accountId) => read(() => ofAccount.all(accountId).map(toModule)),
+    async forget(key) {
+      // Most that are cleared are not gone, but not wanted.
+      if (read(() => gone.get(...columns(key)))) await write(() => forget.run(...columns(key)))
+    },
+    modulesOf(accountId) {
+      const isHere = ({ missing }: Row) => Number(missing) < listsUntilGone
+      return read(() => ofAccount.all(accountId).filter(isHere).map(toModule))
+    },
     async seen(accountId, modules) {
       const changes = await write(() => {
         // An answer that cannot be kept is not asked for, so the disk is tried before the first of them.

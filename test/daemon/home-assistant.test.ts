@@ -1,4 +1,4 @@
-/** What Home Assistant is told when an account leaves. */
+/** What Home Assistant is told when an account leaves, and on connections that do not last. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { Account } from '../../src/daemon/account.ts'
 import { type HomeAssistantNeeds, openHomeAssistant } from '../../src/daemon/home-assistant.ts'
@@ -12,16 +12,21 @@ import { aModule, readableLog, temporaryDirectory } from '../samples.ts'
 function aHouse() {
   const over = new AbortController()
   onTestFinished(() => over.abort(new Error('over')))
+  const clock = fakeClock()
   const disk = { broken: false }
   const published: string[] = []
+  const connects: (() => void)[] = []
+  const settling: (() => void)[] = []
+  const births: string[] = []
   const said: string[] = []
   const failures: unknown[] = []
   const log = readableLog()
   const quiet = { all() {}, birth() {}, everything() {}, bridge() {}, account() {}, module() {}, clear() {} }
   const retained: Retained = {
     ...quiet,
+    birth: () => void births.push('online'),
     modulesOf: (id) => void said.push(id),
-    settled: async () => undefined,
+    settled: () => new Promise((resolve) => settling.push(resolve)),
   }
   const stores = {
     install: { installId: '7f3a9c01' },
@@ -30,6 +35,7 @@ function aHouse() {
         if (disk.broken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
         return [aModule()]
       },
+      read: () => undefined,
     },
   }
   const settings = {
@@ -39,15 +45,16 @@ function aHouse() {
   }
   const broker = {
     subscribe: () => () => undefined,
-    onConnect: () => undefined,
+    onConnect: (listener: () => void) => void connects.push(listener),
     connected: () => new Promise(() => undefined),
     publish: async ({ topic }: { topic: string }) => void published.push(topic),
   }
   const needs = {
     ...{ settings, stores, version: '1', accounts: (): Account[] => [], topics, broker, retained },
-    ...{ clock: fakeClock(), log, fail: (error: unknown) => failures.push(error) },
+    ...{ clock, log, fail: (error: unknown) => failures.push(error) },
   } as unknown as HomeAssistantNeeds
-  return { assistant: openHomeAssistant(needs, over.signal), disk, published, said, failures, log }
+  const assistant = openHomeAssistant(needs, over.signal)
+  return { assistant, clock, disk, published, said, connects, settling, births, failures, log }
 }
 
 test('the devices of an account that has left are taken back', async () => {
@@ -69,4 +76,18 @@ test('a disk that cannot tell which devices those are is told of, and nothing en
 
   expect([said, published, failures]).toEqual([['8021'], [], []])
   expect(log.lines).toMatchObject([{ level: 'error', fields: { remedy: 'Is the disk there?' } }])
+})
+
+test('of connections that are lost before all is said, only the last one is greeted', async () => {
+  const { connects, settling, clock, published, births } = aHouse()
+  for (let connections = 0; connections < 4; connections++) {
+    for (const connected of connects) connected()
+    await settle()
+  }
+
+  for (const settled of settling) settled()
+  await clock.advance(60_000)
+
+  expect(published).toEqual(['homeassistant/device/blink_manifestd_7f3a9c01/config'])
+  expect(births).toEqual(['online'])
 })

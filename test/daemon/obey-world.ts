@@ -52,6 +52,7 @@ export function aHouse({
   const levels: string[] = []
   let made = 500
   let pauseFailure: Error | undefined
+  let readFailure: Error | undefined
   let rescans = 0
 
   function tickOf(account: Account, { list, wants }: Selection): AccountTick {
@@ -105,11 +106,17 @@ export function aHouse({
         trouble: undefined,
         read: (key) => records.get(keyOf(key)),
         lastAccepted: (key) => records.get(keyOf(key))?.lastAccepted,
-        keys: (accountId) =>
-          [...records.values()]
-            .map(({ module }) => module)
-            .filter((module) => accountId === undefined || module.accountId === accountId),
-        count: () => records.size,
+        keys(accountId) {
+          if (readFailure) throw readFailure
+          const all = [...records.values()].map(({ module }) => module)
+          return all.filter((module) => accountId === undefined || module.accountId === accountId)
+        },
+        count() {
+          if (readFailure) throw readFailure
+          return records.size
+        },
+        keysAndGone: () => [],
+        forget: async () => undefined,
         modulesOf: () => [],
         seen: async () => noChanges,
         record: async () => undefined,
@@ -142,6 +149,9 @@ export function aHouse({
     rescan: () => obey({ verb: 'rescan' }),
     pausesFail(error: Error) {
       pauseFailure = error
+    },
+    readsFail(error: Error) {
+      readFailure = error
     },
     rescans: () => rescans,
   }

@@ -43,6 +43,8 @@ function aDisk(clock: FakeClock): {
       read: (key) => records.get(keyOf(key)),
       lastAccepted: (key) => records.get(keyOf(key))?.lastAccepted,
       keys: modules,
+      keysAndGone: modules,
+      forget: async () => undefined,
       count: () => records.size,
       modulesOf: modules,
       async seen(_accountId, list) {
@@ -110,6 +112,7 @@ export function aHouse({ modules = [hall, barn], intervalMs = fiveMinutes, ...re
         ...{ reasonToSkip: recent.reasonToSkip, isAnswered: recent.isAnswered },
         ttlMs,
         parallel: 1,
+        listed: () => undefined,
         tell(report, { trigger }) {
           recent.asked(trigger)
           told.push(report.kind === 'skipped' ? `${report.module.name} ${report.reason}` : report.kind)
@@ -120,10 +123,10 @@ export function aHouse({ modules = [hall, barn], intervalMs = fiveMinutes, ...re
       },
       { refusedFor: undefined },
     )
-    const onlookers = { module: () => undefined, account: () => undefined, slot: () => undefined }
+    const nobody = { onlookers: { slot: () => undefined }, ticked: () => undefined }
     const { mayStart } = recent
     const accounts = [account]
-    const ticks = ticksOf({ accounts, onlookers, offsetOf, mayStart, slots, clock, stopping: killed.signal })
+    const ticks = ticksOf({ ...nobody, accounts, offsetOf, mayStart, slots, clock, stopping: killed.signal })
     const tick = async (trigger: 'schedule' | 'start') => {
       const from = asked.length
       await finish(ticks.tick(trigger), clock)

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
-import type { Observer } from '../observer.ts'
+import { type Observer, observe } from '../observer.ts'
 import { until } from '../until.ts'
 import { startWorld } from '../world.ts'
 import { document, fast, home, itemsSeen, moduleOf, stem } from './homes.ts'
@@ -72,6 +72,34 @@ mosquittoTest(
 
     for (const topic of ['availability', 'info', 'state', 'request_id', 'requested_at', 'manifest/pending']) {
       await until(`${topic} to be cleared`, () => observer.latest(`${stem(2)}/${topic}`) === '', { state })
+    }
+  },
+)
+
+mosquittoTest(
+  'what vanished while the broker was away is cleared later, whatever became of the daemon',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const first = await world.observer()
+    const daemon = world.start(['run'], fast)
+    await itemsSeen(first, 2, daemon.stderr)
+    await daemon.says('tick done')
+    await until('its state', () => first.latest(`${stem(2)}/state`), { state: daemon.stderr })
+    await world.broker.stop()
+
+    world.cloud.removeModule(44_002, 350_002)
+    const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+    await daemon.says('tick done', ticks + 4)
+    await daemon.stop('SIGKILL')
+    await world.broker.restart()
+    await using observer = await observe(world.broker.url)
+    await until('the old state', () => observer.latest(`${stem(2)}/state`))
+    const again = world.start(['run'], { ...fast, SCHEDULE_ON_START: 'false' })
+
+    for (const topic of ['availability', 'info', 'state', 'requested_at', 'manifest/pending']) {
+      await until(`${topic} to be cleared`, () => observer.latest(`${stem(2)}/${topic}`) === '', {
+        state: again.stderr,
+      })
     }
   },
 )

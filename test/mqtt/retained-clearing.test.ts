@@ -41,6 +41,62 @@ test('a module that goes while its news are still waiting leaves nothing behind'
   expect([...kept.keys()].filter((topic) => topic.startsWith('b/sync'))).toEqual([])
 })
 
+test('the end of a request ID does not keep the topics of a module that is gone', async () => {
+  const { retained, kept, show, forget, leave, comeBack } = aWorld()
+  const busy = aModule({ syncModuleId: '9' })
+  for (const module of [aModule(), busy]) show(aView(module))
+  retained.all()
+  await retained.settled()
+  leave()
+  // As many as may be under way, so that the rest waits.
+  for (let id = 100; id < 132; id++) show(aView(aModule({ accountId: '9000', syncModuleId: String(id) })))
+  retained.modulesOf('9000')
+  await settle()
+
+  forget(aModule())
+  retained.clear(aModule())
+  retained.module(aModule(), 'end')
+  retained.module(aModule(), 'progress')
+  comeBack()
+  await retained.settled()
+
+  expect([...kept.keys()].filter((topic) => topic.startsWith(stem))).toEqual([])
+})
+
+test('a module counts as cleared when the broker has acknowledged all of it, and not when we stop before', async () => {
+  const { retained, clearings, leave, acknowledge, abort } = aWorld()
+  leave()
+  retained.clear(aModule())
+  await settle()
+  expect(clearings).toEqual([])
+
+  acknowledge()
+  await settle()
+  expect(clearings).toEqual(['8021/44107/350221'])
+
+  retained.clear(aModule())
+  await settle()
+  abort.abort(new Error('stopped'))
+  await settle()
+  expect(clearings).toHaveLength(1)
+})
+
+test('a module that is back before its clearing was acknowledged is shown', async () => {
+  const { retained, kept, show, forget, leave, comeBack } = aWorld()
+  show(aView())
+  leave()
+  forget(aModule())
+  retained.clear(aModule())
+  await settle()
+  show(aView())
+  retained.module(aModule(), 'identity')
+
+  comeBack()
+  await retained.settled()
+
+  expect(kept.get(`${stem}/availability`)).toBe('online')
+})
+
 test('a module that its owner no longer wants is cleared on the next connection', async () => {
   const { retained, kept, show, forget, published } = aWorld({ modules: () => [aModule()] })
   show(aView())
@@ -85,7 +141,7 @@ test('a topic that the broker refuses is told of in the log and holds up no othe
 })
 
 test('where only work items are wanted, no topic of a module is published, not even to clear it', async () => {
-  const { retained, show, topicsPublished } = aWorld({ modulesToo: false })
+  const { retained, show, clearings, topicsPublished } = aWorld({ modulesToo: false })
   show(aView())
 
   retained.all()
@@ -96,6 +152,8 @@ test('where only work items are wanted, no topic of a module is published, not e
   await retained.settled()
 
   expect(topicsPublished()).toEqual(['b/bridge/info', 'b/account/8021/state', 'b/bridge/state'])
+  // Nothing of it is to be cleared.
+  expect(clearings).toEqual(['8021/44107/9'])
 })
 
 test('a request ID that died while nobody was connected is cleared when everything is said again', async () => {

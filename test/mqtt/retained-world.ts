@@ -26,6 +26,7 @@ export function aWorld(differing: Partial<RetainedNeeds> = {}) {
   const held: (() => void)[] = []
   const kept = new Map<string, string>()
   const refusing = new Set<string>()
+  const clearings: string[] = []
   const log = readableLog()
   const abort = new AbortController()
   onTestFinished(() => abort.abort(new Error('over')))
@@ -34,18 +35,19 @@ export function aWorld(differing: Partial<RetainedNeeds> = {}) {
     [...views.values()]
       .map(({ record }) => record.module)
       .filter((key) => (accountId ?? key.accountId) === key.accountId)
+  const keep = ({ topic, payload }: Message): void => {
+    if (payload === '') kept.delete(topic)
+    else kept.set(topic, payload)
+  }
   const publisher: Publisher = {
     async publish(message, signal) {
       published.push(message)
       if (refusing.has(message.topic)) throw new PublishRefused('not authorized', 0x87)
-      if (away) {
-        await new Promise<void>((resolve, reject) => {
-          held.push(resolve)
-          signal.addEventListener('abort', () => reject(signal.reason as Error))
-        })
-      }
-      if (message.payload === '') kept.delete(message.topic)
-      else kept.set(message.topic, message.payload)
+      if (!away) return keep(message)
+      await new Promise<void>((resolve, reject) => {
+        held.push(() => resolve(keep(message)))
+        signal.addEventListener('abort', () => reject(signal.reason as Error))
+      })
     },
   }
   const retained = keepRetained(
@@ -59,6 +61,7 @@ export function aWorld(differing: Partial<RetainedNeeds> = {}) {
       account: (id) => plain(`b/account/${id}/state`, 'ok'),
       modules: keys,
       view: (key) => views.get(keyOf(key)),
+      cleared: (key) => clearings.push(keyOf(key)),
       now: () => start,
       refused: (topic, { reasonCode }, message) => log.warn({ topic, reason_code: reasonCode }, message),
       log,
@@ -67,7 +70,7 @@ export function aWorld(differing: Partial<RetainedNeeds> = {}) {
     abort.signal,
   )
   return {
-    ...{ retained, published, kept, refusing, log, abort },
+    ...{ retained, published, kept, refusing, clearings, log, abort },
     show: (view: ModuleView) => views.set(keyOf(view.record.module), view),
     forget: (key: ModuleKey) => views.delete(keyOf(key)),
     leave() {

@@ -111,18 +111,53 @@ test('news that come while older ones are on their way are said after them', asy
   expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ status: 'paused' })
 })
 
+test('what waits is acknowledged at some time, however much comes meanwhile', async () => {
+  const { retained, published, show, leave, acknowledge } = aWorld()
+  show(aView())
+  leave()
+  retained.all()
+  let isSettled = false
+  void retained.settled().then(() => {
+    isSettled = true
+  })
+
+  // Never a moment without news.
+  for (let round = 0; round < 10; round++) {
+    retained.module(aModule(), 'progress')
+    await settle()
+    acknowledge()
+  }
+
+  expect(isSettled).toBe(true)
+  expect(published).toContainEqual(online)
+})
+
+test('a publish that is never acknowledged holds up no other news', async () => {
+  const { retained, show, leave, published } = aWorld()
+  show(aView())
+  leave()
+  retained.bridge()
+  await settle()
+
+  retained.module(aModule(), 'progress')
+  await settle()
+  retained.account('8021')
+  await settle()
+
+  expect(published.map(({ topic }) => topic)).toContain(`${stem}/state`)
+  expect(published.at(-1)?.topic).toBe('b/account/8021/state')
+})
+
 test.each([
   ['end', 'progress', 4],
   ['progress', 'end', 4],
   ['end', 'identity', 6],
   ['identity', 'end', 6],
   ['end', 'end', 1],
-] as const)('of two news that wait, %s and %s, the larger is said, once', async (first, second, topics) => {
+] as const)('of two news that come together, %s and %s, the larger is said, once', async (first, second, topics) => {
   const { retained, published, show } = aWorld()
   show(aView())
 
-  // Has the senders' turn before theirs, so that both wait.
-  retained.bridge()
   retained.module(aModule(), first)
   retained.module(aModule(), second)
   await retained.settled()

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
+import type { ModuleKey } from '../../src/model.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { openItems } from '../../src/store/items.ts'
 import { openLedger } from '../../src/store/ledger.ts'
@@ -147,6 +148,30 @@ test('a new list keeps counters, tells what changed, and forgets what three list
   expect(ledger.modulesOf('8021')).toEqual([renamed])
   expect((await ledger.seen('8021', [])).gone).toEqual([renamed])
   expect(ledger.keys()).toEqual([])
+})
+
+test('what is gone is known only for clearing it, also after a restart, until it is forgotten', async () => {
+  const directory = temporaryDirectory()
+  const first = openDatabase(directory)
+  const before = openLedger(first, openItems(first), openOutbox(first))
+  const other = aModule({ syncModuleId: '9' })
+  await before.seen('8021', [aModule(), other])
+  for (let list = 0; list < 4; list++) await before.seen('8021', [other])
+  await first.close()
+  const { ledger } = opened(directory)
+  const idsOf = (keys: readonly ModuleKey[]) => keys.map(({ syncModuleId }) => syncModuleId)
+
+  expect(idsOf(ledger.keysAndGone()).sort()).toEqual(['350221', '9'])
+  expect(idsOf(ledger.keysAndGone('8021')).sort()).toEqual(['350221', '9'])
+  expect([idsOf(ledger.keys()), idsOf(ledger.keys('8021'))]).toEqual([['9'], ['9']])
+  expect(ledger.modulesOf('8021')).toEqual([other])
+  expect([ledger.count(), ledger.count('8021')]).toEqual([1, 1])
+  expect(ledger.read(aModule())).toBeUndefined()
+
+  await ledger.forget(aModule())
+  await ledger.forget(other)
+  expect(idsOf(ledger.keysAndGone())).toEqual(['9'])
+  expect((await ledger.seen('8021', [aModule(), other])).found).toEqual([aModule()])
 })
 
 test('the list of one account says nothing of the modules of another', async () => {
