@@ -121,7 +121,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     retained.modulesOf(accountId)
   }
   const rules = settings.modules
-  const recent = askedRecently({ stores, rules, slots, offsetOf, clock, log, stopping: stopping.signal })
+  const moments = { slots, offsetOf, clock }
+  const recent = askedRecently({ ...moments, stores, rules, log, stopping: stopping.signal })
   const turns = turnsFor(settings.blink.concurrency, clock)
   const fitHeap = heapFitter()
   const accountFor = ({ login, cloud, guard, ticked }: Way, gone: AbortSignal) =>
@@ -130,7 +131,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         loginKey: login.key,
         accountId: login.accountId,
         ...{ cloud, guard, ticked },
-        ...{ ledger: stores.ledger, turns, clock, log },
+        ...{ ledger: stores.ledger, listed: onlookers.listed, turns, clock, log },
         ...{ reasonToSkip: recent.reasonToSkip, isAnswered: recent.isAnswered },
         ttlMs: settings.request.ttlSeconds * 1000,
         parallel: settings.blink.perAccount,
@@ -153,8 +154,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   household = openHousehold({ clouds, accountFor, republish, greet, log })
   const { accounts, apply } = household
-  const { mayStart } = recent
-  const ticks = ticksOf({ accounts, onlookers, offsetOf, mayStart, slots, clock, stopping: stopping.signal })
+  const ticks = ticksOf({ ...publishing, ...recent, ...moments, accounts, stopping: stopping.signal })
   if (needs.attended) {
     const obey = obeyer({
       ...{ accounts: () => accounts, ticks, stores, rules, retained, clock },

@@ -11,6 +11,7 @@ import {
   DaemonError,
   LoginNeeded,
   ModuleBusy,
+  StoreFailed,
 } from './errors.ts'
 import type { AccountStatus, Failure, Outcome, PersonNeeded } from './model.ts'
 
@@ -51,6 +52,11 @@ export function accountStatusOf(error: DaemonError): AccountStatus {
   if (error instanceof AccountThrottled) return 'throttled'
   // An answer we cannot read or do not expect is as good as none: the account is not `ok`.
   return error instanceof CloudError ? 'unreachable' : 'ok'
+}
+
+/** Whether asking the account's other modules would come to the same. */
+export function concernsAccount(error: DaemonError): boolean {
+  return error instanceof LoginNeeded || error instanceof AccountThrottled || error instanceof StoreFailed
 }
 
 /** Whether nothing goes on before a person has signed in. */

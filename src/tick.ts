@@ -7,8 +7,8 @@
  */
 import { outcomeOfSkip } from './askable.ts'
 import type { Clock } from './clock.ts'
-import { AccountThrottled, CloudUnreachable, DaemonError, LoginNeeded, StoreFailed } from './errors.ts'
-import { accountStatusOf, explain, outcomeOf } from './failure.ts'
+import { CloudUnreachable, DaemonError, StoreFailed } from './errors.ts'
+import { accountStatusOf, concernsAccount, explain, outcomeOf } from './failure.ts'
 import {
   type BlinkId,
   type Failure,
@@ -36,6 +36,8 @@ export interface TickNeeds {
   readonly ttlMs: number
   /** Modules asked at the same time. */
   readonly parallel: number
+  /** Told what a new list has changed, before anybody is asked. */
+  readonly listed: (changes: ModuleChanges) => void
   /** Told of each module as it is done. */
   readonly tell: (report: ModuleReport) => void
   /** What a command narrows the tick to; absent for all modules of a new list. */
@@ -108,10 +110,11 @@ class Tick {
   }
 
   async #discover(): Promise<readonly SyncModule[] | undefined> {
-    const { accountId, cloud, ledger, abort } = this.#needs
+    const { accountId, cloud, ledger, listed, abort } = this.#needs
     try {
       const { value } = await this.#persist(() => cloud.discover(abort))
       this.#changes = await ledger.seen(accountId, value)
+      listed(this.#changes)
       return value
     } catch (error) {
       if (this.#wasCutOff(error)) return []
@@ -243,8 +246,4 @@ class Tick {
     if (error instanceof DaemonError) return error
     throw error
   }
-}
-
-function concernsAccount(error: DaemonError): boolean {
-  return error instanceof LoginNeeded || error instanceof AccountThrottled || error instanceof StoreFailed
 }

@@ -71,7 +71,7 @@ export interface Play {
 export interface Played {
   readonly clock: FakeClock
   readonly running: Promise<TickReport>
-  /** `ask Hall`, `answered Hall`, `kept Hall`, in the order of happening; with `at` the elapsed milliseconds. */
+  /** `listed Hall Barn`, `ask Hall`, `answered Hall`, `kept Hall`, in the order of happening; with `at` the elapsed milliseconds. */
   readonly journal: readonly { readonly what: string; readonly at: number }[]
   readonly kept: readonly ModuleReport[]
   readonly told: readonly ModuleReport[]
@@ -157,6 +157,7 @@ export function play({
       reasonToSkip: () => undefined,
       ttlMs: 600_000,
       parallel: 1,
+      listed: ({ found }) => note(`listed ${found.map(({ name }) => name).join(' ')}`),
       tell: (report) => told.push(report),
       stopping: new AbortController().signal,
       abort: new AbortController().signal,

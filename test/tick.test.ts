@@ -5,7 +5,7 @@ import { fakeClock } from './fake-clock.ts'
 import { aModule, start } from './samples.ts'
 import { answerLost, busy, modulesNamed, notSent, outcomes, play, refused } from './scripted.ts'
 
-test('an id is on disk before the next module is asked', async () => {
+test('a new list is told, and an id is on disk, before the next module is asked', async () => {
   const tick = play({ answers: { Hall: ['501'], Barn: ['502'] } })
 
   await tick.end()
@@ -13,6 +13,7 @@ test('an id is on disk before the next module is asked', async () => {
   const happened = tick.journal.map(({ what }) => what)
   expect(happened).toEqual([
     'discover',
+    'listed Hall Barn',
     'ask Hall',
     'answered Hall',
     'kept Hall',

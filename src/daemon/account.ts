@@ -9,6 +9,7 @@ import type {
   BlinkId,
   Failure,
   Login,
+  ModuleChanges,
   ModuleReport,
   Selection,
   SkipReason,
@@ -46,6 +47,8 @@ export interface AccountNeeds {
   readonly isAnswered: (accountId: BlinkId, trigger: Trigger) => boolean
   readonly ttlMs: number
   readonly parallel: number
+  /** Told what a new list of its modules has changed. */
+  readonly listed: (changes: ModuleChanges) => void
   readonly tell: (report: ModuleReport, slot: Slot) => void
   /** Told when a tick is over, however it went. */
   readonly ticked: (slot: Slot) => void
@@ -130,7 +133,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       become(status, failure)
       return { loginKey, report: undefined, failure, status }
     }
-    const { ledger, reasonToSkip, ttlMs, parallel, stopping, abort, tell } = needs
+    const { ledger, reasonToSkip, ttlMs, parallel, stopping, abort, listed, tell } = needs
     const report = await runTick(slot, {
       accountId,
       cloud: guarded(needs.cloud, guard),
@@ -140,6 +143,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       ttlMs,
       parallel,
       selection,
+      listed,
       tell: (module) => tell(module, slot),
       stopping,
       abort,

@@ -3,7 +3,7 @@
  */
 import { type Clock, timeOrderedId } from '../clock.ts'
 import { PublishRefused } from '../errors.ts'
-import type { Message, ModuleReport, Slot, TickReport } from '../model.ts'
+import type { Message, ModuleChanges, ModuleReport, Slot, SyncModule } from '../model.ts'
 import { bridgeEvent, moduleChanged, moduleEvent } from '../mqtt/happenings.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
 import type { Retained } from '../mqtt/retained.ts'
@@ -28,10 +28,10 @@ export interface OnlookerNeeds {
 export type Turns = Readonly<Record<ModuleReport['kind'], number>>
 
 export interface Onlookers {
+  /** A new list of an account's modules has come. */
+  listed(changes: ModuleChanges): void
   /** A module's turn is over. */
   module(report: ModuleReport, slot: Slot): void
-  /** An account's list of modules may have changed. */
-  account(report: TickReport): void
   /** All accounts of a slot are done. */
   slot(slot: Slot, turns: Turns, elapsedMs: number): void
 }
@@ -51,6 +51,18 @@ export function watch(needs: OnlookerNeeds): Onlookers {
   const eventId = () => timeOrderedId(clock)
 
   return {
+    listed({ found, renamed, altered, gone }) {
+      const now = clock.now()
+      const tell = (type: Parameters<typeof moduleChanged>[1], modules: readonly SyncModule[]) => {
+        for (const module of modules) happen(moduleChanged(topics, type, { module, eventId: eventId(), now }))
+      }
+      tell('sync_module_found', found)
+      tell('sync_module_renamed', renamed)
+      for (const module of altered) retained.module(module, 'identity')
+      for (const module of gone) retained.clear(module)
+      tell('sync_module_gone', gone)
+    },
+
     module(report, slot) {
       if (report.kind === 'skipped' && report.reason === 'excluded') return
       retained.module(report.module, 'progress')
@@ -76,22 +88,6 @@ export function watch(needs: OnlookerNeeds): Onlookers {
       if (!modulesToo) return
       const { tickId, trigger } = slot
       happen(moduleEvent(topics, report, { eventId: eventId(), tickId, trigger, ttlMs: needs.ttlMs }))
-    },
-
-    account({ changes }) {
-      if (!changes) return
-      const now = clock.now()
-      for (const module of changes.found) {
-        happen(moduleChanged(topics, 'sync_module_found', { module, eventId: eventId(), now }))
-      }
-      for (const module of changes.renamed) {
-        happen(moduleChanged(topics, 'sync_module_renamed', { module, eventId: eventId(), now }))
-      }
-      for (const module of changes.altered) retained.module(module, 'identity')
-      for (const module of changes.gone) {
-        retained.clear(module)
-        happen(moduleChanged(topics, 'sync_module_gone', { module, eventId: eventId(), now }))
-      }
     },
 
     slot(slot, { requested, failed, skipped }, elapsedMs) {

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
 import { deliver } from '../deliver.ts'
 import { PublishRefused } from '../errors.ts'
-import type { ModuleKey, WorkItem } from '../model.ts'
+import type { ModuleKey, TickReport, WorkItem } from '../model.ts'
 import { type Broker, connectBroker } from '../mqtt/broker.ts'
 import type { EmbeddedBroker } from '../mqtt/embedded.ts'
 import { workItemMessages } from '../mqtt/happenings.ts'
@@ -50,6 +50,8 @@ export interface Publishing {
   readonly retained: Retained
   readonly onlookers: Onlookers
   readonly topics: Topics
+  /** An account's tick is over. */
+  ticked(report: TickReport): void
   /** A person wants everything looked at again. */
   rescanned(): void
   /** Publishes `offline` and ends; what is not acknowledged then stays in the outbox. */
@@ -131,12 +133,9 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     embedded,
     retained,
     topics,
-    onlookers: {
-      ...onlookers,
-      account(report) {
-        onlookers.account(report)
-        if (report.changes) assistant?.listed(report.accountId)
-      },
+    onlookers,
+    ticked({ accountId, changes }) {
+      if (changes) assistant?.listed(accountId)
     },
     rescanned: () => assistant?.rescanned(),
     async close() {

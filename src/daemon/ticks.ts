@@ -2,13 +2,15 @@
  * The ticks of all accounts: each at its own moment after the slot, none twice at the same time, all to be ended.
  */
 import { type Clock, iso } from '../clock.ts'
-import type { Selection, Slot, Trigger } from '../model.ts'
+import type { Selection, Slot, TickReport, Trigger } from '../model.ts'
 import type { Account, AccountTick } from './account.ts'
 import type { Onlookers } from './onlookers.ts'
 
 export interface TicksNeeds {
   readonly accounts: readonly Account[]
-  readonly onlookers: Onlookers
+  readonly onlookers: Pick<Onlookers, 'slot'>
+  /** Told of each account's tick when it is over. */
+  readonly ticked: (report: TickReport) => void
   /** An account's moment after a slot, in milliseconds. */
   readonly offsetOf: (account: string) => number
   /** Waits until the tick on start may ask an account; false when it is left to its next slot. */
@@ -73,7 +75,7 @@ export function ticksOf(needs: TicksNeeds): Ticks {
     if (stopping.aborted) return undefined
     if (slot.trigger === 'schedule') askedBySlot.add(account)
     const tick = await account.tick(slot)
-    if (tick?.report) onlookers.account(tick.report)
+    if (tick?.report) needs.ticked(tick.report)
     return tick
   }
 
@@ -87,7 +89,7 @@ export function ticksOf(needs: TicksNeeds): Ticks {
   async function commandAccount({ account, choose }: Choice, slot: Slot): Promise<AccountTick | undefined> {
     if (stopping.aborted) return undefined
     const tick = await account.command(slot, () => (stopping.aborted ? undefined : choose()))
-    if (tick?.report) onlookers.account(tick.report)
+    if (tick?.report) needs.ticked(tick.report)
     return tick
   }
 

@@ -79,6 +79,7 @@ export function aWorld(differing: Partial<AccountNeeds> & Refusal & { breaker?: 
       isAnswered: () => false,
       ttlMs: 600_000,
       parallel: 1,
+      listed: () => undefined,
       tell: (report, of) => told.push([report, of]),
       changed: ({ state }) => states.push(state.status),
       stopping: never,

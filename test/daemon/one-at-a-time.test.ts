@@ -59,6 +59,7 @@ test('never are two commands in flight on one module, whatever asks and whatever
             reasonToSkip: () => undefined,
             isAnswered: () => false,
             ttlMs: 600_000,
+            listed: () => undefined,
             tell: () => undefined,
             ticked: () => undefined,
             changed: () => undefined,

@@ -43,11 +43,11 @@ async function oneSlot(names: readonly string[]) {
       },
     }),
   )
-  const onlookers = { module: () => undefined, account: () => undefined, slot: () => undefined }
+  const told = { onlookers: { slot: () => undefined }, ticked: () => undefined }
   const stopping = new AbortController().signal
   const slots = () => [clock.now() + 300_000, clock.now() + 600_000]
   const offsetOf = spreadOver(() => names, windowMs)
-  const needs = { accounts, onlookers, offsetOf, mayStart: async () => true, slots, clock, stopping }
+  const needs = { ...told, accounts, offsetOf, mayStart: async () => true, slots, clock, stopping }
   const running = ticksOf(needs).tick('schedule')
   await clock.advance(windowMs + 5_000)
   await running

@@ -19,11 +19,8 @@ function ticking(...ends: readonly (AccountTick | undefined)[]) {
   )
   const ticks = ticksOf({
     accounts,
-    onlookers: {
-      module: () => undefined,
-      account: () => undefined,
-      slot: ({ tickId }) => done.push(tickId),
-    },
+    onlookers: { slot: ({ tickId }) => done.push(tickId) },
+    ticked: () => undefined,
     offsetOf: () => 10_000,
     mayStart: () => mayStart,
     slots: () => [clock.now() + 900_000, clock.now() + 1_800_000],
