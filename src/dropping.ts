@@ -1,5 +1,5 @@
 /**
- * Dead items on their way out of the outbox: once a minute, and when the delivery meets one.
+ * Dead items on their way out of the outbox: once a minute while items arrive or leave, and when the delivery meets one.
  *
  * To drop takes a commit, so it is not done each time the delivery takes from the disk. What is met is dropped by its
  * number: the outbox looks for dead ones among its oldest only, and this one may lie far behind them.

@@ -188,7 +188,7 @@ class ReconnectingBroker implements Broker {
     const limit = deadline(this.#options.clock, deadlineMs)
     this.#stop.abort()
     if (this.#state.connected) {
-      // Behind everything else, so that its acknowledgement says that all before it has arrived.
+      // The last word: whoever closes has aborted what else was waiting.
       const offline = this.#outstanding.publish({ topic, payload, retain: true }, limit.signal)
       const said = await offline.then(
         () => true,

@@ -8,6 +8,7 @@
 import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
 import { PublishRefused } from '../errors.ts'
 import type { Secret } from '../secret.ts'
+import { FrameLimit } from './frame-limit.ts'
 import type { Link } from './outstanding.ts'
 import { packetSize, publishProperties } from './properties.ts'
 import type { Server } from './server.ts'
@@ -79,6 +80,11 @@ const willDelaySeconds = 5
 /** What a broker may have on the way to us: commands are small and few. */
 const receiveMaximum = 64
 const maximumPacketSize = 256 * 1024
+/**
+ * What is gathered of one packet before we hang up. Far more than we ask for: to MQTT 3.1.1 the limit cannot be told,
+ * and a large document of somebody else's must not keep us away.
+ */
+const mostGathered = 16 * maximumPacketSize
 /** mqtt.js gives an id out again after 65,535 publishes without looking whether it is still in use. */
 const widestWindow = 4_096
 const packetTooLarge = 0x95
@@ -131,6 +137,9 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     unsubscribe(filter) {
       client.unsubscribe(filter)
     },
+    giveUp() {
+      end({ kind: 'failed', error: new Error('the broker has not acknowledged a publish for a minute') })
+    },
     leave(signal) {
       const { promise, resolve } = Promise.withResolvers<void>()
       leaving = true
@@ -155,15 +164,22 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
 
   client.on('connect', ({ properties }) => {
     if (over) return
-    stood = true
     maximumSize = properties?.maximumPacketSize ?? maximumSize
     window = Math.min(properties?.receiveMaximum ?? window, widestWindow)
+    // Not allowed by MQTT, and nothing could ever be published.
+    if (window < 1) return end({ kind: 'failed', error: new Error('the broker allows no publish at all') })
+    stood = true
     events.opened(connection)
   })
   client.on('message', (topic, payload, packet) => {
     if (over) return
     const { responseTopic, correlationData } = packet.properties ?? {}
     events.message({ topic, payload, retain: packet.retain, properties: { responseTopic, correlationData } })
+  })
+  const limit = new FrameLimit(mostGathered)
+  client.stream.on('data', (chunk: Uint8Array) => {
+    if (limit.accepts(chunk)) return
+    end({ kind: 'failed', error: new Error(`the broker sent a packet of more than ${mostGathered} bytes`) })
   })
   client.on('disconnect', ({ reasonCode }) => {
     end({ kind: 'disconnected', ...(reasonCode !== undefined && { reasonCode }) })
@@ -204,6 +220,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     log: () => undefined,
     // It would fill a table of 65,536 small buffers first: a tenth of the start, and 20 MB for ever.
     writeCache: false,
+    wsOptions: { maxPayload: mostGathered },
     will: {
       topic: will.topic,
       payload: Buffer.from(will.payload),

@@ -1,8 +1,8 @@
 /**
  * Refuses MQTT packets by their announced length, before they are gathered in memory.
  *
- * The built-in broker has no such limit of its own: it keeps what arrives until a packet is complete, and a
- * packet may announce 256 MB.
+ * Neither the built-in broker nor mqtt.js has such a limit of its own: they keep what arrives until a packet is
+ * complete, and a packet may announce 256 MB.
  */
 import type { Socket } from 'node:net'
 

@@ -9,7 +9,8 @@
 import type { Clock } from '../clock.ts'
 import { PublishRefused } from '../errors.ts'
 import type { Message } from '../model.ts'
-import { Turns } from './turns.ts'
+import { firstOf, Turns } from './turns.ts'
+import { watchUnanswered } from './unanswered.ts'
 
 /** What MQTT 5 can carry beyond a plain message. */
 export interface OutgoingMessage extends Message {
@@ -23,6 +24,8 @@ export interface Link {
   readonly window: number
   /** `done` is called on the broker's acknowledgement with its refusal, if any; never after the link is lost. */
   publish(message: OutgoingMessage, done: (refusal?: PublishRefused) => void): void
+  /** The broker acknowledges nothing any more: loses the link. */
+  giveUp(): void
 }
 
 interface Job {
@@ -56,6 +59,8 @@ export class Outstanding {
   readonly #waiting = new Turns<Job>()
   #inFlight = new Set<Job>()
   #link: Link | undefined
+  /** Ends what is done for the present link alone. */
+  #linkOver = new AbortController()
   /** How many of the oldest are sent one by one, because the last connection may have ended over one of them. */
   #suspects = 0
   readonly #watched = new WeakSet<AbortSignal>()
@@ -76,11 +81,14 @@ export class Outstanding {
 
   opened(link: Link): void {
     this.#link = link
+    this.#linkOver = new AbortController()
     this.#pump()
+    const oldest = () => firstOf(this.#inFlight)
+    void watchUnanswered({ oldest, giveUp: () => link.giveUp() }, this.#clock, this.#linkOver.signal)
   }
 
   lost({ blame, reasonCode }: Loss): void {
-    this.#link = undefined
+    this.#unlink()
     const unanswered = [...this.#inFlight].filter((job) => !job.settled)
     this.#inFlight = new Set()
     this.#waiting.putBack(unanswered)
@@ -99,13 +107,18 @@ export class Outstanding {
 
   /** Rejects everything; nothing is sent any more. */
   abandon(reason: unknown): void {
-    this.#link = undefined
+    this.#unlink()
     const jobs = [...this.#inFlight, ...this.#waiting]
     this.#inFlight = new Set()
     for (const job of jobs) {
       this.#waiting.delete(job)
       this.#settle(job, reason)
     }
+  }
+
+  #unlink(): void {
+    this.#link = undefined
+    this.#linkOver.abort()
   }
 
   /** One listener for each signal however many publishes share it: they are made by the thousand. */

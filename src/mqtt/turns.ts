@@ -57,7 +57,8 @@ export class Turns<T extends Waiting> {
   }
 }
 
-function firstOf<T>(set: ReadonlySet<T>): T | undefined {
+/** The oldest of a set, in the order of adding. */
+export function firstOf<T>(set: ReadonlySet<T>): T | undefined {
   const [first] = set
   return first
 }

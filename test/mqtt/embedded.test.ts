@@ -7,7 +7,7 @@ import { type EmbeddedBrokerOptions, startEmbeddedBroker } from '../../src/mqtt/
 import { Secret } from '../../src/secret.ts'
 import { mosquittoTest } from '../mosquitto.ts'
 import { packetBytes } from './fake-broker.ts'
-import { listenTo, message, never, readableLog, stateTopic, until, wayTo } from './rig.ts'
+import { hurriedClock, listenTo, message, never, readableLog, stateTopic, until, wayTo } from './rig.ts'
 
 async function embedded(options: Partial<EmbeddedBrokerOptions> = {}) {
   const { log, lines } = readableLog()
@@ -130,7 +130,7 @@ test.each([
 
 test('a subscriber that does not read is thrown out, and the others are held up for seconds only', async () => {
   await using broker = await embedded()
-  await using way = wayTo(broker.url, { protocol: 4 })
+  await using way = wayTo(broker.url, { protocol: 4, clock: hurriedClock(5) })
   const deaf = await rudeSocket(broker.port, packetBytes({ ...hello, clientId: 'deaf' }))
   await once(deaf, 'data')
   deaf.pause()

@@ -8,7 +8,7 @@ import { hurriedClock, message, never, until, wayTo } from './rig.ts'
 /** A way that listens to everything, and the session it has at the moment. */
 async function listening() {
   const peer = await fakeBroker()
-  const way = wayTo(peer.url, { clock: hurriedClock(100_000) })
+  const way = wayTo(peer.url, { clock: hurriedClock(500) })
   const heard: { topic: string; payload: string }[] = []
   way.broker.subscribe('#', ({ topic, payload }) =>
     heard.push({ topic, payload: Buffer.from(payload).toString() }),
@@ -90,3 +90,15 @@ test('any bytes from the broker cost a connection at most, and the next one work
   )
   expect(way.broker.state.connected).toBe(true)
 }, 20_000)
+
+test('a packet that announces more than anybody needs is not gathered: the connection ends before it comes', async () => {
+  await using world = await listening()
+  const { way, session } = world
+
+  // 100 MB, of which nothing is ever sent.
+  session().sendBytes(Uint8Array.of(0x30, 0x80, 0xc2, 0xd7, 0x2f, 0, 1, 0x61))
+
+  await until('the loss is told', () => way.said('broker connection lost').length === 1)
+  expect(way.said('broker connection lost')[0]?.fields.reason).toMatch(/more than 4194304 bytes/)
+  await way.broker.publish(message('on the next connection'), never)
+})

@@ -66,6 +66,7 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
     sent = here
     outstanding.opened({
       window,
+      giveUp: () => broken.push('the link was given up'),
       publish({ payload, retain }, done) {
         const number = Number(payload)
         const last = here.findLast((one) => one.retain === retain)

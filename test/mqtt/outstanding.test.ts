@@ -72,6 +72,25 @@ test('publishes that share a signal share one listener', async () => {
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1)
 })
 
+test('a broker that allows no publish at all is no connection, and the log tells why', async () => {
+  let allowed = 0
+  await using peer = await fakeBroker({
+    connect(session) {
+      const properties = { receiveMaximum: allowed }
+      session.send({ cmd: 'connack', reasonCode: 0, sessionPresent: false, properties })
+      return true
+    },
+  })
+  await using way = wayTo(peer.url)
+  const kept = way.broker.publish(message('1'), never)
+
+  await until('the log tells', () => way.said('cannot connect to broker').length > 0)
+  expect(way.broker.state.connected).toBe(false)
+  expect(way.said('cannot connect to broker')[0]?.fields.reason).toMatch(/allows no publish/)
+  allowed = 1
+  await kept
+})
+
 test('no more publishes are unacknowledged than the broker allows', async () => {
   let open = 0
   let most = 0

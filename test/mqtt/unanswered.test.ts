@@ -1,0 +1,91 @@
+/** A broker that stays connected and says nothing: when we give it up, and when not. */
+import { expect, test } from 'vitest'
+import { type UnderWay, watchUnanswered } from '../../src/mqtt/unanswered.ts'
+import { fakeClock } from '../fake-clock.ts'
+import { fakeBroker } from './fake-broker.ts'
+import { hurriedClock, message, never, texts, until, wayTo } from './rig.ts'
+
+/** A watch over one publish at a time. */
+function watching() {
+  const clock = fakeClock()
+  const stop = new AbortController()
+  const sent = (): UnderWay => ({ sentAt: clock.elapsed() })
+  let oldest: UnderWay | undefined
+  let givenUp = 0
+  const giveUp = () => {
+    givenUp++
+  }
+  void watchUnanswered({ oldest: () => oldest, giveUp }, clock, stop.signal)
+  return {
+    ...{ clock, stop },
+    send() {
+      oldest = sent()
+    },
+    answer() {
+      oldest = undefined
+    },
+    givenUp: () => givenUp,
+  }
+}
+
+test('a publish without an answer for a minute ends the connection, once', async () => {
+  const { clock, send, givenUp } = watching()
+  send()
+
+  await clock.advance(59_999)
+  expect(givenUp()).toBe(0)
+  await clock.advance(40_000)
+  expect(givenUp()).toBe(1)
+  await clock.advance(600_000)
+  expect(givenUp()).toBe(1)
+})
+
+test('a broker that is slow, or has nothing to answer, is not given up', async () => {
+  const { clock, send, answer, givenUp } = watching()
+
+  for (let publishes = 0; publishes < 20; publishes++) {
+    send()
+    await clock.advance(55_000)
+  }
+  answer()
+  await clock.advance(600_000)
+
+  expect(givenUp()).toBe(0)
+})
+
+test('a program that stood still does not blame the broker', async () => {
+  const clock = fakeClock()
+  let elapsed = 0
+  let givenUp = 0
+  const oldest: UnderWay = { sentAt: 0 }
+  const jumping = { ...clock, elapsed: () => elapsed }
+  void watchUnanswered({ oldest: () => oldest, giveUp: () => givenUp++ }, jumping, never)
+
+  elapsed = 3_600_000
+  await clock.advance(20_000)
+
+  expect(givenUp).toBe(0)
+})
+
+test('nothing is given up after the end of the connection', async () => {
+  const { clock, stop, send, givenUp } = watching()
+  send()
+  stop.abort()
+
+  await clock.advance(600_000)
+
+  expect([givenUp(), clock.sleeping]).toEqual([0, 0])
+})
+
+test('a lost acknowledgement costs a connection, and the message and those after it arrive on the next', async () => {
+  await using peer = await fakeBroker({
+    publish: (session, { payload }) => session.number === 1 && String(payload) === '2',
+  })
+  await using way = wayTo(peer.url, { clock: hurriedClock(200) })
+
+  await Promise.all(['1', '2', '3'].map((text) => way.broker.publish(message(text), never)))
+
+  expect(texts(peer.published)).toEqual(['1', '2', '3', '2'])
+  await until('the log tells', () => way.said('broker connection lost').length === 1)
+  expect(way.said('broker connection lost')[0]?.fields.reason).toMatch(/not acknowledged a publish/)
+})
