@@ -2,6 +2,7 @@
  * The parts of the daemon and how they are, for who asks by a command. Values in, a document out.
  */
 import { type Clock, iso } from '../clock.ts'
+import { StoreFailed } from '../errors.ts'
 import type { Broker } from '../mqtt/broker.ts'
 import { number, timeOrNull } from '../payload.ts'
 import type { Account } from './account.ts'
@@ -11,7 +12,10 @@ export interface Parts {
   readonly version: string
   readonly accounts: readonly Account[]
   readonly broker: Pick<Broker, 'state'>
-  readonly stores: Pick<Stores, 'outbox' | 'ledger'>
+  readonly stores: {
+    readonly ledger: Pick<Stores['ledger'], 'count' | 'trouble'>
+    readonly outbox: Pick<Stores['outbox'], 'count'>
+  }
   /** The next two slots, in milliseconds since the epoch. */
   readonly slots: () => readonly number[]
   /** The clock's elapsed time at the start. */
@@ -33,7 +37,18 @@ export function healthOf({ version, accounts, broker, stores, slots, begun, cloc
       detail: state.detail ?? null,
       retry_at: timeOrNull(state.retryAt),
     })),
-    modules: stores.ledger.count(),
-    waiting: stores.outbox.count(),
+    ...storeHealth(stores),
+  }
+}
+
+/** A disk that fails is what somebody who asks wants to know, so it does not keep the rest from being told. */
+function storeHealth({ ledger, outbox }: Parts['stores']): object {
+  try {
+    const { trouble } = ledger
+    const store = { state: trouble ? 'failing' : 'ok', detail: trouble?.message ?? null }
+    return { store, modules: ledger.count(), waiting: outbox.count() }
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    return { store: { state: 'failing', detail: error.message }, modules: null, waiting: null }
   }
 }

@@ -37,7 +37,7 @@ const listFreshMs = 60_000
 const leastCapacity = 3
 const rescans: BucketSize = { capacity: 2, perMinute: 1 }
 
-/** Does what is ordered, and tells what came of it. */
+/** Does what is ordered, and tells what came of it; a disk that fails refuses the order. */
 export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
   const { accounts, ticks, stores, rules, retained, clock } = needs
   const { ledger, pauses } = stores
@@ -146,15 +146,7 @@ export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
     )
     if (stranger) return stranger
     const { accountId, networkId, syncModuleId } = target
-    try {
-      await pauses.set(
-        [accountId, networkId, syncModuleId].filter((id) => id !== undefined).join('/'),
-        paused,
-      )
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error
-      return { refusal: { code: error.code, message: error.message, retryable: true } }
-    }
+    await pauses.set([accountId, networkId, syncModuleId].filter((id) => id !== undefined).join('/'), paused)
     const keys = known(target)
     for (const key of keys) retained.module(key, 'progress')
     return { data: { modules: keys.length, paused } }
@@ -170,7 +162,7 @@ export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
     return { refusal: { code: 'unknown_target', message } }
   }
 
-  return async (order) => {
+  async function obey(order: Order): Promise<Result> {
     switch (order.verb) {
       case 'manifest/request':
         return request(order.target)
@@ -188,6 +180,12 @@ export function obeyer(needs: ObeyNeeds): (order: Order) => Promise<Result> {
         return { data: needs.health() }
     }
   }
+
+  return (order) =>
+    obey(order).catch((error: unknown) => {
+      if (!(error instanceof StoreFailed)) throw error
+      return { refusal: { code: error.code, message: error.message, retryable: true } }
+    })
 }
 
 /** Whether a target's ids, as far as it has any, are those of this module or account. */

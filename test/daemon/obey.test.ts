@@ -173,6 +173,17 @@ test('a pause of what is not there, or that the disk does not keep, is refused',
   await expect(house.obey({ verb: 'resume', target: {} })).rejects.toBe(bug)
 })
 
+test('a disk that cannot be read refuses each command that needs it, and ends nothing', async () => {
+  const house = aHouse()
+  house.readsFail(new StoreFailed('cannot read state.db', {}))
+
+  const refusal = { code: 'store_failed', message: 'cannot read state.db', retryable: true }
+  expect(await house.request()).toEqual({ refusal })
+  expect(await house.rescan()).toEqual({ refusal })
+  expect(await house.obey({ verb: 'pause', target: hall })).toEqual({ refusal })
+  expect(await house.obey({ verb: 'options', logLevel: 'debug' })).toEqual({ data: { log_level: 'debug' } })
+})
+
 test('the log level is changed when one is named, and told in any case', async () => {
   const house = aHouse()
 
