@@ -1,11 +1,15 @@
 /**
- * `accounts`: every login with its state, and never a secret. Reads files only, so it works beside the daemon.
+ * `accounts`: every login with its state, and never a secret. Reads files only, so it works beside the daemon; that
+ * a cloud does not answer stands in none of them.
  */
 import { systemClock } from '../clock.ts'
+import type { Settings } from '../config.ts'
+import { openBudget, plannedBudget } from '../daemon/budget.ts'
 import type { AccountStatus, Login } from '../model.ts'
 import { json, number, timeOrNull } from '../payload.ts'
 import { closedUntil } from '../retry.ts'
-import { openLogins } from '../store/logins.ts'
+import { slotsPerDay } from '../schedule/cron.ts'
+import { type Logins, openLogins } from '../store/logins.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { plainTable } from './outcomes.ts'
 import { type CommonOptions, readSettings } from './prepare.ts'
@@ -24,10 +28,11 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   const logins = await openLogins(settings.dataDir)
   const rows = await Promise.all(
     (await logins.list()).map(async (login): Promise<Row> => {
-      const retryAt = closedUntil(await logins.breaker(login.key), systemClock.now())
+      const modules = await logins.moduleCount(login.key)
+      const retryAt = await pausedUntil(login, { logins, settings, modules })
       const { refusedAt, refusedFor = 'login_required' } = login
       const state = refusedAt !== undefined ? refusedFor : retryAt ? 'throttled' : 'ok'
-      return { login, state, retryAt, modules: await logins.moduleCount(login.key) }
+      return { login, state, retryAt, modules }
     }),
   )
   if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
@@ -35,6 +40,26 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   if (rows.length === 0)
     terminal.err(`No login in ${settings.dataDir} yet. Sign in with \`blink-manifestd login\`.\n`)
   return exit.done
+}
+
+interface PauseNeeds {
+  readonly logins: Logins
+  readonly settings: Settings
+  readonly modules: number | undefined
+}
+
+/** The end of a pause that the cloud has asked for, or of the day whose budget is used up. */
+async function pausedUntil({ key }: Login, needs: PauseNeeds): Promise<number | undefined> {
+  const { logins, settings, modules = 0 } = needs
+  const slots = slotsPerDay(settings.schedule.cron)
+  const { usedUpUntil } = openBudget({
+    kept: await logins.spent(key),
+    limit: () => settings.blink.dailyBudget || plannedBudget({ slotsPerDay: slots, modules }),
+    automatic: settings.blink.dailyBudget === 0,
+    clock: systemClock,
+    save: () => Promise.reject(new Error('`accounts` spends nothing')),
+  })
+  return closedUntil(await logins.breaker(key), systemClock.now()) ?? usedUpUntil
 }
 
 function line({ login, state, retryAt, modules }: Row): string {

@@ -37,6 +37,8 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
     return exit.login
   }
 
+  const reasonOf = (module: SyncModule): SkipReason | undefined =>
+    reasonToSkip(module, settings.modules) ?? (stores.pauses.isPaused(module) ? 'paused' : undefined)
   const look = async ({ login, cloud, guard }: Way): Promise<Found> => {
     let accountId = login.accountId
     try {
@@ -47,7 +49,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
         accountId,
         status: 'ok',
         failure: undefined,
-        modules: modules.map((module) => ({ module, reason: reasonToSkip(module, settings.modules) })),
+        modules: modules.map((module) => ({ module, reason: reasonOf(module) })),
       }
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error
@@ -75,6 +77,11 @@ function toTable(found: readonly Found[]): string {
     'Local storage',
     'Asked?',
   ])
+  for (const { accountId, login, modules, status } of found) {
+    if (modules.length > 0) continue
+    const why = status === 'ok' ? 'no sync module' : `no: ${status}`
+    table.push([accountId ?? login, ...Array<string>(6).fill('-'), why])
+  }
   for (const { module, reason } of found.flatMap(({ modules }) => modules)) {
     const network = `${module.networkId} ${printable(module.networkName ?? '(not listed)')}`
     table.push([

@@ -2,13 +2,14 @@
  * What a sync module's retained topics tell beyond its record: can it be asked now, and when will it be. Pure.
  */
 import { type AskRules, reasonToSkip } from '../askable.ts'
+import { needsPerson } from '../failure.ts'
 import type { ModuleRecord } from '../model.ts'
 import type { ModuleView } from '../mqtt/module-state.ts'
 import type { Account } from './account.ts'
 
 export interface ViewContext {
   /** The module's account, or `undefined` when its login is gone. */
-  readonly account: Account | undefined
+  readonly account: Pick<Account, 'state'> | undefined
   readonly rules: AskRules
   /** Whether scheduled requests are off for it. */
   readonly paused: boolean
@@ -24,14 +25,16 @@ export function viewOf(
   { account, rules, paused, slots, offsetMs }: ViewContext,
 ): ModuleView {
   const [next, afterNext] = slots
-  const accountStatus = account?.state.status ?? 'login_required'
+  const { status: accountStatus = 'login_required', retryAt = 0 } = account?.state ?? {}
   const askable = record.missing === 0 && reasonToSkip(record.module, rules) === undefined
+  const isDue = askable && !paused && !needsPerson(accountStatus)
   return {
     record,
     available: askable && accountStatus === 'ok',
     paused,
     accountStatus,
     intervalMs: next !== undefined && afterNext !== undefined ? afterNext - next : undefined,
-    nextAttemptAt: askable && !paused && next !== undefined ? next + offsetMs : undefined,
+    // A pause that outlasts both slots leaves it open: the account's own topic tells when the pause ends.
+    nextAttemptAt: isDue ? slots.map((slot) => slot + offsetMs).find((at) => at >= retryAt) : undefined,
   }
 }

@@ -23,6 +23,7 @@ mosquittoTest(
     const counted = daemon.logged().findLast(({ msg }) => msg === 'requests so far')
 
     const once = await world.finish(['once', '--json'], env)
+    const accounts = await world.finish(['accounts', '--json'], env)
 
     // A token, and three ticks of three requests each; of the fourth tick one request was left.
     expect(world.cloud.calls.length).toBe(11)
@@ -37,6 +38,7 @@ mosquittoTest(
     const { retry_at, detail } = document(observer.latest(topic))
     expect(String(retry_at)).toMatch(/T00:00:00\.000Z$/)
     expect(detail).toMatch(/budget/)
+    expect(JSON.parse(accounts.stdout)).toMatchObject({ account_id: 8021, state: 'throttled', retry_at })
     expect(once.code).toBe(75)
     expect(once.stdout.match(/"outcome":"throttled"/g)).toHaveLength(2)
   },
