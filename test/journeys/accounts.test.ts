@@ -58,3 +58,19 @@ test('discover counts as well, a renewed sign-in knows the number, and logout le
   await world.finish(['logout', '8021'], noTokens)
   expect(filesIn(world).filter((name) => !name.endsWith('.forgotten'))).toEqual([])
 })
+
+test('discover has a line for an account without sync modules, and for one that cannot be looked at', async () => {
+  await using world = await startWorld({
+    ...options,
+    simulator: { ...options.simulator, accounts: [home(0), home(1, { id: 9001 })] },
+  })
+  world.cloud.misbehave({ kind: 'status', status: 429, path: '/accounts/9001/homescreen' })
+
+  const BLINK_TOKENS = [8021, 9001].map((id) => world.cloud.tokens(id)).join('\n')
+
+  const { code, stdout } = await world.finish(['discover'], { BLINK_TOKENS })
+
+  expect(code).toBe(75)
+  expect(stdout).toMatch(/^8021 .* no sync module *$/m)
+  expect(stdout).toMatch(/^9001 .* no: throttled *$/m)
+})

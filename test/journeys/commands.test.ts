@@ -87,6 +87,7 @@ mosquittoTest('what is paused is not asked on schedule, also after a restart, bu
   const state = () => document(observer.latest(`${stem(1)}/state`))
   await until('the state', () => state().status === 'paused' && state().paused === true)
   await daemon.stop('SIGTERM')
+  expect((await world.finish(['discover'])).stdout).toMatch(/350001 .* no: paused *\n.*350002 .* yes *\n/)
   const from = observer.seen.length
   const again = world.start(['run'], { ...fast, HOME_ASSISTANT_ENABLED: 'false' })
   const since = (topic: string) => observer.seen.slice(from).filter((one) => one.topic === topic)
