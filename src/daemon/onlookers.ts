@@ -25,7 +25,7 @@ export interface OnlookerNeeds {
 }
 
 /** What became of all modules' turns in a slot. */
-export type Turns = Readonly<Record<ModuleReport['kind'], number>>
+export type TurnCounts = Readonly<Record<ModuleReport['kind'], number>>
 
 export interface Onlookers {
   /** A new list of an account's modules has come. */
@@ -33,7 +33,7 @@ export interface Onlookers {
   /** A module's turn is over. */
   module(report: ModuleReport, slot: Slot): void
   /** All accounts of a slot are done. */
-  slot(slot: Slot, turns: Turns, elapsedMs: number): void
+  slot(slot: Slot, turns: TurnCounts, elapsedMs: number): void
 }
 
 /** Those who watch the ticks. */

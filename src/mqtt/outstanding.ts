@@ -9,7 +9,7 @@
 import type { Clock } from '../clock.ts'
 import { PublishRefused } from '../errors.ts'
 import type { Message } from '../model.ts'
-import { firstOf, Turns } from './turns.ts'
+import { firstOf, RightOfWay } from './right-of-way.ts'
 import { watchUnanswered } from './unanswered.ts'
 
 /** What MQTT 5 can carry beyond a plain message. */
@@ -56,7 +56,7 @@ export interface Loss {
 
 export class Outstanding {
   readonly #clock: Clock
-  readonly #waiting = new Turns<Job>()
+  readonly #waiting = new RightOfWay<Job>()
   #inFlight = new Set<Job>()
   #link: Link | undefined
   /** Ends what is done for the present link alone. */

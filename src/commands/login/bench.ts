@@ -10,7 +10,7 @@ import type { Log } from '../../ports.ts'
 import { makeDirectory } from '../../store/files.ts'
 import { type Install, openInstall } from '../../store/install.ts'
 import { type Logins, openLogins } from '../../store/logins.ts'
-import { openPending, type PendingLogins } from '../../store/pending.ts'
+import { openPending, type PendingLogins } from '../../store/pending-logins.ts'
 import { type CommonOptions, prepare } from '../prepare.ts'
 import type { Terminal } from '../terminal.ts'
 

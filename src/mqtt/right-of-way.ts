@@ -13,7 +13,7 @@ interface Waiting {
 /** So many ids and events go before state that waits. */
 const mostBefore = 3
 
-export class Turns<T extends Waiting> {
+export class RightOfWay<T extends Waiting> {
   #again = new Set<T>()
   readonly #happenings = new Set<T>()
   readonly #state = new Set<T>()

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { Turns } from '../../src/mqtt/turns.ts'
+import { RightOfWay } from '../../src/mqtt/right-of-way.ts'
 
 const happening = (name: string) => ({ name, message: { retain: false } })
 const state = (name: string) => ({ name, message: { retain: true } })
 
 function turnsOf(...waiting: readonly ReturnType<typeof state>[]) {
-  const turns = new Turns<ReturnType<typeof state>>()
+  const turns = new RightOfWay<ReturnType<typeof state>>()
   for (const one of waiting) turns.add(one)
   return turns
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../src/secret.ts'
-import { type AwaitsCode, openPending } from '../../src/store/pending.ts'
+import { type AwaitsCode, openPending } from '../../src/store/pending-logins.ts'
 import { loginOf } from '../blink/scripted.ts'
 
 function place() {
