@@ -103,7 +103,11 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     )
     .version(version, '-V, --version')
     .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      outputError: (complaint, write) => write(withoutValue(complaint)),
+    })
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
   for (const { name, does, json, examples, load } of commands) {
@@ -130,6 +134,11 @@ Examples:
 Exit codes: 0 done, 1 a bug, 64 wrong usage, 75 try again later, 77 sign in first, 78 settings cannot be used.`,
   )
   return program
+}
+
+/** An option that there is not may still hold a password or an address, as `--password=...` does: it ends up in logs. */
+function withoutValue(complaint: string): string {
+  return complaint.replace(/^(error: unknown option '-[^=]*)=.*'/s, "$1'")
 }
 
 /** One option for each setting; the text is checked with all other sources, so that every problem is told at once. */

@@ -19,7 +19,6 @@ export function addSignIn(program: Command, { terminal, done, addSettings, commo
   const login = program
     .command('login')
     .description('sign an account in: e-mail address, password, and the code that Blink sends')
-    .option('--email <address>', 'whose account; asked for when absent')
     .option(
       '--password-file <path>',
       'a file that holds the password; - for stdin, /dev/fd/3 for a descriptor',
@@ -34,14 +33,15 @@ export function addSignIn(program: Command, { terminal, done, addSettings, commo
   addSettings(login)
   login.addHelpText(
     'after',
-    '\nExamples:\n  blink-manifestd login\n  blink-manifestd login --email anna@example.com --password-file /run/secrets/blink\n' +
+    '\nWhat is not given is asked for. The e-mail address can be given as BLINK_EMAIL only.\n' +
+      '\nExamples:\n  blink-manifestd login\n' +
+      '  BLINK_EMAIL=anna@example.com blink-manifestd login --password-file /run/secrets/blink\n' +
       '  blink-manifestd login --import ~/.blinkpy.json\n',
   )
   login.action(async (given: Record<string, unknown>) => {
     const text = (name: string) => (typeof given[name] === 'string' ? given[name] : undefined)
     const signIn = await import('./login.ts')
     const code = await signIn.login(terminal, commonOptions(given), {
-      email: text('email'),
       passwordFile: text('passwordFile'),
       codeFile: text('codeFile'),
       importFile: text('import'),

@@ -10,10 +10,10 @@ import { home } from './homes.ts'
 import { loginFiles, noTokens, personIn } from './person.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const email = ['--email', 'anna@example.com']
+const email = 'anna@example.com'
 
 function aWorld(): Promise<World> {
-  const person = { email: 'anna@example.com', password: 'pass word', code: '123456' }
+  const person = { email, password: 'pass word', code: '123456' }
   return startWorld({ broker: false, simulator: { manifestSeconds: 0, accounts: [{ ...home(1), person }] } })
 }
 
@@ -22,7 +22,7 @@ async function run(world: World, command: readonly string[], texts: readonly (st
   const [stdin, ...others] = texts
   const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: world.directory,
-    env: { PATH: process.env.PATH, ...world.env, ...noTokens },
+    env: { PATH: process.env.PATH, ...world.env, ...noTokens, BLINK_EMAIL: email },
     stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...others.map(() => 'pipe' as const)],
   })
   const pipes = [child.stdin, ...child.stdio.slice(3)]
@@ -36,7 +36,7 @@ async function run(world: World, command: readonly string[], texts: readonly (st
   return { code, stdout: await stdout, stderr: await stderr }
 }
 
-const login = (...args: readonly string[]) => [process.execPath, main, 'login', ...email, ...args]
+const login = (...args: readonly string[]) => [process.execPath, main, 'login', ...args]
 
 test.each([
   ['standard input', login('--password-file', '-'), ['pass word\n']],
@@ -81,13 +81,16 @@ test.each([
   ['a file that is not there', login('--password-file', 'nowhere'), /cannot read nowhere \(ENOENT\)/],
   ['an empty password', login('--password-file', '/dev/null'), /the password is empty/],
   ['a password on the command line', login('--password', 'pass word'), /unknown option '--password'/],
+  ['a password in one piece with it', login('--password=pass word'), /unknown option '--password'/],
+  ['an address on the command line', login('--email', email), /unknown option '--email'/],
+  ['an address in one piece with it', login(`--email=${email}`), /unknown option '--email'/],
 ])('%s is refused with a sentence, before the cloud is asked', async (_, command, says) => {
   await using world = await aWorld()
 
   const refused = await run(world, command, [undefined])
 
   expect(refused).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(says) })
-  expect(refused.stderr).not.toMatch(/ at .*\.ts:\d+|pass word/)
+  expect(refused.stderr).not.toMatch(/ at .*\.ts:\d+|pass word|anna/)
   expect(world.cloud.calls).toEqual([])
 })
 

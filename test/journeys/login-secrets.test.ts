@@ -65,15 +65,21 @@ test('password, code, address and access token are kept nowhere, and the refresh
   expect(shown).toEqual([])
 })
 
-test('the process list of a sign-in holds no secret', async () => {
+test('the process list of a sign-in holds no secret and no address', async () => {
   await using world = await startWorld({ broker: false, simulator: { accounts: [{ ...home(1), person }] } })
   const passwordFile = join(world.directory, 'password')
   writeFileSync(passwordFile, person.password)
   world.cloud.misbehave({ kind: 'hang', path: '/oauth/v2/signin', method: 'POST' })
-  const login = world.start(['login', '--email', person.email, '--password-file', passwordFile], noTokens)
+  const env = { ...noTokens, BLINK_EMAIL: person.email }
+  const login = world.start(['login', '--password-file', passwordFile], env)
   await until('the sign-in', () => world.cloud.calls.some(({ kind }) => kind === 'signin'))
 
-  const seen = ['cmdline', 'environ'].map((name) => readFileSync(`/proc/${login.pid}/${name}`, 'latin1'))
-  expect(seen.join('\n')).toContain(person.email)
-  expect(formsOf(person.password).filter((form) => seen.join('\n').includes(form))).toEqual([])
+  const [list, environment] = ['cmdline', 'environ'].map((name) =>
+    readFileSync(`/proc/${login.pid}/${name}`, 'latin1'),
+  )
+  expect(list).toContain(passwordFile)
+  expect(list).not.toContain(person.email)
+  // The environment is for the eyes of its owner.
+  expect(environment).toContain(person.email)
+  expect(formsOf(person.password).filter((form) => `${list}${environment}`.includes(form))).toEqual([])
 })

@@ -109,7 +109,8 @@ terminalTest(
 
 terminalTest('a password is not read from standard input where it would be shown', async () => {
   await using world = await aWorld()
-  await using anna = sitDown(world, ['login', '--email', 'a@b.c', '--password-file', '-'], noTokens)
+  const env = { ...noTokens, BLINK_EMAIL: 'a@b.c' }
+  await using anna = sitDown(world, ['login', '--password-file', '-'], env)
 
   expect(await anna.ended).toBe(64)
   expect(anna.screen()).toContain('standard input is a terminal: leave the option out')

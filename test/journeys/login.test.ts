@@ -127,9 +127,9 @@ test('without a terminal and without files nothing is asked for', async () => {
   await using world = await startWorld(withPerson())
 
   const bare = await world.finish(['login'], noTokens)
-  const half = await world.finish(['login', '--email', 'anna@example.com'], noTokens)
+  const half = await world.finish(['login'], { ...noTokens, BLINK_EMAIL: 'anna@example.com' })
 
-  expect(bare).toMatchObject({ code: 64, stderr: expect.stringContaining('--email') })
+  expect(bare).toMatchObject({ code: 64, stderr: expect.stringContaining('BLINK_EMAIL') })
   expect(half).toMatchObject({ code: 64, stderr: expect.stringContaining('--password-file') })
   expect(world.cloud.calls).toEqual([])
 })

@@ -25,14 +25,18 @@ export function personIn(
     return path
   }
   const { email } = person
-  const login = (args: readonly string[]) => world.finish(['login', ...args], noTokens)
+  const login = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    world.finish(['login', ...args], { ...noTokens, ...env })
   return {
     signIn: (code, more = []) =>
-      login([
-        ...['--email', email, '--password-file', file('password', person.password)],
-        ...(code === undefined ? [] : ['--code-file', file('code', code)]),
-        ...more,
-      ]),
+      login(
+        [
+          ...['--password-file', file('password', person.password)],
+          ...(code === undefined ? [] : ['--code-file', file('code', code)]),
+          ...more,
+        ],
+        { BLINK_EMAIL: email },
+      ),
     enter: (code = person.code) => login(['--code-file', file('code', code)]),
   }
 }

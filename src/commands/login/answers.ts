@@ -1,7 +1,8 @@
 /**
  * Where e-mail address, password and code come from: files and descriptors for programs, prompts for people.
  *
- * A password is never taken from the command line or from a variable: both are seen by others on the machine.
+ * None of the three is ever an argument, which others on the machine can see, and the password stands in no
+ * variable either, which every program that is started from there inherits.
  */
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -11,7 +12,6 @@ import type { Terminal } from '../terminal.ts'
 import { ask } from './prompt.ts'
 
 export interface AnswerOptions {
-  readonly email?: string | undefined
   /** A path, `-` for standard input, `/dev/fd/3` for a descriptor. */
   readonly passwordFile?: string | undefined
   readonly codeFile?: string | undefined
@@ -38,10 +38,9 @@ export interface Answers {
 /** @throws WrongUsage when two of them are to come from standard input, or it is a terminal */
 export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers {
   const { env } = terminal
-  const given = (option: string | undefined, variable: string) => option ?? (env[variable] || undefined)
-  const passwordFile = given(options.passwordFile, 'BLINK_PASSWORD_FILE')
-  const codeFile = given(options.codeFile, 'BLINK_CODE_FILE')
-  const email = given(options.email, 'BLINK_EMAIL')?.trim()
+  const passwordFile = options.passwordFile ?? (env.BLINK_PASSWORD_FILE || undefined)
+  const codeFile = options.codeFile ?? (env.BLINK_CODE_FILE || undefined)
+  const email = (env.BLINK_EMAIL || undefined)?.trim()
   const fromInput = [passwordFile, codeFile].filter((path) => path !== undefined && descriptorOf(path) === 0)
   if (fromInput.length > 1) {
     throw new WrongUsage('standard input can hold the password or the code, not both')
@@ -51,22 +50,22 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
     throw new WrongUsage('standard input is a terminal: leave the option out, and you are asked')
   }
   const interactive = terminal.input?.isTerminal === true
-  const orRefuse = (what: string, option: string) => {
+  const orRefuse = (what: string, instead: string) => {
     if (interactive) return
-    throw new WrongUsage(`there is no terminal to ask for the ${what}; give ${option}`)
+    throw new WrongUsage(`there is no terminal to ask for the ${what}; ${instead}`)
   }
   return {
     interactive,
     hasCode: interactive || codeFile !== undefined,
     givenEmail: email,
     async email() {
-      if (email === undefined) orRefuse('e-mail address', '--email')
+      if (email === undefined) orRefuse('e-mail address', 'set BLINK_EMAIL')
       const typed = email ?? (await ask(terminal, 'E-mail address of your Blink account: ')).trim()
       if (!/^[^\s@]+@[^\s@]+$/.test(typed)) throw new WrongUsage('this is no e-mail address')
       return typed
     },
     async password() {
-      if (passwordFile === undefined) orRefuse('password', '--password-file')
+      if (passwordFile === undefined) orRefuse('password', 'give --password-file')
       const typed =
         passwordFile === undefined
           ? await ask(terminal, 'Password (not shown, not kept): ', { hidden: true })
@@ -75,7 +74,7 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
       return new Secret(typed)
     },
     async code(question) {
-      if (codeFile === undefined) orRefuse('code', '--code-file')
+      if (codeFile === undefined) orRefuse('code', 'give --code-file')
       return (
         codeFile === undefined ? await ask(terminal, question) : await fileText(terminal, codeFile)
       ).trim()
