@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import convict from 'convict'
 import { Document, isScalar, isSeq } from 'yaml'
 import { parseListen } from './config/addresses.ts'
-import { type CheckCron, crossCheck } from './config/checks.ts'
+import { type Checks, crossCheck } from './config/checks.ts'
 import {
   type Environment,
   fromCommandLine,
@@ -25,14 +25,13 @@ import { Secret } from './secret.ts'
 
 export type { LoadedConfig, Settings, ShownSetting } from './config/settings.ts'
 
-export interface ConfigSources {
+export interface ConfigSources extends Checks {
   readonly env: Environment
   readonly cwd: string
   /** From `--config`; the file must exist. */
   readonly configPath?: string | undefined
   /** From the command line: text by setting name, as `settingOptions` lists them. */
   readonly overrides?: ReadonlyMap<string, string> | undefined
-  readonly checkCron?: CheckCron | undefined
 }
 
 const values: readonly Setting[] = all.filter((setting) => !isFileForm(setting))
@@ -43,7 +42,7 @@ const remedy = 'config/example.yaml holds every setting with its default and its
  *
  * @throws ConfigInvalid with everything that is wrong, each with the place it came from
  */
-export function loadConfig({ env, cwd, configPath, overrides, checkCron }: ConfigSources): LoadedConfig {
+export function loadConfig({ env, cwd, configPath, overrides, ...checks }: ConfigSources): LoadedConfig {
   const file = readSettingsFile(configPath, env, cwd)
   const own = [fromCommandLine(overrides ?? new Map()), fromEnvironment(env), file]
   const shared = fromSharedEnvironment(env, (name) => own.some(({ given }) => given.has(name)))
@@ -53,10 +52,7 @@ export function loadConfig({ env, cwd, configPath, overrides, checkCron }: Confi
   const finished = withConvict(taken)
   const originOf = (name: string) => originIn(taken.get(name))
   const usable = (...names: readonly string[]) => names.every((name) => taken.get(name)?.kind !== 'wrong')
-  // With half a file, what belongs together would look torn apart.
-  const checked = file.whole
-    ? crossCheck({ values: finished, originOf, usable }, checkCron)
-    : { problems: [], warnings: [] }
+  const checked = crossCheck({ values: finished, whole: file.whole, originOf, usable }, checks)
 
   const wrong = [...taken.values()].flatMap((one) => (one.kind === 'wrong' ? [one.problem] : []))
   const problems = [...sources.flatMap((source) => source.problems), ...wrong, ...checked.problems]

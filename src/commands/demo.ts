@@ -15,7 +15,7 @@ import { openLog } from '../log.ts'
 import type { WorkItem } from '../model.ts'
 import { startSimulator } from '../simulator/simulator.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { type CommonOptions, shownSettings } from './prepare.ts'
+import { type CommonOptions, checks, shownSettings } from './prepare.ts'
 import { stopAsked } from './run.ts'
 import type { Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -33,6 +33,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
   const loaded = loadConfig({
     env: { BLINK_TOKENS: simulator.tokens() },
     cwd: directory,
+    ...checks,
     overrides: new Map([
       ['log.level', 'warn'],
       ['schedule.cron', '*/10 * * * * *'],

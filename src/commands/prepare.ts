@@ -1,9 +1,11 @@
 /**
  * What every command needs before its own work: the settings, their warnings, the log.
  */
+import { parseTokenLines } from '../blink/tokens.ts'
 import { systemClock } from '../clock.ts'
 import { type LoadedConfig, loadConfig, showConfig } from '../config.ts'
 import { type LeveledLog, openLog } from '../log.ts'
+import { checkPems } from '../mqtt/server.ts'
 import { checkCron } from '../schedule/cron.ts'
 import { misleading } from './misleading.ts'
 import type { Terminal } from './terminal.ts'
@@ -16,9 +18,16 @@ export interface CommonOptions {
   readonly json: boolean
 }
 
+/** Found out here, so that every command tells all that is wrong at once, and before it has done anything. */
+export const checks = {
+  checkCron,
+  checkTokens: (text: string) => parseTokenLines(text).problems,
+  checkTls: checkPems,
+}
+
 /** The effective settings. @throws ConfigInvalid with every problem */
 export function readSettings(terminal: Terminal, { config, overrides }: CommonOptions): LoadedConfig {
-  return loadConfig({ env: terminal.env, cwd: terminal.cwd, configPath: config, overrides, checkCron })
+  return loadConfig({ env: terminal.env, cwd: terminal.cwd, configPath: config, overrides, ...checks })
 }
 
 export interface Prepared {

@@ -12,8 +12,8 @@ export const asking = {
   blink: {
     tokens: {
       doc:
-        'Takes over credentials that another program holds: one account in the form ' +
-        'key=value|key=value. Not needed after a login.',
+        'Takes over credentials that another program holds, in the form key=value|key=value; several ' +
+        'accounts, one line each. Not needed after a login.',
       format: secret(longestTokensBytes),
       default: undefined,
       env: 'BLINK_TOKENS',

@@ -7,11 +7,23 @@ import type { Values } from './schema.ts'
 import { placeOf } from './source.ts'
 import { readTextFile } from './text-file.ts'
 
-/** Tells what is wrong with a cron expression, or `undefined`. */
-export type CheckCron = (expression: string, allowFast: boolean) => string | undefined
+/** One text, or one sentence, for each of the PEM files that there is one for. */
+type PerPemFile = Readonly<Partial<Record<'ca' | 'cert' | 'key', string | undefined>>>
+
+/** What only other rooms know of values. None of what they say repeats a secret. */
+export interface Checks {
+  /** Tells what is wrong with a cron expression, or `undefined`. */
+  readonly checkCron?: ((expression: string, allowFast: boolean) => string | undefined) | undefined
+  /** Tells what is wrong with token lines, a sentence each. */
+  readonly checkTokens?: ((text: string) => readonly string[]) | undefined
+  /** Tells of the texts of PEM files what is wrong, as the end of a sentence that starts with the file's path. */
+  readonly checkTls?: ((texts: PerPemFile) => PerPemFile) | undefined
+}
 
 export interface Facts {
   readonly values: Values
+  /** Whether what is not given is truly not given: the settings file could be understood to its end. */
+  readonly whole: boolean
   /** Where a value came from; `default` when it was given nowhere. */
   originOf(name: string): string
   /** Whether all of these are right by themselves; what is wrong already needs no second problem. */
@@ -25,15 +37,12 @@ export interface Findings {
 
 type Finding = readonly [name: string, message: string] | undefined
 
-export function crossCheck(facts: Facts, checkCron: CheckCron | undefined): Findings {
-  const found = [
-    perAccount(facts),
-    cron(facts, checkCron),
-    password(facts),
-    certificateAndKey(facts),
-    ...(['ca', 'cert', 'key'] as const).map((file) => tlsFile(facts, file)),
-    baseTopic(facts),
-  ]
+export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: Checks): Findings {
+  // With half a file, what belongs together would look torn apart.
+  const together = facts.whole
+    ? [perAccount(facts), cron(facts, checkCron), password(facts), certificateAndKey(facts), baseTopic(facts)]
+    : []
+  const found = [...tokens(facts, checkTokens), ...together, ...pemFiles(facts, checkTls)]
   const problems = found
     .filter((finding) => finding !== undefined)
     .map(([name, message]) => ({ place: placeOf(name, facts.originOf(name)), message }))
@@ -46,7 +55,15 @@ function perAccount({ values: { blink }, usable }: Facts): Finding {
   return ['blink.perAccount', `must be at most blink.concurrency, which is ${blink.concurrency}`]
 }
 
-function cron({ values: { schedule }, usable }: Facts, checkCron: CheckCron | undefined): Finding {
+function tokens(
+  { values: { blink }, usable }: Facts,
+  checkTokens: Checks['checkTokens'],
+): readonly Finding[] {
+  if (!checkTokens || !usable('blink.tokens') || blink.tokens === undefined) return []
+  return checkTokens(blink.tokens).map((message) => ['blink.tokens', message])
+}
+
+function cron({ values: { schedule }, usable }: Facts, checkCron: Checks['checkCron']): Finding {
   if (!checkCron || !usable('schedule.cron', 'schedule.allowFast')) return undefined
   const message = checkCron(schedule.cron, schedule.allowFast)
   return message === undefined ? undefined : ['schedule.cron', message]
@@ -65,16 +82,24 @@ function certificateAndKey({ values: { mqtt }, usable }: Facts): Finding {
   return undefined
 }
 
-function tlsFile({ values: { mqtt }, usable }: Facts, file: 'ca' | 'cert' | 'key'): Finding {
-  const name = `mqtt.${file}`
-  const path = mqtt[file]
-  if (!usable(name) || path === undefined) return undefined
-  const read = readTextFile(path)
-  if (read.kind !== 'text') return [name, `cannot read ${path}: ${read.reason}`]
-  if (!read.text.includes('-----BEGIN '))
-    return [name, `${path} is not a PEM file: it has no line with -----BEGIN`]
-  if (!usable('mqtt.url') || isTls(mqtt.url)) return undefined
-  return [name, 'is of use only when mqtt.url starts with mqtts:// or wss://']
+/** One finding for each file at most: what cannot be read has no other fault. */
+function pemFiles(
+  { values: { mqtt }, whole, usable }: Facts,
+  checkTls: Checks['checkTls'],
+): readonly Finding[] {
+  const files = (['ca', 'cert', 'key'] as const).flatMap((file) => {
+    const path = mqtt[file]
+    return path === undefined || !usable(`mqtt.${file}`) ? [] : [{ file, path, read: readTextFile(path) }]
+  })
+  const texts = files.flatMap(({ file, read }) => (read.kind === 'text' ? [[file, read.text] as const] : []))
+  const wrong = checkTls?.(Object.fromEntries(texts)) ?? {}
+  const isOfUse = !whole || !usable('mqtt.url') || isTls(mqtt.url)
+  return files.map(({ file, path, read }) => {
+    const name = `mqtt.${file}`
+    if (read.kind !== 'text') return [name, `cannot read ${path}: ${read.reason}`]
+    if (wrong[file] !== undefined) return [name, `${path} ${wrong[file]}`]
+    return isOfUse ? undefined : [name, 'is of use only when mqtt.url starts with mqtts:// or wss://']
+  })
 }
 
 /** Below Home Assistant's prefix our topics would be read as discovery. */

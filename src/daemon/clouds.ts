@@ -9,7 +9,7 @@ import type { Session } from '../blink/session.ts'
 import { parseTokenLines } from '../blink/tokens.ts'
 import type { Clock } from '../clock.ts'
 import type { Settings } from '../config.ts'
-import { ConfigInvalid, StoreFailed } from '../errors.ts'
+import { StoreFailed } from '../errors.ts'
 import type { Login, Slot } from '../model.ts'
 import type { Log } from '../ports.ts'
 import { slotsPerDay } from '../schedule/cron.ts'
@@ -51,17 +51,14 @@ export interface Clouds {
 }
 
 /**
- * Opens a way for each login on disk or in the environment.
+ * Opens a way for each login on disk or in the environment, whose token lines must have been found right when the
+ * settings were loaded.
  *
- * @throws ConfigInvalid when the environment's token lines cannot be read
  * @throws StoreFailed when logins cannot be read or kept
  */
 export async function openClouds({ settings, stores, clock, log }: CloudNeeds): Promise<Clouds> {
   const { blink } = settings
   const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
-  if (lines.problems.length > 0) {
-    throw new ConfigInvalid(lines.problems.map((message) => ({ place: 'blink.tokens', message })))
-  }
   for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
   const roster = await takeRoster(stores.logins, lines.logins, log)
   const http = createHttp({

@@ -28,19 +28,68 @@ export interface Server {
 
 const ports = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 }
 
+/** The texts of PEM files, or what is said of each. */
+type Pems = Readonly<Partial<Record<'ca' | 'cert' | 'key', string | undefined>>>
+
 /** @throws ConfigInvalid when the URL or one of the files cannot be used */
 export function readServer(options: ServerOptions): Server {
   const problems: Problem[] = []
   const address = readUrl(options, problems)
-  const ca = readPem(options.ca, 'mqtt.ca', { problems, check: (pem) => new X509Certificate(pem) })
-  const cert = readPem(options.cert, 'mqtt.cert', { problems, check: (pem) => new X509Certificate(pem) })
-  const key = readPem(options.key, 'mqtt.key', { problems, check: createPrivateKey })
+  const ca = readPem(options.ca, 'mqtt.ca', problems)
+  const cert = readPem(options.cert, 'mqtt.cert', problems)
+  const key = readPem(options.key, 'mqtt.key', problems)
+  const wrong = checkPems({ ca, cert, key })
+  for (const file of ['ca', 'cert', 'key'] as const) {
+    if (wrong[file]) problems.push({ place: `mqtt.${file}`, message: `${options[file]} ${wrong[file]}` })
+  }
   if (options.cert && !options.key) problems.push({ place: 'mqtt.key', message: 'is needed with mqtt.cert' })
   if (options.key && !options.cert) problems.push({ place: 'mqtt.cert', message: 'is needed with mqtt.key' })
   const tls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
-  if (problems.length === 0 && cert && key) checkPair(tls, problems)
   if (problems.length > 0 || address === undefined) throw new ConfigInvalid(problems)
   return { ...address, ...tls }
+}
+
+/**
+ * What is wrong with the texts of PEM files that are to be used together: for each that cannot be, the end of a
+ * sentence that starts with its path. Nothing of a text is repeated.
+ */
+export function checkPems({ ca, cert, key }: Pems): Pems {
+  const wrong = {
+    ca: unreadable(ca, 'certificate that can be read', (pem) => new X509Certificate(pem)),
+    cert: unreadable(cert, 'certificate that can be read', (pem) => new X509Certificate(pem)),
+    key: unreadable(key, 'private key that can be read without a password', createPrivateKey),
+  }
+  const isPair = cert !== undefined && key !== undefined && !wrong.cert && !wrong.key
+  return isPair ? { ...wrong, ...tornPair(cert, key) } : wrong
+}
+
+function unreadable(
+  pem: string | undefined,
+  wanted: string,
+  parse: (pem: string) => unknown,
+): string | undefined {
+  if (pem === undefined) return undefined
+  if (!pem.includes('-----BEGIN ')) return 'is not a PEM file: it has no line with -----BEGIN'
+  try {
+    parse(pem)
+    return undefined
+  } catch {
+    return `holds no ${wanted}`
+  }
+}
+
+/** Asks OpenSSL as a connection will: it also reads the rest of a chain, and refuses what it holds for too weak. */
+function tornPair(cert: string, key: string): Pems {
+  try {
+    createSecureContext({ cert, key })
+    return {}
+  } catch (error) {
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      return { key: 'does not belong to the certificate in mqtt.cert' }
+    }
+    const reason = error instanceof Error && 'reason' in error ? ` (${error.reason})` : ''
+    return { cert: `holds what OpenSSL does not take${reason}` }
+  }
 }
 
 /** The URL as it may be shown: without name, password and query. */
@@ -78,34 +127,13 @@ function readUrl({ url, ca, cert, key }: ServerOptions, problems: Problem[]): Se
   }
 }
 
-function readPem(
-  path: string | undefined,
-  place: string,
-  { problems, check }: { readonly problems: Problem[]; readonly check: (pem: string) => unknown },
-): string | undefined {
+function readPem(path: string | undefined, place: string, problems: Problem[]): string | undefined {
   if (path === undefined || path === '') return undefined
   try {
-    const pem = readFileSync(path, 'utf8')
-    try {
-      check(pem)
-      return pem
-    } catch {
-      problems.push({
-        place,
-        message: `${path} is not the PEM file it should be, or is protected by a password`,
-      })
-    }
+    return readFileSync(path, 'utf8')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : error
     problems.push({ place, message: `${path} cannot be read (${code})` })
-  }
-  return undefined
-}
-
-function checkPair(tls: { readonly cert?: string; readonly key?: string }, problems: Problem[]): void {
-  try {
-    createSecureContext(tls)
-  } catch {
-    problems.push({ place: 'mqtt.key', message: 'does not belong to the certificate in mqtt.cert' })
+    return undefined
   }
 }

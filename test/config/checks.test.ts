@@ -74,16 +74,14 @@ test('a certificate with its key is taken on an encrypted way', () => {
   })
 })
 
-test('a PEM file that is away, a directory or something else is told apart', () => {
-  const cwd = directoryWith({ 'der/ca.der': '0x30' })
+test('a PEM file that is away, a directory or no text is told apart', () => {
+  const cwd = directoryWith({ 'der/ca.der': Buffer.from([0x30, 0x82]) })
   const message = (path: string) =>
     problemsOf({ cwd, env: { MQTT_URL: 'mqtts://b', MQTT_CA: path } }).map((problem) => problem.message)
 
   expect(message('none.pem')).toEqual([`cannot read ${join(cwd, 'none.pem')}: there is no such file`])
   expect(message('der')).toEqual([`cannot read ${join(cwd, 'der')}: it is a directory, not a file`])
-  expect(message('der/ca.der')).toEqual([
-    `${join(cwd, 'der/ca.der')} is not a PEM file: it has no line with -----BEGIN`,
-  ])
+  expect(message('der/ca.der')).toEqual([`cannot read ${join(cwd, 'der/ca.der')}: it is not UTF-8 text`])
 })
 
 test('a cron expression is judged together with the permission to be fast', () => {
@@ -97,6 +95,63 @@ test('a cron expression is judged together with the permission to be fast', () =
     },
   ])
   expect(load({ env, checkCron: () => undefined }).settings.schedule.cron).toBe('* * * * * *')
+})
+
+test('token lines are judged, and each problem is told with where the lines came from', () => {
+  const cwd = directoryWith({ tokens: 'a=b' })
+  const checkTokens = (text: string) => (text === 'a=b' ? ['line 1: one', 'line 1: other'] : [])
+  const told = (place: string) =>
+    ['line 1: one', 'line 1: other'].map((message) => ({ place: `blink.tokens (${place})`, message }))
+
+  expect(problemsOf({ env: { BLINK_TOKENS: 'a=b' }, checkTokens })).toEqual(told('environment BLINK_TOKENS'))
+  expect(problemsOf({ cwd, env: { BLINK_TOKENS_FILE: 'tokens' }, checkTokens })).toEqual(
+    told('environment BLINK_TOKENS_FILE'),
+  )
+  expect(load({ env: { BLINK_TOKENS: 'c=d' }, checkTokens }).settings.blink.tokens?.reveal()).toBe('c=d')
+})
+
+test('token lines that are not there, or no text, are not judged', () => {
+  const checkTokens = () => ['judged']
+
+  expect(load({ checkTokens }).settings.blink.tokens).toBeUndefined()
+  expect(problemsOf({ env: { BLINK_TOKENS: '\ud800' }, checkTokens })).toMatchObject([
+    { message: 'must be text in valid Unicode' },
+  ])
+})
+
+test('PEM files that can be read are judged together, and one fault is not told twice', () => {
+  const cwd = directoryWith({ 'cert.pem': 'certificate', 'key.pem': 'key' })
+  const env = { MQTT_CA: 'none.pem', MQTT_CERT: 'cert.pem', MQTT_KEY: 'key.pem' }
+  const checkTls = (texts: object) => ({ ca: 'is no text', key: `was judged in ${JSON.stringify(texts)}` })
+
+  expect(problemsOf({ cwd, env: { ...env, MQTT_URL: 'mqtts://b' }, checkTls })).toEqual([
+    {
+      place: 'mqtt.ca (environment MQTT_CA)',
+      message: `cannot read ${join(cwd, 'none.pem')}: there is no such file`,
+    },
+    {
+      place: 'mqtt.key (environment MQTT_KEY)',
+      message: `${join(cwd, 'key.pem')} was judged in {"cert":"certificate","key":"key"}`,
+    },
+  ])
+  expect(problemsOf({ cwd, env, checkTls }).map(({ place }) => place)).toEqual([
+    'mqtt.ca (environment MQTT_CA)',
+    'mqtt.cert (environment MQTT_CERT)',
+    'mqtt.key (environment MQTT_KEY)',
+  ])
+})
+
+test('beside a settings file that is not understood, what is wrong in any case is told', () => {
+  const cwd = directoryWith({ 'config/local.yaml': 'mqtt: [', 'ca.pem': pem })
+  const env = { BLINK_TOKENS: 'x', MQTT_CA: 'ca.pem', MQTT_CERT: 'none.pem', MQTT_PASSWORD: 'x' }
+
+  // Whether there is a user, a key or an encrypted way is said in the file.
+  const places = problemsOf({ cwd, env, checkTokens: () => ['judged'] }).map(({ place }) => place)
+  expect(places).toEqual([
+    expect.stringContaining('config/local.yaml'),
+    'blink.tokens (environment BLINK_TOKENS)',
+    'mqtt.cert (environment MQTT_CERT)',
+  ])
 })
 
 test('a cron expression is not judged while it is not known whether it may be fast', () => {

@@ -33,6 +33,15 @@ mosquittoTest(
   },
 )
 
+test('demo with settings that cannot be used says so, and is no bug', async () => {
+  await using world = await startWorld({ broker: false })
+
+  const { code, stderr } = await world.finish(['demo', '--schedule-cron', '99 99 * * *'])
+
+  expect(code).toBe(78)
+  expect(stderr).toContain('schedule.cron')
+})
+
 test('demo takes another port when the usual one is taken', async () => {
   await using world = await startWorld({ broker: false })
   const holder = createServer().listen(1883, '127.0.0.1')

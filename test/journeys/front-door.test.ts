@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Finished } from '../program.ts'
@@ -30,6 +30,23 @@ test('several bad settings are all told at once, and end the start with 78', asy
   }
   expect(stderr).toContain('schedule-spread-seconds')
   expect(stderr).not.toMatch(trace)
+})
+
+test('tokens, a broker and a TLS file that cannot be used are told at once, by config as by run', async () => {
+  await inAWorld(async (world) => {
+    const ca = join(world.directory, 'ca.pem')
+    writeFileSync(ca, '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n')
+    const env = { BLINK_TOKENS: 'garbage', MQTT_URL: 'x', MQTT_CA: ca }
+    const [config, run] = await Promise.all([world.finish(['config'], env), world.finish(['run'], env)])
+
+    expect(config).toMatchObject({ code: 78, stdout: '' })
+    expect(config.stderr).toContain('4 problems with the settings')
+    for (const place of [/blink\.tokens.*BLINK_TOKENS/, /mqtt\.url.*MQTT_URL/, /mqtt\.ca.*MQTT_CA/])
+      expect(config.stderr).toMatch(place)
+    expect(config.stderr).not.toMatch(/garbage|nonsense/)
+    expect(run).toEqual(config)
+    expect(existsSync(world.dataDir)).toBe(false)
+  })
 })
 
 test('a settings file that is no YAML is told with its line, an unknown key with the nearest known one', async () => {
@@ -85,15 +102,18 @@ describe('a BLINK_TOKENS that cannot be used', () => {
 
 test('unknown commands and options end with 64, and say what is known', async () => {
   await inAWorld(async (world) => {
-    const [command, option, value] = await Promise.all([
+    const [command, option, value, password] = await Promise.all([
       world.finish(['onse']),
       world.finish(['run', '--mqt-url', 'x']),
       world.finish(['simulate', '--port', 'many']),
+      world.finish(['run', "--mqtt-password=it's\nhunter2"]),
     ])
 
     expect([command.code, option.code, value.code]).toEqual([64, 64, 64])
     expect(command.stderr).toMatch(/unknown command 'onse'.*once/)
     expect(option.stderr).toMatch(/--mqt-url[\s\S]*--mqtt-url/)
+    expect(password).toMatchObject({ code: 64, stderr: expect.stringContaining("'--mqtt-password'") })
+    expect(password.stderr).not.toContain('hunter2')
     expect(value.stderr).toMatch(/--port/)
   })
 })

@@ -1,9 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { ConfigInvalid } from '../../src/errors.ts'
-import { readServer, type ServerOptions, shownUrl } from '../../src/mqtt/server.ts'
+import { checkPems, readServer, type ServerOptions, shownUrl } from '../../src/mqtt/server.ts'
+import { certificate, hasOpenssl } from '../blink/tls-peer.ts'
 import { mosquittoTest, startMosquitto } from '../mosquitto.ts'
 
 function problems(options: ServerOptions): readonly string[] {
@@ -59,8 +61,41 @@ mosquittoTest('a key must belong to its certificate', async () => {
 
   expect(problems({ url: mosquitto.url, ca, cert, key })).toEqual([])
   expect(problems({ url: mosquitto.url, cert: ca, key })).toEqual([
-    'mqtt.key: does not belong to the certificate in mqtt.cert',
+    `mqtt.key: ${key} does not belong to the certificate in mqtt.cert`,
   ])
+})
+
+test('a PEM file that holds something else is told by what it should hold, not by what it does', () => {
+  const pem = (what: string) => `-----BEGIN ${what}-----\nbm9uc2Vuc2U=\n-----END ${what}-----\n`
+
+  expect(checkPems({ ca: 'nonsense', cert: pem('CERTIFICATE'), key: pem('PRIVATE KEY') })).toEqual({
+    ca: 'is not a PEM file: it has no line with -----BEGIN',
+    cert: 'holds no certificate that can be read',
+    key: 'holds no private key that can be read without a password',
+  })
+  expect(checkPems({ cert: '' }).cert).toContain('is not a PEM file')
+  expect(checkPems({})).toEqual({})
+})
+
+test.runIf(hasOpenssl())('a certificate that is followed by nonsense is told, and not its key', () => {
+  const { cert, key, dir } = certificate('20260101000000Z', '20360101000000Z')
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  const nonsense = '-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n'
+
+  expect(checkPems({ cert: cert + nonsense, key })).toEqual({
+    cert: expect.stringMatching(/^holds what OpenSSL does not take \(.+\)$/),
+  })
+  expect(checkPems({ cert, key })).toEqual({})
+})
+
+test('a key that is protected by a password is told as one that cannot be used', () => {
+  const { privateKey: key } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hush' },
+  })
+
+  expect(checkPems({ key })).toEqual({ key: 'holds no private key that can be read without a password' })
 })
 
 test('a URL is shown without what may be secret', () => {
