@@ -63,7 +63,7 @@ export interface Selection {
   wants(module: SyncModule): boolean
 }
 
-/** What became of one module in one tick; the list of the contract, section 3.2. */
+/** What became of one module in one tick: `last_outcome` in the README, "Topics". */
 export type Outcome =
   | 'requested'
   | 'busy'
@@ -77,7 +77,7 @@ export type Outcome =
   | 'error'
   | 'unknown'
 
-/** Why a module was not asked at all. */
+/** Why a module was not asked at all: `reason` in the README, "Events and their words". */
 export type SkipReason =
   | 'excluded'
   | 'paused'
@@ -86,7 +86,6 @@ export type SkipReason =
   | 'no_storage'
   | 'incompatible'
   | 'asked_recently'
-  | 'in_flight'
   | 'out_of_time'
 
 /** A failure as the outside may see it: never a token, an e-mail address or the text of an answer. */

@@ -70,7 +70,6 @@ test('the outcome of a module that was not asked is its own word where there is 
     'paused',
     'not_onboarded',
     'asked_recently',
-    'in_flight',
     'out_of_time',
   ]
 

@@ -15,7 +15,7 @@ interface WorkItem {
   readonly network_id: number
   readonly sync_module_id: number
   readonly request_id_str: string
-  readonly poll_url: string
+  readonly poll_path: string
   readonly requested_at: string
   readonly expires_at: string
 }
@@ -29,9 +29,15 @@ const {
   POLLER_GROUP = 'manifests',
   CLAIMS = './claims.db',
   ACCESS_TOKEN = '',
+  REST_URL = '',
   POLL_SECONDS = '2.5',
   RECONCILE_SECONDS = '60',
 } = process.env
+
+if (!URL.canParse(REST_URL)) {
+  console.error('REST_URL is missing, for instance https://rest-e008.immedia-semi.com')
+  process.exit(64)
+}
 
 const pollMs = Number(POLL_SECONDS) * 1000
 const reconcileMs = Number(RECONCILE_SECONDS) * 1000
@@ -103,8 +109,8 @@ async function work(item: WorkItem): Promise<void> {
 }
 
 /** The manifest, or `undefined` as long as the module is at it. */
-async function fetchManifest({ poll_url }: WorkItem) {
-  const answer = await fetch(poll_url, {
+async function fetchManifest({ poll_path }: WorkItem) {
+  const answer = await fetch(trusted(poll_path), {
     headers: { authorization: `Bearer ${ACCESS_TOKEN}` },
     signal: AbortSignal.timeout(20_000),
   })
@@ -112,6 +118,14 @@ async function fetchManifest({ poll_url }: WorkItem) {
   if (answer.ok) return body
   if (answer.status === 409 && body.code === 2113) return undefined
   throw new Error(`status ${answer.status}, code ${body.code}`)
+}
+
+/** Whoever can write to the broker can put a host of theirs into `poll_url`, and would be sent our token. */
+function trusted(path: string): URL {
+  const url = new URL(REST_URL)
+  // Set as a path, it stays one, even where it begins like a host.
+  url.pathname = url.pathname.replace(/\/$/, '') + path
+  return url
 }
 
 function isAlive({ expires_at }: WorkItem): boolean {

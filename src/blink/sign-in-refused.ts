@@ -46,7 +46,7 @@ const texts: Readonly<Record<SignInProblem, { readonly says: string; readonly re
     says: 'refused at the edge of the cloud before anybody looked at it; no code was sent',
     remedy:
       'Switch off a VPN or proxy, wait an hour, try from the network that your phone uses. ' +
-      'If it stays so, the hardware id of this installation may be on a list: see docs/signing-in.md.',
+      'If it stays so, see "406 again and again" in docs/signing-in.md.',
   },
   cookies_lost: {
     says: 'the cloud has lost track of this sign-in',

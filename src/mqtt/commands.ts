@@ -74,7 +74,7 @@ export function readCommand(topics: Topics, topic: string, payload: Uint8Array):
     : readSetting(topic.slice(topics.base.length + 1), text)
 }
 
-/** The answer's document, the contract's section 4. */
+/** The answer's document: the README, "Commands". */
 export function answerOf(
   { transaction }: Pick<Command, 'transaction'>,
   { data = {}, refusal }: Result,

@@ -80,7 +80,7 @@ export function bridgeEvent(
   return happening(topics.bridgeEvent, payload, { eventId, expirySeconds: bridgeEventExpirySeconds })
 }
 
-/** The contract's work item, section 3.1. */
+/** The work item as the README shows it, "Topics". */
 export function workItem(item: WorkItem): object {
   return {
     schema,

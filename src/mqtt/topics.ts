@@ -43,7 +43,7 @@ export const retainedModuleTopics = [
   'manifest/pending',
 ] as const
 
-/** The contract's `error` object. */
+/** The `error` object of the README, "Events and their words". */
 export function failure(value: Failure): object {
   return {
     code: value.code,

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 import { mosquittoTest } from '../mosquitto.ts'
 import { until } from '../until.ts'
 import { startWorld, type World } from '../world.ts'
-import { fast, home, itemsSeen } from './homes.ts'
+import { fast, home, itemsSeen, stem } from './homes.ts'
 
 const program = fileURLToPath(new URL('../../examples/poller/poller.ts', import.meta.url))
 
@@ -17,7 +20,7 @@ interface Line {
 }
 
 /** One of the pollers as a process of its own, and what it printed. */
-function startPoller(id: string, { directory, broker }: World, token: string) {
+function startPoller(id: string, { directory, broker, cloud }: World, token: string) {
   const child = spawn(process.execPath, [program], {
     cwd: directory,
     env: {
@@ -25,6 +28,7 @@ function startPoller(id: string, { directory, broker }: World, token: string) {
       MQTT_URL: broker.url,
       POLLER_ID: id,
       ACCESS_TOKEN: token,
+      REST_URL: cloud.url,
       POLL_SECONDS: '0.2',
       RECONCILE_SECONDS: '2',
     },
@@ -96,3 +100,42 @@ mosquittoTest(
   },
   60_000,
 )
+
+/** A web server of somebody else's, and what it was asked. */
+async function foreignServer() {
+  const asked: string[] = []
+  const server = createServer(({ url = '' }, answer) => {
+    asked.push(url)
+    answer.end('{}')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  return { host: `127.0.0.1:${port}`, asked }
+}
+
+mosquittoTest('a forged work item does not take the token of a poller to another host', async () => {
+  const mosquitto = { config: ['log_type all'] }
+  await using world = await startWorld({ simulator: { accounts: [home(1)] }, mosquitto })
+  const observer = await world.observer()
+  const { host, asked } = await foreignServer()
+  const poller = startPoller('a', world, 'secret')
+  await until('the poller listening', () =>
+    world.broker.log.some((line) => line.includes('SUBACK to blink-poller-a')),
+  )
+  const paths = ['/manifest', `//${host}/manifest`, `@${host}/manifest`, `http://${host}/manifest`]
+  const ids = { account_id: 8021, network_id: 44_001, sync_module_id: 350_001 }
+  const [requestedAt, expiresAt] = [Date.now(), Date.now() + 60_000].map((ms) => new Date(ms).toISOString())
+  for (const [index, path] of paths.entries()) {
+    const times = { requested_at: requestedAt, expires_at: expiresAt }
+    const poll = { poll_path: path, poll_url: `http://${host}/manifest` }
+    const item = { ...ids, request_id_str: String(index), ...times, ...poll }
+    await observer.publish(`${stem(1)}/manifest/requested`, JSON.stringify(item))
+  }
+  const fetched = () => poller.lines().filter(({ request_id }) => request_id !== undefined).length
+  const failed = () => poller.errors().match(/^8021\//gm)?.length ?? 0
+  await until('all tried', () => fetched() + failed() === paths.length, { state: poller.errors })
+
+  expect(asked).toEqual([])
+})
