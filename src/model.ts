@@ -137,7 +137,7 @@ export interface ModuleChanges {
   readonly renamed: readonly SyncModule[]
   /** Those of which anything is not as it was, the found and the missing among them. */
   readonly altered: readonly SyncModule[]
-  /** Missing from several lists in a row, and now forgotten. */
+  /** Missing from several lists in a row; told once. */
   readonly gone: readonly SyncModule[]
 }
 

@@ -85,7 +85,10 @@ class DailyBudget implements Budget {
     this.#turnDay()
     this.#spent++
     if (this.#spent <= this.#onDisk) return
-    this.#keep(this.#spent + Math.floor(this.limit / parts))
+    const { limit } = this
+    const ahead = this.#spent + Math.floor(limit / parts)
+    // The last one by itself: who reads the disk is not to find a budget used up that is not.
+    this.#keep(this.#spent < limit ? Math.min(ahead, limit - 1) : ahead)
   }
 
   refund(): void {

@@ -161,7 +161,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     rescanned() {
       discovery
         .restore()
-        .then(() => retained.everything())
+        .then(() => retained.all())
         .catch(fail)
     },
   }

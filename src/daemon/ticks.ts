@@ -102,15 +102,15 @@ export function ticksOf(needs: TicksNeeds): Ticks {
     const begun = clock.elapsed()
     const turns = { requested: 0, failed: 0, skipped: 0 }
     let accounts = 0
-    const taken = await Promise.all(
-      begin().map(async (ticking) => {
-        const tick = await ticking
-        if (!tick) return undefined
-        accounts++
-        for (const { kind } of tick.report?.modules ?? []) turns[kind]++
-        return take(tick)
-      }),
-    )
+    const count = async (ticking: Promise<AccountTick | undefined>) => {
+      const tick = await ticking
+      if (!tick) return undefined
+      accounts++
+      for (const { kind } of tick.report?.modules ?? []) turns[kind]++
+      return take(tick)
+    }
+    // Each by itself as well: where one is ended by an error, the others go on, and are to be waited for at a stop.
+    const taken = await Promise.all(begin().map((ticking) => run(count(ticking))))
     // Where the last tick is still running everywhere, this one has not happened.
     if (accounts > 0) onlookers.slot(slot, turns, clock.elapsed() - begun)
     return taken.filter((each) => each !== undefined && each !== null)

@@ -24,7 +24,7 @@ export interface Link {
   readonly window: number
   /** `done` is called on the broker's acknowledgement with its refusal, if any; never after the link is lost. */
   publish(message: OutgoingMessage, done: (refusal?: PublishRefused) => void): void
-  /** The broker acknowledges nothing any more: loses the link. */
+  /** The broker leaves a publish without its acknowledgement: loses the link. */
   giveUp(): void
 }
 
@@ -41,7 +41,10 @@ interface Job {
   readonly reject: (reason: unknown) => void
 }
 
-/** How sure a loss makes us that a message caused it: three protocol errors, or a dozen closes without a word. */
+/**
+ * How sure a loss makes us that a message caused it: three protocol errors, three minutes without an answer to it, or a
+ * dozen closes without a word.
+ */
 const suspicion = { certain: 4, possible: 1, none: 0 }
 const refusedAtSuspicion = 12
 /** A connection that ends later than this after a message was sent did not end because of it. */
@@ -84,7 +87,12 @@ export class Outstanding {
     this.#linkOver = new AbortController()
     this.#pump()
     const oldest = () => firstOf(this.#inFlight)
-    void watchUnanswered({ oldest, giveUp: () => link.giveUp() }, this.#clock, this.#linkOver.signal)
+    const giveUp = () => {
+      const job = oldest()
+      if (job) this.#suspect(job, 'certain', unspecified)
+      link.giveUp()
+    }
+    void watchUnanswered({ oldest, giveUp }, this.#clock, this.#linkOver.signal)
   }
 
   lost({ blame, reasonCode }: Loss): void {
@@ -97,12 +105,16 @@ export class Outstanding {
     const [alone] = unanswered
     if (alone === undefined || unanswered.length > 1) return
     if (this.#clock.elapsed() - alone.sentAt > aftermathMs) return
-    alone.suspicion += suspicion[blame]
-    if (alone.suspicion < refusedAtSuspicion) return
-    this.#waiting.delete(alone)
-    this.#suspects = 0
-    const code = reasonCode ?? unspecified
-    this.#settle(alone, new PublishRefused('the broker ends the connection over this message', code))
+    this.#suspect(alone, blame, reasonCode ?? unspecified)
+    if (alone.settled) this.#suspects = 0
+  }
+
+  /** Counts against a message that a connection has ended over it; once it is sure, the message is refused. */
+  #suspect(job: Job, blame: keyof typeof suspicion, code: number): void {
+    job.suspicion += suspicion[blame]
+    if (job.suspicion < refusedAtSuspicion) return
+    this.#waiting.delete(job)
+    this.#settle(job, new PublishRefused('no connection to the broker survives this message', code))
   }
 
   /** Rejects everything; nothing is sent any more. */

@@ -28,7 +28,7 @@ export interface RetainedNeeds {
   readonly modules: (accountId?: BlinkId) => readonly ModuleKey[]
   /** `undefined` for a module that should have no topics: gone, unknown, or not wanted by the owner. */
   readonly view: (key: ModuleKey) => ModuleView | undefined
-  /** A module that is gone has no topics any more. */
+  /** The broker has cleared the topics of a module that is not to have any. */
   readonly cleared: (key: ModuleKey) => void
   readonly now: () => number
   readonly refused: TellRefusal
@@ -38,7 +38,7 @@ export interface RetainedNeeds {
 export interface Retained {
   /** Everything, then `bridge/state`; for each new connection. */
   all(): void
-  /** Everything but `bridge/state`: for a connection that has more to say before the bridge is online. */
+  /** Everything but `bridge/state`: for a connection that has more to say first, and its own birth. */
   everything(): void
   /** `bridge/state`, after all that is waiting now. */
   birth(): void
@@ -65,6 +65,8 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   const { topics } = needs
   const news = new StateNews()
   const sending = new Set<Promise<void>>()
+  /** What follows when the broker has taken a message. */
+  const whenTaken = new WeakMap<Message, () => void>()
   const queue = waiting()
   let starting = false
   let births = 0
@@ -110,10 +112,14 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
-  function* clearing(key: ModuleKey): Generator<Message> {
-    yield* cleared(topics, key)
-    // All of them are on their way when this goes on.
-    void acknowledged().then(() => signal.aborted || needs.cleared(key))
+  function clearing(key: ModuleKey): readonly Message[] {
+    const messages = cleared(topics, key)
+    let left = messages.length
+    const taken = () => {
+      if (--left === 0) needs.cleared(key)
+    }
+    for (const message of messages) whenTaken.set(message, taken)
+    return messages
   }
 
   function noteAll(accountId?: BlinkId): void {
@@ -146,7 +152,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     while (sending.size < windowSize && !signal.aborted) {
       const message = queue.next().value
       if (!message) return
-      const sent = told(message.topic, () => needs.publisher.publish(message, signal)).finally(() => {
+      const sent = publish(message).finally(() => {
         sending.delete(sent)
         pump()
       })
@@ -154,17 +160,22 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     }
   }
 
-  async function told(topic: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (signal.aborted) return
-      if (!(error instanceof PublishRefused)) throw error
-      needs.refused(topic, error, 'broker refused a state topic')
-    }
+  async function publish(message: Message): Promise<void> {
+    const taken = await isTaken(message.topic, () => needs.publisher.publish(message, signal))
+    if (taken) whenTaken.get(message)?.()
   }
 
-  const acknowledged = () => Promise.all(sending)
+  async function isTaken(topic: string, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (signal.aborted) return false
+      if (!(error instanceof PublishRefused)) throw error
+      needs.refused(topic, error, 'broker refused a state topic')
+      return false
+    }
+  }
 
   /** Resolves when all that is waiting now has been acknowledged, or `signal` is aborted. */
   async function passed(): Promise<void> {
@@ -172,7 +183,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     const { promise, resolve } = Promise.withResolvers<unknown>()
     signal.addEventListener('abort', resolve)
     // Not a moment without news: in a fleet there may be none for long.
-    news.mark(() => resolve(acknowledged()))
+    news.mark(() => resolve(Promise.all(sending)))
     start()
     await promise
     signal.removeEventListener('abort', resolve)
@@ -181,11 +192,12 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   async function sayBirth(): Promise<void> {
     const mine = ++births
     await passed()
-    // A connection that came in the meantime has its own birth, after what is said again for it.
-    if (mine === births && !signal.aborted) await told(topics.bridgeState, () => needs.announce(signal))
+    if (mine === births && !signal.aborted) await isTaken(topics.bridgeState, () => needs.announce(signal))
   }
 
   const everything = () => {
+    // A birth that waits was meant for what was to be said before.
+    births++
     news.bridge()
     asFarAsReadable(() => {
       for (const accountId of needs.accounts()) news.account(accountId)

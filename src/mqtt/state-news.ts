@@ -37,7 +37,7 @@ export class StateNews {
 
   module(key: ModuleKey, news: News): void {
     const name = keyOf(key)
-    // Of a module that is gone only a new list can have more to say.
+    // What is left of a module's life does not take back its clearing; whether it is there again, its view tells.
     if (news !== 'identity' && this.#gone.has(name)) return
     this.#gone.delete(name)
     const noted = this.#modules.get(name)

@@ -1,5 +1,6 @@
 /**
- * Notices a broker that stays connected and acknowledges nothing any more; keepalive does not, for it is answered.
+ * Notices a broker that stays connected and leaves a publish without its acknowledgement; keepalive is answered all
+ * the same.
  *
  * One publish without its acknowledgement is enough: it holds up the module it tells of until the connection ends,
  * and on the next one it is sent again.

@@ -59,6 +59,21 @@ test('a budget is used up by its last request, until midnight UTC, and then it i
   expect([budget.usedUpUntil, budget.spent]).toEqual([undefined, 0])
 })
 
+test('whoever reads the disk finds a budget used up when it is, and not a part before', async () => {
+  const { budget, saved } = aBudget(1_000)
+  const isUsedUpOnDisk = () => (saved.at(-1)?.requests ?? 0) >= 1_000
+
+  for (let requests = 0; requests < 999; requests++) {
+    budget.spend()
+    await settle()
+    expect(isUsedUpOnDisk()).toBe(false)
+  }
+
+  budget.spend()
+  await settle()
+  expect(isUsedUpOnDisk()).toBe(true)
+})
+
 test('a request that never left is given back', () => {
   const { budget } = aBudget(1)
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Account, AccountTick } from '../../src/daemon/account.ts'
 import { ticksOf } from '../../src/daemon/ticks.ts'
-import { fakeClock } from '../fake-clock.ts'
+import { fakeClock, settle } from '../fake-clock.ts'
 
 /** Ticks of accounts that come to this, and the slots that were told to be done. */
 function ticking(...ends: readonly (AccountTick | undefined)[]) {
@@ -28,6 +28,26 @@ function ticking(...ends: readonly (AccountTick | undefined)[]) {
     stopping: new AbortController().signal,
   })
   return { ticks, clock, done, start }
+}
+
+/** Two accounts that are at a command until the test ends it. */
+function commanded() {
+  const clock = fakeClock()
+  const ends = ['login-0', 'login-1'].map((loginKey) => {
+    const { promise, resolve, reject } = Promise.withResolvers<AccountTick | undefined>()
+    const account: Account = {
+      ...{ loginKey, accountId: undefined, tick: async () => undefined, command: () => promise },
+      state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
+    }
+    return { account, resolve, reject }
+  })
+  const ticks = ticksOf({
+    accounts: ends.map(({ account }) => account),
+    ...{ onlookers: { slot: () => undefined }, ticked: () => undefined },
+    ...{ offsetOf: () => 0, mayStart: async () => true, slots: () => [], clock },
+    stopping: new AbortController().signal,
+  })
+  return { ticks, ends }
 }
 
 const asked: AccountTick = { loginKey: 'login-0', report: undefined, failure: undefined, status: 'ok' }
@@ -103,4 +123,22 @@ test('a tick on start asks while the slot that came meanwhile waits for its mome
   expect(done).toHaveLength(1)
   await clock.advance(1_000)
   await slot
+})
+
+test('what an account is still at is waited for, also after another one has ended in an error', async () => {
+  const { ticks, ends } = commanded()
+  const command = ticks.command(ends.map(({ account }) => ({ account, choose: () => undefined })))
+  const [first, second] = ends
+  first?.reject(new Error('the disk cannot be read'))
+  await expect(command).rejects.toThrow('cannot be read')
+
+  let isIdle = false
+  const idle = ticks.idle().then(() => {
+    isIdle = true
+  })
+  await settle()
+  expect(isIdle).toBe(false)
+
+  second?.resolve(undefined)
+  await idle
 })

@@ -84,6 +84,8 @@ test.each([
   ['a password in one piece with it', login('--password=pass word'), /unknown option '--password'/],
   ['an address on the command line', login('--email', email), /unknown option '--email'/],
   ['an address in one piece with it', login(`--email=${email}`), /unknown option '--email'/],
+  ['an address without an option', login(email), /Expected 0 arguments but got 1\.$/m],
+  ['a password behind a short option', login('-ppass word'), /unknown option '-p'$/m],
 ])('%s is refused with a sentence, before the cloud is asked', async (_, command, says) => {
   await using world = await aWorld()
 

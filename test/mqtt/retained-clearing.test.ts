@@ -81,6 +81,20 @@ test('a module counts as cleared when the broker has acknowledged all of it, and
   expect(clearings).toHaveLength(1)
 })
 
+test('a module of which the broker refuses to clear a topic does not count as cleared', async () => {
+  const { retained, clearings, refusing } = aWorld()
+  refusing.add(`${stem}/state`)
+
+  retained.clear(aModule())
+  await retained.settled()
+  expect(clearings).toEqual([])
+
+  refusing.clear()
+  retained.clear(aModule())
+  await retained.settled()
+  expect(clearings).toEqual(['8021/44107/350221'])
+})
+
 test('a module that is back before its clearing was acknowledged is shown', async () => {
   const { retained, kept, show, forget, leave, comeBack } = aWorld()
   show(aView())

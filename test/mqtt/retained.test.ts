@@ -73,6 +73,27 @@ test('a connection that is lost half-way does not make the next one online befor
   expect(after.indexOf('b/bridge/state')).toBeGreaterThan(after.lastIndexOf(`${stem}/state`))
 })
 
+test('a birth that waits is not said for a connection that has come in the meantime', async () => {
+  const { retained, show, leave, acknowledge, topicsPublished } = aWorld()
+  show(aView())
+  leave()
+  retained.everything()
+  retained.birth()
+  await settle()
+
+  // The next connection, which has more to say before its own birth.
+  retained.everything()
+  for (let round = 0; round < 5; round++) {
+    acknowledge()
+    await settle()
+  }
+  expect(topicsPublished()).not.toContain('b/bridge/state')
+
+  retained.birth()
+  await settle()
+  expect(topicsPublished()).toContain('b/bridge/state')
+})
+
 test('while the broker is away news of a module are counted once, and the latest is what is said', async () => {
   const { retained, published, kept, show, leave, comeBack } = aWorld()
   leave()

@@ -1,5 +1,6 @@
 /** A broker that stays connected and says nothing: when we give it up, and when not. */
 import { expect, test } from 'vitest'
+import { PublishRefused } from '../../src/errors.ts'
 import { type UnderWay, watchUnanswered } from '../../src/mqtt/unanswered.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { fakeBroker } from './fake-broker.ts'
@@ -88,4 +89,17 @@ test('a lost acknowledgement costs a connection, and the message and those after
   expect(texts(peer.published)).toEqual(['1', '2', '3', '2'])
   await until('the log tells', () => way.said('broker connection lost').length === 1)
   expect(way.said('broker connection lost')[0]?.fields.reason).toMatch(/not acknowledged a publish/)
+})
+
+test('a message that is never acknowledged is refused after three connections, and those after it arrive', async () => {
+  await using peer = await fakeBroker({ publish: (_, { payload }) => String(payload) === '2' })
+  await using way = wayTo(peer.url, { clock: hurriedClock(200) })
+
+  const [first, second, third] = ['1', '2', '3'].map((text) => way.broker.publish(message(text), never))
+  await expect(second).rejects.toThrow(PublishRefused)
+  await Promise.all([first, third])
+
+  expect(texts(peer.published)).toEqual(['1', '2', '3', '2', '2'])
+  await way.broker.publish(message('4'), never)
+  expect(way.broker.state.connected).toBe(true)
 })

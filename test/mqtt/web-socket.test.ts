@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { type AddressInfo, connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { expect, test } from 'vitest'
-import { fakeBroker } from './fake-broker.ts'
+import { fakeBroker, packetBytes } from './fake-broker.ts'
 import { message, never, texts, until, wayTo } from './rig.ts'
 
 interface WebSockets {
@@ -53,5 +53,26 @@ test('a web server that knows nothing of MQTT is named as such', async () => {
 
   await until('a try has failed', () => way.broker.state.lastError !== undefined)
   expect(way.broker.state.lastError).toBe('Unexpected server response: 404')
+  server.close()
+})
+
+test('a frame larger than anybody needs ends the connection before it is gathered', async () => {
+  const { server, port } = await webServer()
+  let sent = 0
+  new WebSocketServer({ server }).on('connection', (socket) => {
+    const stream = createWebSocketStream(socket)
+    stream.on('error', () => undefined)
+    stream.once('data', () => {
+      sent++
+      stream.write(packetBytes({ cmd: 'connack', returnCode: 0, sessionPresent: false }))
+      // Each packet of it is small.
+      stream.write(Buffer.alloc(5_000_000, packetBytes({ cmd: 'pingresp' })))
+    })
+  })
+  await using way = wayTo(`ws://127.0.0.1:${port}/`, { protocol: 4 })
+
+  await until('a connection has ended', () => way.broker.state.lastError !== undefined)
+  expect(sent).toBeGreaterThan(0)
+  expect(way.broker.state.lastError).toBe('Max payload size exceeded')
   server.close()
 })
