@@ -88,6 +88,18 @@ export function deadline(clock: Clock, ms: number, parent?: AbortSignal) {
   }
 }
 
+/** The work's end, or the signal's reason if that comes first; the work itself goes on. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason as Error)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
 /** The reason of a signal whose time ran out. */
 export class DeadlineReached extends Error {
   override readonly name = 'DeadlineReached'

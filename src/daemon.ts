@@ -215,7 +215,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       log.info({ accounts: accounts.length, cron, timezone, next: next && iso(next) }, 'started')
       retained.bridge()
       if (onStart) ticks.tick('start').catch(fail)
-      const inUse = () => clouds.ways.map(({ session }) => session.login)
+      const inUse = () => clouds.ways.map(({ session }) => session)
       const withdrawn = (key: string) => {
         // Its tick asks nobody and says so.
         for (const account of here()) if (account.loginKey === key) greet(account)

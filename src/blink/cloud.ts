@@ -56,15 +56,14 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
       return await send(token.reveal())
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error
-      session.tokenRefused(token)
+      if (!session.tokenRefused(token)) throw stillRefused(kind, error)
     }
     const fresh = await session.accessToken(signal)
     try {
       return await send(fresh.reveal())
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error
-      // Not a lost login: the cloud renewed it a moment ago. The next tick begins with another token.
-      session.tokenRefused(fresh)
+      // Not a lost login: the cloud renewed it a moment ago.
       throw stillRefused(kind, error)
     }
 

@@ -7,7 +7,7 @@
  * remembered and not tried again; nothing here ever signs in with a password. Access tokens are kept in
  * memory only.
  */
-import type { Clock } from '../clock.ts'
+import { type Clock, unlessAborted } from '../clock.ts'
 import { LoginNeeded, TwoFactorNeeded } from '../errors.ts'
 import type { BlinkId, Login } from '../model.ts'
 import type { Log } from '../ports.ts'
@@ -36,6 +36,8 @@ export interface SessionNeeds {
 export interface Session {
   /** The login as it is now: with its newest refresh token, and with what was learned since. */
   readonly login: Login
+  /** The login as it was last known to be on disk: older, while the disk is slow or takes nothing. */
+  readonly kept: Login
   /**
    * An access token that is good for a while.
    *
@@ -46,10 +48,10 @@ export interface Session {
    */
   accessToken(signal: AbortSignal): Promise<Secret>
   /**
-   * Told that the cloud did not accept this very token. A token that has been replaced since is nobody's
-   * loss.
+   * Told that the cloud did not accept this very token; whether another one is worth a try. A token that was renewed
+   * over a refusal of the last minute is not: it would be refused for each module, and renewed for each.
    */
-  tokenRefused(token: Secret): void
+  tokenRefused(token: Secret): boolean
   /** Keeps what the cloud told of the account. */
   learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void>
   /** Resolves when no refresh is under way and everything is on disk: what to wait for before stopping. */
@@ -70,11 +72,15 @@ interface Access {
 const appUserAgent = 'Blink/2511191620 CFNetwork/3860.200.71 Darwin/25.1.0'
 
 const longestMarginMs = 5 * 60 * 1000
+const betweenRefusalsMs = 60_000
 
 class LoginSession implements Session {
   readonly #needs: SessionNeeds
   #login: Login
+  #kept: Login
   #access: Access | undefined
+  /** When an access token was last refused, by the clock's elapsed milliseconds. */
+  #refusedAt = Number.NEGATIVE_INFINITY
   /** Renewed, but its refresh token is not on disk yet. */
   #unsaved: Access | undefined
   #refresh: Promise<Secret> | undefined
@@ -85,11 +91,16 @@ class LoginSession implements Session {
   constructor(needs: SessionNeeds) {
     this.#needs = needs
     this.#login = needs.login
+    this.#kept = needs.login
     if (needs.access) this.#access = this.#accessFor(needs.access)
   }
 
   get login(): Login {
     return this.#login
+  }
+
+  get kept(): Login {
+    return this.#kept
   }
 
   async accessToken(signal: AbortSignal): Promise<Secret> {
@@ -101,19 +112,19 @@ class LoginSession implements Session {
     return unlessAborted(this.#refresh, signal)
   }
 
-  tokenRefused(token: Secret): void {
-    if (this.#access?.token === token) this.#access = undefined
+  tokenRefused(token: Secret): boolean {
+    // Replaced already: then nobody has lost anything by it.
+    if (this.#access?.token !== token) return true
+    const { clock } = this.#needs
+    if (clock.elapsed() - this.#refusedAt < betweenRefusalsMs) return false
+    this.#refusedAt = clock.elapsed()
+    this.#access = undefined
+    return true
   }
 
-  async learn({
-    accountId,
-    region,
-  }: {
-    readonly accountId: BlinkId
-    readonly region: string
-  }): Promise<void> {
-    if (this.#login.accountId === accountId && this.#login.region === region) return
-    await this.#keep({ accountId, region })
+  async learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void> {
+    const { accountId, region } = this.#login
+    if (accountId !== facts.accountId || region !== facts.region) await this.#keep(facts)
   }
 
   async settled(): Promise<void> {
@@ -195,10 +206,7 @@ class LoginSession implements Session {
     }
   }
 
-  /**
-   * Remembers the refusal, over restarts as well: asking again with a dead token is what gets accounts
-   * locked.
-   */
+  /** Remembers the refusal, over restarts as well: asking again with a dead token is what gets accounts locked. */
   async #giveUp({ code }: LoginNeeded): Promise<void> {
     const { clock, log } = this.#needs
     try {
@@ -215,6 +223,7 @@ class LoginSession implements Session {
     const saved = this.#saving.then(() => this.#needs.save(login))
     this.#saving = saved.catch(() => undefined)
     await saved
+    this.#kept = login
   }
 
   #isGood(access: Access | undefined): access is Access {
@@ -235,16 +244,4 @@ function refusedBefore({ refusedFor }: Login): LoginNeeded {
     outcome: 'not-done',
     remedy: 'Sign in again with `blink-manifestd login`.',
   })
-}
-
-/** The work's end, or the signal's reason if that comes first; the work itself goes on. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(signal.reason as Error)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

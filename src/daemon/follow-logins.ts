@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts'
 import { StoreFailed } from '../errors.ts'
 import type { Login } from '../model.ts'
 import type { Log } from '../ports.ts'
+import type { Secret } from '../secret.ts'
 import type { Logins } from '../store/logins.ts'
 
 const lookEveryMs = 2_000
@@ -20,27 +21,34 @@ export interface LoginChanges {
   readonly left: readonly string[]
 }
 
+/** A login in use, as it is in memory and as we last wrote it: they differ while the disk is slow or takes nothing. */
+export interface InUse {
+  readonly login: Login
+  readonly kept: Login
+}
+
 /**
  * Compares the logins on disk with those in use. Pure.
  *
- * A file whose token is another than the one in use was changed by somebody else, or our own newer token is on its
- * way there: only the next look can tell.
+ * A file whose token is neither the one in use nor the one that we wrote last was changed by somebody else, or we wrote
+ * it while it was read: only the next look can tell.
  *
  * @param before the tokens that looked strange the last time, by key
  */
 export function loginChanges(
-  inUse: readonly Login[],
+  inUse: readonly InUse[],
   found: readonly Login[],
   before: ReadonlyMap<string, string>,
 ): LoginChanges & { readonly strange: ReadonlyMap<string, string> } {
-  const used = new Map(inUse.map((login) => [login.key, login]))
+  const used = new Map(inUse.map((one) => [one.login.key, one]))
   const differs = found.filter(({ key, refreshToken }) => {
     const ours = used.get(key)
-    return ours !== undefined && ours.refreshToken.reveal() !== refreshToken.reveal()
+    return ours !== undefined && ![ours.login, ours.kept].some((one) => isToken(one, refreshToken))
   })
   const changed = differs.filter(({ key, refreshToken }) => before.get(key) === refreshToken.reveal())
   const waiting = differs.filter((login) => !changed.includes(login))
-  const missing = inUse.filter(({ key }) => !found.some((login) => login.key === key))
+  const keys = new Set(found.map(({ key }) => key))
+  const missing = inUse.map(({ login }) => login).filter(({ key }) => !keys.has(key))
   return {
     entered: [...found.filter(({ key }) => !used.has(key)), ...changed],
     left: [...missing, ...changed].map(({ key }) => key),
@@ -48,10 +56,14 @@ export function loginChanges(
   }
 }
 
+function isToken({ refreshToken }: Login, token: Secret): boolean {
+  return refreshToken.reveal() === token.reveal()
+}
+
 export interface FollowNeeds {
   readonly logins: Pick<Logins, 'list' | 'changedAt'>
   /** The logins in use, as they are now. */
-  readonly inUse: () => readonly Login[]
+  readonly inUse: () => readonly InUse[]
   readonly apply: (changes: LoginChanges) => Promise<void>
   readonly clock: Clock
   readonly log: Log

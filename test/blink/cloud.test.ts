@@ -101,6 +101,22 @@ test('a cloud that refuses a new token as well is not asked on and on', async ()
   expect(http.calls.length).toBe(4)
 })
 
+test('a cloud that goes on to refuse new tokens costs one refresh a minute, and not one for each module', async () => {
+  const { cloud, http, clock } = stage(() => [401, { code: 101 }])
+  const askTen = async () => {
+    const counted = http.calls.length
+    for (let modules = 0; modules < 10; modules++) {
+      await expect(cloud.requestManifest(module, calm())).rejects.toThrow(CloudRefused)
+    }
+    const kinds = http.calls.slice(counted).map(({ kind }) => kind)
+    return { tokens: kinds.filter((kind) => kind === 'token').length, all: kinds.length }
+  }
+
+  expect(await askTen()).toEqual({ tokens: 2, all: 13 })
+  await clock.advance(60_000)
+  expect(await askTen()).toEqual({ tokens: 1, all: 12 })
+})
+
 test('many calls refused with one token renew it once', async () => {
   const { cloud, http } = stage((call) => (bearerOf(call) === 'access-1' ? [401, ''] : [200, { id: 7 }]))
 

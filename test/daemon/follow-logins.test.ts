@@ -7,23 +7,37 @@ import { listLog, loginOf } from '../blink/scripted.ts'
 import { fakeClock } from '../fake-clock.ts'
 
 const login = (key: string, token = 'a') => loginOf({ key, refreshToken: new Secret(token) })
+const used = (key: string, token?: string) => ({ login: login(key, token), kept: login(key, token) })
 const none = new Map<string, string>()
 
 test('what is new enters, what is missing leaves, what is the same stays', () => {
-  const changes = loginChanges([login('one'), login('two')], [login('two'), login('three')], none)
+  const changes = loginChanges([used('one'), used('two')], [login('two'), login('three')], none)
 
   expect(changes.entered.map(({ key }) => key)).toEqual(['three'])
   expect(changes.left).toEqual(['one'])
 })
 
 test('a token that differs counts only when it still does at the next look: it may be our own on its way', () => {
-  const first = loginChanges([login('one', 'old')], [login('one', 'new')], none)
-  const second = loginChanges([login('one', 'old')], [login('one', 'new')], first.strange)
-  const settled = loginChanges([login('one', 'new')], [login('one', 'new')], first.strange)
+  const first = loginChanges([used('one', 'old')], [login('one', 'new')], none)
+  const second = loginChanges([used('one', 'old')], [login('one', 'new')], first.strange)
+  const settled = loginChanges([used('one', 'new')], [login('one', 'new')], first.strange)
 
   expect([first.entered, first.left]).toEqual([[], []])
   expect([second.entered.map(({ key }) => key), second.left]).toEqual([['one'], ['one']])
   expect([settled.entered, settled.left, settled.strange.size]).toEqual([[], [], 0])
+})
+
+test('a rotated token that the disk has not taken yet is nobody else’s change, however long that lasts', () => {
+  const rotated = { login: login('one', 'new'), kept: login('one', 'old') }
+
+  const first = loginChanges([rotated], [login('one', 'old')], none)
+  const second = loginChanges([rotated], [login('one', 'old')], first.strange)
+  expect([second.entered, second.left]).toEqual([[], []])
+
+  // A person signs in meanwhile.
+  const other = loginChanges([rotated], [login('one', 'other')], second.strange)
+  const again = loginChanges([rotated], [login('one', 'other')], other.strange)
+  expect(again.left).toEqual(['one'])
 })
 
 test('the files are read only when the directory has changed, and trouble is told once', async () => {
@@ -48,7 +62,7 @@ test('the files are read only when the directory has changed, and trouble is tol
           return disk.logins
         },
       },
-      inUse: () => applied.flatMap(({ entered }) => entered),
+      inUse: () => applied.flatMap(({ entered }) => entered.map((one) => ({ login: one, kept: one }))),
       apply: async (changes) => void applied.push(changes),
       clock,
       log,

@@ -100,3 +100,34 @@ mountTest(
     await itemsSeen(observer, seen + 2, again.stderr)
   },
 )
+
+mountTest(
+  'a rotated token that a full disk does not take is kept in memory, however long that lasts',
+  async () => {
+    using disk = smallDisk(8)
+    await using world = await startWorld({ simulator: two })
+    world.cloud.rotateRefreshTokens('always')
+    const observer = await world.observer()
+    const daemon = world.start(['run'], { ...fast, BLINK_MANIFESTD_DATA_DIR: disk.path })
+    await itemsSeen(observer, 2, daemon.stderr)
+    const refreshes = asked(world.cloud, 'token')
+
+    // The reserve goes first, and whoever fills the disk takes that as well.
+    disk.fill()
+    await until('the account to say so', () => observer.latest(account)?.includes('The disk is full'))
+    disk.fill()
+    world.cloud.expireAccessTokens(8021)
+    await until('a refresh', () => asked(world.cloud, 'token') > refreshes, { state: daemon.stderr })
+    // Several looks at the logins on disk, which are older than the one in use.
+    const ticks = () => daemon.logged().filter(({ msg }) => msg === 'tick done').length
+    const before = ticks()
+    await until('eight more ticks', () => ticks() >= before + 8, { withinMs: 20_000, state: daemon.stderr })
+    expect(asked(world.cloud, 'token')).toBe(refreshes + 1)
+
+    const items = workItems(observer).length
+    disk.makeRoom()
+    await itemsSeen(observer, items + 2, daemon.stderr)
+    expect(asked(world.cloud, 'token')).toBe(refreshes + 1)
+    expect(observer.latest(account)).toContain('"state":"ok"')
+  },
+)
