@@ -64,6 +64,8 @@ class WatchedSchedule implements Schedule {
   #missed = 0
   #owed = false
   #lastCallAt: number
+  /** Whether the clocks have jumped since the last call, and so the slots may be those of before. */
+  #jumped = false
   #watching: Promise<void> | undefined
 
   constructor(needs: ScheduleNeeds) {
@@ -98,7 +100,7 @@ class WatchedSchedule implements Schedule {
 
   #makeTask(): ScheduledTask {
     const { expression, timezone, log } = this.#needs
-    const task = createTask(expression, ({ date }) => this.#call(date.getTime()), {
+    const task = createTask(expression, ({ date }) => this.#slot(date.getTime()), {
       timezone,
       suppressMissedWarning: true,
       missedExecutionTolerance: latestSlotMs,
@@ -116,7 +118,20 @@ class WatchedSchedule implements Schedule {
     return task
   }
 
+  /** A clock that is set back a few seconds brings the same slot again, and one that is set forward the next too soon. */
+  #slot(at: number): void {
+    const [next = Number.POSITIVE_INFINITY, afterNext = Number.POSITIVE_INFINITY] = this.next()
+    const gapMs = Math.min(leastGapMs, (afterNext - next) / 2)
+    if (this.#jumped && this.#needs.clock.elapsed() - this.#lastCallAt < gapMs) {
+      this.#needs.log.info(
+        { slot: iso(at) },
+        'slot left out: the clock was set, and the last one was a moment ago',
+      )
+    } else this.#call(at)
+  }
+
   #call(at: number): void {
+    this.#jumped = false
     this.#owed = false
     this.#lastCallAt = this.#needs.clock.elapsed()
     this.#needs.onSlot(at)
@@ -152,6 +167,7 @@ class WatchedSchedule implements Schedule {
     this.#task = this.#makeTask()
     await this.#task.start()
     this.#slots = []
+    this.#jumped = true
     const now = clock.now()
     if (expected !== undefined && expected <= now) this.#owed = true
     const [next] = this.next()

@@ -25,6 +25,30 @@ test('a clock set back an hour does not silence the schedule: slots go on by the
   expect(warnings()).toMatchObject([{ message: wallClock, fields: { jump_s: -3600, slot_missed: false } }])
 })
 
+test.each([
+  -12_000, -20_000, -40_000,
+])('a clock set back %i ms right after a slot does not bring the slot again', async (ms) => {
+  const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:04:58Z')
+  await pass(10_000)
+
+  setClock(ms)
+  await pass(6 * minute)
+  await stop()
+
+  expect(fired).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:10:00.000Z'])
+})
+
+test('a clock set forward to right before the next slot does not hurry it behind the last one', async () => {
+  const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:04:58Z')
+  await pass(10_000)
+
+  setClock(4 * minute + 45_000)
+  await pass(6 * minute)
+  await stop()
+
+  expect(fired).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:15:00.000Z'])
+})
+
 test('a clock set forward a year is one catch-up and no walk through a year of slots', async () => {
   const { fired, pass, setClock, stop, warnings } = await schedule(
     '*/5 * * * *',
