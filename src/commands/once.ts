@@ -96,6 +96,8 @@ function verdict(
 
 /** A module that was asked and said it has no drive, or is away, has answered: trying again changes nothing. */
 function isFailure(report: ModuleReport): boolean {
+  // It should have been asked, and was not.
+  if (report.kind === 'skipped') return report.reason === 'out_of_time'
   if (report.kind !== 'failed') return false
   return !['offline', 'no_storage', 'incompatible'].includes(report.outcome)
 }
