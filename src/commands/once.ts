@@ -84,7 +84,7 @@ async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly Accou
 }
 
 /** 77 before 75: what a person must mend does not mend itself by trying again. */
-function verdict(
+export function verdict(
   ticks: readonly AccountTick[],
   reports: readonly ModuleReport[],
   delivered: boolean,
