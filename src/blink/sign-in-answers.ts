@@ -61,12 +61,32 @@ export function afterAuthorize(answer: Answer, now: number): { readonly redirect
 /** The token of the form, out of the page's script. */
 export function csrfOf(answer: Answer, now: number): Secret {
   refuse(answer, now)
-  const [, script] =
-    /<script\b[^>]*\bid=["']?oauth-args["']?[^>]*>([\s\S]{0,20000}?)<\/script>/i.exec(answer.text) ?? []
   const args = z.object({ 'csrf-token': z.string().regex(/^[\x21-\x7e]{1,2000}$/) })
-  const read = args.safeParse(parseJson(script ?? ''))
+  const read = args.safeParse(parseJson(scriptOf(answer.text, 'oauth-args') ?? ''))
   if (answer.status === 200 && read.success) return new Secret(read.data['csrf-token'])
   throw unexpected('sign-in page', answer)
+}
+
+const longestTag = 500
+const longestScript = 20_000
+
+/**
+ * What stands in the first script of a page with this id.
+ *
+ * In steps of bounded length: one expression for all of it takes for ever on a page that is made for that.
+ */
+function scriptOf(page: string, id: string): string | undefined {
+  for (let at = page.indexOf(id); at >= 0; at = page.indexOf(id, at + id.length)) {
+    if (!/\bid=["']?$/i.test(page.slice(Math.max(0, at - 5), at))) continue
+    const before = page.slice(Math.max(0, at - longestTag), at)
+    if (!/^<script\b[^>]*$/i.test(before.slice(before.lastIndexOf('<')))) continue
+    const end = page.slice(at, at + longestTag).indexOf('>')
+    if (end < 0) return undefined
+    const rest = page.slice(at + end + 1, at + end + 1 + longestScript)
+    const length = rest.search(/<\/script>/i)
+    return length < 0 ? undefined : rest.slice(0, length)
+  }
+  return undefined
 }
 
 /** After the password: signed in, or a code is wanted and has just been sent. */

@@ -61,8 +61,10 @@ async function takeOver(
   told: Teller,
   { path, client }: { readonly path: string; readonly client: string | undefined },
 ): Promise<ExitCode> {
-  const imported = await importFile(bench, path, client)
-  const codes = imported.map((one) => ('kept' in one ? told.kept(one.kept) : told.failed(one.error)))
+  const codes: ExitCode[] = []
+  for await (const one of importFile(bench, path, client)) {
+    codes.push('kept' in one ? told.kept(one.kept) : told.failed(one.error))
+  }
   return codes.find((code) => code === exit.login) ?? codes.find((code) => code !== exit.done) ?? exit.done
 }
 

@@ -122,6 +122,17 @@ test('the token of the form is found however the page is written', () => {
   }
 })
 
+test.each([
+  ['opens the script again and again', '<script id=oauth-args '],
+  ['ends none of its scripts', '<script id=oauth-args>'],
+  ['names the script and opens none', ' id=oauth-args'],
+  ['opens scripts without a name', '<script '],
+])('a page that %s is not searched for ever', (_, part) => {
+  const page = part.repeat(100_000 / part.length)
+
+  expect(thrown(() => csrfOf(answer(200, page), now))).toMatchObject({ code: 'cloud_changed' })
+})
+
 test('the authorization code is taken from the redirect to the app, and from no other', () => {
   const of = (location: string) => thrown(() => authorizationCodeOf(answer(302, '', location), now))
   const app = 'immedia-blink://applinks.blink.com/signin/callback'

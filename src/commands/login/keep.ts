@@ -8,9 +8,9 @@ import { blinkAccount } from '../../blink/account.ts'
 import type { Identity } from '../../blink/cloud.ts'
 import type { Tokens } from '../../blink/sign-in.ts'
 import { inherit, replacedBy } from '../../daemon/roster.ts'
-import { DaemonError, LoginNeeded } from '../../errors.ts'
+import { type AccountThrottled, DaemonError, LoginNeeded } from '../../errors.ts'
 import type { Login } from '../../model.ts'
-import { closedUntil } from '../../retry.ts'
+import { afterThrottle, closedUntil, opensBreaker } from '../../retry.ts'
 import type { Bench } from './bench.ts'
 
 export interface Kept {
@@ -19,7 +19,7 @@ export interface Kept {
   readonly unknown: DaemonError | undefined
   /** The logins that were given up for it. */
   readonly replaced: readonly Login[]
-  /** When the pause that the cloud asked of this account before is over; a sign-in does not shorten it. */
+  /** When the pause that the cloud asked of this account, before or just now, is over. */
   readonly pausedUntil: number | undefined
 }
 
@@ -56,6 +56,11 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
     tried = true
     identity = await cloud.check(terminal.stop)
   } catch (error) {
+    // A refresh goes on, and its answer may hold the only good token; it has the deadline of any request.
+    if (terminal.stop.aborted) {
+      if (!tried) terminal.err('Stopping as soon as Blink has answered, so that no token is lost.\n')
+      await session.settled()
+    }
     if (error instanceof LoginNeeded) await forgetNote(bench, login)
     if (!tried || error instanceof LoginNeeded || !(error instanceof DaemonError)) throw error
     unknown = error
@@ -63,24 +68,32 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
   const works = { ...session.login, ...identity }
   // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
   for (const old of replacedBy(works, await logins.list())) await inherit(logins, old, works)
+  if (opensBreaker(unknown)) await pause(bench, works, unknown)
   await logins.save(works)
   return settled(bench, works, unknown)
 }
 
 /** What is left to do when a login is kept: those whose place it takes are given up. */
-async function settled(
-  { logins, pending, clock }: Bench,
-  login: Login,
-  unknown?: DaemonError,
-): Promise<Kept> {
+async function settled(bench: Bench, login: Login, unknown?: DaemonError): Promise<Kept> {
+  const { logins, clock } = bench
   const replaced = replacedBy(login, await logins.list())
   for (const { key } of replaced) await logins.forget(key)
-  await pending.remove()
+  await forgetNote(bench, login)
   const pausedUntil = closedUntil(await logins.breaker(login.key), clock.now())
   return { login, unknown, replaced, pausedUntil }
 }
 
-/** The next sign-in must not go on with a token that is worth nothing. */
+/** Keeps the pause that the cloud has just asked for; one of before that is longer goes on. */
+async function pause({ logins, clock }: Bench, { key }: Login, error: AccountThrottled): Promise<void> {
+  const before = await logins.breaker(key)
+  const { failures, openUntil } = afterThrottle(before, error, { now: clock.now(), chance: clock.random() })
+  await logins.saveBreaker(key, {
+    failures,
+    openUntil: Math.max(openUntil ?? 0, before.openUntil ?? 0),
+  })
+}
+
+/** The next sign-in must not go on with a login that is kept, or is worth nothing; a note of another stays. */
 async function forgetNote({ pending }: Bench, { key }: Login): Promise<void> {
   const note = await pending.read()
   if (note?.step === 'keep' && note.login.key === key) await pending.remove()

@@ -34,9 +34,10 @@ export function keptSentences({ login, unknown, replaced, pausedUntil }: Kept): 
     lines.push(`Blink has asked this account for a pause until ${timeOf(pausedUntil)}, which goes on.`)
   }
   if (unknown) {
+    const again = pausedUntil === undefined ? 'at its first tick' : 'after the pause'
     lines.push(
       `Blink did not tell where the account is (${unknown.message}).`,
-      'The login is kept all the same, and the daemon asks again at its first tick.',
+      `The login is kept all the same, and the daemon asks again ${again}.`,
     )
   }
   if (clientId !== 'ios') lines.push(...retiredClient(clientId))
