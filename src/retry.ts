@@ -68,6 +68,12 @@ export function lengthened(breaker: Breaker, error: AccountThrottled, now: numbe
   return named > (breaker.openUntil ?? 0) ? { ...breaker, openUntil: named } : breaker
 }
 
+/** Of two breakers of one account the one that counts: with the longer pause, and then with the more failures. */
+export function longerOf(one: Breaker, other: Breaker): Breaker {
+  const longer = (other.openUntil ?? 0) - (one.openUntil ?? 0) || other.failures - one.failures
+  return longer > 0 ? other : one
+}
+
 /** When the account may be asked again, or `undefined` when it may be now. */
 export function closedUntil(breaker: Breaker, now: number): number | undefined {
   if (breaker.openUntil === undefined || breaker.openUntil <= now) return undefined

@@ -39,7 +39,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
 
   const reasonOf = (module: SyncModule): SkipReason | undefined =>
     reasonToSkip(module, settings.modules) ?? (stores.pauses.isPaused(module) ? 'paused' : undefined)
-  const look = async ({ login, cloud, guard }: Way): Promise<Found> => {
+  const look = async ({ login, cloud, guard }: Way): Promise<Found | undefined> => {
     let accountId = login.accountId
     try {
       accountId = (await guard.through(() => cloud.identify(terminal.stop))).accountId
@@ -53,11 +53,13 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
       }
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error
+      // Another login of the account tells of it.
+      if (guard.retired.aborted) return undefined
       const status = accountStatusOf(error)
       return { login: login.key, accountId, status, failure: explain(error, clock.now()), modules: [] }
     }
   }
-  const found = await Promise.all(clouds.ways.map(look))
+  const found = (await Promise.all(clouds.ways.map(look))).filter((each) => each !== undefined)
   terminal.out(options.json ? toJson(found) : toTable(found))
   for (const { failure: trouble, accountId, login, status } of found) {
     if (trouble) terminal.err(complaint({ loginKey: login, accountId, status, failure: trouble }))

@@ -121,7 +121,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
     needs.changed(account)
   }
 
-  async function ask(slot: Slot, { clock, selection }: Asking): Promise<AccountTick> {
+  async function ask(slot: Slot, { clock, selection }: Asking): Promise<AccountTick | undefined> {
     const { loginKey } = needs
     try {
       // Known after the first time; then this asks nobody.
@@ -133,6 +133,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       become(status, failure)
       return { loginKey, report: undefined, failure, status }
     }
+    if (guard.retired.aborted) return undefined
     const { ledger, reasonToSkip, ttlMs, parallel, stopping, abort, listed, tell } = needs
     const report = await runTick(slot, {
       accountId,
@@ -148,6 +149,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       stopping,
       abort,
     })
+    if (guard.retired.aborted) return { loginKey, report, failure: undefined, status: state.status }
     // A tick in which not even the list came says nothing about the cloud's mood.
     const wasGood = report.account.status === 'ok' && report.changes
     if (wasGood && (!selection || report.modules.length > 0)) await guard.close()

@@ -30,6 +30,10 @@ export interface Budget {
   spend(): void
   /** The last one never left this machine, and cost the cloud nothing. */
   refund(): void
+  /** This day's, as it would be kept. */
+  readonly today: Spent
+  /** Goes on with what another login of the account has spent, where that is more. */
+  adopt(spent: Spent): Promise<void>
   /** Writes down what was truly spent. */
   close(): Promise<void>
 }
@@ -93,6 +97,23 @@ class DailyBudget implements Budget {
 
   refund(): void {
     this.#spent = Math.max(0, this.#spent - 1)
+  }
+
+  get today(): Spent {
+    const { spent, limit } = this
+    return { day: this.#day, requests: spent, limit }
+  }
+
+  async adopt({ day, requests, limit }: Spent): Promise<void> {
+    this.#turnDay()
+    if (day >= this.#day) {
+      this.#largest = Math.max(this.#largest, limit)
+      if (requests > this.#spent) {
+        this.#spent = requests
+        this.#keep(requests)
+      }
+    }
+    await this.#saving
   }
 
   async close(): Promise<void> {

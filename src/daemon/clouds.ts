@@ -16,7 +16,7 @@ import { slotsPerDay } from '../schedule/cron.ts'
 import { type Budget, openBudget, plannedBudget } from './budget.ts'
 import { type Guard, guard } from './guard.ts'
 import { countingModules } from './module-count.ts'
-import { settleRivals, takeRoster } from './roster.ts'
+import { type HandOver, settleRivals, takeRoster } from './roster.ts'
 import type { Stores } from './stores.ts'
 import { openTally } from './tally.ts'
 
@@ -67,13 +67,29 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
     concurrency: blink.concurrency,
     onCall: (call) => log.debug(call, 'asked the cloud'),
   })
-  const ways = await Promise.all(
-    roster.map((login) => openWay(login, http, { settings, stores, clock, log })),
-  )
+  const ways: Way[] = []
+  const wayOf = (wanted: Login) => ways.find(({ login }) => login.key === wanted.key)
+  const handOver: HandOver = async (from, to) => {
+    const [old, next] = [wayOf(from), wayOf(to)]
+    old?.guard.retire()
+    await next?.guard.adopt(old?.guard.breaker ?? (await stores.logins.breaker(from.key)))
+    const spent = old?.budget.today ?? (await stores.logins.spent(from.key))
+    if (spent) await next?.budget.adopt(spent)
+    await old?.budget.close()
+  }
+  let settled: Promise<void> = Promise.resolve()
+  // One at a time: two that learn the same account in the same moment must not give up each other.
+  const settle = (login: Login): Promise<void> => {
+    const settling = settled.then(() => settleRivals(stores.logins, login, { handOver, log }))
+    settled = settling.catch(() => undefined)
+    return settling
+  }
+  const needs = { settings, stores, clock, log, settle }
+  ways.push(...(await Promise.all(roster.map((login) => openWay(login, http, needs)))))
   return {
     ways,
     async enter(login) {
-      const way = await openWay(login, http, { settings, stores, clock, log })
+      const way = await openWay(login, http, needs)
       ways.push(way)
       return way
     },
@@ -89,8 +105,13 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
   }
 }
 
-async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<Way> {
-  const { settings, stores, clock, log } = needs
+interface WayNeeds extends CloudNeeds {
+  /** Leaves one login of an account whose id was learned only now. */
+  readonly settle: (login: Login) => Promise<void>
+}
+
+async function openWay(login: Login, shared: Http, needs: WayNeeds): Promise<Way> {
+  const { settings, stores, clock, log, settle } = needs
   const { logins, install } = stores
   const unkept = (error: unknown, what: string) => {
     if (error instanceof StoreFailed) log.warn({ account_id: login.accountId, err: error }, what)
@@ -150,7 +171,7 @@ async function openWay(login: Login, shared: Http, needs: CloudNeeds): Promise<W
       await logins.save(changed)
       // Once only: a sign-in that comes later has given this login up, and knows better.
       if (changed.accountId === knownAs) return
-      await settleRivals(logins, changed, log)
+      await settle(changed)
       knownAs = changed.accountId
     },
   })

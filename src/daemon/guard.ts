@@ -15,6 +15,7 @@ import {
   closedBreaker,
   closedUntil,
   lengthened,
+  longerOf,
   opensBreaker,
 } from '../retry.ts'
 import type { Budget } from './budget.ts'
@@ -35,6 +36,10 @@ export interface Pause {
 }
 
 export interface Guard {
+  /** As it is now. */
+  readonly breaker: Breaker
+  /** Aborted when nothing is sent any more, for another login of the account has taken its place. */
+  readonly retired: AbortSignal
   /** `undefined` when the account may be asked now. */
   readonly pause: Pause | undefined
   /** Runs work that asks the cloud; after a pause one at a time, until one was answered well. */
@@ -48,12 +53,18 @@ export interface Guard {
   admit(): (error: unknown) => void
   /** Called after a tick that was not throttled. */
   close(): Promise<void>
+  /** Lets nothing through any more, from this moment on. */
+  retire(): void
+  /** Goes on with the pause of another login of the account, where that is the longer one. */
+  adopt(breaker: Breaker): Promise<void>
 }
 
 /** A wall clock that is corrected by less than this was not set. */
 const toleranceMs = 2_000
 
 const patience = 'Nothing to do: asking goes on by itself. Do not restart the daemon to hurry it.'
+
+const succeeded = { says: 'another login of this account has taken its place', remedy: 'Nothing to do.' }
 
 /** A guard that goes on with the breaker that was kept. */
 export function guard(needs: GuardNeeds): Guard {
@@ -77,6 +88,8 @@ class AccountGuard implements Guard {
   #proven = false
   #probe: Promise<void> | undefined
   #saving: Promise<void> = Promise.resolve()
+  readonly #retirement = new AbortController()
+  #retiredAt: number | undefined
 
   constructor(needs: GuardNeeds) {
     this.#needs = needs
@@ -84,7 +97,16 @@ class AccountGuard implements Guard {
     this.#measure(closedUntil(needs.breaker, needs.clock.now()))
   }
 
+  get breaker(): Breaker {
+    return this.#breaker
+  }
+
+  get retired(): AbortSignal {
+    return this.#retirement.signal
+  }
+
   get pause(): Pause | undefined {
+    if (this.#retiredAt !== undefined) return { until: this.#retiredAt, ...succeeded }
     const until = this.#openUntil()
     if (until !== undefined) return { until, says: 'the cloud asked for a pause', remedy: patience }
     const { limit, usedUpUntil } = this.#needs.budget
@@ -130,6 +152,16 @@ class AccountGuard implements Guard {
     await this.#saving
   }
 
+  retire(): void {
+    this.#retiredAt ??= this.#needs.clock.now()
+    this.#retirement.abort(new Error(succeeded.says))
+  }
+
+  async adopt(breaker: Breaker): Promise<void> {
+    this.#become(longerOf(this.#breaker, breaker))
+    await this.#saving
+  }
+
   #refuseWhilePaused(): void {
     const { pause } = this
     if (!pause) return
@@ -164,7 +196,7 @@ class AccountGuard implements Guard {
     if (next === this.#breaker) return
     this.#breaker = next
     this.#proven = false
-    this.#measure(next.openUntil)
+    this.#measure(closedUntil(next, this.#needs.clock.now()))
     this.#keep()
   }
 

@@ -35,7 +35,7 @@ export function openHousehold({ clouds, accountFor, republish, greet, log }: Hou
   const enter = (way: Way): Account => {
     const gone = new AbortController()
     departures.set(way.login.key, gone)
-    const account = accountFor(way, gone.signal)
+    const account = accountFor(way, AbortSignal.any([gone.signal, way.guard.retired]))
     accounts.push(account)
     return account
   }

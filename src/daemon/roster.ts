@@ -9,6 +9,7 @@
 import { loginOf, type TokenLine } from '../blink/tokens.ts'
 import type { Login } from '../model.ts'
 import type { Log } from '../ports.ts'
+import { longerOf } from '../retry.ts'
 import type { Logins } from '../store/logins.ts'
 
 /** The logins to use, with those of the environment taken over to disk. */
@@ -48,7 +49,9 @@ export async function takeRoster(
 async function leaveOneEach(logins: Logins, all: readonly Login[], log: Log): Promise<readonly Login[]> {
   const stays = (login: Login) => sameAccount(all, login).every((other) => isBetter(login, other))
   const twins = all.filter((login) => !stays(login))
-  for (const { key, accountId } of twins) {
+  for (const twin of twins) {
+    const { key, accountId } = twin
+    for (const other of sameAccount(all, twin)) if (stays(other)) await inherit(logins, twin, other)
     await logins.forget(key)
     log.info({ account_id: accountId, login: key }, 'login given up, another of its account stays')
   }
@@ -63,20 +66,35 @@ function isBetter(one: Login, other: Login): boolean {
   return at === otherAt ? one.key > other.key : at > otherAt
 }
 
+/** In a running daemon: sends nothing more by one login, and lets the other go on with its pause and its budget. */
+export type HandOver = (from: Login, to: Login) => Promise<void>
+
 /**
  * Leaves one login of an account that this login has turned out to belong to.
  *
  * One that a person made and that works stays: an environment's text that does not say whose it is may be older
- * than the sign-in. Any other gives way to this one, which has just proved to work.
+ * than the sign-in. Any other gives way to this one, which has just proved to work. What the cloud asked of those
+ * that go is asked of the one that stays, in memory and on disk, when this resolves.
  */
-export async function settleRivals(logins: Logins, login: Login, log: Log): Promise<void> {
+export async function settleRivals(
+  logins: Logins,
+  login: Login,
+  { handOver, log }: { readonly handOver: HandOver; readonly log: Log },
+): Promise<void> {
   const all = await logins.list()
   // Given up in the meantime, by a person who knows better.
   if (!all.some(({ key }) => key === login.key)) return
   const rivals = sameAccount(all, login)
   const isGood = ({ source, refusedAt }: Login) => source !== 'environment' && refusedAt === undefined
   const yields = login.source === 'environment' && rivals.some(isGood)
-  for (const { key, accountId, source } of yields ? [login] : rivals) {
+  const staying = yields ? rivals.filter(isGood) : [login]
+  for (const going of yields ? [login] : rivals) {
+    const { key, accountId, source } = going
+    for (const stays of staying) {
+      // In memory first: that holds when the disk does not play along.
+      await handOver(going, stays)
+      await inherit(logins, going, stays)
+    }
     await logins.forget(key)
     const remedy = source === 'environment' ? { remedy: 'Take its line out of BLINK_TOKENS.' } : {}
     log.info({ account_id: accountId, login: key, ...remedy }, 'login given up, another of its account stays')
@@ -106,8 +124,7 @@ export async function inherit(logins: Logins, from: Login, to: Login): Promise<v
   // Of one that nobody can name it is not known whether it is this account's.
   if (from.accountId === undefined || from.accountId !== to.accountId) return
   const [old, own] = [await logins.breaker(from.key), await logins.breaker(to.key)]
-  const longer = (old.openUntil ?? 0) - (own.openUntil ?? 0) || old.failures - own.failures
-  if (longer > 0) await logins.saveBreaker(to.key, old)
+  if (longerOf(own, old) !== own) await logins.saveBreaker(to.key, old)
   const [spent, ownSpent] = [await logins.spent(from.key), await logins.spent(to.key)]
   const more = ownSpent && spent ? spent.day - ownSpent.day || spent.requests - ownSpent.requests : 1
   if (spent && more > 0) await logins.saveSpent(to.key, spent)

@@ -193,3 +193,18 @@ test('the plan counts the slots of a whole day of the schedule', () => {
 
   expect(expressions.map(slotsPerDay)).toEqual([288, 1_440, 1, 43_200, 7])
 })
+
+test('what another login of the account has spent today counts from now on, and what it spent yesterday does not', async () => {
+  const { budget, saved } = aBudget(10)
+  const today = Math.floor(start / (24 * hour))
+  budget.spend()
+
+  await budget.adopt({ day: today - 1, requests: 9, limit: 10 })
+  expect(budget.spent).toBe(1)
+  await budget.adopt({ day: today, requests: 9, limit: 10 })
+
+  expect(budget.today).toEqual({ day: today, requests: 9, limit: 10 })
+  expect(saved.at(-1)).toEqual({ day: today, requests: 9, limit: 10 })
+  budget.spend()
+  expect(budget.usedUpUntil).toBe(midnight)
+})

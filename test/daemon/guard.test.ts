@@ -217,3 +217,28 @@ test('a pause that a wrong clock has left on disk ends after a day at most, over
 
   expect(restarted.watch.pause?.until).toBe(start + 24 * 60 * minute)
 })
+
+test('a login whose place another takes sends nothing more, and does not double the pause', async () => {
+  const { watch, asked, saved, refusal } = aWorld()
+
+  watch.retire()
+
+  expect(await refusal()).toBeInstanceOf(AccountThrottled)
+  expect(() => watch.admit()).toThrow(AccountThrottled)
+  expect([asked, saved]).toEqual([[], []])
+  expect(watch.retired.aborted).toBe(true)
+})
+
+test('the longer pause of another login is gone on with at once and on disk, a shorter one is not', async () => {
+  const { watch, asked, saved, refusal, ask, clock } = aWorld()
+  const open = { failures: 2, openUntil: start + 10 * minute }
+
+  await watch.adopt(open)
+  await watch.adopt({ failures: 4, openUntil: start + minute })
+
+  expect(await refusal()).toMatchObject({ retryAt: start + 10 * minute })
+  expect([asked, saved]).toEqual([[], [open]])
+  await clock.advance(10 * minute)
+  await ask()
+  expect(asked).toEqual(['manifest'])
+})

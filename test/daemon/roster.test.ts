@@ -10,6 +10,8 @@ import { start, temporaryDirectory } from '../samples.ts'
 
 const ofPerson = loginOf({ key: 'login-1', source: 'login', fingerprint: undefined })
 const ofEnvironment = loginOf({ key: 'environment-1' })
+/** As in a process that uses none of the logins. */
+const idle = () => ({ handOver: () => Promise.resolve(), log: listLog() })
 const keys = (logins: readonly Login[]) => logins.map(({ key }) => key)
 
 /** A directory with these logins. */
@@ -28,7 +30,7 @@ test.each([
   const taken = await takeRoster(logins, line ? [line] : [], listLog())
   const environment = { ...loginOf(), key: taken[1]?.key ?? '', accountId: '8021' }
 
-  await settleRivals(logins, environment, listLog())
+  await settleRivals(logins, environment, idle())
 
   expect(keys(await logins.list())).toEqual([person.key])
   expect(keys(await takeRoster(logins, line ? [line] : [], listLog()))).toEqual([person.key])
@@ -40,7 +42,7 @@ test.each([
 ])('%s gives way to a text of the environment that has just proved to work', async (_, older) => {
   const logins = await aHouse(older, ofEnvironment)
 
-  await settleRivals(logins, ofEnvironment, listLog())
+  await settleRivals(logins, ofEnvironment, idle())
 
   expect(keys(await logins.list())).toEqual(['environment-1'])
   expect(await logins.forgotten()).toEqual(new Set([older.key]))
@@ -50,7 +52,7 @@ test('a sign-in of which the cloud told the account late takes the place of the 
   const stranger = loginOf({ key: 'environment-2', accountId: '8022' })
   const logins = await aHouse(ofPerson, ofEnvironment, stranger)
 
-  await settleRivals(logins, ofPerson, listLog())
+  await settleRivals(logins, ofPerson, idle())
 
   expect(keys(await logins.list())).toEqual(['environment-2', 'login-1'])
 })
@@ -114,11 +116,45 @@ test('neither what was spent on an earlier day nor a shorter pause takes the pla
   expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 1, limit: 50 })
 })
 
+test.each([
+  ['the text that was changed', ofEnvironment, loginOf({ key: 'environment-0' }), 'environment-1'],
+  ['the sign-in that was there', ofEnvironment, ofPerson, 'login-1'],
+])('when the cloud tells the account late, pause and budget of the day go on with %s', async (_, learned, older, stays) => {
+  const logins = await aHouse(older, learned)
+  const goes = [older, learned].find(({ key }) => key !== stays)?.key ?? ''
+  const [open, spent] = [
+    { failures: 2, openUntil: start + 60_000 },
+    { day: 7, requests: 40, limit: 50 },
+  ]
+  await logins.saveBreaker(goes, open)
+  await logins.saveSpent(goes, spent)
+  const handedOver: unknown[] = []
+  const handOver = async (from: Login, to: Login) => {
+    handedOver.push([from.key, to.key, await logins.breaker(goes)])
+  }
+
+  await settleRivals(logins, learned, { handOver, log: listLog() })
+
+  expect(keys(await logins.list())).toEqual([stays])
+  expect([await logins.breaker(stays), await logins.spent(stays)]).toEqual([open, spent])
+  expect(handedOver).toEqual([[goes, stays, open]])
+})
+
+test('of two logins of one account on disk the one that stays goes on with the pause of the other', async () => {
+  const logins = await aHouse(ofPerson, { ...ofEnvironment, refusedAt: start })
+  const open = { failures: 2, openUntil: start + 60_000 }
+  await logins.saveBreaker('environment-1', open)
+
+  expect(keys(await takeRoster(logins, [], listLog()))).toEqual(['login-1'])
+
+  expect(await logins.breaker('login-1')).toEqual(open)
+})
+
 test('a login that was given up in the meantime has no say any more', async () => {
   const logins = await aHouse(ofPerson, ofEnvironment)
   await logins.forget('environment-1')
 
-  await settleRivals(logins, { ...ofEnvironment, source: 'import' }, listLog())
+  await settleRivals(logins, { ...ofEnvironment, source: 'import' }, idle())
 
   expect(keys(await logins.list())).toEqual(['login-1'])
 })

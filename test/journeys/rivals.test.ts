@@ -83,3 +83,38 @@ test('a new sign-in ends neither the pause that the cloud asked for nor the budg
   expect(beside(world, '.breaker.json')).toEqual(paused)
   expect(beside(world, '.spent.json')).toEqual(spent)
 })
+
+test('a pause outlives a change of a line that does not tell its account: nothing is asked after whose it is', async () => {
+  await using world = await startWorld(options)
+  const before = nameless(world)
+  world.cloud.misbehave({ kind: 'edge', path: '/homescreen' })
+  expect((await world.finish(['discover'], before)).code).toBe(75)
+  world.cloud.calm()
+  const paused = beside(world, '.breaker.json')
+  const sent = world.cloud.calls.length
+
+  const daemon = world.start(['run'], { ...fast, ...nameless(world) })
+  await daemon.says('login given up, another of its account stays')
+  await daemon.says('tick done', 3)
+  await daemon.stop()
+
+  expect(world.cloud.calls.slice(sent).map(({ kind }) => kind)).toEqual(['token', 'tier-info'])
+  expect(loginFiles(world).size).toBe(1)
+  expect(beside(world, '.breaker.json')).toEqual(paused)
+  expect(paused).toHaveLength(1)
+})
+
+test('a line that turns out to be of an account with a sign-in asks no module a second time', async () => {
+  await using world = await startWorld({
+    ...options,
+    simulator: { ...options.simulator, accounts: [{ ...home(3), person }] },
+  })
+  await signedIn(world)
+
+  const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', ...nameless(world) })
+  await daemon.says('login given up, another of its account stays')
+  await daemon.says('tick done')
+  await daemon.stop()
+
+  expect(asked(world.cloud, 'manifest-request')).toBe(3)
+})
