@@ -139,7 +139,8 @@ Exit codes: 0 done, 1 a bug, 64 wrong usage, 75 try again later, 77 sign in firs
 /** What does not belong there may be a password or an address, which must not get into logs. */
 function withoutValue(complaint: string): string {
   return complaint
-    .replace(/^(error: unknown option '(?:--[^=]*|-[^-]))[^\n]*'/s, "$1'")
+    .replace(/^(error: unknown option '--[^=]*)=.*'/s, "$1'")
+    .replace(/^(error: unknown option '-[^-]).*'/s, "$1'")
     .replace(/^(error: too many arguments [^\n]* but got \d+):.*/s, '$1.\n')
 }
 
