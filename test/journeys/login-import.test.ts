@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { until } from '../until.ts'
 import { startWorld, type World } from '../world.ts'
 import { asked, home } from './homes.ts'
-import { loginFiles, noTokens, personIn } from './person.ts'
+import { killedAtTheEnd, loginFiles, noTokens } from './person.ts'
 
 const two = {
   broker: false,
@@ -51,18 +51,6 @@ test('a login that cannot be kept ends the import, which goes on with its new to
   expect(await states(world)).toEqual(bothWork)
   expect(existsSync(note(world))).toBe(false)
 })
-
-/** Kills a sign-in to the first account when its tokens have come and are not tried yet. */
-async function killedAtTheEnd(world: World): Promise<void> {
-  await personIn(world).signIn()
-  const codeFile = join(world.directory, 'code')
-  writeFileSync(codeFile, world.cloud.person().code)
-  world.cloud.misbehave({ kind: 'hang', path: '/tier_info' })
-  const login = world.start(['login', '--code-file', codeFile], noTokens)
-  await until('the last step', () => asked(world.cloud, 'tier-info') === 1, { state: login.stderr })
-  await login.stop('SIGKILL')
-  world.cloud.calm()
-}
 
 test('an import first ends a sign-in that was killed right before its end', async () => {
   await using world = await startWorld(two)

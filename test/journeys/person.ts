@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 import type { Finished } from '../program.ts'
+import { until } from '../until.ts'
 import type { World } from '../world.ts'
+import { asked } from './homes.ts'
 
 /** No login but by `login`. */
 export const noTokens = { BLINK_TOKENS: '' }
@@ -53,4 +55,16 @@ export function loginFiles({ dataDir }: World): ReadonlyMap<string, string> {
   const directory = join(dataDir, 'logins')
   const names = readdirSync(directory).filter((name) => name.endsWith('.login.json'))
   return new Map(names.map((name) => [name, readFileSync(join(directory, name), 'utf8')]))
+}
+
+/** Kills a sign-in when its tokens have come and are not tried yet. */
+export async function killedAtTheEnd(world: World): Promise<void> {
+  await personIn(world).signIn()
+  const codeFile = join(world.directory, 'code')
+  writeFileSync(codeFile, world.cloud.person().code)
+  world.cloud.misbehave({ kind: 'hang', path: '/tier_info' })
+  const login = world.start(['login', '--code-file', codeFile], noTokens)
+  await until('the last step', () => asked(world.cloud, 'tier-info') === 1, { state: login.stderr })
+  await login.stop('SIGKILL')
+  world.cloud.calm()
 }

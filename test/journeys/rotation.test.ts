@@ -2,9 +2,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from '../until.ts'
-import { startWorld, type World } from '../world.ts'
+import { startWorld } from '../world.ts'
 import { asked, home } from './homes.ts'
-import { loginFiles, noTokens, personIn, signedIn } from './person.ts'
+import { killedAtTheEnd, loginFiles, noTokens, signedIn } from './person.ts'
 
 const options = { simulator: { manifestSeconds: 0, accounts: [home(1)] }, broker: false }
 const rarely = { SCHEDULE_CRON: '0 0 1 1 *', ...noTokens }
@@ -54,18 +54,6 @@ test('killed between the rotation at the cloud and our disk, a person is asked f
   expect(asked(world.cloud, 'token')).toBe(3)
   expect(world.cloud.codesSent(8021)).toBe(1)
 })
-
-/** Kills a sign-in when its tokens have come and are not tried yet. */
-async function killedAtTheEnd(world: World): Promise<void> {
-  await personIn(world).signIn()
-  const codeFile = join(world.directory, 'code')
-  writeFileSync(codeFile, world.cloud.person().code)
-  world.cloud.misbehave({ kind: 'hang', path: '/tier_info' })
-  const login = world.start(['login', '--code-file', codeFile], noTokens)
-  await until('the last step', () => asked(world.cloud, 'tier-info') === 1, { state: login.stderr })
-  await login.stop('SIGKILL')
-  world.cloud.calm()
-}
 
 test('a sign-in killed right after its tokens have come goes on there, without another code', async () => {
   await using world = await startWorld(options)
