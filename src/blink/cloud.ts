@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts'
 import { CloudRefused, CloudUnreachable } from '../errors.ts'
 import type { BlinkId, ManifestRequest, ModuleKey, SyncModule } from '../model.ts'
 import type { Cloud, Log } from '../ports.ts'
+import type { Secret } from '../secret.ts'
 import { classify, TokenRefused } from './answer.ts'
 import { type CallKind, calls } from './calls.ts'
 import type { Http } from './http.ts'
@@ -53,29 +54,31 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
   async function ask(kind: CallKind, url: string, signal: AbortSignal): Promise<unknown> {
     const token = await session.accessToken(signal)
     try {
-      return await send(token.reveal())
+      return await send(token)
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error
       if (!session.tokenRefused(token)) throw stillRefused(kind, error)
     }
     const fresh = await session.accessToken(signal)
     try {
-      return await send(fresh.reveal())
+      return await send(fresh)
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error
       // Not a lost login: the cloud renewed it a moment ago.
       throw stillRefused(kind, error)
     }
 
-    async function send(bearer: string): Promise<unknown> {
+    async function send(token: Secret): Promise<unknown> {
       // Enough for every client we know of. @see blinkpy e33bdef, blinkpy/auth.py, Auth.header
       const headers = {
-        authorization: `Bearer ${bearer}`,
+        authorization: `Bearer ${token.reveal()}`,
         'content-type': 'application/json',
         accept: 'application/json',
       }
       const answer = await http.request({ kind, url, headers }, signal)
-      return classify({ kind, ...answer, now: clock.now() })
+      const value = classify({ kind, ...answer, now: clock.now() })
+      session.tokenAccepted(token)
+      return value
     }
   }
 

@@ -4,8 +4,7 @@
  * Refresh tokens are taken to be good for one use. So there is one refresh at a time, it is not broken off
  * when those who wait lose patience, and the rotated token is saved before anybody gets the new access token:
  * a crash in between would cost a person a sign-in with a code by phone. A refused refresh token is
- * remembered and not tried again; nothing here ever signs in with a password. Access tokens are kept in
- * memory only.
+ * remembered and not tried again; nothing here ever signs in with a password. Access tokens stay in memory.
  */
 import { type Clock, unlessAborted } from '../clock.ts'
 import { LoginNeeded, TwoFactorNeeded } from '../errors.ts'
@@ -27,9 +26,7 @@ export interface SessionNeeds {
   readonly http: Http
   readonly clock: Clock
   readonly log: Log
-  /**
-   * Keeps a changed login; resolves when it is on disk. Called once at a time, in the order of the changes.
-   */
+  /** Keeps a changed login; resolves when it is on disk. Called once at a time, in the order of the changes. */
   readonly save: (login: Login) => Promise<void>
 }
 
@@ -48,10 +45,12 @@ export interface Session {
    */
   accessToken(signal: AbortSignal): Promise<Secret>
   /**
-   * Told that the cloud did not accept this very token; whether another one is worth a try. A token that was renewed
-   * over a refusal of the last minute is not: it would be refused for each module, and renewed for each.
+   * Told that the cloud did not accept this very token; whether another one is worth a try. Not over one that took the
+   * place of a refused one in the last minute and was never accepted: it would be renewed for each module.
    */
   tokenRefused(token: Secret): boolean
+  /** Told that the cloud has accepted this token. */
+  tokenAccepted(token: Secret): void
   /** Keeps what the cloud told of the account. */
   learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void>
   /** Resolves when no refresh is under way and everything is on disk: what to wait for before stopping. */
@@ -79,7 +78,7 @@ class LoginSession implements Session {
   #login: Login
   #kept: Login
   #access: Access | undefined
-  /** When an access token was last refused, by the clock's elapsed milliseconds. */
+  /** When the one before the access token was refused, by the clock's elapsed milliseconds; until this is accepted. */
   #refusedAt = Number.NEGATIVE_INFINITY
   /** Renewed, but its refresh token is not on disk yet. */
   #unsaved: Access | undefined
@@ -120,6 +119,10 @@ class LoginSession implements Session {
     this.#refusedAt = clock.elapsed()
     this.#access = undefined
     return true
+  }
+
+  tokenAccepted(token: Secret): void {
+    if (this.#access?.token === token) this.#refusedAt = Number.NEGATIVE_INFINITY
   }
 
   async learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void> {

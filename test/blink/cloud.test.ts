@@ -117,6 +117,16 @@ test('a cloud that goes on to refuse new tokens costs one refresh a minute, and 
   expect(await askTen()).toEqual({ tokens: 1, all: 12 })
 })
 
+test('a new token that was accepted and is then refused as well is renewed at once', async () => {
+  const refusedAt = [1, 4]
+  let asked = 0
+  const { cloud, http } = stage(() => (refusedAt.includes(++asked) ? [401, ''] : [200, { id: 7 }]))
+
+  for (let calls = 0; calls < 3; calls++) await cloud.requestManifest(module, calm())
+
+  expect(http.calls.filter(({ kind }) => kind === 'token').length).toBe(3)
+})
+
 test('many calls refused with one token renew it once', async () => {
   const { cloud, http } = stage((call) => (bearerOf(call) === 'access-1' ? [401, ''] : [200, { id: 7 }]))
 
