@@ -5,7 +5,7 @@
 import ts from 'typescript'
 import { at, type Parsed } from './source-text.ts'
 
-const longestFile = 250
+const longestFile = 400
 const emptyWords = new Set(['util', 'utils', 'helper', 'helpers', 'manager', 'managers', 'misc'])
 const readersOfTime = new Set(['src/clock.ts', 'src/simulator/time.ts'])
 const frontDoor = 'src/main.ts'
