@@ -2,8 +2,8 @@
  * One account at Blink's cloud: its sync modules, and the request for a manifest.
  *
  * Each call gets a good token, and one second try with a new one when the cloud does not accept it. The
- * region, a part of the host name, is learned from the cloud; when the account has moved, the home screen
- * finds nobody home, and the region is asked for again.
+ * region, a part of the host name, is learned from the cloud. When the region's host is not there or does not
+ * know the account, the region is looked up again: it was wrong from the start, or Blink has moved the account.
  */
 import type { Clock } from '../clock.ts'
 import { CloudRefused, CloudUnreachable } from '../errors.ts'
@@ -40,7 +40,7 @@ export interface AccountCloud extends Cloud {
   check(signal: AbortSignal): Promise<Identity>
 }
 
-/** So often at most the region is asked for again. */
+/** How often at most the cloud answers the same question about the region. */
 const regionCheckEveryMs = 60 * 60 * 1000
 
 export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds): AccountCloud {
@@ -48,6 +48,7 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
   const hasRegions = base.includes('{region}')
   const urlOf = (region: string, path: string) => `${base.replaceAll('{region}', region)}${path}`
   let regionCheckedAt: number | undefined
+  let regionCheck: Promise<string | undefined> | undefined
   let unreadableBefore = 0
 
   /** Sends a call with a good token; with a new one again when the cloud refuses it. */
@@ -117,18 +118,39 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
     return modules
   }
 
-  /** The account's new region, if it has moved and it is time to ask. */
-  async function moved(from: Identity, signal: AbortSignal): Promise<Identity | undefined> {
-    const now = clock.elapsed()
-    if (!hasRegions || (regionCheckedAt !== undefined && now - regionCheckedAt < regionCheckEveryMs))
-      return undefined
-    regionCheckedAt = now
+  /** Sends a request to the account's region, and to its new one when nobody is home in the old one. */
+  async function inRegion<T>(work: (identity: Identity) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const identity = await identify(signal)
     try {
-      const identity = await askWho(signal)
-      return identity.region === from.region ? undefined : identity
+      return await work(identity)
     } catch (error) {
-      // With the network down the first failure says it better.
+      if (!hasRegions || !isNobodyHome(error)) throw error
+      const confirmed = await currentRegion(signal)
+      if (confirmed === undefined) throw error
+      if (confirmed === identity.region) throw regionConfirmed(error)
+      return work({ ...identity, region: confirmed })
+    }
+  }
+
+  /** The region as the cloud names it, from within the last hour; `undefined` when the cloud cannot be reached. */
+  function currentRegion(signal: AbortSignal): Promise<string | undefined> {
+    const isRecent = regionCheckedAt !== undefined && clock.elapsed() - regionCheckedAt < regionCheckEveryMs
+    if (isRecent) return Promise.resolve(known().region)
+    regionCheck ??= checkRegion(signal).finally(() => {
+      regionCheck = undefined
+    })
+    return regionCheck
+  }
+
+  async function checkRegion(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { region } = await askWho(signal)
+      regionCheckedAt = clock.elapsed()
+      return region
+    } catch (error) {
+      // With the network down the first failure says it better, and nothing has been answered.
       if (error instanceof CloudUnreachable) return undefined
+      regionCheckedAt = clock.elapsed()
       throw error
     }
   }
@@ -145,17 +167,7 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
     },
 
     /** @see blinkpy e33bdef, blinkpy/api.py, request_homescreen */
-    async discover(signal) {
-      const identity = await identify(signal)
-      try {
-        return await homescreen(identity, signal)
-      } catch (error) {
-        if (!isNobodyHome(error)) throw error
-        const elsewhere = await moved(identity, signal)
-        if (!elsewhere) throw error
-        return homescreen(elsewhere, signal)
-      }
-    },
+    discover: (signal) => inRegion((identity) => homescreen(identity, signal), signal),
 
     /**
      * The answer comes before the manifest exists; its id is the one to fetch the manifest with.
@@ -163,13 +175,13 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
      * @see BlinkMonitorProtocol 278a4cd, v1/accounts/request-local-storage-manifest.md
      * @see blinkpy e33bdef, blinkpy/api.py, request_local_storage_manifest
      */
-    async requestManifest(module, signal): Promise<ManifestRequest> {
-      const { region } = await identify(signal)
-      const path = manifestPath(module)
-      const requestId = readManifestRequest(await ask('manifest_request', urlOf(region, path), signal))
-      const pollPath = `${path}/${requestId}`
-      return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
-    },
+    requestManifest: (module, signal) =>
+      inRegion<ManifestRequest>(async ({ region }) => {
+        const path = manifestPath(module)
+        const requestId = readManifestRequest(await ask('manifest_request', urlOf(region, path), signal))
+        const pollPath = `${path}/${requestId}`
+        return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
+      }, signal),
   }
 }
 
@@ -190,8 +202,19 @@ function stillRefused(kind: CallKind, error: TokenRefused): CloudRefused {
   })
 }
 
+/** The region's host failed although the cloud answers and names this region: then the machine is online. */
+function regionConfirmed(error: CloudRefused | HostUnknown): CloudRefused | HostUnknown {
+  if (!(error instanceof HostUnknown)) return error
+  return new HostUnknown(error.message, {
+    outcome: error.outcome,
+    cause: error.cause,
+    remedy:
+      'Blink answers and names this region. Does a name server or a filter such as Pi-hole block this name?',
+  })
+}
+
 /** A region's host that is not there, or that does not know the account: no word of the API itself in it. */
-function isNobodyHome(error: unknown): boolean {
+function isNobodyHome(error: unknown): error is CloudRefused | HostUnknown {
   if (error instanceof HostUnknown) return true
   return error instanceof CloudRefused && error.status === 404 && error.bodyCode === undefined
 }

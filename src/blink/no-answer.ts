@@ -8,7 +8,7 @@ import { DeadlineReached } from '../clock.ts'
 import { CloudChanged, CloudUnreachable, type RequestOutcome } from '../errors.ts'
 import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
 
-/** The host's name does not exist: a machine without network, or a region that is no longer. */
+/** The host's name could not be looked up: a machine without network, or a region that is no longer. */
 export class HostUnknown extends CloudUnreachable {}
 
 /** An answer that was not read to its end on purpose. */
@@ -27,7 +27,9 @@ interface Trouble {
   readonly remedy?: string
 }
 
-const offline = 'Is this machine online, and does its name server work?'
+const offline = 'Is this machine online?'
+const unnamed =
+  'Is this machine online? Does its name server work, and does a filter such as Pi-hole block this name?'
 const untrusted =
   'Is the clock of this machine right? Does something between it and the internet inspect TLS connections?'
 
@@ -35,8 +37,9 @@ const notTrusted: Trouble = { says: 'shows a certificate that is not to be trust
 
 /** By the codes of Node, OpenSSL and undici. */
 const troubles: Readonly<Record<string, Trouble>> = {
-  ENOTFOUND: { says: 'is not known to the name server', remedy: offline },
-  EAI_AGAIN: { says: 'could not be looked up', remedy: offline },
+  ENOTFOUND: { says: 'is not known to the name server', remedy: unnamed },
+  EAI_AGAIN: { says: 'could not be looked up', remedy: unnamed },
+  EAI_FAIL: { says: 'could not be looked up', remedy: unnamed },
   ECONNREFUSED: { says: 'refused the connection' },
   ECONNRESET: { says: 'broke the connection' },
   EPIPE: { says: 'broke the connection' },
@@ -89,7 +92,7 @@ export function failureOf(error: unknown, { kind, host, sent, signal }: NoAnswer
   const message = `${says}: ${host} ${trouble.says}`
   const details = { outcome, ...(trouble.remedy !== undefined && { remedy: trouble.remedy }) }
   if (code === 'ANSWER_PACKED') return new CloudChanged(message, details)
-  if (code === 'ENOTFOUND') return new HostUnknown(message, details)
+  if (trouble.remedy === unnamed) return new HostUnknown(message, { ...details, cause: new Error(code) })
   return new CloudUnreachable(message, { ...details, cause: new Error(code) })
 }
 

@@ -10,7 +10,11 @@
  */
 export const gatewayRegion = 'prod'
 
-/** The region in lower case, or `undefined` when the text cannot be one. */
+/**
+ * The region in lower case, or `undefined` when the text cannot be one. A host's first label, `rest-e006`, is
+ * what some notes call the region.
+ */
 export function regionOf(text: string): string | undefined {
-  return /^[a-z0-9][a-z0-9-]{0,19}$/i.test(text) ? text.toLowerCase() : undefined
+  const region = text.toLowerCase().replace(/^rest-/, '')
+  return /^[a-z0-9][a-z0-9-]{0,19}$/.test(region) ? region : undefined
 }

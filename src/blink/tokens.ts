@@ -139,9 +139,10 @@ function regionsOf(
   regionId: string | undefined,
   host: string | undefined,
 ): { readonly region: string | undefined; readonly problems: readonly string[] } {
-  const hosted = host && /^(?:https:\/\/)?(?:rest-)?([^./]+)\.immedia-semi\.com\/?$/i.exec(host)?.[1]
-  const ofHost = hosted ? regionOf(hosted) : undefined
-  const ofId = regionId === undefined ? undefined : regionOf(regionId)
+  const hosted = (text: string) => /^(?:https:\/\/)?([^./]+)\.immedia-semi\.com\/?$/i.exec(text)?.[1]
+  const ofHost = host === undefined ? undefined : regionOf(hosted(host) ?? '')
+  // Some write the whole host into both.
+  const ofId = regionId === undefined ? undefined : regionOf(hosted(regionId) ?? regionId)
   const problems: string[] = []
   if (regionId !== undefined && ofId === undefined)
     problems.push('`region_id` is not a region such as `e008`')

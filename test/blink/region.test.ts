@@ -6,6 +6,15 @@ test('a region is a plain label, in lower case', () => {
   expect(['e006', 'U011', 'prod', 'e-1'].map(regionOf)).toEqual(['e006', 'u011', 'prod', 'e-1'])
 })
 
+test("the first label of a region's host names the region", () => {
+  expect(['rest-e006', 'REST-U011', 'rest-', 'rest--e1'].map(regionOf)).toEqual([
+    'e006',
+    'u011',
+    undefined,
+    undefined,
+  ])
+})
+
 test.each([
   '',
   '-e1',

@@ -31,6 +31,8 @@ test.each([
   'host=rest-e008.immedia-semi.com',
   'host=https%3A%2F%2Frest-E008.immedia-semi.com%2F',
   'region_id=E008',
+  'region_id=rest-e008',
+  'region_id=rest-e008.immedia-semi.com',
 ])('the region is told by %s', (pair) => {
   expect(parseTokenLines(`refresh_token=abc|${pair}`).logins[0]?.region).toBe('e008')
 })

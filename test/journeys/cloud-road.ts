@@ -2,7 +2,7 @@
  * The road between the program and a simulated cloud, which a test can close, and a name server that can fail.
  */
 import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
@@ -86,7 +86,8 @@ export async function tlsRoadTo(port: number, directory: string): Promise<TlsRoa
 export interface Names {
   /** What makes a program ask this name server: names that end in `.invalid` are this machine. */
   readonly env: Readonly<Record<string, string>>
-  fail(): void
+  /** Lets the names fail that end so; all of them unless said otherwise. */
+  fail(ending?: string, code?: 'ENOTFOUND' | 'EAI_AGAIN'): void
   mend(): void
 }
 
@@ -97,19 +98,23 @@ export function namesIn(directory: string): Names {
   writeFileSync(
     preload,
     `import dns from 'node:dns'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 const usual = dns.lookup
 dns.lookup = (name, options, done) => {
   if (!name.endsWith('.invalid')) return usual(name, options, done)
-  if (!existsSync(${JSON.stringify(failing)})) return usual('127.0.0.1', options, done)
-  const error = Object.assign(new Error('getaddrinfo ENOTFOUND ' + name), { code: 'ENOTFOUND', hostname: name })
+  const fault = existsSync(${JSON.stringify(failing)}) ? JSON.parse(readFileSync(${JSON.stringify(failing)})) : undefined
+  if (!fault || !name.endsWith(fault.ending)) return usual('127.0.0.1', options, done)
+  const error = Object.assign(new Error('getaddrinfo ' + fault.code + ' ' + name), { code: fault.code, hostname: name })
   process.nextTick(() => done(error))
 }
 `,
   )
   return {
     env: { NODE_OPTIONS: `--import=${preload}` },
-    fail: () => writeFileSync(failing, ''),
+    fail: (ending = '.invalid', code = 'ENOTFOUND') => {
+      writeFileSync(`${failing}.new`, JSON.stringify({ ending, code }))
+      renameSync(`${failing}.new`, failing)
+    },
     mend: () => rmSync(failing, { force: true }),
   }
 }
