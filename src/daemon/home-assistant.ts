@@ -202,7 +202,7 @@ function devices(
       const record = ledger.read(key)
       if (!record || !isWanted(record.module, settings.modules)) return undefined
       if (hasLeft(needs, key.accountId)) return undefined
-      return moduleDevice(topics, discovering, record.module)
+      return moduleDevice(topics, discovering, record.module, false)
     },
   }
 }

@@ -6,12 +6,14 @@
 import type { AccountStatus, BlinkId } from '../model.ts'
 import { logLevels } from './commands.ts'
 import {
+  attributesTemplate,
   bridgeId,
   type Component,
   type Components,
   type Device,
   type Discovering,
   entity,
+  valueTemplate,
 } from './home-assistant.ts'
 import type { Topics } from './topics.ts'
 
@@ -24,6 +26,13 @@ const accountStatuses: readonly AccountStatus[] = [
 ]
 
 const bridgeEvents = ['sync_module_found', 'sync_module_gone', 'sync_module_renamed', 'tick_done']
+
+/** All of the account's state but `state` itself, a name that Home Assistant keeps for itself. */
+const accountAttributes = attributesTemplate({
+  since: 'value_json.since',
+  detail: 'value_json.detail',
+  retry_at: 'value_json.retry_at',
+})
 
 /** Home Assistant before 2026.6 ignores it; newer ones do not press a button for a daemon that was away. */
 const pressExpirySeconds = 30
@@ -58,6 +67,7 @@ export function bridgeDevice(
         {
           device_class: 'connectivity',
           state_topic: topics.bridgeState,
+          value_template: valueTemplate('value'),
           payload_on: 'online',
           payload_off: 'offline',
           availability: [],
@@ -74,7 +84,7 @@ export function bridgeDevice(
         {
           device_class: 'timestamp',
           state_topic: topics.bridgeInfo,
-          value_template: '{{ value_json.started_at }}',
+          value_template: valueTemplate('value_json.started_at'),
         },
       ),
       request_all: pressed(own('request_all', 'Request all'), {
@@ -91,7 +101,7 @@ export function bridgeDevice(
         {
           options: logLevels,
           state_topic: topics.bridgeInfo,
-          value_template: '{{ value_json.log_level }}',
+          value_template: valueTemplate('value_json.log_level'),
           command_topic: `${topics.base}/bridge/request/options`,
           command_template: '{"log_level": "{{ value }}"}',
         },
@@ -128,8 +138,9 @@ function accountComponents(topics: Topics, id: BlinkId, { own, several }: Naming
         device_class: 'enum',
         options: accountStatuses,
         state_topic,
-        value_template: '{{ value_json.state }}',
+        value_template: valueTemplate('value_json.state'),
         json_attributes_topic: state_topic,
+        json_attributes_template: accountAttributes,
       },
     ),
     [`throttled_${id}`]: entity(
@@ -138,7 +149,7 @@ function accountComponents(topics: Topics, id: BlinkId, { own, several }: Naming
       {
         device_class: 'problem',
         state_topic,
-        value_template: "{{ 'ON' if value_json.state == 'throttled' else 'OFF' }}",
+        value_template: valueTemplate("'ON' if value_json.state == 'throttled' else 'OFF'"),
       },
     ),
   }

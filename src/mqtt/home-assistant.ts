@@ -76,10 +76,36 @@ export function discoveryDocument({ prefix, version }: Discovering, device: Devi
     origin: { name: originName, sw_version: version },
     availability: device.availability.map((topic) => ({ topic })),
     availability_mode: 'all',
-    qos: 1,
-    components: device.components,
+    components: Object.fromEntries(Object.entries(device.components).map(withQos)),
   })
   return { ...plain(discoveryTopic(prefix, device.objectId), payload), json: true }
+}
+
+/**
+ * Home Assistant before 2026.5.2 ignores the `qos` of the whole document, and subscribes and commands with QoS 0.
+ *
+ * @see home-assistant/core#170166
+ */
+function withQos([id, component]: readonly [string, Component]): readonly [string, Component] {
+  const isMarker = Object.keys(component).length === 1
+  return [id, isMarker ? component : { ...component, qos: 1 }]
+}
+
+/**
+ * A value template. An empty payload clears a topic, and becomes the word by which Home Assistant knows that there is
+ * no value; anything else would be a warning in its log.
+ */
+export function valueTemplate(expression: string): string {
+  return `{{ (${expression}) if value else 'None' }}`
+}
+
+/** An attributes template; where `condition` does not hold, there are no attributes. */
+export function attributesTemplate(
+  expressions: Readonly<Record<string, string>>,
+  condition = 'value',
+): string {
+  const entries = Object.entries(expressions).map(([name, expression]) => `'${name}': ${expression}`)
+  return `{{ {${entries.join(', ')}} | to_json if ${condition} else '{}' }}`
 }
 
 /** Takes a device out of Home Assistant. */
@@ -138,11 +164,11 @@ const longestName = 100
  *
  * `undefined` when nothing visible is left.
  */
-export function readableName(text: string | undefined): string | undefined {
+export function readableName(text: string | undefined, longest = longestName): string | undefined {
   const line = text
     ?.toWellFormed()
     .replaceAll(/[\p{C}\p{Z}]+/gu, (found) => (/^\p{Cf}+$/u.test(found) ? found : ' '))
   const visible = line?.trim() ?? ''
   if (visible === '' || !/[^\p{C}\p{Z}\p{M}]/u.test(visible)) return undefined
-  return [...visible].slice(0, longestName).join('').trim()
+  return [...visible].slice(0, longest).join('').trim()
 }

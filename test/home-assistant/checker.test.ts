@@ -32,7 +32,17 @@ const faults: readonly (readonly [finding: string, change: (root: Root) => unkno
   ['status: unique_id', set('status', { unique_id: 'a b' })],
   ['status: default_entity_id', set('status', { default_entity_id: 'switch.x' })],
   ['status: key.unknown object_id', set('status', { object_id: 'x' })],
-  ['status: name', set('status', { name: 'Hall status' })],
+  ['status: name', set('status', { name: '' })],
+  ['status: qos', set('status', { qos: undefined })],
+  ['request_now: qos', set('request_now', { qos: 0 })],
+  ['trg_failed: qos', set('trg_failed', { qos: undefined })],
+  ['root: qos', (root) => Object.assign(root, { qos: 1 })],
+  ['requested_at: xref.empty ', set('requested_at', { value_template: undefined })],
+  ['request_id: xref.empty unknown', set('request_id', { value_template: "{{ value or 'unknown' }}" })],
+  ['status: xref.empty undefined', set('status', { value_template: '{{ value_json.status }}' })],
+  ['polling: xref.empty OFF', set('polling', { value_template: "{{ 'ON' if value else 'OFF' }}" })],
+  ['status: xref.empty attributes', set('status', { json_attributes_template: undefined })],
+  ['trg_failed: xref.empty undefined', set('trg_failed', { value_template: '{{ value_json.event_type }}' })],
   ['status: null icon', set('status', { icon: null })],
   ['status: topic state_topic', set('status', { state_topic: 'a/+' })],
   ['status: template.syntax value_template', set('status', { value_template: '{{ x | y }}' })],
@@ -75,4 +85,12 @@ test('templates print as Home Assistant prints, and tell of what has no value', 
   expect(render("{{ 'ON' if value_json.a in ['x', 'y'] else 'OFF' }}", '{"a":"z"}')).toBe('OFF')
   expect(render("{{ 'R' if value_json.a == 'u' else value_json.a or 'none' }}", '{"a":null}')).toBe('none')
   expect(render("{{ value or 'none' }}", '')).toBe('none')
+  expect(render("{{ (value_json.a) if value else 'None' }}", '')).toBe('None')
+  expect(render('{{ value_json.a }}', '')).toBeUndefined()
+  expect(render("{{ value if not value_json.b | default(false) else 'x' }}", '{"a":1}')).toBe('{"a":1}')
+  expect(render("{{ value if not value_json.b else 'x' }}", '{"a":1}')).toBeUndefined()
+  expect(render("{{ {'a': value_json[-1].b} | to_json if value_json else '{}' }}", '[{"b":1},{"b":2}]')).toBe(
+    '{"a":2}',
+  )
+  expect(render('{{ value_json.a[:2] }}', '{"a":"xyz"}')).toBe('xy')
 })

@@ -5,6 +5,7 @@
  * `<place>: <short name>`.
  */
 import type { Message } from '../../src/model.ts'
+import { emptyFaults } from './acceptance.ts'
 import { checkEntity } from './entity-checks.ts'
 import { deviceKeys, originKeys, platforms, rootKeys } from './tables.ts'
 
@@ -47,12 +48,12 @@ export function check(message: Message): string[] {
   const allowed: readonly string[] = [...rootKeys.required, ...rootKeys.optional]
   found.push(...unknownKeys('root', root, allowed, 'root.key'))
   found.push(...checkAvailability('root', root))
-  if (root.qos !== undefined && ![0, 1, 2].includes(Number(root.qos))) found.push('root: qos')
+  if (root.qos !== undefined) found.push('root: qos')
   found.push(...checkDevice(device), ...checkOrigin(origin))
   if (Object.keys(components).length === 0) found.push('components: root.required')
   for (const [id, component] of Object.entries(components)) {
     if (!isObject(component) || !isText(component.platform)) found.push(`${id}: platform`)
-    else found.push(...checkComponent(id, component, { root, device }))
+    else found.push(...checkComponent(id, component, root))
   }
   return found
 }
@@ -97,21 +98,21 @@ function checkOrigin(origin: Json): string[] {
   return found
 }
 
-function checkComponent(
-  id: string,
-  component: Json,
-  { root, device }: { root: Json; device: Json },
-): string[] {
+function checkComponent(id: string, component: Json, root: Json): string[] {
   const platform = platforms[String(component.platform)]
   if (!platform) return [`${id}: platform`]
   if (!/^[a-zA-Z0-9_-]+$/.test(id)) return [`${id}: component.id`]
   // Only the platform is left: a marker, which removes the component.
   if (Object.keys(component).length === 1) return []
+  const isHeard = Object.keys(component).some((key) => /(^|_)topic$/.test(key))
   const clash = root.availability !== undefined && component.availability_topic !== undefined
   return [
     ...(clash ? [`${id}: availability`] : []),
+    // At the root it has no effect before Home Assistant 2026.5.2.
+    ...(isHeard && component.qos !== 1 ? [`${id}: qos`] : []),
     ...checkAvailability(id, component),
-    ...checkEntity(id, component, { platform, deviceName: String(device.name) }),
+    ...emptyFaults({ place: id, component, root }),
+    ...checkEntity(id, component, platform),
   ]
 }
 

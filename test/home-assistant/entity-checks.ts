@@ -3,11 +3,7 @@ import { isObject, isText, isTopic, type Json, unknownKeys } from './checker.ts'
 import { commonKeys, type Platform, readOnlyPlatforms, stateClasses, textClasses, unitsOf } from './tables.ts'
 import { isTemplate } from './template.ts'
 
-export function checkEntity(
-  id: string,
-  component: Json,
-  { platform, deviceName }: { readonly platform: Platform; readonly deviceName: string },
-): string[] {
+export function checkEntity(id: string, component: Json, platform: Platform): string[] {
   const found: string[] = []
   const own = [...platform.required, ...platform.optional]
   const allowed = platform.isEntity === false ? ['platform', ...own] : [...commonKeys, ...own]
@@ -22,10 +18,10 @@ export function checkEntity(
   if (component.retain === true) found.push(`${id}: retain`)
   if ('object_id' in component) found.push(`${id}: entity.object_id`)
   if (platform.isEntity === false) return found
-  return [...found, ...checkNames(id, component, deviceName), ...checkValues(id, component, platform)]
+  return [...found, ...checkNames(id, component), ...checkValues(id, component, platform)]
 }
 
-function checkNames(id: string, component: Json, deviceName: string): string[] {
+function checkNames(id: string, component: Json): string[] {
   const {
     platform,
     name,
@@ -38,7 +34,7 @@ function checkNames(id: string, component: Json, deviceName: string): string[] {
   if (!isText(entityId) || !new RegExp(`^${platform}\\.[a-z0-9]+(_[a-z0-9]+)*$`).test(entityId)) {
     found.push(`${id}: default_entity_id`)
   }
-  if (!isText(name) || name === '' || name.startsWith(deviceName)) found.push(`${id}: name`)
+  if (!isText(name) || name === '') found.push(`${id}: name`)
   if (category !== undefined && category !== 'diagnostic' && category !== 'config') {
     found.push(`${id}: entity_category`)
   }

@@ -150,3 +150,24 @@ export const textClasses = ['enum', 'timestamp']
 export const stateClasses = ['measurement', 'measurement_angle', 'total', 'total_increasing']
 /** `config` on what cannot be configured is refused. */
 export const readOnlyPlatforms = ['sensor', 'binary_sensor', 'event']
+
+/** Attributes that Home Assistant drops, since they are its own. */
+export const reservedAttributes = [
+  'assumed_state',
+  'available',
+  'device_class',
+  'device_info',
+  'entity_category',
+  'entity_picture',
+  'entity_registry_enabled_default',
+  'extra_state_attributes',
+  'force_update',
+  'friendly_name',
+  'icon',
+  'name',
+  'should_poll',
+  'state',
+  'supported_features',
+  'unique_id',
+  'unit_of_measurement',
+]

@@ -43,7 +43,7 @@ export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<str
       modules: () => [...known.values()],
       module(key) {
         const module = known.get(keyOf(key))
-        return module && moduleDevice(topics, discovering, module)
+        return module && moduleDevice(topics, discovering, module, false)
       },
       restate: (key) => restated.push(keyOf(key)),
       complete: () => complete,

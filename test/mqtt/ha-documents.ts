@@ -12,6 +12,6 @@ export function bridgeDocument(accounts: readonly BlinkId[] = ['8021']): Message
   return discoveryDocument(discovering, bridgeDevice(topics, discovering, accounts))
 }
 
-export function moduleDocument(module: SyncModule): Message {
-  return discoveryDocument(discovering, moduleDevice(topics, discovering, module))
+export function moduleDocument(module: SyncModule, severalNetworks = false): Message {
+  return discoveryDocument(discovering, moduleDevice(topics, discovering, module, severalNetworks))
 }

@@ -5,17 +5,19 @@ import type {
   AccountStatus,
   Message,
   ModuleRecord,
+  ModuleReport,
   Outcome,
   StorageStatus,
   SyncModule,
 } from '../../src/model.ts'
 import { accountState, bridgeInfo } from '../../src/mqtt/bridge-state.ts'
 import { isOurs, objectIdOf, readableName, withMarkers } from '../../src/mqtt/home-assistant.ts'
-import { moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
+import { type ModuleView, moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
 import { plain } from '../../src/mqtt/topics.ts'
-import { componentsOf, refusals } from '../home-assistant/acceptance.ts'
+import { attributesOf, componentsOf, refusals } from '../home-assistant/acceptance.ts'
 import { check, checkAll, documentOf } from '../home-assistant/checker.ts'
-import { aModule, start } from '../samples.ts'
+import { render } from '../home-assistant/template.ts'
+import { aModule, anItem, failed, recordAfter, requested, skipped, start } from '../samples.ts'
 import { bridgeDocument, moduleDocument, topics } from './ha-documents.ts'
 import { asked, fresh, viewOf } from './module-view.ts'
 
@@ -91,18 +93,23 @@ test('whatever an owner calls a sync module, Home Assistant takes its document w
   )
 })
 
-test('a sync module whose name begins those of its entities gets a longer one', () => {
-  const short = moduleDocument(aModule({ name: 'Last' }))
+test('where there are several networks, a device is named with its own, but not twice', () => {
+  const nameOf = (name: string, networkName: string | undefined, several: boolean) =>
+    (documentOf(moduleDocument(aModule({ name, networkName }), several))?.device as { name: string }).name
 
-  expect(check(short)).toEqual([])
-  expect(JSON.parse(short.payload)).toMatchObject({ device: { name: 'Sync Module Last' } })
+  expect(nameOf('Hall', 'Home', false)).toBe('Hall')
+  expect(nameOf('Hall', 'Home', true)).toBe('Hall (Home)')
+  expect(nameOf('Home', 'Home', true)).toBe('Home')
+  expect(nameOf('Hall', undefined, true)).toBe('Hall')
+  expect(nameOf('Last', 'Home', false)).toBe('Last')
 })
 
 test('the documents of a whole house fit together, however many accounts and modules there are', () => {
   const modules = fc.uniqueArray(anyModule, { selector: ({ syncModuleId }) => syncModuleId, maxLength: 8 })
   fc.assert(
-    fc.property(modules, fc.uniqueArray(id, { maxLength: 5 }), (all, accounts) => {
-      expect(checkAll([bridgeDocument(accounts), ...all.map(moduleDocument)])).toEqual([])
+    fc.property(modules, fc.uniqueArray(id, { maxLength: 5 }), fc.boolean(), (all, accounts, several) => {
+      const documents = all.map((module) => moduleDocument(module, several))
+      expect(checkAll([bridgeDocument(accounts), ...documents])).toEqual([])
     }),
     { numRuns: 100 },
   )
@@ -165,22 +172,91 @@ const componentsIn = (message: Message) =>
   documentOf(message)?.components as Record<string, Record<string, unknown>>
 
 test('the event opts out of availability, and what tells why a module is away looks at the bridge alone', () => {
-  const {
-    event,
-    status,
-    problem,
-    storage,
-    polling,
-    request_now: button,
-  } = componentsIn(moduleDocument(aModule()))
+  const { event, request_now: button, ...others } = componentsIn(moduleDocument(aModule()))
+  const { trg_requested, trg_failed, ...shown } = others
   const bridgeOnly = [{ topic: 'blink-manifestd/bridge/state' }]
 
   expect(event?.availability).toEqual([])
-  for (const one of [status, problem, storage, polling]) expect(one?.availability).toEqual(bridgeOnly)
+  for (const one of Object.values(shown)) expect(one.availability).toEqual(bridgeOnly)
+  for (const one of [trg_requested, trg_failed]) expect(one).not.toHaveProperty('availability')
   expect(button).not.toHaveProperty('availability')
   expect(documentOf(moduleDocument(aModule()))).toMatchObject({
     availability: [...bridgeOnly, { topic: 'blink-manifestd/sync/8021/44107/350221/availability' }],
     availability_mode: 'all',
+  })
+})
+
+const placedIn = (message: Message, id: string) => {
+  const found = componentsOf([message]).find(({ place }) => place.endsWith(` ${id}`))
+  if (!found) throw new Error(`no component ${id}`)
+  return found
+}
+const shownOf = (id: string, payload: string, message = moduleDocument(aModule())) =>
+  render(String(placedIn(message, id).component.value_template), payload)
+const stateAfter = (report: ModuleReport, differing: Partial<ModuleView> = {}) => {
+  const view = viewOf(recordAfter(asked, report), differing)
+  return moduleProgress(topics, view, { now: start, everything: false })[0]?.payload ?? ''
+}
+
+test('a run that changes nothing but times and counters changes no attribute of the status', () => {
+  const attributes = (seconds: number, lastLatencyMs: number) => {
+    const at = start + seconds * 1000
+    const view = viewOf(
+      { ...asked, lastAttemptAt: at, lastLatencyMs, requestsTotal: seconds },
+      { nextAttemptAt: at },
+    )
+    const [state] = moduleProgress(topics, view, { now: start, everything: false })
+    return attributesOf(placedIn(moduleDocument(aModule()), 'status'), state?.payload ?? '')
+  }
+
+  expect(attributes(0, 120)).toEqual({ last_outcome: 'requested', error_code: null })
+  expect(attributes(300, 95)).toEqual(attributes(0, 120))
+})
+
+test('the next request, the last error and a pulled drive are seen', () => {
+  const failing = stateAfter(
+    failed({ failure: { code: 'cloud_refused', message: 'x'.repeat(300), retryable: false } }),
+  )
+
+  expect(shownOf('next_request', stateAfter(requested()))).toBe('2026-11-23T09:05:00.000Z')
+  expect(shownOf('next_request', stateAfter(requested(), { nextAttemptAt: undefined }))).toBe('None')
+  expect(shownOf('last_error', failing)).toBe('x'.repeat(250))
+  expect(shownOf('last_error', stateAfter(requested()))).toBe('None')
+  expect(shownOf('problem', stateAfter(skipped('no_storage', { outcome: 'no_storage' })))).toBe('ON')
+  expect(shownOf('problem', stateAfter(skipped('incompatible', { outcome: 'incompatible' })))).toBe('OFF')
+})
+
+test('the request ID has the expiry and the poll path of the newest item as attributes', () => {
+  const later = anItem({ requestId: '670555853', requestedAt: start + 60_000 })
+  const record = recordAfter(asked, requested(later))
+  const said = moduleProgress(topics, viewOf(record), { now: start, everything: false })
+  const payload = said.find(({ topic }) => topic.endsWith('manifest/pending'))?.payload ?? ''
+  const id = placedIn(moduleDocument(aModule()), 'request_id')
+
+  expect(attributesOf(id, payload)).toEqual({
+    expires_at: '2026-11-23T09:11:00.000Z',
+    poll_path: later.pollPath,
+  })
+  expect(attributesOf(id, '[]')).toEqual({})
+})
+
+test('an event that repeats the last one changes no entity, any other arrives as it was sent', () => {
+  const first = '{"event_type":"manifest_request_skipped","request_id":9223372036854775807}'
+  const again = '{"event_type":"manifest_request_skipped","reason":"offline","repeated":true}'
+  const other = again.replace('true', 'false')
+
+  expect([first, other].map((payload) => shownOf('event', payload))).toEqual([first, other])
+  expect(shownOf('event', again)).toBe('None')
+})
+
+test('the state of an account is no attribute of its entity, all else is', () => {
+  const state = { status: 'throttled', since: start, detail: 'too many requests', retryAt: start } as const
+  const { payload } = accountState(topics, '8021', state)
+
+  expect(attributesOf(placedIn(bridgeDocument(), 'account_8021'), payload)).toEqual({
+    since: '2026-11-23T09:00:00.000Z',
+    detail: 'too many requests',
+    retry_at: '2026-11-23T09:00:00.000Z',
   })
 })
 
