@@ -8,8 +8,8 @@
  * message, for libraries hang requests with their headers on them.
  */
 import { type DestinationStream, destination, pino } from 'pino'
-import type { Log } from './ports.ts'
-import { visible, visibleInLine } from './printable.ts'
+import type { Log } from './domain/ports.ts'
+import { visible, visibleInLine } from './domain/printable.ts'
 
 export interface LogOptions {
   readonly level: string

@@ -5,11 +5,11 @@
  * Listens for signals before it loads what takes time: whoever stops the program in its first moments gets an
  * orderly end as well.
  */
-import { exit, exitCodeOf, sentencesOf } from './commands/exit.ts'
-import { misleading } from './commands/misleading.ts'
-import type { Terminal } from './commands/terminal.ts'
-import { keepHeapSmall } from './daemon/heap.ts'
-import { visible } from './printable.ts'
+import { exit, exitCodeOf, sentencesOf } from './cli/exit.ts'
+import { keepHeapSmall } from './cli/heap.ts'
+import { misleading } from './cli/misleading.ts'
+import type { Terminal } from './cli/terminal.ts'
+import { visible } from './domain/printable.ts'
 
 async function main(): Promise<void> {
   // What we write holds tokens: nobody else's business, whatever the umask we were started with.
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   // A reader that has seen enough (`| head`) is no failure of ours.
   process.stdout.on('error', () => process.exit(exit.done))
   try {
-    const { obeyArguments } = await import('./commands/command-line.ts')
+    const { obeyArguments } = await import('./cli/command-line.ts')
     keepHeapSmall()
     process.exitCode = await obeyArguments(terminal, process.argv)
   } catch (error) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { type AskRules, isWanted, outcomeOfSkip, reasonToSkip } from '../src/askable.ts'
-import type { SkipReason, StorageStatus } from '../src/model.ts'
+import { type AskRules, isWanted, outcomeOfSkip, reasonToSkip } from '../src/domain/eligibility.ts'
+import type { SkipReason, StorageStatus } from '../src/domain/model.ts'
 import { aModule } from './samples.ts'
 
 const all: AskRules = { include: [], exclude: [], askAll: false }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DeadlineReached, deadline, iso, systemClock, timeOrderedId } from '../src/clock.ts'
+import { DeadlineReached, deadline, iso, systemClock, timeOrderedId } from '../src/domain/clock.ts'
 import { fakeClock, settle } from './fake-clock.ts'
 import { start } from './samples.ts'
 

@@ -3,8 +3,8 @@
  * answer to a manifest request. Prints it when run by itself.
  */
 
-import { classify } from '../src/blink/answer.ts'
-import type { CallKind } from '../src/blink/calls.ts'
+import type { CallKind } from '../src/blink/api.ts'
+import { classify } from '../src/blink/response.ts'
 import {
   bodyCodes,
   codeWanted,
@@ -17,9 +17,9 @@ import {
   statuses,
   type Verdict,
   withdrawn,
-} from '../src/blink/verdicts.ts'
-import { DaemonError } from '../src/errors.ts'
-import { outcomeOf } from '../src/failure.ts'
+} from '../src/blink/response-codes.ts'
+import { DaemonError } from '../src/domain/errors.ts'
+import { outcomeOf } from '../src/domain/failure.ts'
 
 /** What each verdict has the daemon do. */
 const deeds: Readonly<Record<Verdict['as'], string>> = {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { describeSettings, settingOptions, showConfig } from '../src/config.ts'
+import { describeSettings, settingOptions, showConfig } from '../src/config/load.ts'
 import { directoryWith, load, nowhere, originOf, pem, problemsOf } from './config/place.ts'
 
 test('with nothing said, every setting has its default', () => {

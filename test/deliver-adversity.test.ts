@@ -1,8 +1,8 @@
 /** Delivery when the broker refuses, the disk is full, the program is stopped or killed, or there is a bug. */
 import { expect, test, vi } from 'vitest'
-import type { Message } from '../src/model.ts'
-import { workItemMessages } from '../src/mqtt/happenings.ts'
-import { topicsBelow } from '../src/mqtt/topics.ts'
+import type { Message } from '../src/domain/model.ts'
+import { workItemMessages } from '../src/topics/events.ts'
+import { topicsBelow } from '../src/topics/topics.ts'
 import { aWorld } from './delivery.ts'
 import { settle } from './fake-clock.ts'
 import { temporaryDirectory } from './samples.ts'

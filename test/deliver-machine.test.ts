@@ -1,7 +1,7 @@
 /** Delivery on a machine in trouble: a disk that refuses and takes again, a clock that is set, a huge backlog. */
 import { expect, test } from 'vitest'
-import { workItemMessages } from '../src/mqtt/happenings.ts'
-import { topicsBelow } from '../src/mqtt/topics.ts'
+import { workItemMessages } from '../src/topics/events.ts'
+import { topicsBelow } from '../src/topics/topics.ts'
 import { aWorld } from './delivery.ts'
 import { settle } from './fake-clock.ts'
 import { anItem, start } from './samples.ts'

@@ -1,7 +1,7 @@
 /** From the outbox to the broker: in order, and kept until acknowledged. */
 import { expect, test } from 'vitest'
-import { PublishRefused } from '../src/errors.ts'
-import type { Message, WorkItem } from '../src/model.ts'
+import { PublishRefused } from '../src/domain/errors.ts'
+import type { Message, WorkItem } from '../src/domain/model.ts'
 import { aWorld } from './delivery.ts'
 import { settle } from './fake-clock.ts'
 

@@ -3,7 +3,7 @@
  * time passes, and the program is stopped or killed. The witness says whether what is promised was kept.
  */
 import fc from 'fast-check'
-import { deliver } from '../src/deliver.ts'
+import { deliver } from '../src/outbox/delivery.ts'
 import { Witness } from './delivery-witness.ts'
 import { fakeClock } from './fake-clock.ts'
 import type { FakeDisk } from './fake-outbox.ts'

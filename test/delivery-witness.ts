@@ -3,9 +3,9 @@
  * broker or dropped when it is dead, and never both; in the order of storing within its module; and nothing is
  * sent twice by the same process. Knows the ports only, nothing of how the delivery works.
  */
-import { PublishRefused } from '../src/errors.ts'
-import { keyOf, type Message, type WorkItem } from '../src/model.ts'
-import type { Publisher } from '../src/ports.ts'
+import { PublishRefused } from '../src/domain/errors.ts'
+import { keyOf, type Message, type WorkItem } from '../src/domain/model.ts'
+import type { Publisher } from '../src/domain/ports.ts'
 import type { FakeClock } from './fake-clock.ts'
 
 interface Publish {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { CloudChanged, CloudRefused, ConfigInvalid } from '../src/errors.ts'
-import { accountStatusOf, explain, outcomeOf } from '../src/failure.ts'
+import { CloudChanged, CloudRefused, ConfigInvalid } from '../src/domain/errors.ts'
+import { accountStatusOf, explain, outcomeOf } from '../src/domain/failure.ts'
 import { start } from './samples.ts'
 import { answerLost, busy, diskFull, loginNeeded, notSent, refused, throttled } from './scripted.ts'
 

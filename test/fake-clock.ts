@@ -1,7 +1,7 @@
 /**
  * A clock in the test's hand: time passes only by `advance`, and chance is a fixed number.
  */
-import type { Clock } from '../src/clock.ts'
+import type { Clock } from '../src/domain/clock.ts'
 
 interface Sleeper {
   readonly at: number

@@ -2,9 +2,9 @@
  * An outbox in memory, and a disk in the test's hand: writes wait in a row until they are let through, fail while it
  * is ill, and those that were not let through before a kill have never been.
  */
-import { StoreFailed } from '../src/errors.ts'
-import { keyOf, type WorkItem } from '../src/model.ts'
-import type { Outbox, Waiting } from '../src/ports.ts'
+import { StoreFailed } from '../src/domain/errors.ts'
+import { keyOf, type WorkItem } from '../src/domain/model.ts'
+import type { Outbox, Waiting } from '../src/domain/ports.ts'
 
 /** One life of the program, as far as the disk is concerned. */
 export interface DiskLife {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { afterList, afterReport, noProgress, unexpired } from '../src/history.ts'
-import { keyOf, type ModuleChanges, type Sighting, type SyncModule } from '../src/model.ts'
+import { keyOf, type ModuleChanges, type Sighting, type SyncModule } from '../src/domain/model.ts'
+import { afterList, afterReport, noProgress, unexpired } from '../src/domain/module-history.ts'
 import { aModule, anItem, failed, requested, skipped, start } from './samples.ts'
 
 const known: Sighting = { module: aModule(), missing: 0 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Secret } from '../src/domain/secret.ts'
 import { asJson, logTo, readable } from '../src/log.ts'
-import { Secret } from '../src/secret.ts'
 import { drivesTerminal, hostileText } from './hostile.ts'
 
 type Form = 'json' | 'pretty' | 'coloured'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { json, number, timeOrNull } from '../src/payload.ts'
+import { json, number, timeOrNull } from '../src/domain/text.ts'
 
 test('an id is a JSON number', () => {
   expect(json({ id: number('670555852') })).toBe('{"id":670555852}')

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { printable } from '../src/commands/terminal.ts'
-import { json } from '../src/payload.ts'
-import { visible, visibleInLine } from '../src/printable.ts'
+import { printable } from '../src/cli/terminal.ts'
+import { visible, visibleInLine } from '../src/domain/printable.ts'
+import { json } from '../src/domain/text.ts'
 import { drivesTerminal, hostileText } from './hostile.ts'
 
 test('no text whatever can drive a terminal, once it is made visible', () => {

@@ -1,7 +1,19 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { AccountThrottled, CloudChanged, CloudRefused, CloudUnreachable, StoreFailed } from '../src/errors.ts'
-import { afterThrottle, closedBreaker, closedUntil, opensBreaker, pauseBeforeRetry } from '../src/retry.ts'
+import {
+  AccountThrottled,
+  CloudChanged,
+  CloudRefused,
+  CloudUnreachable,
+  StoreFailed,
+} from '../src/domain/errors.ts'
+import {
+  afterThrottle,
+  closedBreaker,
+  closedUntil,
+  opensBreaker,
+  pauseBeforeRetry,
+} from '../src/domain/retry-policy.ts'
 import { start } from './samples.ts'
 import { answerLost, busy, loginNeeded, notSent, refused, throttled } from './scripted.ts'
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { afterReport, noProgress } from '../src/history.ts'
-import type { ModuleRecord, ModuleReport, SkipReason, SyncModule, WorkItem } from '../src/model.ts'
-import type { Log } from '../src/ports.ts'
+import type { ModuleRecord, ModuleReport, SkipReason, SyncModule, WorkItem } from '../src/domain/model.ts'
+import { afterReport, noProgress } from '../src/domain/module-history.ts'
+import type { Log } from '../src/domain/ports.ts'
 
 /** The moment at which `fakeClock` starts. */
 export const start = Date.parse('2026-11-23T09:00:00.000Z')

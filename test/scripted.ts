@@ -10,11 +10,11 @@ import {
   LoginNeeded,
   ModuleBusy,
   StoreFailed,
-} from '../src/errors.ts'
-import type { ModuleReport, Slot, SyncModule, TickReport } from '../src/model.ts'
-import { keyOf } from '../src/model.ts'
-import type { Cloud, Ledger } from '../src/ports.ts'
-import { runTick, type TickNeeds } from '../src/tick.ts'
+} from '../src/domain/errors.ts'
+import type { ModuleReport, Slot, SyncModule, TickReport } from '../src/domain/model.ts'
+import { keyOf } from '../src/domain/model.ts'
+import type { Cloud, Ledger } from '../src/domain/ports.ts'
+import { runTick, type TickNeeds } from '../src/scheduler/account-run.ts'
 import { type FakeClock, fakeClock, settle } from './fake-clock.ts'
 import { aModule } from './samples.ts'
 

@@ -2,7 +2,7 @@ import { format, inspect } from 'node:util'
 import fc from 'fast-check'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { Secret } from '../src/secret.ts'
+import { Secret } from '../src/domain/secret.ts'
 
 test('a secret is told only to who asks for it by name', () => {
   expect(new Secret('abc').reveal()).toBe('abc')

@@ -1,7 +1,7 @@
 /**
  * The README's table of settings, made from the schema. Prints it when run by itself.
  */
-import { describeSettings } from '../src/config.ts'
+import { describeSettings } from '../src/config/load.ts'
 
 export function settingsTable(): string {
   const rows = describeSettings().map((setting) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { momentsInWindow, offsetInWindow, spreadOver } from '../src/spread.ts'
+import { momentsInWindow, offsetInWindow, spreadOver } from '../src/scheduler/jitter.ts'
 
 test('an account is asked at the same moment after each slot, on every machine', () => {
   expect(offsetInWindow('8021', 30_000)).toBe(offsetInWindow('8021', 30_000))

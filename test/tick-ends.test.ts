@@ -1,7 +1,7 @@
 /** What ends a tick before its last module, and what is said of the modules that are left. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CloudChanged, type DaemonError } from '../src/errors.ts'
+import { CloudChanged, type DaemonError } from '../src/domain/errors.ts'
 import {
   type Answer,
   answerLost,

@@ -1,6 +1,6 @@
 /** How a tick asks: in which order, how often, after which pauses, and what it keeps and tells. */
 import { expect, test } from 'vitest'
-import { ModuleBusy } from '../src/errors.ts'
+import { ModuleBusy } from '../src/domain/errors.ts'
 import { fakeClock } from './fake-clock.ts'
 import { aModule, start } from './samples.ts'
 import { answerLost, busy, modulesNamed, notSent, outcomes, play, refused } from './scripted.ts'

@@ -1,7 +1,7 @@
 /** Certificates are verified even where the environment says otherwise: neither library is left to ask it. */
 import { expect, test, vi } from 'vitest'
 import { createHttp } from '../src/blink/http.ts'
-import { systemClock } from '../src/clock.ts'
+import { systemClock } from '../src/domain/clock.ts'
 import { hasOpenssl, tlsPeer } from './blink/tls-peer.ts'
 import { mosquittoTest, startMosquitto } from './mosquitto.ts'
 import { until, wayTo } from './mqtt/rig.ts'

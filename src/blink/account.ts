@@ -1,7 +1,7 @@
 /**
  * The way into an account for who has its login: the session that holds its tokens, and the calls made with them.
  */
-import { type AccountCloud, createCloud } from './cloud.ts'
+import { type AccountCloud, createCloud } from './client.ts'
 import { createSession, type Session, type SessionNeeds } from './session.ts'
 
 /** The two hosts of the cloud, as the settings name them. */

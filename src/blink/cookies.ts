@@ -6,7 +6,7 @@
  *
  * @see fronzbot/blinkpy#1147
  */
-import { Secret } from '../secret.ts'
+import { Secret } from '../domain/secret.ts'
 
 export type Cookies = ReadonlyMap<string, Secret>
 

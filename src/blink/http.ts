@@ -7,12 +7,12 @@
  */
 import pLimit from 'p-limit'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
-import { type Clock, DeadlineReached, deadline } from '../clock.ts'
-import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './calls.ts'
+import { type Clock, DeadlineReached, deadline } from '../domain/clock.ts'
+import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './api.ts'
 import { connecting } from './connecting.ts'
+import { codeOf, failureOf, UnfitAnswer } from './connection-errors.ts'
 import { forSignIn, single } from './headers.ts'
 import type { HttpAnswer } from './http-answer.ts'
-import { codeOf, failureOf, UnfitAnswer } from './no-answer.ts'
 import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
 
 /** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */

@@ -7,8 +7,8 @@
  * @see blinkpy e33bdef, blinkpy/auth.py, Auth.login_attributes
  */
 import { z } from 'zod'
+import { parseTokenLines, type TokenLines } from './credentials-file.ts'
 import { parseJson } from './json.ts'
-import { parseTokenLines, type TokenLines } from './tokens.ts'
 
 const text = z.union([z.string(), z.number()]).transform(String).nullish()
 

@@ -2,8 +2,8 @@
  * Proof that who exchanges the authorization code is who asked for it. @see RFC 7636
  */
 import { createHash } from 'node:crypto'
-import type { Clock } from '../clock.ts'
-import { Secret } from '../secret.ts'
+import type { Clock } from '../domain/clock.ts'
+import { Secret } from '../domain/secret.ts'
 
 export interface Pkce {
   /** Stays here until the exchange. */

@@ -6,14 +6,14 @@
  * a crash in between would cost a person a sign-in with a code by phone. A refused refresh token is
  * remembered and not tried again; nothing here ever signs in with a password. Access tokens stay in memory.
  */
-import { type Clock, unlessAborted } from '../clock.ts'
-import { LoginNeeded, TwoFactorNeeded } from '../errors.ts'
-import type { BlinkId, Login } from '../model.ts'
-import type { Log } from '../ports.ts'
-import { leastPauseMs } from '../retry.ts'
-import type { Secret } from '../secret.ts'
-import { classify } from './answer.ts'
+import { type Clock, unlessAborted } from '../domain/clock.ts'
+import { LoginNeeded, TwoFactorNeeded } from '../domain/errors.ts'
+import type { BlinkId, Login } from '../domain/model.ts'
+import type { Log } from '../domain/ports.ts'
+import { leastPauseMs } from '../domain/retry-policy.ts'
+import type { Secret } from '../domain/secret.ts'
 import type { Http } from './http.ts'
+import { classify } from './response.ts'
 import { readTokens } from './wire.ts'
 
 export interface SessionNeeds {

@@ -2,7 +2,7 @@
  * The calls of a person's sign-in, in their order. No client but that of the `login` command can send them, so that
  * the daemon cannot have a code sent, whatever goes wrong in it.
  */
-import { allowed, type CallKind, type CallRow, calls } from './calls.ts'
+import { allowed, type CallKind, type CallRow, calls } from './api.ts'
 
 export type SignInKind =
   | 'authorize'

@@ -1,7 +1,7 @@
 /**
  * Every way in which a person's sign-in can fail, with what to tell the person. The texts are `docs/signing-in.md`'s.
  */
-import { CloudError, type CloudErrorDetails } from '../errors.ts'
+import { CloudError, type CloudErrorDetails } from '../domain/errors.ts'
 
 export type SignInProblem =
   | 'wrong_password'

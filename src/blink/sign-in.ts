@@ -7,13 +7,14 @@
  *
  * @see blinkpy e33bdef, blinkpy/api.py, oauth_authorize_request to oauth_exchange_code_for_token
  */
-import type { Clock } from '../clock.ts'
-import { CloudChanged } from '../errors.ts'
-import type { Secret } from '../secret.ts'
+import type { Clock } from '../domain/clock.ts'
+import { CloudChanged } from '../domain/errors.ts'
+import type { Secret } from '../domain/secret.ts'
 import { type Cookies, cookieHeader, noCookies, withCookies } from './cookies.ts'
 import type { Http } from './http.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import { makePkce } from './pkce.ts'
+import type { AnyCallKind, SignInKind } from './sign-in-calls.ts'
 import {
   afterAuthorize,
   afterCode,
@@ -22,8 +23,7 @@ import {
   type Challenge,
   csrfOf,
   exchangedOf,
-} from './sign-in-answers.ts'
-import type { AnyCallKind, SignInKind } from './sign-in-calls.ts'
+} from './sign-in-responses.ts'
 import { readTokens } from './wire.ts'
 
 /** A sign-in that has got so far; everything the next step needs. */

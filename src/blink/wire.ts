@@ -5,10 +5,10 @@
  * a tick. What is required is checked hard, because ids and regions become parts of addresses.
  */
 import { z } from 'zod'
-import { CloudChanged, type RequestOutcome } from '../errors.ts'
-import type { BlinkId, StorageStatus, SyncModule } from '../model.ts'
-import { Secret } from '../secret.ts'
-import { type CallKind, calls } from './calls.ts'
+import { CloudChanged, type RequestOutcome } from '../domain/errors.ts'
+import type { BlinkId, StorageStatus, SyncModule } from '../domain/model.ts'
+import { Secret } from '../domain/secret.ts'
+import { type CallKind, calls } from './api.ts'
 import { regionOf } from './region.ts'
 
 /** Decimal, positive, canonical. A long integer is text by the time it is here. */

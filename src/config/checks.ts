@@ -1,7 +1,7 @@
 /**
  * What settings must be true of each other and of the disk, once each is right by itself.
  */
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../domain/errors.ts'
 import { isOpenToOthers, isTls } from './addresses.ts'
 import type { Values } from './schema.ts'
 import { placeOf } from './source.ts'

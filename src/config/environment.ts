@@ -4,7 +4,7 @@
  * The environment is shared with other programs, so a strange variable is never an error; one that is all but
  * ours is worth a warning, which names it but not its value.
  */
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../domain/errors.ts'
 import { BadValue, quote, timezone } from './formats.ts'
 import { isSlip, nearest } from './nearest.ts'
 import { fileForm, flagOf, settings } from './schema.ts'

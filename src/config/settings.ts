@@ -1,7 +1,7 @@
 /**
  * The settings as the rest of the program gets them: plain frozen values, checked, secrets wrapped.
  */
-import type { Secret } from '../secret.ts'
+import type { Secret } from '../domain/secret.ts'
 import type { Listen } from './addresses.ts'
 
 export interface Settings {

@@ -1,7 +1,7 @@
 /**
  * What one source of settings (command line, environment, file) has to say, before anything is checked.
  */
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../domain/errors.ts'
 
 /** A setting as it was given: the text, or a list of texts, and where it stood. */
 export interface Given {

@@ -2,7 +2,7 @@
  * From what the sources say to one value per setting: the first source that gives a setting decides.
  */
 import { resolve } from 'node:path'
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../domain/errors.ts'
 import type { Value } from './definition.ts'
 import { BadValue } from './formats.ts'
 import { fileForm, type Setting } from './schema.ts'

@@ -6,7 +6,7 @@
  * codes are used. Aliases are refused: nothing here needs them, and they can be made to explode.
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../domain/errors.ts'
 import { nearest } from './nearest.ts'
 import { sections, settings } from './schema.ts'
 import { type Given, placeOf, type Source } from './source.ts'

@@ -6,14 +6,14 @@
  * connection stands, and whatever it says after the end is not heard.
  */
 import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
-import { PublishRefused } from '../errors.ts'
-import type { Secret } from '../secret.ts'
+import { PublishRefused } from '../domain/errors.ts'
+import type { Secret } from '../domain/secret.ts'
 import { FrameLimit } from './frame-limit.ts'
-import type { Link } from './outstanding.ts'
 import { packetSize, publishProperties } from './properties.ts'
-import type { Server } from './server.ts'
+import type { Protocol } from './protocol-version.ts'
+import type { Link } from './publish-queue.ts'
+import type { Server } from './server-options.ts'
 import type { Wish } from './subscriptions.ts'
-import type { Protocol } from './version.ts'
 
 export interface ConnectionOptions {
   readonly server: Server

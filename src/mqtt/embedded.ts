@@ -12,9 +12,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, isIPv6, type Server, type Socket } from 'node:net'
 import { Aedes, type AuthErrorCode, type AuthenticateError } from 'aedes'
-import { ConfigInvalid } from '../errors.ts'
-import type { Log } from '../ports.ts'
-import type { Secret } from '../secret.ts'
+import { ConfigInvalid } from '../domain/errors.ts'
+import type { Log } from '../domain/ports.ts'
+import type { Secret } from '../domain/secret.ts'
 import { limitFrames } from './frame-limit.ts'
 
 export interface EmbeddedBrokerOptions {

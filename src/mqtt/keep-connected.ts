@@ -3,9 +3,8 @@
  *
  * The log tells each coming and going once, and a broker that stays away or keeps breaking off once an hour.
  */
-import { type Clock, deadline } from '../clock.ts'
-import type { Log } from '../ports.ts'
-import type { Complaints } from './complaints.ts'
+import { type Clock, deadline } from '../domain/clock.ts'
+import type { Log } from '../domain/ports.ts'
 import {
   type Connection,
   type ConnectionEvents,
@@ -13,10 +12,18 @@ import {
   type Ending,
   openConnection,
 } from './connection.ts'
-import { describe, remedyFor } from './explain.ts'
+import { describe, remedyFor } from './connection-errors.ts'
+import type { Complaints } from './log-throttle.ts'
+import {
+  type Answer,
+  nextVersion,
+  type Protocol,
+  preferred,
+  protocolOf,
+  type Version,
+} from './protocol-version.ts'
 import { type Advice, afterEnding, fresh, type Reconnects } from './reconnect.ts'
-import { shownUrl } from './server.ts'
-import { type Answer, nextVersion, type Protocol, preferred, protocolOf, type Version } from './version.ts'
+import { shownUrl } from './server-options.ts'
 
 export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean'> {
   readonly protocol?: Protocol | undefined

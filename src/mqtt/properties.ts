@@ -1,5 +1,5 @@
 /** How a message looks on the wire under MQTT 5: its properties, and how many bytes it takes with them. */
-import type { OutgoingMessage } from './outstanding.ts'
+import type { OutgoingMessage } from './publish-queue.ts'
 
 /** The properties as mqtt.js takes them. */
 export interface PublishProperties {

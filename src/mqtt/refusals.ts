@@ -4,10 +4,10 @@
  * A right that is missing on the broker is missing at every tick and for every module: said each time, it would
  * bury everything else in the log.
  */
-import type { Clock } from '../clock.ts'
-import type { PublishRefused } from '../errors.ts'
-import type { Log } from '../ports.ts'
-import { Complaints } from './complaints.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { PublishRefused } from '../domain/errors.ts'
+import type { Log } from '../domain/ports.ts'
+import { Complaints } from './log-throttle.ts'
 
 /** Tells of a refused message; `message` says what kind it was, and is a constant. */
 export type TellRefusal = (topic: string, error: PublishRefused, message: string) => void

@@ -1,7 +1,7 @@
 /** What can leave the program: four calls, and of all else not one byte, whoever asks for it. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CallKind, calls, type HttpCall } from '../../src/blink/calls.ts'
+import { type CallKind, calls, type HttpCall } from '../../src/blink/api.ts'
 import { open } from './asking.ts'
 import { answering, calm } from './peer.ts'
 

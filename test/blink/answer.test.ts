@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Answered, classify, refusalIn, TokenRefused } from '../../src/blink/answer.ts'
-import type { CallKind } from '../../src/blink/calls.ts'
+import type { CallKind } from '../../src/blink/api.ts'
+import { type Answered, classify, refusalIn, TokenRefused } from '../../src/blink/response.ts'
 import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../src/blink/wire.ts'
 import {
   AccountThrottled,
@@ -12,8 +12,8 @@ import {
   DaemonError,
   LoginNeeded,
   ModuleBusy,
-} from '../../src/errors.ts'
-import { opensBreaker } from '../../src/retry.ts'
+} from '../../src/domain/errors.ts'
+import { opensBreaker } from '../../src/domain/retry-policy.ts'
 
 const now = Date.parse('2026-11-23T09:00:00.000Z')
 

@@ -2,10 +2,10 @@
  * An HTTP client for tests, and the ways to watch it fail.
  */
 import { expect } from 'vitest'
-import type { HttpCall } from '../../src/blink/calls.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
 import { createHttp, type Http, type HttpOptions } from '../../src/blink/http.ts'
-import { systemClock } from '../../src/clock.ts'
-import type { CloudError } from '../../src/errors.ts'
+import { systemClock } from '../../src/domain/clock.ts'
+import type { CloudError } from '../../src/domain/errors.ts'
 import { settle } from '../fake-clock.ts'
 import { calm } from './peer.ts'
 

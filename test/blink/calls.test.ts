@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type CallKind, calls, targetOf } from '../../src/blink/calls.ts'
+import { type CallKind, calls, targetOf } from '../../src/blink/api.ts'
 
 const of = (kind: CallKind, url: string) => targetOf({ url }, calls[kind])
 const manifest = '/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/request'

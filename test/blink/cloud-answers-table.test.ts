@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { BodyCode, HttpStatus } from '../../src/blink/verdicts.ts'
+import type { BodyCode, HttpStatus } from '../../src/blink/response-codes.ts'
 import { cloudAnswersTable } from '../cloud-answers-table.ts'
 
 const docs = readFileSync(new URL('../../docs/cloud-answers.md', import.meta.url), 'utf8')

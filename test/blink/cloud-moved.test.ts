@@ -2,8 +2,8 @@
  * An account whose region is no longer the one we knew.
  */
 import { expect, test } from 'vitest'
-import { HostUnknown } from '../../src/blink/no-answer.ts'
-import { CloudRefused } from '../../src/errors.ts'
+import { HostUnknown } from '../../src/blink/connection-errors.ts'
+import { CloudRefused } from '../../src/domain/errors.ts'
 import { calm } from './peer.ts'
 import { homescreen, module, nobodyHome, stage, tier } from './staged-cloud.ts'
 

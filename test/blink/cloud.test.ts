@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import type { HttpCall } from '../../src/blink/calls.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
 import {
   AccountThrottled,
   CloudChanged,
   CloudRefused,
   CloudUnreachable,
   ModuleBusy,
-} from '../../src/errors.ts'
+} from '../../src/domain/errors.ts'
 import { calm } from './peer.ts'
 import { homescreen, manifestPath, module, stage, tier } from './staged-cloud.ts'
 

@@ -3,7 +3,7 @@
  */
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { CloudChanged } from '../../src/errors.ts'
+import { CloudChanged } from '../../src/domain/errors.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { failing, head, open, until } from './asking.ts'
 import { homescreenCall, httpPeer, manifestCall, saying, tcpPeer } from './peer.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { CallRecord } from '../../src/blink/http.ts'
-import { CloudUnreachable } from '../../src/errors.ts'
+import { CloudUnreachable } from '../../src/domain/errors.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { failing, head, open, until } from './asking.ts'
 import { answering, calm, homescreenCall, httpPeer, manifestCall, saying } from './peer.ts'

@@ -3,7 +3,7 @@
  */
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
-import type { HttpCall } from '../../src/blink/calls.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
 
 export interface Seen {
   readonly method: string

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { makePkce } from '../../src/blink/pkce.ts'
-import { systemClock } from '../../src/clock.ts'
+import { systemClock } from '../../src/domain/clock.ts'
 
 test('the challenge is that of the example in RFC 7636, appendix B', () => {
   const octets = Buffer.from('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk', 'base64url')

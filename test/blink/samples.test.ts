@@ -6,11 +6,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { classify } from '../../src/blink/answer.ts'
-import type { CallKind } from '../../src/blink/calls.ts'
+import type { CallKind } from '../../src/blink/api.ts'
+import { classify } from '../../src/blink/response.ts'
 import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../src/blink/wire.ts'
-import { DaemonError } from '../../src/errors.ts'
-import type { SyncModule } from '../../src/model.ts'
+import { DaemonError } from '../../src/domain/errors.ts'
+import type { SyncModule } from '../../src/domain/model.ts'
 
 interface Sample {
   readonly status: number | null

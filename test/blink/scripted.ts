@@ -1,12 +1,12 @@
 /**
  * The cloud as a script: each call gets what the test says, and is written down.
  */
-import type { HttpCall } from '../../src/blink/calls.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
 import type { Http } from '../../src/blink/http.ts'
 import type { HttpAnswer } from '../../src/blink/http-answer.ts'
-import type { Login } from '../../src/model.ts'
-import type { Log } from '../../src/ports.ts'
-import { Secret } from '../../src/secret.ts'
+import type { Login } from '../../src/domain/model.ts'
+import type { Log } from '../../src/domain/ports.ts'
+import { Secret } from '../../src/domain/secret.ts'
 
 /** Status and body of an answer, an error to throw, or something that comes to one of them later. */
 export type Reply = readonly [number, unknown] | Error | Promise<readonly [number, unknown] | Error>

@@ -7,7 +7,7 @@ import {
   LoginNeeded,
   StoreFailed,
   TwoFactorNeeded,
-} from '../../src/errors.ts'
+} from '../../src/domain/errors.ts'
 import { formOf, rotating, stage } from './staged-session.ts'
 
 test('with nowhere to keep the rotated token nobody gets the new one, until it can be kept', async () => {

@@ -6,8 +6,8 @@ import {
   authorizationCodeOf,
   csrfOf,
   exchangedOf,
-} from '../../src/blink/sign-in-answers.ts'
-import { CloudChanged, CloudUnreachable, DaemonError } from '../../src/errors.ts'
+} from '../../src/blink/sign-in-responses.ts'
+import { CloudChanged, CloudUnreachable, DaemonError } from '../../src/domain/errors.ts'
 import { sample } from '../simulator/visitor.ts'
 
 const now = Date.parse('2026-11-23T09:00:00Z')

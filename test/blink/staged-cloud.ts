@@ -1,11 +1,11 @@
 /**
  * An account at the cloud on a stage: every call is answered by the test.
  */
-import type { HttpCall } from '../../src/blink/calls.ts'
-import { createCloud } from '../../src/blink/cloud.ts'
-import { HostUnknown } from '../../src/blink/no-answer.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
+import { createCloud } from '../../src/blink/client.ts'
+import { HostUnknown } from '../../src/blink/connection-errors.ts'
 import { createSession } from '../../src/blink/session.ts'
-import type { Login } from '../../src/model.ts'
+import type { Login } from '../../src/domain/model.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { listLog, loginOf, type Reply, scripted } from './scripted.ts'
 

@@ -1,9 +1,9 @@
 /**
  * A session on a stage: its refreshes are answered by the test, and what it saves is written down.
  */
-import type { HttpCall } from '../../src/blink/calls.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
 import { createSession, type SessionNeeds } from '../../src/blink/session.ts'
-import type { Login } from '../../src/model.ts'
+import type { Login } from '../../src/domain/model.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
 import { calm } from './peer.ts'
 import { listLog, loginOf, type Reply, scripted } from './scripted.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseTokenLines } from '../../src/blink/tokens.ts'
+import { parseTokenLines } from '../../src/blink/credentials-file.ts'
 
 /** As the protocol notes have it. */
 const line =

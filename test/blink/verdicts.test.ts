@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bodyCodes, oauthErrors, verdictOfStatus } from '../../src/blink/verdicts.ts'
+import { bodyCodes, oauthErrors, verdictOfStatus } from '../../src/blink/response-codes.ts'
 
 test.each([
   ['busy', [307, 308, 2113]],

@@ -8,7 +8,7 @@ import {
   readTierInfo,
   readTokens,
 } from '../../src/blink/wire.ts'
-import { CloudChanged } from '../../src/errors.ts'
+import { CloudChanged } from '../../src/domain/errors.ts'
 
 const modules = (...entries: unknown[]) =>
   readHomescreen({ sync_modules: entries, networks: [] }, '8021').modules

@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { config } from '../../src/commands/config.ts'
-import { exitCodeOf, sentencesOf } from '../../src/commands/exit.ts'
+import { config } from '../../src/cli/config.ts'
+import { exitCodeOf, sentencesOf } from '../../src/cli/exit.ts'
 import { certificate, hasOpenssl } from '../blink/tls-peer.ts'
 import { directoryWith } from '../config/place.ts'
 

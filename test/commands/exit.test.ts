@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { exitCodeOf, sentencesOf } from '../../src/commands/exit.ts'
-import { CloudUnreachable, ConfigInvalid, StoreFailed } from '../../src/errors.ts'
-import { Secret } from '../../src/secret.ts'
+import { exitCodeOf, sentencesOf } from '../../src/cli/exit.ts'
+import { CloudUnreachable, ConfigInvalid, StoreFailed } from '../../src/domain/errors.ts'
+import { Secret } from '../../src/domain/secret.ts'
 
 const token = 'sim-refresh-1234567890'
 

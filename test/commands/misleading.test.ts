@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { misleading } from '../../src/commands/misleading.ts'
+import { misleading } from '../../src/cli/misleading.ts'
 
 test('only what would lead astray is taken away', () => {
   const names = (env: Readonly<Record<string, string>>) => misleading(env).map(({ name }) => name)

@@ -1,7 +1,7 @@
 /** What `once` ends with. */
 import { expect, test } from 'vitest'
-import { verdict } from '../../src/commands/once.ts'
-import type { ModuleReport } from '../../src/model.ts'
+import { verdict } from '../../src/cli/once.ts'
+import type { ModuleReport } from '../../src/domain/model.ts'
 import { failed, requested, skipped } from '../samples.ts'
 
 const ended = { loginKey: 'login-1', report: undefined, failure: undefined, status: 'ok' } as const

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { describeSettings } from '../../src/config.ts'
+import { describeSettings } from '../../src/config/load.ts'
 import { load, nowhere } from './place.ts'
 
 const path = join(import.meta.dirname, '../../config/example.yaml')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeSettings } from '../../src/config.ts'
+import { describeSettings } from '../../src/config/load.ts'
 import { load, problemsOf } from './place.ts'
 import { table } from './texts.ts'
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import { type ConfigSources, type LoadedConfig, loadConfig } from '../../src/config.ts'
-import { ConfigInvalid, type Problem } from '../../src/errors.ts'
+import { type ConfigSources, type LoadedConfig, loadConfig } from '../../src/config/load.ts'
+import { ConfigInvalid, type Problem } from '../../src/domain/errors.ts'
 
 /** A fresh directory with these files in it, gone when the test is over. */
 export function directoryWith(files: Readonly<Record<string, string | Uint8Array>> = {}): string {

@@ -1,6 +1,6 @@
 /** An account is found wherever it stands in a list that changes. */
 import { expect, test } from 'vitest'
-import { accountFinder } from '../../src/daemon/account-finder.ts'
+import { accountFinder } from '../../src/accounts/account-finder.ts'
 
 test('accounts are found as they come, go, change places and learn their ids', () => {
   const here: { accountId: string | undefined }[] = [{ accountId: '1' }, { accountId: '2' }]

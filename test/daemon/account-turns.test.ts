@@ -1,6 +1,6 @@
 /** When an account is asked: one tick at a time, in its turn, and not right after one that failed. */
 import { expect, test } from 'vitest'
-import { CloudRefused } from '../../src/errors.ts'
+import { CloudRefused } from '../../src/domain/errors.ts'
 import { finish, slot } from '../scripted.ts'
 import { aWorld } from './account-world.ts'
 

@@ -1,7 +1,7 @@
 /** The ticks of one account, and the state that is published of it. */
 import { expect, test } from 'vitest'
-import { CloudRefused, TwoFactorNeeded } from '../../src/errors.ts'
-import { closedBreaker } from '../../src/retry.ts'
+import { CloudRefused, TwoFactorNeeded } from '../../src/domain/errors.ts'
+import { closedBreaker } from '../../src/domain/retry-policy.ts'
 import { start } from '../samples.ts'
 import { answerLost, diskFull, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
 import { aWorld } from './account-world.ts'

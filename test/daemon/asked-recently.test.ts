@@ -1,7 +1,7 @@
 /** Ticks on start, slots, commands and restarts that come together: who is asked, and who is not. */
 import { expect, test } from 'vitest'
-import { AccountThrottled, CloudRefused, StoreFailed } from '../../src/errors.ts'
-import type { SyncModule } from '../../src/model.ts'
+import { AccountThrottled, CloudRefused, StoreFailed } from '../../src/domain/errors.ts'
+import type { SyncModule } from '../../src/domain/model.ts'
 import type { FakeClock } from '../fake-clock.ts'
 import { finish } from '../scripted.ts'
 import { aHouse, fiveMinutes, hall } from './restarts.ts'

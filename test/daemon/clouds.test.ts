@@ -1,12 +1,12 @@
 /** The daemon's ways to the cloud, against the simulated one. */
 import { expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import { loadConfig } from '../../src/config.ts'
-import { openClouds } from '../../src/daemon/clouds.ts'
-import { openStores } from '../../src/daemon/stores.ts'
-import { checkCron } from '../../src/schedule/cron.ts'
-import { Secret } from '../../src/secret.ts'
+import { openClouds } from '../../src/accounts/contexts.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { systemClock } from '../../src/domain/clock.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { checkCron } from '../../src/scheduler/cron.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
+import { openStores } from '../../src/storage/open.ts'
 import { listLog, loginOf } from '../blink/scripted.ts'
 import { temporaryDirectory } from '../samples.ts'
 

@@ -1,7 +1,7 @@
 /** The end of a request ID's life is noticed when it comes, not at the next tick. */
 import { expect, test } from 'vitest'
-import { watchEnds } from '../../src/daemon/ends.ts'
-import { keyOf, type WorkItem } from '../../src/model.ts'
+import { keyOf, type WorkItem } from '../../src/domain/model.ts'
+import { watchEnds } from '../../src/outbox/ends.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { anItem, start } from '../samples.ts'
 import { diskFull } from '../scripted.ts'

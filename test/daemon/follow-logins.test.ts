@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { followLogins, type LoginChanges, loginChanges } from '../../src/daemon/follow-logins.ts'
-import { StoreFailed } from '../../src/errors.ts'
-import type { Login } from '../../src/model.ts'
-import { Secret } from '../../src/secret.ts'
+import { followLogins, type LoginChanges, loginChanges } from '../../src/accounts/credential-watcher.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import type { Login } from '../../src/domain/model.ts'
+import { Secret } from '../../src/domain/secret.ts'
 import { listLog, loginOf } from '../blink/scripted.ts'
 import { fakeClock } from '../fake-clock.ts'
 

@@ -1,7 +1,7 @@
 /** What `health` answers, whatever is wrong. */
 import { expect, test } from 'vitest'
-import { healthOf } from '../../src/daemon/health.ts'
-import { StoreFailed } from '../../src/errors.ts'
+import { healthOf } from '../../src/commands/health.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
 import { fakeClock } from '../fake-clock.ts'
 
 const clock = fakeClock()

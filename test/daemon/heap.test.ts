@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const heap = new URL('../../src/daemon/heap.ts', import.meta.url).href
+const heap = new URL('../../src/cli/heap.ts', import.meta.url).href
 
 /** Does so much work that V8 takes room; tells what it has for the new and for the old, in MB, and what is in use. */
 const work = `

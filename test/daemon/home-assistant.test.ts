@@ -1,9 +1,9 @@
 /** What Home Assistant is told when an account leaves, and on connections that do not last. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { Account } from '../../src/daemon/account.ts'
-import { type HomeAssistantNeeds, openHomeAssistant } from '../../src/daemon/home-assistant.ts'
-import { StoreFailed } from '../../src/errors.ts'
-import type { Retained } from '../../src/mqtt/retained.ts'
+import type { Account } from '../../src/accounts/account.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { type HomeAssistantNeeds, openHomeAssistant } from '../../src/homeassistant/publisher.ts'
+import type { Retained } from '../../src/topics/retained.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { topics } from '../mqtt/ha-documents.ts'
 import { aModule, readableLog, temporaryDirectory } from '../samples.ts'

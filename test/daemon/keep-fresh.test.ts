@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { keepFresh } from '../../src/daemon/keep-fresh.ts'
+import { keepFresh } from '../../src/accounts/idle-refresh.ts'
 import { listLog, type Reply } from '../blink/scripted.ts'
 import { formOf, rotating, stage } from '../blink/staged-session.ts'
 import { fakeClock } from '../fake-clock.ts'

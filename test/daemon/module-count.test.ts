@@ -1,9 +1,9 @@
 /** The number of an account's sync modules, for who may not open the database. */
 import { expect, test } from 'vitest'
-import type { AccountCloud } from '../../src/blink/cloud.ts'
-import { countingModules } from '../../src/daemon/module-count.ts'
-import { StoreFailed } from '../../src/errors.ts'
-import type { SyncModule } from '../../src/model.ts'
+import { countingModules } from '../../src/accounts/module-count.ts'
+import type { AccountCloud } from '../../src/blink/client.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import type { SyncModule } from '../../src/domain/model.ts'
 import { aModule, readableLog } from '../samples.ts'
 
 const never = new AbortController().signal

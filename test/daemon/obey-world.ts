@@ -1,6 +1,6 @@
 /** A house whose accounts do what commands make of them, and what they did. */
-import type { Account, AccountTick } from '../../src/daemon/account.ts'
-import { obeyer } from '../../src/daemon/obey.ts'
+import type { Account, AccountTick } from '../../src/accounts/account.ts'
+import { obeyer } from '../../src/commands/handler.ts'
 import {
   type Failure,
   keyOf,
@@ -8,7 +8,7 @@ import {
   type ModuleRecord,
   type Selection,
   type SyncModule,
-} from '../../src/model.ts'
+} from '../../src/domain/model.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { aModule, anItem, newRecord, recordAfter, requested } from '../samples.ts'
 

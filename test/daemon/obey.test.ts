@@ -1,6 +1,6 @@
 /** What commands come to: whom they make us ask, and what is answered. */
 import { expect, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
 import { aModule } from '../samples.ts'
 import { aHouse, barn, boat, hall, one, shed, two } from './obey-world.ts'
 

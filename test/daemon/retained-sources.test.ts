@@ -1,10 +1,10 @@
 /** What becomes of a sync module whose topics the broker has cleared. */
 import { expect, test } from 'vitest'
-import type { PublishingNeeds } from '../../src/daemon/publishing.ts'
-import { retainedSources } from '../../src/daemon/retained-sources.ts'
-import { StoreFailed } from '../../src/errors.ts'
-import type { ModuleKey } from '../../src/model.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import type { ModuleKey } from '../../src/domain/model.ts'
+import type { PublishingNeeds } from '../../src/topics/publishing.ts'
+import { retainedSources } from '../../src/topics/retained-sources.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { aModule } from '../samples.ts'
 

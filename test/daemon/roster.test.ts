@@ -1,10 +1,10 @@
 /** Which login of an account stays, and what the cloud asked of the one before. */
 import { expect, test } from 'vitest'
-import { parseTokenLines } from '../../src/blink/tokens.ts'
-import { inherit, replacedBy, settleRivals, takeRoster } from '../../src/daemon/roster.ts'
-import type { Login } from '../../src/model.ts'
-import { closedBreaker } from '../../src/retry.ts'
-import { openLogins } from '../../src/store/logins.ts'
+import { inherit, replacedBy, settleRivals, takeRoster } from '../../src/accounts/credentials.ts'
+import { parseTokenLines } from '../../src/blink/credentials-file.ts'
+import type { Login } from '../../src/domain/model.ts'
+import { closedBreaker } from '../../src/domain/retry-policy.ts'
+import { openLogins } from '../../src/storage/credentials.ts'
 import { listLog, loginOf } from '../blink/scripted.ts'
 import { start, temporaryDirectory } from '../samples.ts'
 

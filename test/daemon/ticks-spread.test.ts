@@ -1,8 +1,8 @@
 /** The load on the cloud inside the window after a slot, with the real ticks and accounts that only ask. */
 import { expect, test } from 'vitest'
-import type { Account } from '../../src/daemon/account.ts'
-import { ticksOf } from '../../src/daemon/ticks.ts'
-import { spreadOver } from '../../src/spread.ts'
+import type { Account } from '../../src/accounts/account.ts'
+import { spreadOver } from '../../src/scheduler/jitter.ts'
+import { ticksOf } from '../../src/scheduler/runner.ts'
 import { fakeClock } from '../fake-clock.ts'
 
 const windowMs = 60_000

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Account, AccountTick } from '../../src/daemon/account.ts'
-import { ticksOf } from '../../src/daemon/ticks.ts'
+import type { Account, AccountTick } from '../../src/accounts/account.ts'
+import { ticksOf } from '../../src/scheduler/runner.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 
 /** Ticks of accounts that come to this, and the slots that were told to be done. */

@@ -1,7 +1,7 @@
 /** How many accounts are asked at the same time, and who is next. */
 import { expect, test } from 'vitest'
-import type { Clock } from '../../src/clock.ts'
-import { turnsFor } from '../../src/daemon/turns.ts'
+import type { Clock } from '../../src/domain/clock.ts'
+import { turnsFor } from '../../src/scheduler/turns.ts'
 import { type FakeClock, fakeClock, settle } from '../fake-clock.ts'
 
 /** Accounts by name that wait for their turns, and what each does in its own: until `end`, nothing. */

@@ -1,7 +1,7 @@
 /** When a sync module is asked next, as its topics tell it. */
 import { expect, test } from 'vitest'
-import { viewOf } from '../../src/daemon/view.ts'
-import type { AccountStatus } from '../../src/model.ts'
+import type { AccountStatus } from '../../src/domain/model.ts'
+import { viewOf } from '../../src/topics/view.ts'
 import { aModule, newRecord } from '../samples.ts'
 
 const slots = [300_000, 600_000]

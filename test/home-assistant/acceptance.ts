@@ -1,7 +1,7 @@
 /**
  * Whether Home Assistant would accept what stands on a component's topics: the value that its template makes of it.
  */
-import type { Message } from '../../src/model.ts'
+import type { Message } from '../../src/domain/model.ts'
 import { documentOf, isObject, type Json } from './checker.ts'
 import { reservedAttributes } from './tables.ts'
 import { isTemplate, render } from './template.ts'

@@ -4,7 +4,7 @@
  * Any finding is a failure, a mere warning too: validation gets stricter with every release. Each finding is
  * `<place>: <short name>`.
  */
-import type { Message } from '../../src/model.ts'
+import type { Message } from '../../src/domain/model.ts'
 import { emptyFaults } from './acceptance.ts'
 import { checkEntity } from './entity-checks.ts'
 import { deviceKeys, originKeys, platforms, rootKeys } from './tables.ts'

@@ -41,7 +41,7 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
   const loaded = readdirSync(told).flatMap((name) => loadedFiles(join(told, name)))
   expect(loaded.length).toBeLessThan(50)
   const parts = loaded.flatMap(({ path }) => readFileSync(path, 'utf8').match(partName) ?? [])
-  expect(parts).toContain('// src/daemon.ts')
+  expect(parts).toContain('// src/app.ts')
   const unwanted =
     /node_modules\/(aedes|pino-pretty|cli-)|src\/(simulator|mqtt\/embedded|commands\/(login|once|demo))/
   expect(parts.filter((part) => unwanted.test(part))).toEqual([])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { accountState, bridgeInfo } from '../../src/mqtt/bridge-state.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { accountState, bridgeInfo } from '../../src/topics/bridge-state.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 import { start } from '../samples.ts'
 
 const topics = topicsBelow('blink-manifestd')

@@ -1,7 +1,7 @@
 /** Commands in, answers out: what is obeyed, who is told, and what a desk does with those who shout. */
 import { expect, test } from 'vitest'
-import { PublishRefused } from '../../src/errors.ts'
-import type { Result } from '../../src/mqtt/commands.ts'
+import { PublishRefused } from '../../src/domain/errors.ts'
+import type { Result } from '../../src/topics/commands.ts'
 import { settle } from '../fake-clock.ts'
 import { aDesk, health } from './desk.ts'
 

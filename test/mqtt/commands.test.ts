@@ -1,8 +1,8 @@
 /** What a command on the broker means, and what is said to one that means nothing. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { answerOf, isOrder, mayAnswerOn, readCommand } from '../../src/mqtt/commands.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import { answerOf, isOrder, mayAnswerOn, readCommand } from '../../src/topics/commands.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 
 const topics = topicsBelow('home/blink')
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -1,9 +1,9 @@
 /** A desk at a broker that passes on what the test sends. */
-import type { Incoming, OutgoingMessage } from '../../src/mqtt/broker.ts'
-import { openDesk } from '../../src/mqtt/command-desk.ts'
-import type { Order, Result } from '../../src/mqtt/commands.ts'
+import type { Incoming, OutgoingMessage } from '../../src/mqtt/client.ts'
 import type { MessageListener, Wish } from '../../src/mqtt/subscriptions.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import { openDesk } from '../../src/topics/command-subscriber.ts'
+import type { Order, Result } from '../../src/topics/commands.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { readableLog } from '../samples.ts'
 

@@ -1,9 +1,9 @@
 /** A broker that keeps retained documents and sends each publish back to us, and a house that the test may change. */
 import { onTestFinished } from 'vitest'
-import { keyOf, type Message, type SyncModule } from '../../src/model.ts'
-import { keepDiscovered } from '../../src/mqtt/discovery.ts'
-import { bridgeDevice } from '../../src/mqtt/ha-bridge.ts'
-import { moduleDevice } from '../../src/mqtt/ha-module.ts'
+import { keyOf, type Message, type SyncModule } from '../../src/domain/model.ts'
+import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
+import { keepDiscovered } from '../../src/homeassistant/discovery.ts'
+import { moduleDevice } from '../../src/homeassistant/module-entities.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { readableLog } from '../samples.ts'
 import { discovering, topics } from './ha-documents.ts'

@@ -1,6 +1,6 @@
 /** The life of the discovery documents: said, changed, taken back, and nothing of others touched. */
 import { expect, test } from 'vitest'
-import { discoveryDocument } from '../../src/mqtt/home-assistant.ts'
+import { discoveryDocument } from '../../src/homeassistant/documents.ts'
 import { check, checkAll } from '../home-assistant/checker.ts'
 import { aModule } from '../samples.ts'
 import { aHouse, bridgeTopic, moduleTopic } from './discovery-world.ts'

@@ -1,6 +1,6 @@
 /** When Home Assistant's birth message is answered. */
 import { expect, test } from 'vitest'
-import { awaitBirths } from '../../src/mqtt/ha-birth.ts'
+import { awaitBirths } from '../../src/homeassistant/birth.ts'
 import { fakeClock } from '../fake-clock.ts'
 
 function listening(chance: number) {

@@ -1,6 +1,6 @@
 /** What is kept of the discovery documents that we have said. */
 import { expect, test } from 'vitest'
-import { copier } from '../../src/mqtt/ha-copy.ts'
+import { copier } from '../../src/homeassistant/broker-copy.ts'
 
 const device = (objectId: string, platform = 'sensor') => ({
   objectId,

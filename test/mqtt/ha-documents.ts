@@ -1,9 +1,9 @@
 /** Every discovery document of a daemon with these modules and accounts. */
-import type { BlinkId, Message, SyncModule } from '../../src/model.ts'
-import { bridgeDevice } from '../../src/mqtt/ha-bridge.ts'
-import { moduleDevice } from '../../src/mqtt/ha-module.ts'
-import { type Discovering, discoveryDocument } from '../../src/mqtt/home-assistant.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import type { BlinkId, Message, SyncModule } from '../../src/domain/model.ts'
+import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
+import { type Discovering, discoveryDocument } from '../../src/homeassistant/documents.ts'
+import { moduleDevice } from '../../src/homeassistant/module-entities.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 
 export const discovering: Discovering = { prefix: 'homeassistant', installId: '7f3a9c01', version: '1.2.3' }
 export const topics = topicsBelow('blink-manifestd')

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Message, ModuleReport } from '../../src/model.ts'
-import { bridgeEvent, moduleChanged, moduleEvent, workItemMessages } from '../../src/mqtt/happenings.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import type { Message, ModuleReport } from '../../src/domain/model.ts'
+import { bridgeEvent, moduleChanged, moduleEvent, workItemMessages } from '../../src/topics/events.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 import { aModule, anItem, failed, skipped, start } from '../samples.ts'
 
 const topics = topicsBelow('blink-manifestd')

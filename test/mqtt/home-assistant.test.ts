@@ -9,11 +9,11 @@ import type {
   Outcome,
   StorageStatus,
   SyncModule,
-} from '../../src/model.ts'
-import { accountState, bridgeInfo } from '../../src/mqtt/bridge-state.ts'
-import { isOurs, objectIdOf, readableName, withMarkers } from '../../src/mqtt/home-assistant.ts'
-import { type ModuleView, moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
-import { plain } from '../../src/mqtt/topics.ts'
+} from '../../src/domain/model.ts'
+import { isOurs, objectIdOf, readableName, withMarkers } from '../../src/homeassistant/documents.ts'
+import { accountState, bridgeInfo } from '../../src/topics/bridge-state.ts'
+import { type ModuleView, moduleIdentity, moduleProgress } from '../../src/topics/module-topics.ts'
+import { plain } from '../../src/topics/topics.ts'
 import { attributesOf, componentsOf, refusals } from '../home-assistant/acceptance.ts'
 import { check, checkAll, documentOf } from '../home-assistant/checker.ts'
 import { render } from '../home-assistant/template.ts'

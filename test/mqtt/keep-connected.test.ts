@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/domain/secret.ts'
 import { freePort } from '../mosquitto.ts'
 import { fakeBroker } from './fake-broker.ts'
 import { hurriedClock, impatientClock, message, never, type Rig, stateTopic, until, wayTo } from './rig.ts'

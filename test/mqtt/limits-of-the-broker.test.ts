@@ -1,9 +1,9 @@
 /** Limits of a broker, and another client in our place, seen from delivery to wire: it waits, and loses nothing. */
 import { connectAsync } from 'mqtt'
 import { expect, test } from 'vitest'
-import { deliver } from '../../src/deliver.ts'
-import { keyOf, type WorkItem } from '../../src/model.ts'
-import type { Outbox } from '../../src/ports.ts'
+import { keyOf, type WorkItem } from '../../src/domain/model.ts'
+import type { Outbox } from '../../src/domain/ports.ts'
+import { deliver } from '../../src/outbox/delivery.ts'
 import { mosquittoTest, startMosquitto } from '../mosquitto.ts'
 import { anItem } from '../samples.ts'
 import { fakeBroker, type Packet } from './fake-broker.ts'

@@ -1,7 +1,7 @@
 /** The requests of a module, as its retained topics tell them. */
 import { expect, test } from 'vitest'
-import { moduleEnd, moduleIdentity, moduleProgress } from '../../src/mqtt/module-state.ts'
-import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
+import { moduleEnd, moduleIdentity, moduleProgress } from '../../src/topics/module-topics.ts'
+import { retainedModuleTopics } from '../../src/topics/topics.ts'
 import { anItem, recordAfter, requested, start } from '../samples.ts'
 import { asked, document, fresh, progress, stem, topics, viewOf } from './module-view.ts'
 

@@ -1,7 +1,7 @@
 /** What a module is and how it does, as its retained topics tell it. */
 import { expect, test } from 'vitest'
-import type { Outcome } from '../../src/model.ts'
-import { type ModuleView, moduleIdentity } from '../../src/mqtt/module-state.ts'
+import type { Outcome } from '../../src/domain/model.ts'
+import { type ModuleView, moduleIdentity } from '../../src/topics/module-topics.ts'
 import { aModule, failed, newRecord, recordAfter, start } from '../samples.ts'
 import { asked, byTopic, document, fresh, progress, stem, topics, viewOf } from './module-view.ts'
 

@@ -1,7 +1,7 @@
 /** A module as its topics show it, and what they say, by the last part of the topic. */
-import type { Message, ModuleRecord } from '../../src/model.ts'
-import { type ModuleView, moduleProgress } from '../../src/mqtt/module-state.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import type { Message, ModuleRecord } from '../../src/domain/model.ts'
+import { type ModuleView, moduleProgress } from '../../src/topics/module-topics.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 import { aModule, newRecord, recordAfter, requested, start } from '../samples.ts'
 
 export const topics = topicsBelow('blink-manifestd')

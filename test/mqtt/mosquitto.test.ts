@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { expect } from 'vitest'
-import { Secret } from '../../src/secret.ts'
+import { Secret } from '../../src/domain/secret.ts'
 import { freePort, mosquittoTest, startMosquitto } from '../mosquitto.ts'
 import { hurriedClock, listenTo, message, never, stateTopic, until, wayTo } from './rig.ts'
 

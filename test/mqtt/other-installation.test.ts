@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { watchForOthers } from '../../src/mqtt/other-installation.ts'
 import { type MessageListener, Subscriptions } from '../../src/mqtt/subscriptions.ts'
-import { topicsBelow } from '../../src/mqtt/topics.ts'
+import { watchForOthers } from '../../src/topics/other-installation.ts'
+import { topicsBelow } from '../../src/topics/topics.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { readableLog } from '../samples.ts'
 

@@ -1,8 +1,8 @@
 /** Publishes under any order of connects, losses, acknowledgements and stops: each kind in order, and none lost. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { PublishRefused } from '../../src/errors.ts'
-import { type Loss, Outstanding } from '../../src/mqtt/outstanding.ts'
+import { PublishRefused } from '../../src/domain/errors.ts'
+import { type Loss, Outstanding } from '../../src/mqtt/publish-queue.ts'
 import { fakeClock } from '../fake-clock.ts'
 
 const step = fc.oneof(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { PublishRefused } from '../../src/errors.ts'
+import { PublishRefused } from '../../src/domain/errors.ts'
 import { refusalTeller } from '../../src/mqtt/refusals.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { readableLog } from '../samples.ts'

@@ -1,7 +1,7 @@
 /** The retained topics of modules that are gone or not wanted, and of brokers that refuse or never answer. */
 import { expect, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { retainedModuleTopics } from '../../src/topics/topics.ts'
 import { settle } from '../fake-clock.ts'
 import { aModule, start } from '../samples.ts'
 import { aView, aWorld, online, stem } from './retained-world.ts'

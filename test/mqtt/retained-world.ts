@@ -1,11 +1,11 @@
 /** A broker that keeps retained messages, refuses and goes away as told, and modules that the test may change. */
 import { onTestFinished } from 'vitest'
-import { PublishRefused } from '../../src/errors.ts'
-import { keyOf, type Message, type ModuleKey } from '../../src/model.ts'
-import type { ModuleView } from '../../src/mqtt/module-state.ts'
-import { keepRetained, type RetainedNeeds } from '../../src/mqtt/retained.ts'
-import { plain, topicsBelow } from '../../src/mqtt/topics.ts'
-import type { Publisher } from '../../src/ports.ts'
+import { PublishRefused } from '../../src/domain/errors.ts'
+import { keyOf, type Message, type ModuleKey } from '../../src/domain/model.ts'
+import type { Publisher } from '../../src/domain/ports.ts'
+import type { ModuleView } from '../../src/topics/module-topics.ts'
+import { keepRetained, type RetainedNeeds } from '../../src/topics/retained.ts'
+import { plain, topicsBelow } from '../../src/topics/topics.ts'
 import { aModule, anItem, newRecord, readableLog, recordAfter, requested, start } from '../samples.ts'
 
 const topics = topicsBelow('b')

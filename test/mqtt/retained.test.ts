@@ -1,6 +1,6 @@
 /** The retained topics: everything on each connection, the latest news in between. */
 import { expect, test } from 'vitest'
-import { retainedModuleTopics } from '../../src/mqtt/topics.ts'
+import { retainedModuleTopics } from '../../src/topics/topics.ts'
 import { settle } from '../fake-clock.ts'
 import { aModule } from '../samples.ts'
 import { aView, aWorld, online, stem } from './retained-world.ts'

@@ -1,14 +1,14 @@
 /** What the tests of the way to the broker share: a hurried clock, a log to read, a broker that closes itself. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type IPublishPacket } from 'mqtt'
-import { type Clock, systemClock } from '../../src/clock.ts'
+import { type Clock, systemClock } from '../../src/domain/clock.ts'
+import type { Log } from '../../src/domain/ports.ts'
 import {
   type Broker,
   type BrokerOptions,
   connectBroker,
   type OutgoingMessage,
-} from '../../src/mqtt/broker.ts'
-import type { Log } from '../../src/ports.ts'
+} from '../../src/mqtt/client.ts'
 import type { Packet } from './fake-broker.ts'
 
 /** Real time, `speed` times as fast; chance is one half unless told. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RightOfWay } from '../../src/mqtt/right-of-way.ts'
+import { RightOfWay } from '../../src/mqtt/priority-queue.ts'
 
 const happening = (name: string) => ({ name, message: { retain: false } })
 const state = (name: string) => ({ name, message: { retain: true } })

@@ -1,7 +1,7 @@
 /** Events of one topic keep their distance. */
 import { expect, test } from 'vitest'
-import type { Message } from '../../src/model.ts'
-import { spaced } from '../../src/mqtt/spaced.ts'
+import type { Message } from '../../src/domain/model.ts'
+import { spaced } from '../../src/topics/rate-limiter.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 
 function aWorld() {

@@ -7,7 +7,7 @@ import {
   secondsLeft,
   state,
   topicsBelow,
-} from '../../src/mqtt/topics.ts'
+} from '../../src/topics/topics.ts'
 import { aModule } from '../samples.ts'
 
 test('the topics are the ones that readers were promised', () => {

@@ -1,7 +1,7 @@
 /** A broker that stays connected and says nothing: when we give it up, and when not. */
 import { expect, test } from 'vitest'
-import { PublishRefused } from '../../src/errors.ts'
-import { type UnderWay, watchUnanswered } from '../../src/mqtt/unanswered.ts'
+import { PublishRefused } from '../../src/domain/errors.ts'
+import { type UnderWay, watchUnanswered } from '../../src/mqtt/puback-timeout.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { fakeBroker } from './fake-broker.ts'
 import { hurriedClock, message, never, texts, until, wayTo } from './rig.ts'

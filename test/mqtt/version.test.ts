@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Answer, nextVersion, preferred, protocolOf } from '../../src/mqtt/version.ts'
+import { type Answer, nextVersion, preferred, protocolOf } from '../../src/mqtt/protocol-version.ts'
 
 const hourMs = 60 * 60_000
 

@@ -1,6 +1,6 @@
 /** Slots of real schedules, over days that pass in no time. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { checkCron } from '../../src/schedule/cron.ts'
+import { checkCron } from '../../src/scheduler/cron.ts'
 import { hour, minute, schedule } from './days.ts'
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 /** A real schedule on timers in the test's hand: days pass in no time, and the clock can be set. */
 import { vi } from 'vitest'
-import { type Clock, systemClock } from '../../src/clock.ts'
-import { startSchedule } from '../../src/schedule/cron.ts'
+import { type Clock, systemClock } from '../../src/domain/clock.ts'
+import { startSchedule } from '../../src/scheduler/cron.ts'
 import { readableLog } from '../samples.ts'
 
 export const minute = 60_000

@@ -2,8 +2,8 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import { openAnnounced } from '../../src/store/announced.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { openAnnounced } from '../../src/storage/discovery-prefix.ts'
 import { temporaryDirectory } from '../samples.ts'
 
 const name = 'home-assistant.json'

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
-import { DaemonError } from '../../src/errors.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import type { openOutbox } from '../../src/store/outbox.ts'
+import { DaemonError } from '../../src/domain/errors.ts'
+import { openDatabase } from '../../src/storage/database.ts'
+import type { openOutbox } from '../../src/storage/outbox.ts'
 import { aModule, anItem, requested, start } from '../samples.ts'
 import { asides, cutOff, filled, item, logFile, opened, overwrite, sizeOf, stateFile } from './damaged.ts'
 

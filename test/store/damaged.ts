@@ -11,11 +11,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { WorkItem } from '../../src/model.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
-import { openItems } from '../../src/store/items.ts'
-import { openLedger, type StoredLedger } from '../../src/store/ledger.ts'
-import { openOutbox, type StoredOutbox } from '../../src/store/outbox.ts'
+import type { WorkItem } from '../../src/domain/model.ts'
+import { type Database, openDatabase } from '../../src/storage/database.ts'
+import { openItems } from '../../src/storage/items.ts'
+import { openLedger, type StoredLedger } from '../../src/storage/ledger.ts'
+import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
 import { anItem, readableLog, requested, start, temporaryDirectory } from '../samples.ts'
 
 /** A directory whose database holds so many items, closed, or as a kill leaves it with all of it in the log. */

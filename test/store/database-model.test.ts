@@ -1,9 +1,9 @@
 /** Writes under any order of a disk's troubles: what was told as written is on disk, in its order, and nothing else. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import type { Reserve } from '../../src/store/reserve.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { openDatabase } from '../../src/storage/database.ts'
+import type { Reserve } from '../../src/storage/disk-reserve.ts'
 import { readableLog, start, temporaryDirectory } from '../samples.ts'
 
 const step = fc.oneof(

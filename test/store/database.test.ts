@@ -3,8 +3,8 @@ import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { AlreadyRunning, type DaemonError, StoreFailed } from '../../src/errors.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
+import { AlreadyRunning, type DaemonError, StoreFailed } from '../../src/domain/errors.ts'
+import { type Database, openDatabase } from '../../src/storage/database.ts'
 import { temporaryDirectory } from '../samples.ts'
 
 function opened(directory = temporaryDirectory()): Database {
@@ -83,7 +83,7 @@ test('a second daemon on the same directory is refused, and told what to do', as
 
 test('a daemon in another process is refused as well, and not once the first has closed', async () => {
   const directory = temporaryDirectory()
-  const source = new URL('../../src/store/database.ts', import.meta.url)
+  const source = new URL('../../src/storage/database.ts', import.meta.url)
   const program = `
     import { openDatabase } from ${JSON.stringify(source.href)}
     try { openDatabase(${JSON.stringify(directory)}); console.log('opened') } catch (e) { console.log(e.name) }`

@@ -1,8 +1,8 @@
 /** A disk that refuses: told before an id is asked for, told in the state, told once in the log, and over by itself. */
 import { expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import { openStores } from '../../src/daemon/stores.ts'
-import { StoreFailed } from '../../src/errors.ts'
+import { systemClock } from '../../src/domain/clock.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { openStores } from '../../src/storage/open.ts'
 import { mountTest, smallDisk } from '../mounts.ts'
 import { aModule, anItem, readableLog, requested, temporaryDirectory } from '../samples.ts'
 import { sizeOf } from './damaged.ts'

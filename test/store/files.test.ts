@@ -1,8 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import { makeDirectory, parseJson, readWhole, sweepDrafts, writeWhole } from '../../src/store/files.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import {
+  makeDirectory,
+  parseJson,
+  readWhole,
+  sweepDrafts,
+  writeWhole,
+} from '../../src/storage/state-files.ts'
 import { temporaryDirectory } from '../samples.ts'
 
 const mode = (path: string) => statSync(path).mode & 0o777

@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { parseTokenLines } from '../../src/blink/tokens.ts'
-import { takeRoster } from '../../src/daemon/roster.ts'
-import { openLogins } from '../../src/store/logins.ts'
+import { takeRoster } from '../../src/accounts/credentials.ts'
+import { parseTokenLines } from '../../src/blink/credentials-file.ts'
+import { openLogins } from '../../src/storage/credentials.ts'
 import { listLog, loginOf } from '../blink/scripted.ts'
 
 async function place() {

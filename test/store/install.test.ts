@@ -1,9 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import { StoreFailed } from '../../src/errors.ts'
-import { openInstall } from '../../src/store/install.ts'
+import { systemClock } from '../../src/domain/clock.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { openInstall } from '../../src/storage/installation.ts'
 import { temporaryDirectory } from '../samples.ts'
 
 test('the first start makes an installation id and a hardware id', async () => {

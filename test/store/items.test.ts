@@ -1,9 +1,9 @@
 /** The live request IDs: told of by their module, cleared when they are dead and acknowledged. */
 import { expect, onTestFinished, test } from 'vitest'
-import { keyOf, type WorkItem } from '../../src/model.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { openItems } from '../../src/store/items.ts'
-import { openOutbox } from '../../src/store/outbox.ts'
+import { keyOf, type WorkItem } from '../../src/domain/model.ts'
+import { openDatabase } from '../../src/storage/database.ts'
+import { openItems } from '../../src/storage/items.ts'
+import { openOutbox } from '../../src/storage/outbox.ts'
 import { anItem, start, temporaryDirectory } from '../samples.ts'
 
 function opened(directory = temporaryDirectory()) {

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import type { ModuleKey } from '../../src/model.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { openItems } from '../../src/store/items.ts'
-import { openLedger } from '../../src/store/ledger.ts'
-import { openOutbox } from '../../src/store/outbox.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import type { ModuleKey } from '../../src/domain/model.ts'
+import { openDatabase } from '../../src/storage/database.ts'
+import { openItems } from '../../src/storage/items.ts'
+import { openLedger } from '../../src/storage/ledger.ts'
+import { openOutbox } from '../../src/storage/outbox.ts'
 import {
   aModule,
   anItem,

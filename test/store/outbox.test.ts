@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { keyOf, type WorkItem } from '../../src/model.ts'
-import { openDatabase } from '../../src/store/database.ts'
-import { openItems } from '../../src/store/items.ts'
-import { openOutbox, type StoredOutbox } from '../../src/store/outbox.ts'
+import { keyOf, type WorkItem } from '../../src/domain/model.ts'
+import { openDatabase } from '../../src/storage/database.ts'
+import { openItems } from '../../src/storage/items.ts'
+import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
 import { anItem, start, temporaryDirectory } from '../samples.ts'
 
 /** An outbox that holds these ids. */

@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import { isPaused, openPauses, withRule } from '../../src/store/pauses.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { isPaused, openPauses, withRule } from '../../src/storage/pauses.ts'
 import { aModule, temporaryDirectory } from '../samples.ts'
 
 const hall = aModule()

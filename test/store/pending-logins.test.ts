@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { Secret } from '../../src/secret.ts'
-import { type AwaitsCode, openPending } from '../../src/store/pending-logins.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { type AwaitsCode, openPending } from '../../src/storage/pending-sign-in.ts'
 import { loginOf } from '../blink/scripted.ts'
 
 function place() {

@@ -1,9 +1,9 @@
 /** The real store as a disk whose troubles are in the test's hand, for the play of a delivery. */
-import { StoreFailed } from '../../src/errors.ts'
-import { type Database, openDatabase } from '../../src/store/database.ts'
-import { openItems, toItem } from '../../src/store/items.ts'
-import { openLedger } from '../../src/store/ledger.ts'
-import { openOutbox } from '../../src/store/outbox.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { type Database, openDatabase } from '../../src/storage/database.ts'
+import { openItems, toItem } from '../../src/storage/items.ts'
+import { openLedger } from '../../src/storage/ledger.ts'
+import { openOutbox } from '../../src/storage/outbox.ts'
 import type { DiskLife, FakeDisk } from '../fake-outbox.ts'
 import { requested } from '../samples.ts'
 

@@ -2,9 +2,9 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import { StoreFailed } from '../../src/errors.ts'
-import { openReserve } from '../../src/store/reserve.ts'
+import { systemClock } from '../../src/domain/clock.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { openReserve } from '../../src/storage/disk-reserve.ts'
 import { temporaryDirectory } from '../samples.ts'
 
 const mebibyte = 1024 * 1024

@@ -2,8 +2,8 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { StoreFailed } from '../../src/errors.ts'
-import { openStarts } from '../../src/store/starts.ts'
+import { StoreFailed } from '../../src/domain/errors.ts'
+import { openStarts } from '../../src/storage/start-throttle.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { start, temporaryDirectory } from '../samples.ts'
 

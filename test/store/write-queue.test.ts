@@ -1,7 +1,7 @@
 /** Writes that come together are committed together, in their order. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type Write, WriteQueue } from '../../src/store/write-queue.ts'
+import { type Write, WriteQueue } from '../../src/storage/write-queue.ts'
 
 function aQueue(ends: (write: Write) => void = ({ done }) => done()) {
   const groups: number[] = []

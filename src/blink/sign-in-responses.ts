@@ -1,0 +1,195 @@
+/**
+ * What each answer on the way through a sign-in means. Pure: an answer in, the next step out, or one of the errors.
+ *
+ * @see blinkpy e33bdef, blinkpy/api.py, oauth_signin and after
+ * @see luigibarretta/vistoda-blink, oauth.rs; BitWise, auth.ts, where they take more than blinkpy does
+ */
+import { z } from 'zod'
+import { CloudChanged, CloudUnreachable } from '../domain/errors.ts'
+import { Secret } from '../domain/secret.ts'
+import type { HttpAnswer } from './http-answer.ts'
+import { parseJson } from './json.ts'
+import { retryAfterMs } from './retry-after.ts'
+import { type SignInProblem, SignInRefused } from './sign-in-refused.ts'
+
+/** What the cloud told of the code it has sent; 412 comes without most of it. */
+export interface Challenge {
+  /** Masked by the cloud. */
+  readonly phone: string | undefined
+  /** `sms`, `email`, `totp` ... */
+  readonly method: string | undefined
+  /** How long to wait before another code may be asked for. */
+  readonly resendAfterMs: number
+}
+
+type Answer = Pick<HttpAnswer, 'status' | 'text' | 'location' | 'retryAfter'>
+
+/** When the cloud does not say: what it says otherwise. */
+const usualResendMs = 60_000
+const hourMs = 60 * 60 * 1000
+
+/** A code older than this is taken for dead when it is refused; its real life is not known. */
+export const codeLifeMs = 10 * 60 * 1000
+
+const word = z
+  .string()
+  .transform((text) => [...text].slice(0, 40).join(''))
+  .optional()
+  .catch(undefined)
+
+const body = z
+  .object({
+    code: z.int().optional().catch(undefined),
+    error: word,
+    error_cause: word,
+    phone: word,
+    tsv_state: word,
+    next_time_in_secs: z.number().positive().max(86_400).optional().catch(undefined),
+  })
+  .catch({})
+
+type Body = z.output<typeof body>
+
+/** The first page: where it leads to, or that it is there. */
+export function afterAuthorize(answer: Answer, now: number): { readonly redirect: string | undefined } {
+  refuse(answer, now)
+  if (isRedirect(answer)) return { redirect: answer.location }
+  if (answer.status === 200) return { redirect: undefined }
+  throw unexpected('sign-in page', answer)
+}
+
+/** The token of the form, out of the page's script. */
+export function csrfOf(answer: Answer, now: number): Secret {
+  refuse(answer, now)
+  const args = z.object({ 'csrf-token': z.string().regex(/^[\x21-\x7e]{1,2000}$/) })
+  const read = args.safeParse(parseJson(scriptOf(answer.text, 'oauth-args') ?? ''))
+  if (answer.status === 200 && read.success) return new Secret(read.data['csrf-token'])
+  throw unexpected('sign-in page', answer)
+}
+
+const longestTag = 500
+const longestScript = 20_000
+
+/**
+ * What stands in the first script of a page with this id.
+ *
+ * In steps of bounded length: one expression for all of it takes for ever on a page that is made for that.
+ */
+function scriptOf(page: string, id: string): string | undefined {
+  for (let at = page.indexOf(id); at >= 0; at = page.indexOf(id, at + id.length)) {
+    if (!/\bid=["']?$/i.test(page.slice(Math.max(0, at - 5), at))) continue
+    const before = page.slice(Math.max(0, at - longestTag), at)
+    if (!/^<script\b[^>]*$/i.test(before.slice(before.lastIndexOf('<')))) continue
+    const end = page.slice(at, at + longestTag).indexOf('>')
+    if (end < 0) return undefined
+    const rest = page.slice(at + end + 1, at + end + 1 + longestScript)
+    const length = rest.search(/<\/script>/i)
+    return length < 0 ? undefined : rest.slice(0, length)
+  }
+  return undefined
+}
+
+/** After the password: signed in, or a code is wanted and has just been sent. */
+export function afterPassword(answer: Answer, now: number): { readonly challenge: Challenge | undefined } {
+  const { status, text } = answer
+  if (status === 412 || status === 202) {
+    const { phone, tsv_state: method, next_time_in_secs: seconds } = bodyOf(text)
+    const resendAfterMs = seconds === undefined ? usualResendMs : seconds * 1000
+    return { challenge: { phone, method, resendAfterMs } }
+  }
+  refuse(answer, now)
+  if (isRedirect(answer)) {
+    if (leadsToAmazon(answer.location)) throw new SignInRefused('amazon_account', { status })
+    return { challenge: undefined }
+  }
+  if (status === 200) return { challenge: undefined }
+  if (status >= 400 && status < 500) throw new SignInRefused('wrong_password', { status })
+  throw unexpected('password', answer)
+}
+
+/**
+ * Returns when the code was the right one.
+ *
+ * @param sentAt when the cloud has sent it
+ */
+export function afterCode(answer: Answer, { now, sentAt }: { now: number; sentAt: number }): void {
+  const { status } = answer
+  if (status === 200 || status === 201) return
+  // Before the rest: 412 and 400 are "wrong" here, and 401 may be nothing else.
+  if (status !== 412) refuse(answer, now)
+  if (status === 404 || status === 410) throw new SignInRefused('code_expired', { status })
+  if (status >= 400 && status < 500) {
+    const code: SignInProblem = now - sentAt > codeLifeMs ? 'code_expired' : 'wrong_code'
+    throw new SignInRefused(code, { status })
+  }
+  throw unexpected('code', answer)
+}
+
+/** The authorization code in the redirect to the app. */
+export function authorizationCodeOf(answer: Answer, now: number): Secret {
+  refuse(answer, now)
+  const { location = '' } = answer
+  const url = isRedirect(answer) && URL.canParse(location) ? new URL(location) : undefined
+  const code = url?.protocol === 'immedia-blink:' ? url.searchParams.get('code') : null
+  if (code && code.length <= 8192) return new Secret(code)
+  // Sent back to the sign-in page: the cookies say nothing to the cloud any more.
+  if (isRedirect(answer)) throw new SignInRefused('cookies_lost', { status: answer.status })
+  throw unexpected('authorization', answer)
+}
+
+/** The JSON of the token answer. */
+export function exchangedOf(answer: Answer, now: number): unknown {
+  const json = parseJson(answer.text)
+  if (answer.status === 200 && json !== undefined) return json
+  refuse(answer, now)
+  const { status } = answer
+  if (status >= 400 && status < 500) throw new SignInRefused('not_accepted', { status })
+  throw unexpected('token exchange', answer)
+}
+
+/** Throws what any step may be answered: locked, too quick, refused at the edge, too old, cookies lost, trouble. */
+function refuse({ status, text, retryAfter }: Answer, now: number): void {
+  if (status < 400) return
+  const { code, error_cause: cause, error, next_time_in_secs: seconds } = bodyOf(text)
+  const named = seconds === undefined ? retryAfterMs(retryAfter, now) : seconds * 1000
+  const details = { status, ...(code !== undefined && { bodyCode: code }) }
+  const pause = (least: number) => {
+    const retryAfter = Math.max(named ?? 0, least)
+    return { ...details, retryAfterMs: retryAfter, retryAt: now + retryAfter }
+  }
+  if (code === 106) throw new SignInRefused('too_many_codes', pause(hourMs))
+  if (status === 429 || code === 110 || code === 111)
+    throw new SignInRefused('too_quick', pause(usualResendMs))
+  if (status === 426 || code === 105 || code === 103) throw new SignInRefused('app_too_old', details)
+  if (cause === 'empty_cookies') throw new SignInRefused('cookies_lost', details)
+  // With JSON it is the form that is not accepted, and the edge knows no JSON.
+  if (status === 403 && error !== undefined) throw new SignInRefused('cookies_lost', details)
+  if (status === 403 || status === 406) throw new SignInRefused('edge_refused', details)
+  if (status >= 500) {
+    throw new CloudUnreachable(`sign-in: the cloud has trouble (HTTP ${status})`, {
+      status,
+      outcome: 'unknown',
+      remedy: 'Nothing is wrong with the password. Try again in some minutes.',
+    })
+  }
+}
+
+function bodyOf(text: string): Body {
+  return body.parse(parseJson(text))
+}
+
+function isRedirect({ status, location }: Answer): boolean {
+  return [301, 302, 303, 307, 308].includes(status) && location !== undefined
+}
+
+function leadsToAmazon(location = ''): boolean {
+  return URL.canParse(location) && /(^|\.)amazon\.[a-z.]{2,6}$/.test(new URL(location).hostname)
+}
+
+function unexpected(step: string, { status }: Answer): CloudChanged {
+  return new CloudChanged(`sign-in: the answer to the ${step} is not what we know (HTTP ${status})`, {
+    status,
+    outcome: 'unknown',
+    remedy: 'Blink may have changed its sign-in. Look for a newer version of blink-manifestd.',
+  })
+}

@@ -1,0 +1,100 @@
+/**
+ * `accounts`: every login with its state, and never a secret. Reads files only, so it works beside the daemon; that
+ * a cloud does not answer stands in none of them.
+ */
+
+import { openBudget, plannedBudget } from '../accounts/request-budget.ts'
+import type { Settings } from '../config/load.ts'
+import { systemClock } from '../domain/clock.ts'
+import type { AccountStatus, Login } from '../domain/model.ts'
+import { closedUntil } from '../domain/retry-policy.ts'
+import { json, number, timeOrNull } from '../domain/text.ts'
+import { slotsPerDay } from '../scheduler/cron.ts'
+import { type Logins, openLogins } from '../storage/credentials.ts'
+import { type ExitCode, exit } from './exit.ts'
+import { plainTable } from './outcomes.ts'
+import { type CommonOptions, readSettings } from './prepare.ts'
+import type { Terminal } from './terminal.ts'
+
+interface Row {
+  readonly login: Login
+  readonly state: AccountStatus
+  readonly retryAt: number | undefined
+  /** `undefined` when the account's modules were never looked at. */
+  readonly modules: number | undefined
+}
+
+export async function accounts(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  const { settings } = readSettings(terminal, options)
+  const logins = await openLogins(settings.dataDir)
+  const rows = await Promise.all(
+    (await logins.list()).map(async (login): Promise<Row> => {
+      const modules = await logins.moduleCount(login.key)
+      const retryAt = await pausedUntil(login, { logins, settings, modules })
+      const { refusedAt, refusedFor = 'login_required' } = login
+      const state = refusedAt !== undefined ? refusedFor : retryAt ? 'throttled' : 'ok'
+      return { login, state, retryAt, modules }
+    }),
+  )
+  if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
+  else if (rows.length > 0) terminal.out(`${table(rows)}\n`)
+  if (rows.length === 0)
+    terminal.err(`No login in ${settings.dataDir} yet. Sign in with \`blink-manifestd login\`.\n`)
+  return exit.done
+}
+
+interface PauseNeeds {
+  readonly logins: Logins
+  readonly settings: Settings
+  readonly modules: number | undefined
+}
+
+/** The end of a pause that the cloud has asked for, or of the day whose budget is used up. */
+async function pausedUntil({ key }: Login, needs: PauseNeeds): Promise<number | undefined> {
+  const { logins, settings, modules = 0 } = needs
+  const slots = slotsPerDay(settings.schedule.cron)
+  const { usedUpUntil } = openBudget({
+    kept: await logins.spent(key),
+    limit: () => settings.blink.dailyBudget || plannedBudget({ slotsPerDay: slots, modules }),
+    automatic: settings.blink.dailyBudget === 0,
+    clock: systemClock,
+    save: () => Promise.reject(new Error('`accounts` spends nothing')),
+  })
+  return closedUntil(await logins.breaker(key), systemClock.now()) ?? usedUpUntil
+}
+
+function line({ login, state, retryAt, modules }: Row): string {
+  return json({
+    account_id: login.accountId === undefined ? null : number(login.accountId),
+    login: login.key,
+    state,
+    region: login.region ?? null,
+    modules: modules ?? null,
+    client_id: login.clientId,
+    source: login.source,
+    refreshed_at: timeOrNull(login.refreshedAt),
+    refused_at: timeOrNull(login.refusedAt),
+    retry_at: timeOrNull(retryAt),
+  })
+}
+
+function table(rows: readonly Row[]): string {
+  const columns = plainTable([
+    ...['Account', 'State', 'Region', 'Modules'],
+    ...['Client', 'From', 'Last refresh', 'Again at'],
+  ])
+  for (const { login, state, retryAt, modules } of rows) {
+    const { accountId, region, clientId, source, refreshedAt } = login
+    columns.push([
+      accountId ?? `not known yet: ${login.key}`,
+      state,
+      region ?? '-',
+      modules ?? '-',
+      clientId,
+      source,
+      timeOrNull(refreshedAt) ?? '-',
+      timeOrNull(retryAt) ?? '-',
+    ])
+  }
+  return columns.toString()
+}

@@ -1,0 +1,194 @@
+/**
+ * The command line: which commands there are, their options and help, and what is said to a mistyped one.
+ *
+ * Commands are loaded when they are wanted, so that `--help` does not wait for libraries it has no use for.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { settingOptions } from '../config/load.ts'
+import { type ExitCode, exit } from './exit.ts'
+import type { CommonOptions } from './prepare.ts'
+import { addSignIn } from './sign-in-commands.ts'
+import { printable, type Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+type Action = (terminal: Terminal, options: CommonOptions) => Promise<ExitCode>
+
+/** The commands that take settings: name, what it does, examples, and how to load it. */
+const commands: readonly {
+  readonly name: string
+  readonly does: string
+  readonly json: boolean
+  readonly examples: readonly string[]
+  readonly load: () => Promise<Action>
+}[] = [
+  {
+    name: 'run',
+    does: 'ask for manifests on a schedule and publish each request ID to MQTT (default)',
+    json: false,
+    examples: [
+      'blink-manifestd run --mqtt-url mqtt://broker.lan:1883',
+      "blink-manifestd --schedule-cron '*/15 * * * *'",
+    ],
+    load: async () => (await import('./run.ts')).run,
+  },
+  {
+    name: 'once',
+    does: 'one tick: discover, request for every module, publish, stop',
+    json: true,
+    examples: ['blink-manifestd once', "blink-manifestd once --json | jq -r '.request_id_str // empty'"],
+    load: async () => (await import('./once.ts')).once,
+  },
+  {
+    name: 'discover',
+    does: 'list the sync modules, whether each would be asked, and why not',
+    json: true,
+    examples: ['blink-manifestd discover', 'blink-manifestd discover --json --modules-exclude 44107'],
+    load: async () => (await import('./discover.ts')).discover,
+  },
+  {
+    name: 'accounts',
+    does: 'list the logins with their state, never a secret',
+    json: true,
+    examples: ['blink-manifestd accounts'],
+    load: async () => (await import('./accounts.ts')).accounts,
+  },
+  {
+    name: 'config',
+    does: 'print the effective settings and where each came from',
+    json: true,
+    examples: ['blink-manifestd config --config /etc/blink-manifestd.yaml'],
+    load: async () => (await import('./config.ts')).config,
+  },
+  {
+    name: 'demo',
+    does: 'daemon, simulated cloud and MQTT broker in one process, nothing to set up',
+    json: false,
+    examples: ['blink-manifestd demo'],
+    load: async () => (await import('./demo.ts')).demo,
+  },
+]
+
+/**
+ * Does what the arguments of a process say, and returns its exit code.
+ *
+ * @throws what ended the command; the terminal's own reason when it was asked to stop
+ */
+export async function obeyArguments(terminal: Terminal, args: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = exit.done
+  try {
+    const program = build(terminal, (result) => {
+      code = result
+    })
+    refuseUnknownCommand(program, args[2])
+    await program.parseAsync(args)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? exit.done : exit.usage
+  }
+  return code
+}
+
+/** Commander would take a mistyped command for an argument of the default one, and say so. */
+function refuseUnknownCommand(program: Command, word: string | undefined): void {
+  if (word === undefined || word.startsWith('-')) return
+  const known = ['help', ...program.commands.map((command) => command.name())]
+  if (known.includes(word)) return
+  program.error(`error: unknown command '${printable(word)}'; there are ${known.join(', ')}`)
+}
+
+function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
+  const program = new Command('blink-manifestd')
+    .description(
+      "Asks Blink's cloud for a local storage manifest of every sync module, publishes each request ID to MQTT.",
+    )
+    .version(version, '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      outputError: (complaint, write) => write(withoutValue(complaint)),
+    })
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false })
+  for (const { name, does, json, examples, load } of commands) {
+    const command = program.command(name, { isDefault: name === 'run' }).description(does)
+    if (json) command.option('--json', 'results as JSON')
+    addSettings(command)
+    command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}\n`).join('')}`)
+    command.action(async (given: Record<string, unknown>) => {
+      const action = await load()
+      done(await action(terminal, commonOptions(given)))
+    })
+  }
+  addSimulate(program, terminal, done)
+  addSignIn(program, { terminal, done, addSettings, commonOptions })
+  addHealthcheck(program, terminal, done)
+  program.addHelpText(
+    'after',
+    `
+Examples:
+  blink-manifestd demo                       see it work, without an account or a broker
+  blink-manifestd once --json | jq .         ask now, results as JSON
+  blink-manifestd run --config my.yaml       the daemon with a settings file
+
+Exit codes: 0 done, 1 a bug, 64 wrong usage, 75 try again later, 77 sign in first, 78 settings cannot be used.`,
+  )
+  return program
+}
+
+/** What does not belong there may be a password or an address, which must not get into logs. */
+function withoutValue(complaint: string): string {
+  return complaint
+    .replace(/^(error: unknown option '--[^=]*)=.*'/s, "$1'")
+    .replace(/^(error: unknown option '-[^-]).*'/s, "$1'")
+    .replace(/^(error: too many arguments [^\n]* but got \d+):.*/s, '$1.\n')
+}
+
+/** One option for each setting; the text is checked with all other sources, so that every problem is told at once. */
+function addSettings(command: Command): void {
+  command.option('--config <path>', 'settings file; config/local.yaml if it is there')
+  for (const { flag, valueName, doc, boolean } of settingOptions) {
+    const value = boolean ? `[${valueName}]` : `<${valueName}>`
+    command.addOption(new Option(`${flag} ${value}`, doc))
+  }
+}
+
+function commonOptions(given: Record<string, unknown>): CommonOptions {
+  const overrides = new Map<string, string>()
+  for (const { setting, flag } of settingOptions) {
+    const text = given[new Option(flag).attributeName()]
+    if (text !== undefined) overrides.set(setting, String(text))
+  }
+  const config = typeof given.config === 'string' ? given.config : undefined
+  return { config, overrides, json: given.json === true }
+}
+
+function addSimulate(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
+  program
+    .command('simulate')
+    .description('run the simulated Blink cloud and print its base URL')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <number>', 'port to listen on, 0 for any free one', wholePort, 0)
+    .addHelpText('after', '\nExamples:\n  blink-manifestd simulate --port 8021\n')
+    .action(async (options: { readonly host: string; readonly port: number }) => {
+      const { simulate } = await import('./simulate.ts')
+      done(await simulate(terminal, options))
+    })
+}
+
+function addHealthcheck(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
+  const command = program
+    .command('healthcheck', { hidden: true })
+    .description('for containers: is the daemon alive')
+  addSettings(command)
+  command.action(async (given: Record<string, unknown>) => {
+    const { healthcheck } = await import('./healthcheck.ts')
+    done(await healthcheck(terminal, commonOptions(given)))
+  })
+}
+
+function wholePort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw new InvalidArgumentError('it is a number from 0 to 65535')
+}

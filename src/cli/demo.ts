@@ -1,0 +1,89 @@
+/**
+ * `demo`: the daemon, a simulated Blink cloud and the built-in broker in one process, leaving nothing behind.
+ *
+ * The settings are those of a real run but for the two addresses, the login and a fast schedule; what a person's
+ * environment says of a real cloud or broker is not read.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openDaemon } from '../app.ts'
+import { loadConfig } from '../config/load.ts'
+import { systemClock } from '../domain/clock.ts'
+import type { WorkItem } from '../domain/model.ts'
+import { openLog } from '../log.ts'
+import { startSimulator } from '../simulator/simulator.ts'
+import { type ExitCode, exit } from './exit.ts'
+import { type CommonOptions, checks, shownSettings } from './prepare.ts'
+import { stopAsked } from './run.ts'
+import type { Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+const usualPort = 1883
+
+export async function demo(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  await using parts = new AsyncDisposableStack()
+  const directory = await mkdtemp(join(tmpdir(), 'blink-manifestd-demo-'))
+  parts.defer(() => rm(directory, { recursive: true, force: true }))
+  const simulator = await startSimulator()
+  parts.defer(() => simulator.close())
+
+  const port = (await isFree(usualPort)) ? usualPort : 0
+  const loaded = loadConfig({
+    env: { BLINK_TOKENS: simulator.tokens() },
+    cwd: directory,
+    ...checks,
+    overrides: new Map([
+      ['log.level', 'warn'],
+      ['schedule.cron', '*/10 * * * * *'],
+      ['schedule.allowFast', 'true'],
+      ['schedule.spreadSeconds', '0'],
+      ...options.overrides,
+      ['dataDir', join(directory, 'data')],
+      ['blink.oauthUrl', simulator.oauthUrl],
+      ['blink.restUrl', simulator.restUrl],
+      ['mqtt.url', 'embedded'],
+      ['mqtt.listen', `127.0.0.1:${port}`],
+    ]),
+  })
+  const { level, format } = loaded.settings.log
+  const daemon = await openDaemon({
+    settings: loaded.settings,
+    shownSettings: shownSettings(loaded),
+    version,
+    clock: systemClock,
+    log: await openLog({ level, format, terminal: terminal.errIsTerminal }),
+    attended: true,
+    delivered: (item) => terminal.out(`${readable(item)}\n`),
+  })
+  parts.defer(() => daemon.stop())
+  const broker = daemon.embedded
+  const base = loaded.settings.mqtt.baseTopic
+  terminal.out(
+    [
+      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${broker?.port}, a tick every 10 s.`,
+      `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${broker?.port} -t '${base}/#' -v`,
+      'Stop with Ctrl-C.',
+      '',
+      '',
+    ].join('\n'),
+  )
+  await daemon.start()
+  await Promise.race([stopAsked(terminal.stop), daemon.failed])
+  return exit.done
+}
+
+function readable(item: WorkItem): string {
+  const time = new Date(item.requestedAt).toISOString().slice(11, 19)
+  const place = `sync module ${item.syncModuleId} in network ${item.networkId}`
+  return `${time}  ${place}  request ID ${item.requestId}  (${item.trigger})`
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}

@@ -1,0 +1,41 @@
+/**
+ * From an error to an exit code and the sentences a person gets. The codes are those of sysexits.h.
+ */
+import { AlreadyRunning, ConfigInvalid, DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
+
+export const exit = {
+  done: 0,
+  bug: 1,
+  usage: 64,
+  temporary: 75,
+  login: 77,
+  config: 78,
+} as const
+
+export type ExitCode = (typeof exit)[keyof typeof exit]
+
+/** The exit code for an error that ended a command. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof ConfigInvalid) return exit.config
+  if (error instanceof LoginNeeded) return exit.login
+  if (error instanceof AlreadyRunning || error instanceof StoreFailed) return exit.temporary
+  if (error instanceof DaemonError) return exit.temporary
+  return exit.bug
+}
+
+/** What to print about it: every problem of the settings, else the sentence and the remedy; a bug's stack. */
+export function sentencesOf(error: unknown): string {
+  if (error instanceof ConfigInvalid) {
+    const { problems, remedy } = error
+    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+    const lines = problems.map(({ place, message }) => `  ${place}: ${message}`)
+    return [`blink-manifestd: ${count} with the settings`, ...lines, ...(remedy ? [remedy] : []), ''].join(
+      '\n',
+    )
+  }
+  if (error instanceof DaemonError) {
+    return [`blink-manifestd: ${error.message}`, ...(error.remedy ? [error.remedy] : []), ''].join('\n')
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return `blink-manifestd: this is a bug, please report it\n${stack}\n`
+}

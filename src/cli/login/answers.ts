@@ -1,0 +1,114 @@
+/**
+ * Where e-mail address, password and code come from: files and descriptors for programs, prompts for people.
+ *
+ * None of the three is ever an argument, which others on the machine can see, and the password stands in no
+ * variable either, which every program that is started from there inherits.
+ */
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { Secret } from '../../domain/secret.ts'
+import type { Terminal } from '../terminal.ts'
+import { ask } from './prompt.ts'
+
+export interface AnswerOptions {
+  /** A path, `-` for standard input, `/dev/fd/3` for a descriptor. */
+  readonly passwordFile?: string | undefined
+  readonly codeFile?: string | undefined
+}
+
+/** What was asked for cannot be had this way; the sentence says how. */
+export class WrongUsage extends Error {
+  override readonly name = 'WrongUsage'
+}
+
+export interface Answers {
+  /** Whether a person can be asked again. */
+  readonly interactive: boolean
+  /** Whether a code can be had at all: if not, it is for a later run. */
+  readonly hasCode: boolean
+  /** `undefined` when only a prompt could tell it. */
+  readonly givenEmail: string | undefined
+  email(): Promise<string>
+  password(): Promise<Secret>
+  /** Asks with this question, or reads the file. */
+  code(question: string): Promise<string>
+}
+
+/** @throws WrongUsage when two of them are to come from standard input, or it is a terminal */
+export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers {
+  const { env } = terminal
+  const passwordFile = options.passwordFile ?? (env.BLINK_PASSWORD_FILE || undefined)
+  const codeFile = options.codeFile ?? (env.BLINK_CODE_FILE || undefined)
+  const email = (env.BLINK_EMAIL || undefined)?.trim()
+  const fromInput = [passwordFile, codeFile].filter((path) => path !== undefined && descriptorOf(path) === 0)
+  if (fromInput.length > 1) {
+    throw new WrongUsage('standard input can hold the password or the code, not both')
+  }
+  // What is typed there would be shown; the prompt hides it.
+  if (fromInput.length > 0 && terminal.input?.isTerminal) {
+    throw new WrongUsage('standard input is a terminal: leave the option out, and you are asked')
+  }
+  const interactive = terminal.input?.isTerminal === true
+  const orRefuse = (what: string, instead: string) => {
+    if (interactive) return
+    throw new WrongUsage(`there is no terminal to ask for the ${what}; ${instead}`)
+  }
+  return {
+    interactive,
+    hasCode: interactive || codeFile !== undefined,
+    givenEmail: email,
+    async email() {
+      if (email === undefined) orRefuse('e-mail address', 'set BLINK_EMAIL')
+      const typed = email ?? (await ask(terminal, 'E-mail address of your Blink account: ')).trim()
+      if (!/^[^\s@]+@[^\s@]+$/.test(typed)) throw new WrongUsage('this is no e-mail address')
+      return typed
+    },
+    async password() {
+      if (passwordFile === undefined) orRefuse('password', 'give --password-file')
+      const typed =
+        passwordFile === undefined
+          ? await ask(terminal, 'Password (not shown, not kept): ', { hidden: true })
+          : await fileText(terminal, passwordFile)
+      if (typed === '') throw new WrongUsage('the password is empty')
+      return new Secret(typed)
+    },
+    async code(question) {
+      if (codeFile === undefined) orRefuse('code', 'give --code-file')
+      return (
+        codeFile === undefined ? await ask(terminal, question) : await fileText(terminal, codeFile)
+      ).trim()
+    },
+  }
+}
+
+/**
+ * The text of a file without the end of its last line.
+ *
+ * @throws WrongUsage when it cannot be read
+ */
+export async function fileText({ input }: Terminal, path: string): Promise<string> {
+  const descriptor = descriptorOf(path)
+  try {
+    if (descriptor === undefined) return withoutLastEnd(await readFile(path, 'utf8'))
+    // By its number: what another program hands over may be a socket, which cannot be opened by a name.
+    const stream =
+      descriptor === 0 ? input?.stream : createReadStream('', { fd: descriptor, autoClose: false })
+    if (!stream) throw new Error('no standard input')
+    return withoutLastEnd(await text(stream))
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
+    throw new WrongUsage(`cannot read ${path}${code}`, { cause })
+  }
+}
+
+/** The descriptor that a path stands for, 0 for standard input; `undefined` for any other file. */
+function descriptorOf(path: string): number | undefined {
+  if (path === '-' || path === '/dev/stdin') return 0
+  const [, number] = /^\/(?:dev|proc\/self)\/fd\/(\d{1,9})$/.exec(path) ?? []
+  return number === undefined ? undefined : Number(number)
+}
+
+function withoutLastEnd(read: string): string {
+  return read.replace(/\r?\n$/, '')
+}

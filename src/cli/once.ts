@@ -1,0 +1,128 @@
+/**
+ * `once`: one tick, published and acknowledged, and what came of each module.
+ */
+import { SingleBar } from 'cli-progress'
+import type { AccountTick } from '../accounts/account.ts'
+import { type Daemon, openDaemon } from '../app.ts'
+import { needsPerson } from '../domain/failure.ts'
+import type { ModuleReport } from '../domain/model.ts'
+import { complaint } from './complaint.ts'
+import { type ExitCode, exit } from './exit.ts'
+import { outcomeLine, outcomeTable } from './outcomes.ts'
+import { type CommonOptions, prepare, shownSettings } from './prepare.ts'
+import type { Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+/** How long the broker may take to acknowledge what one tick brought. */
+const brokerPatienceMs = 30_000
+
+/** The same, when only state topics wait, which the next run says again anyway. */
+const statePatienceMs = 2_000
+
+/** Below this, a progress bar is gone before it is seen. */
+const manyModules = 10
+
+export async function once(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
+  const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar()
+  const daemon = await openDaemon({
+    settings: loaded.settings,
+    shownSettings: shownSettings(loaded),
+    version,
+    clock,
+    log,
+    tell(report) {
+      if (options.json) terminal.out(`${outcomeLine(report)}\n`)
+      progress?.done(() => daemon.moduleCount())
+    },
+  })
+  const late = new AbortController()
+  try {
+    if (daemon.accounts.length === 0) {
+      terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
+      return exit.login
+    }
+    const ticks = await Promise.race([ticked(daemon, terminal.stop), daemon.failed])
+    progress?.stop()
+    const reports = ticks.flatMap(({ report }) => report?.modules ?? [])
+    if (!options.json && reports.length > 0) terminal.out(`${outcomeTable(reports)}\n`)
+    for (const { report, failure, loginKey, status } of ticks) {
+      if (report?.modules.length || !failure) continue
+      terminal.err(complaint({ loginKey, accountId: report?.accountId, status, failure }))
+    }
+    const patienceMs = daemon.waiting() > 0 ? brokerPatienceMs : statePatienceMs
+    const settled = await Promise.race([
+      daemon.drained(late.signal).then(() => true),
+      clock.sleep(patienceMs, AbortSignal.any([late.signal, terminal.stop])).then(
+        () => false,
+        () => false,
+      ),
+      daemon.failed,
+    ])
+    const delivered = settled || daemon.waiting() === 0
+    if (!delivered) {
+      const where = `${daemon.waiting()} request IDs wait in ${loaded.settings.dataDir}`
+      terminal.err(`blink-manifestd: the broker did not answer. ${where} and go out with the next run.\n`)
+    }
+    return verdict(ticks, reports, delivered)
+  } finally {
+    late.abort(new Error('over'))
+    progress?.stop()
+    await daemon.stop()
+  }
+}
+
+/** The tick, ended early when a person asks for it. */
+async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountTick[]> {
+  const end = () => void daemon.stop()
+  stop.addEventListener('abort', end, { once: true })
+  try {
+    return await daemon.once()
+  } finally {
+    stop.removeEventListener('abort', end)
+  }
+}
+
+/** 77 before 75: what a person must mend does not mend itself by trying again. */
+export function verdict(
+  ticks: readonly AccountTick[],
+  reports: readonly ModuleReport[],
+  delivered: boolean,
+): ExitCode {
+  if (ticks.some(({ status }) => needsPerson(status))) return exit.login
+  const failed = reports.some(isFailure) || ticks.some(({ failure }) => failure)
+  return failed || !delivered ? exit.temporary : exit.done
+}
+
+/** A module that was asked and said it has no drive, or is away, has answered: trying again changes nothing. */
+function isFailure(report: ModuleReport): boolean {
+  // It should have been asked, and was not.
+  if (report.kind === 'skipped') return report.reason === 'out_of_time'
+  if (report.kind !== 'failed') return false
+  return !['offline', 'no_storage', 'incompatible'].includes(report.outcome)
+}
+
+function progressBar() {
+  const bar = new SingleBar({
+    format: 'asking {bar} {value}/{total} modules, {eta_formatted} left',
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  })
+  let count = 0
+  let total = 0
+  return {
+    /** @param known counts the modules; accounts still being discovered add to them */
+    done(known: () => number) {
+      count++
+      if (count > total) total = known()
+      if (total < manyModules) return
+      if (bar.isActive) bar.setTotal(total)
+      else bar.start(total, count)
+      bar.update(count)
+    },
+    stop() {
+      if (bar.isActive) bar.stop()
+    },
+  }
+}

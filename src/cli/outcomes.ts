@@ -1,0 +1,63 @@
+/**
+ * What came of each module, as a line of JSON for programs and as a table for people.
+ */
+import Table from 'cli-table3'
+import type { ModuleReport } from '../domain/model.ts'
+import { json, number, timeOrNull } from '../domain/text.ts'
+import { failure, ids } from '../topics/topics.ts'
+import { printable } from './terminal.ts'
+
+/** One module's outcome as a JSON document on one line. */
+export function outcomeLine(report: ModuleReport): string {
+  const item = report.kind === 'requested' ? report.item : undefined
+  return json({
+    ...ids(report.module),
+    name: report.module.name,
+    network_name: report.module.networkName ?? null,
+    outcome: report.kind === 'requested' ? 'requested' : report.outcome,
+    asked: report.attempts > 0,
+    attempts: report.attempts,
+    at: timeOrNull(report.at),
+    request_id: item ? number(item.requestId) : null,
+    request_id_str: item?.requestId ?? null,
+    event_id: item?.eventId ?? null,
+    poll_url: item?.pollUrl ?? null,
+    expires_at: timeOrNull(item?.expiresAt),
+    latency_ms: report.kind === 'requested' ? report.latencyMs : null,
+    reason: report.kind === 'skipped' ? report.reason : null,
+    error: report.kind === 'failed' ? failure(report.failure) : null,
+  })
+}
+
+/** All outcomes for a terminal. */
+export function outcomeTable(reports: readonly ModuleReport[]): string {
+  const table = plainTable(['Account', 'Network', 'Sync module', 'Name', 'Outcome', 'Request ID', 'Detail'])
+  for (const report of reports) {
+    const { accountId, networkId, syncModuleId, name } = report.module
+    table.push([accountId, networkId, syncModuleId, printable(name), ...told(report)])
+  }
+  return table.toString()
+}
+
+function told(report: ModuleReport): [string, string, string] {
+  switch (report.kind) {
+    case 'requested':
+      return ['requested', report.item.requestId, `answered in ${report.latencyMs} ms`]
+    case 'failed':
+      return [report.outcome, '', printable(report.failure.message)]
+    case 'skipped':
+      return [report.outcome, '', `not asked: ${report.reason}`]
+  }
+}
+
+/** A table of columns without lines around, easy to read and to cut. */
+export function plainTable(head: string[]): Table.Table {
+  const none = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
+  const edges = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
+  const feet = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
+  return new Table({
+    head,
+    chars: { ...none, ...edges, ...feet, left: '', right: '', middle: '  ' },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  })
+}

@@ -1,0 +1,66 @@
+/**
+ * What every command needs before its own work: the settings, their warnings, the log.
+ */
+import { parseTokenLines } from '../blink/credentials-file.ts'
+import { type LoadedConfig, loadConfig, showConfig } from '../config/load.ts'
+import { systemClock } from '../domain/clock.ts'
+import { type LeveledLog, openLog } from '../log.ts'
+import { checkPems } from '../mqtt/server-options.ts'
+import { checkCron } from '../scheduler/cron.ts'
+import { misleading } from './misleading.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The options that hold for all commands. */
+export interface CommonOptions {
+  readonly config: string | undefined
+  /** Settings from the command line, text by setting name. */
+  readonly overrides: ReadonlyMap<string, string>
+  readonly json: boolean
+}
+
+/** Found out here, so that every command tells all that is wrong at once, and before it has done anything. */
+export const checks = {
+  checkCron,
+  checkTokens: (text: string) => parseTokenLines(text).problems,
+  checkTls: checkPems,
+}
+
+/** The effective settings. @throws ConfigInvalid with every problem */
+export function readSettings(terminal: Terminal, { config, overrides }: CommonOptions): LoadedConfig {
+  return loadConfig({ env: terminal.env, cwd: terminal.cwd, configPath: config, overrides, ...checks })
+}
+
+export interface Prepared {
+  readonly loaded: LoadedConfig
+  readonly log: LeveledLog
+  readonly clock: typeof systemClock
+}
+
+/**
+ * Settings and log for a command that does work.
+ *
+ * @param quiet for commands whose result says it all: from `warn` on, unless the settings name a level
+ * @throws ConfigInvalid with every problem
+ */
+export async function prepare(
+  terminal: Terminal,
+  options: CommonOptions,
+  { quiet = false } = {},
+): Promise<Prepared> {
+  const loaded = readSettings(terminal, options)
+  const { format } = loaded.settings.log
+  const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
+  const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
+  const log = await openLog({ level, format, terminal: terminal.errIsTerminal })
+  for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
+  for (const { name, reason, remedy } of misleading(terminal.env)) {
+    log.warn({ variable: name, reason, remedy }, 'environment variable taken away')
+  }
+  return { loaded, log, clock: systemClock }
+}
+
+/** The settings as others may see them: effective values, secrets masked, no origins. */
+export function shownSettings(loaded: LoadedConfig): unknown {
+  const { settings } = JSON.parse(showConfig(loaded, 'json')) as { readonly settings: unknown }
+  return settings
+}

@@ -1,0 +1,39 @@
+/**
+ * `run`: the daemon, until it is asked to stop.
+ */
+import { openDaemon } from '../app.ts'
+import { type ExitCode, exit } from './exit.ts'
+import { type CommonOptions, prepare, shownSettings } from './prepare.ts'
+import type { Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+export async function run(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
+  const { loaded, log, clock } = await prepare(terminal, options)
+  const { settings } = loaded
+  log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
+  const shown = shownSettings(loaded)
+  const daemon = await openDaemon({ settings, shownSettings: shown, version, clock, log, attended: true })
+  if (daemon.accounts.length === 0) {
+    log.error(
+      { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },
+      'no Blink login, nothing to ask for',
+    )
+  }
+  try {
+    // A signal that came while all this was loaded and opened: nobody is asked any more.
+    terminal.stop.throwIfAborted()
+    await daemon.start()
+    await Promise.race([stopAsked(terminal.stop), daemon.failed])
+  } finally {
+    await daemon.stop()
+  }
+  return exit.done
+}
+
+/** Resolves when the signal is aborted. */
+export function stopAsked(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

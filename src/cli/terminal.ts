@@ -1,0 +1,29 @@
+/**
+ * Where a command reads from and writes to, by argument, so that a test can be the terminal.
+ */
+import { visibleInLine } from '../domain/printable.ts'
+
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Results. What is not to be seen on a terminal is escaped on the way, here and in `err`. */
+  readonly out: (text: string) => void
+  /** Everything for the eye only: sentences, progress. */
+  readonly err: (text: string) => void
+  readonly outIsTerminal: boolean
+  readonly errIsTerminal: boolean
+  /** What a person types, or what another program writes; absent where nothing is read. */
+  readonly input?: { readonly stream: NodeJS.ReadableStream; readonly isTerminal: boolean }
+  /** Aborted when a person or the system asks us to stop. */
+  readonly stop: AbortSignal
+}
+
+const longestCell = 60
+
+/** Text from elsewhere, made safe and short enough for a line on a terminal. */
+export function printable(text: string): string {
+  const characters = [...visibleInLine(text)]
+  return characters.length > longestCell
+    ? `${characters.slice(0, longestCell - 1).join('')}…`
+    : characters.join('')
+}

@@ -1,0 +1,246 @@
+/**
+ * The way to the broker: connects for ever, publishes until acknowledged, remembers subscriptions.
+ *
+ * A broker that is away is the normal weather. Every connection gets a new client; what was not acknowledged on
+ * the old one is sent again in its order on the new one. Nothing here expects to be told to try again, and only
+ * `close` ends it.
+ */
+import { type Clock, deadline } from '../domain/clock.ts'
+import { DaemonError, PublishRefused } from '../domain/errors.ts'
+import type { Log, Publisher } from '../domain/ports.ts'
+import type { Secret } from '../domain/secret.ts'
+import type { Connection, Ending } from './connection.ts'
+import { blamesMessage, describe } from './connection-errors.ts'
+import { keepConnected } from './keep-connected.ts'
+import { Complaints } from './log-throttle.ts'
+import type { Protocol } from './protocol-version.ts'
+import { type OutgoingMessage, Outstanding } from './publish-queue.ts'
+import { readServer, type Server } from './server-options.ts'
+import { type MessageListener, Subscriptions, type Wish } from './subscriptions.ts'
+
+export type { Incoming } from './connection.ts'
+export type { OutgoingMessage } from './publish-queue.ts'
+
+export interface BrokerOptions {
+  readonly url: string
+  readonly username?: string | undefined
+  readonly password?: Secret | undefined
+  /** Paths of PEM files. */
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  readonly clientId: string
+  /** When it is known what the broker speaks, as of the built-in one; else 5 is tried first. */
+  readonly protocol?: Protocol | undefined
+  /** Published by the broker, retained, when we are gone for more than five seconds; and by `close`. */
+  readonly will: { readonly topic: string; readonly payload: string }
+  /** The will's opposite, for the same topic; see `announce`. */
+  readonly birth: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface Session {
+  readonly protocol: Protocol
+}
+
+export interface BrokerState {
+  readonly connected: boolean
+  /** Of the last connection that stood. */
+  readonly protocol: Protocol | undefined
+  /** When `connected` last changed, in milliseconds since the epoch. */
+  readonly since: number
+  /** Why there is no connection, or why the last one ended. */
+  readonly lastError: string | undefined
+  /** Connections after the first. */
+  readonly reconnects: number
+}
+
+export interface Broker extends Publisher {
+  readonly state: BrokerState
+  publish(message: OutgoingMessage, signal: AbortSignal): Promise<void>
+  /** Publishes the birth: call it last, when everything else of a new connection is published. */
+  announce(signal: AbortSignal): Promise<void>
+  /** Calls back each time the connection stands, and at once when it already does; returns what ends that. */
+  onConnect(listener: (session: Session) => void): () => void
+  /** Calls back at each change of `state`; returns what ends that. */
+  onState(listener: (state: BrokerState) => void): () => void
+  /** Remembered over all connections; returns what ends it. */
+  subscribe(filter: string, listener: MessageListener, wish?: Wish): () => void
+  /** Resolves when the connection stands, perhaps at once. */
+  connected(signal: AbortSignal): Promise<void>
+  /** Publishes the will's payload, disconnects and rejects what is left. Never hangs, never rejects. */
+  close(options: { readonly deadlineMs: number }): Promise<void>
+}
+
+/** The connection was closed by ourselves. */
+export class BrokerClosed extends DaemonError {
+  readonly code = 'broker_closed'
+}
+
+/**
+ * Starts to connect and returns at once; keeps at it for ever in the background.
+ *
+ * @throws ConfigInvalid when the URL or a TLS file cannot be used
+ */
+export function connectBroker(options: BrokerOptions): Broker {
+  return new ReconnectingBroker(options, readServer(options))
+}
+
+/** What no broker takes in a topic: wildcards, NUL, or nothing at all. */
+const unusableTopic = /[+#\0]|^$/
+const topicNameInvalid = 0x90
+const longestTopicBytes = 65_535
+
+class ReconnectingBroker implements Broker {
+  readonly #options: BrokerOptions
+  readonly #outstanding: Outstanding
+  readonly #subscriptions = new Subscriptions()
+  readonly #complaints: Complaints
+  readonly #connectListeners = new Set<(session: Session) => void>()
+  readonly #stateListeners = new Set<(state: BrokerState) => void>()
+  readonly #stop = new AbortController()
+  readonly #running: Promise<void>
+  #connection: Connection | undefined
+  #state: BrokerState
+  #closing: Promise<void> | undefined
+
+  constructor(options: BrokerOptions, server: Server) {
+    this.#options = options
+    this.#outstanding = new Outstanding(options.clock)
+    this.#complaints = new Complaints(options.clock, options.log)
+    const since = options.clock.now()
+    this.#state = { connected: false, protocol: undefined, since, lastError: undefined, reconnects: 0 }
+    this.#running = keepConnected(
+      { ...options, server, complaints: this.#complaints },
+      {
+        opened: (connection) => this.#opened(connection),
+        message: (message) => this.#subscriptions.dispatch(message),
+        lost: (ending) => this.#lost(ending),
+        failed: (lastError) => this.#change({ lastError }),
+      },
+      this.#stop.signal,
+    )
+  }
+
+  get state(): BrokerState {
+    return this.#state
+  }
+
+  publish(message: OutgoingMessage, signal: AbortSignal): Promise<void> {
+    if (this.#closing) return Promise.reject(closed())
+    if (unusableTopic.test(message.topic) || Buffer.byteLength(message.topic) > longestTopicBytes) {
+      return Promise.reject(
+        new PublishRefused('the topic is empty, too long or a wildcard', topicNameInvalid),
+      )
+    }
+    return this.#outstanding.publish(message, signal)
+  }
+
+  announce(signal: AbortSignal): Promise<void> {
+    return this.publish(
+      { topic: this.#options.will.topic, payload: this.#options.birth, retain: true },
+      signal,
+    )
+  }
+
+  onConnect(listener: (session: Session) => void): () => void {
+    this.#connectListeners.add(listener)
+    const { connected, protocol } = this.#state
+    if (connected && protocol) listener({ protocol })
+    return () => this.#connectListeners.delete(listener)
+  }
+
+  onState(listener: (state: BrokerState) => void): () => void {
+    this.#stateListeners.add(listener)
+    return () => this.#stateListeners.delete(listener)
+  }
+
+  subscribe(filter: string, listener: MessageListener, wish: Wish = {}): () => void {
+    const isNew = this.#subscriptions.add(filter, listener, wish)
+    if (isNew && this.#state.connected) this.#ask(filter, wish)
+    return () => {
+      const unwanted = this.#subscriptions.remove(filter, listener)
+      if (unwanted && this.#state.connected) this.#connection?.unsubscribe(filter)
+    }
+  }
+
+  async connected(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const over = new AbortController()
+    const signals = [signal, this.#stop.signal]
+    for (const each of signals) each.addEventListener('abort', () => resolve(), { signal: over.signal })
+    const unlisten = this.onState(({ connected }) => connected && resolve())
+    if (!this.#state.connected && !signals.some((each) => each.aborted)) await promise
+    unlisten()
+    over.abort()
+    signal.throwIfAborted()
+    if (this.#closing) throw closed()
+  }
+
+  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs)
+    return this.#closing
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const { topic, payload } = this.#options.will
+    const limit = deadline(this.#options.clock, deadlineMs)
+    this.#stop.abort()
+    if (this.#state.connected) {
+      // The last word: whoever closes has aborted what else was waiting.
+      const offline = this.#outstanding.publish({ topic, payload, retain: true }, limit.signal)
+      const said = await offline.then(
+        () => true,
+        () => false,
+      )
+      if (said) await this.#connection?.leave(limit.signal)
+    }
+    this.#connection?.cut()
+    this.#outstanding.abandon(closed())
+    limit.done()
+    await this.#running
+  }
+
+  #opened(connection: Connection): void {
+    const { protocol } = connection
+    this.#connection = connection
+    for (const [filter, wish] of this.#subscriptions.filters) this.#ask(filter, wish)
+    this.#outstanding.opened(connection)
+    const reconnects = this.#state.reconnects + (this.#state.protocol === undefined ? 0 : 1)
+    this.#change({ connected: true, protocol, lastError: undefined, reconnects })
+    for (const listener of [...this.#connectListeners]) listener({ protocol })
+  }
+
+  #ask(filter: string, wish: Wish): void {
+    this.#connection?.subscribe(filter, wish, (error) => {
+      if (!error) return
+      const fields = { filter, reason: error.message, remedy: 'Let this user read the topic on the broker.' }
+      this.#complaints.say('warn', fields, 'broker refuses a subscription')
+    })
+  }
+
+  #lost(ending: Ending): void {
+    this.#connection = undefined
+    const certain = ending.kind === 'disconnected' && blamesMessage(ending.reasonCode)
+    // A broker that hangs up before it answered anything is ill, whatever we sent.
+    const possible = ending.kind === 'closed' && ending.answered
+    const blame = certain ? 'certain' : possible ? 'possible' : 'none'
+    this.#outstanding.lost({ blame, reasonCode: ending.reasonCode })
+    // There will be no other connection, so nobody needs to wait for one.
+    if (this.#stop.signal.aborted) this.#outstanding.abandon(closed())
+    this.#change({ connected: false, lastError: describe(ending) })
+  }
+
+  #change(change: Partial<BrokerState>): void {
+    const before = this.#state
+    const turned = change.connected !== undefined && change.connected !== before.connected
+    this.#state = { ...before, ...change, ...(turned && { since: this.#options.clock.now() }) }
+    if (!turned && this.#state.lastError === before.lastError) return
+    for (const listener of [...this.#stateListeners]) listener(this.#state)
+  }
+}
+
+function closed(): BrokerClosed {
+  return new BrokerClosed('the way to the broker is closed')
+}

@@ -1,0 +1,53 @@
+/**
+ * A file whose time of change says that the daemon's event loop turns; what a container's health check reads.
+ *
+ * Not a port, so nothing is opened on a network; not a socket, since some volumes cannot hold one. Once a minute,
+ * since each touch is a write to what may be an SD card.
+ */
+import { stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../domain/clock.ts'
+import { StoreFailed } from '../domain/errors.ts'
+import type { Log } from '../domain/ports.ts'
+import { writeWhole } from './state-files.ts'
+
+const beatMs = 60_000
+
+/** A heart that missed two beats is not well. */
+const oldestBeatMs = 3 * beatMs
+
+/** Beats until `signal` is aborted. A disk that cannot be written is told once and is no reason to stop. */
+export async function beat(dataDir: string, needs: { clock: Clock; log: Log }, signal: AbortSignal) {
+  const path = heartbeatPath(dataDir)
+  let told = false
+  while (!signal.aborted) {
+    try {
+      await touch(path, needs.clock.now())
+      told = false
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error
+      if (!told) needs.log.warn({ detail: error.message, remedy: error.remedy }, 'cannot write the heartbeat')
+      told = true
+    }
+    await needs.clock.sleep(beatMs, signal).catch(() => undefined)
+  }
+}
+
+/** Why the daemon of this directory is not well, or `undefined` when it is. */
+export async function ailment(dataDir: string, now: number): Promise<string | undefined> {
+  try {
+    const age = now - (await stat(heartbeatPath(dataDir))).mtimeMs
+    return age > oldestBeatMs ? `last sign of life ${Math.round(age / 1000)} s ago` : undefined
+  } catch {
+    return 'no sign of life yet'
+  }
+}
+
+async function touch(path: string, now: number): Promise<void> {
+  const seconds = now / 1000
+  await utimes(path, seconds, seconds).catch(() => writeWhole(path, ''))
+}
+
+function heartbeatPath(dataDir: string): string {
+  return join(dataDir, 'heartbeat')
+}

@@ -1,0 +1,210 @@
+/**
+ * What is known of each sync module, kept over restarts: as last seen, its counters, its live request IDs.
+ *
+ * The only way into the outbox leads through `record`, so that an id and the state that tells of it are on disk
+ * together or not at all. Records live in the database and not in memory: a fleet's would not fit.
+ */
+import { StoreFailed } from '../domain/errors.ts'
+import { explain } from '../domain/failure.ts'
+import {
+  type Accepted,
+  type BlinkId,
+  keyOf,
+  type ModuleChanges,
+  type ModuleKey,
+  type ModuleRecord,
+  type ModuleReport,
+  type Progress,
+  type Sighting,
+  type SyncModule,
+} from '../domain/model.ts'
+import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '../domain/module-history.ts'
+import type { Ledger, Waiting } from '../domain/ports.ts'
+import type { Row } from './connection.ts'
+import type { Database } from './database.ts'
+import type { Items } from './items.ts'
+import type { StoredOutbox } from './outbox.ts'
+import { moduleIn, progressIn, readable, recentIn, recentText } from './rows.ts'
+import { touch } from './schema.ts'
+
+export interface StoredLedger extends Ledger {
+  /**
+   * The record of one module, or `undefined` when it is not known. Where the disk refused its last turn, that is
+   * in it all the same, so that the state tells the truth.
+   */
+  read(key: ModuleKey): ModuleRecord | undefined
+  /** Of a module's record the last accepted request only: asked for before each request, and much less to read. */
+  lastAccepted(key: ModuleKey): Accepted | undefined
+  /** The keys of all modules of an account, or of all accounts. */
+  keys(accountId?: BlinkId): readonly ModuleKey[]
+  /** The same with those that are gone and not forgotten yet. */
+  keysAndGone(accountId?: BlinkId): readonly ModuleKey[]
+  /** How many modules are known, of an account or in all. */
+  count(accountId?: BlinkId): number
+  /** Forgets a module if it is gone: until then it is remembered that others may still be shown it. */
+  forget(key: ModuleKey): Promise<void>
+}
+
+/** The ledger of an open database; work items go into `items` and `outbox`. */
+export function openLedger(database: Database, items: Items, outbox: StoredOutbox): StoredLedger {
+  const { path, prepare, read, write, reserve } = database
+  const isIt = 'account_id = ? AND network_id = ? AND sync_module_id = ?'
+  const isKnown = `missing < ${listsUntilGone}`
+  const one = prepare(`SELECT module, missing, progress, recent FROM modules WHERE ${isIt} AND ${isKnown}`)
+  const turnsOf = prepare(`SELECT progress, recent FROM modules WHERE ${isIt}`)
+  const ofAccount = prepare(
+    'SELECT account_id, network_id, sync_module_id, module, missing FROM modules WHERE account_id = ?',
+  )
+  const keyRows = 'SELECT account_id, network_id, sync_module_id FROM modules WHERE missing < ?'
+  const allKeys = prepare(keyRows)
+  const keysOfAccount = prepare(`${keyRows} AND account_id = ?`)
+  const size = prepare(`SELECT count(*) AS size FROM modules WHERE ${isKnown}`)
+  const sizeOfAccount = prepare(`SELECT count(*) AS size FROM modules WHERE account_id = ? AND ${isKnown}`)
+  const putSighting = prepare(
+    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress, recent)
+     VALUES (?, ?, ?, ?, ?, ?, '[]')
+     ON CONFLICT DO UPDATE SET module = excluded.module, missing = excluded.missing`,
+  )
+  const putTurn = prepare(`UPDATE modules SET progress = ?, recent = ? WHERE ${isIt}`)
+  const gone = prepare(`SELECT 1 FROM modules WHERE ${isIt} AND NOT ${isKnown}`)
+  const forget = prepare(`DELETE FROM modules WHERE ${isIt} AND NOT ${isKnown}`)
+
+  /** What turns that could not be kept have come to. */
+  const unkept = new Map<string, Progress>()
+  /** How many modules an account has: asked before each request, and new with each list only. */
+  const counted = new Map<BlinkId, number>()
+
+  const what = `a sync module's record in ${path}`
+  const toModule = ({ module }: Row) => readable(moduleIn(module), what)
+  const toProgress = ({ progress }: Row) => readable(progressIn(progress), what)
+  const toRecent = ({ recent }: Row) => readable(recentIn(recent), what)
+  const sight = ({ module, missing }: Sighting) =>
+    putSighting.run(...columns(module), JSON.stringify(module), missing, JSON.stringify(noProgress))
+
+  /** Compares the list with what is kept of the account, and keeps it. Most modules are as they were. */
+  function compare(accountId: BlinkId, modules: readonly SyncModule[]): ModuleChanges {
+    const rows = new Map(ofAccount.all(accountId).map((row) => [keyOf(toKey(row)), row]))
+    const named = new Map(modules.map((module) => [keyOf(module), module]))
+    for (const [name, module] of named) {
+      const row = rows.get(name)
+      if (row?.missing !== 0 || row.module !== JSON.stringify(module)) continue
+      rows.delete(name)
+      named.delete(name)
+    }
+    const before = [...rows.values()].map((row) => ({ module: toModule(row), missing: Number(row.missing) }))
+    const { sightings, changes } = afterList(before, [...named.values()], keyOf)
+    for (const sighting of sightings) sight(sighting)
+    return changes
+  }
+
+  /** Keys of modules that fewer lists in a row than this have missed. */
+  const keysOf = (lists: number, accountId: BlinkId | undefined) =>
+    read(() =>
+      (accountId === undefined ? allKeys.all(lists) : keysOfAccount.all(lists, accountId)).map(toKey),
+    )
+
+  /** Keeps what a turn came to; returns the item that has entered the outbox, if one has. */
+  function keep(report: ModuleReport): Waiting | undefined {
+    const key = columns(report.module)
+    const row = turnsOf.get(...key)
+    if (!row) sight({ module: report.module, missing: 0 })
+    const before = unkept.get(keyOf(report.module)) ?? (row ? toProgress(row) : noProgress)
+    const progress = JSON.stringify(afterReport(before, report))
+    if (report.kind !== 'requested') {
+      putTurn.run(progress, String(row?.recent ?? '[]'), ...key)
+      return undefined
+    }
+    const added = items.add(report.item)
+    outbox.add(added)
+    const recent = unexpired(row ? toRecent(row) : [], report.at)
+    putTurn.run(
+      progress,
+      recentText([...recent, { seq: added.seq, expiresAt: report.item.expiresAt }]),
+      ...key,
+    )
+    return added
+  }
+
+  function progressOf(key: ModuleKey): Progress {
+    const kept = () => {
+      const row = turnsOf.get(...columns(key))
+      return row ? toProgress(row) : noProgress
+    }
+    return unkept.get(keyOf(key)) ?? read(kept)
+  }
+
+  /** A turn that could not be kept, as it is told of until one can be. */
+  function note(report: ModuleReport, error: StoreFailed): void {
+    unkept.set(keyOf(report.module), afterReport(progressOf(report.module), asFailed(report, error)))
+  }
+
+  return {
+    get trouble() {
+      return reserve?.missing
+    },
+    read: (key) =>
+      read(() => {
+        const row = one.get(...columns(key))
+        if (!row) return undefined
+        const progress = unkept.get(keyOf(key)) ?? toProgress(row)
+        const listed = items.of(toRecent(row).map(({ seq }) => seq))
+        // Numbers begin anew where the table was empty at a start; a clock that was set back may remember older ones.
+        const recent = listed.filter((item) => keyOf(item) === keyOf(key))
+        return { module: toModule(row), missing: Number(row.missing), ...progress, recent }
+      }),
+    lastAccepted: (key) => progressOf(key).lastAccepted,
+    keys: (accountId) => keysOf(listsUntilGone, accountId),
+    keysAndGone: (accountId) => keysOf(Number.MAX_SAFE_INTEGER, accountId),
+    count(accountId) {
+      if (accountId === undefined) return read(() => Number(size.get()?.size ?? 0))
+      const known = counted.get(accountId) ?? read(() => Number(sizeOfAccount.get(accountId)?.size ?? 0))
+      counted.set(accountId, known)
+      return known
+    },
+    async forget(key) {
+      // Most that are cleared are not gone, but not wanted.
+      if (read(() => gone.get(...columns(key)))) await write(() => forget.run(...columns(key)))
+    },
+    modulesOf(accountId) {
+      const isHere = ({ missing }: Row) => Number(missing) < listsUntilGone
+      return read(() => ofAccount.all(accountId).filter(isHere).map(toModule))
+    },
+    async seen(accountId, modules) {
+      const changes = await write(() => {
+        // An answer that cannot be kept is not asked for, so the disk is tried before the first of them.
+        touch(database.sql)
+        return compare(accountId, modules)
+      })
+      counted.delete(accountId)
+      await reserve?.hold()
+      return changes
+    },
+    async record(report) {
+      try {
+        const added = await write(() => keep(report))
+        unkept.delete(keyOf(report.module))
+        if (added) outbox.announce(added)
+      } catch (error) {
+        if (error instanceof StoreFailed) note(report, error)
+        throw error
+      }
+    },
+  }
+}
+
+function columns({ accountId, networkId, syncModuleId }: ModuleKey): [string, string, string] {
+  return [accountId, networkId, syncModuleId]
+}
+
+function toKey(row: Record<string, unknown>): ModuleKey {
+  return {
+    accountId: String(row.account_id),
+    networkId: String(row.network_id),
+    syncModuleId: String(row.sync_module_id),
+  }
+}
+
+/** A turn whose outcome the disk refused has failed, whatever it came to. */
+function asFailed({ module, at, attempts }: ModuleReport, error: StoreFailed): ModuleReport {
+  return { kind: 'failed', module, at, attempts, outcome: 'error', failure: explain(error, at) }
+}

@@ -1,0 +1,122 @@
+/**
+ * A sign-in that is under way, in one file for its owner only: what a restart of the command needs to go on.
+ *
+ * Never the password and never the e-mail address, of which only a hash tells whether it is the same person.
+ */
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Login } from '../domain/model.ts'
+import { Secret } from '../domain/secret.ts'
+import { parseJson, readWhole, removeFile, writeWhole } from './state-files.ts'
+
+/** The password was right. The fields are those of the sign-in's next step. */
+export interface AwaitsCode {
+  readonly step: 'code'
+  readonly emailHash: string
+  readonly hardwareId: string
+  readonly cookies: ReadonlyMap<string, Secret>
+  readonly csrf: Secret
+  readonly verifier: Secret
+  /** `undefined` when no code is wanted, or the right one has been given. */
+  readonly challenge:
+    | {
+        readonly phone: string | undefined
+        readonly method: string | undefined
+        readonly resendAfterMs: number
+      }
+    | undefined
+  readonly sentAt: number
+}
+
+/** Signed in, with a refresh token that is nowhere else yet. */
+export interface AwaitsKeeping {
+  readonly step: 'keep'
+  readonly login: Login
+}
+
+/** The cloud has locked the account for a while; asking sooner makes it longer. */
+export interface Locked {
+  readonly step: 'locked'
+  readonly emailHash: string
+  readonly until: number
+}
+
+export type PendingLogin = AwaitsCode | AwaitsKeeping | Locked
+
+export interface PendingLogins {
+  /** `undefined` when there is none, or none that can be read: then the person signs in anew. */
+  read(): Promise<PendingLogin | undefined>
+  save(pending: PendingLogin): Promise<void>
+  remove(): Promise<void>
+}
+
+const secret = z.string().transform((text) => new Secret(text))
+
+const file = z.discriminatedUnion('step', [
+  z.object({
+    step: z.literal('code'),
+    emailHash: z.string(),
+    hardwareId: z.string(),
+    cookies: z.record(z.string(), secret).transform((record) => new Map(Object.entries(record))),
+    csrf: secret,
+    verifier: secret,
+    challenge: z
+      .object({
+        phone: z.string().optional(),
+        method: z.string().optional(),
+        resendAfterMs: z.number(),
+      })
+      .transform(({ phone, method, resendAfterMs }) => ({ phone, method, resendAfterMs }))
+      .optional()
+      .transform((challenge) => challenge),
+    sentAt: z.number(),
+  }),
+  z.object({
+    step: z.literal('keep'),
+    login: z.object({
+      key: z.string(),
+      source: z.enum(['environment', 'import', 'login']),
+      fingerprint: z.string().optional(),
+      clientId: z.string(),
+      refreshToken: secret,
+      accountId: z.string().optional(),
+      region: z.string().optional(),
+      hardwareId: z.string().optional(),
+    }),
+  }),
+  z.object({ step: z.literal('locked'), emailHash: z.string(), until: z.number() }),
+])
+
+/** The sign-in under way below a data directory. */
+export function openPending(dataDir: string): PendingLogins {
+  const path = join(dataDir, 'pending-login.json')
+  return {
+    async read() {
+      const read = file.safeParse(parseJson((await readWhole(path)) ?? ''))
+      return read.success ? pendingOf(read.data) : undefined
+    },
+    save: (pending) => writeWhole(path, `${JSON.stringify(pending, revealed, 2)}\n`),
+    remove: () => removeFile(path),
+  }
+}
+
+function pendingOf(read: z.output<typeof file>): PendingLogin {
+  if (read.step === 'locked') return read
+  if (read.step === 'code') return { ...read, challenge: read.challenge }
+  const { fingerprint, accountId, region, hardwareId, ...rest } = read.login
+  return {
+    step: 'keep',
+    login: { ...rest, fingerprint, accountId, region, hardwareId, refusedAt: undefined },
+  }
+}
+
+/** A secret would print itself as `[secret]`; here it is to be kept. */
+function revealed(this: unknown, key: string, shown: unknown): unknown {
+  const value: unknown = isRecord(this) ? this[key] : shown
+  if (value instanceof Secret) return value.reveal()
+  return value instanceof Map ? Object.fromEntries(value) : shown
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,200 @@
+/**
+ * Small files that must survive: written whole or not at all, readable by their owner only.
+ *
+ * Temporary file, fsync, rename, fsync of the directory: after `writeWhole` resolves, a power cut leaves the new
+ * content, and before that the old.
+ */
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { StoreFailed } from '../domain/errors.ts'
+
+const draftSuffix = '.draft'
+
+/** Far more writers of one file at a time than there are; beyond that something is wrong. */
+const mostDrafts = 100
+
+/**
+ * Makes a directory and its parents, readable by their owner only.
+ *
+ * @throws StoreFailed when it cannot be made
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await makeWithParents(path)
+  } catch (cause) {
+    throw new StoreFailed(`cannot make the directory ${path}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/** Step by step, because Node's own recursive way never returns where a file system refuses with ENOENT. */
+async function makeWithParents(path: string): Promise<void> {
+  const parent = dirname(path)
+  const make = () => mkdir(path, { mode: 0o700 })
+  try {
+    await make()
+  } catch (cause) {
+    if (errorCode(cause) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (errorCode(cause) !== 'ENOENT' || parent === path) throw cause
+    await makeWithParents(parent)
+    await make()
+  }
+}
+
+/**
+ * Replaces a file's content.
+ *
+ * @throws StoreFailed when it could not be written; the old content is still there then
+ */
+export async function writeWhole(path: string, content: string): Promise<void> {
+  let draft: string | undefined
+  try {
+    const { name, file } = await openDraft(path)
+    draft = name
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(draft, path)
+    await syncDirectory(dirname(path))
+  } catch (cause) {
+    if (draft !== undefined) await rm(draft, { force: true }).catch(() => undefined)
+    throw new StoreFailed(`cannot write ${path}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/**
+ * Removes a file that may not be there.
+ *
+ * @throws StoreFailed when it is and stays
+ */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true })
+  } catch (cause) {
+    throw new StoreFailed(`cannot remove ${path}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/** A new file beside the one to replace; two writers of one file get one each, and the last rename wins. */
+async function openDraft(path: string) {
+  for (let attempt = 0; ; attempt++) {
+    const name = join(dirname(path), `.${basename(path)}.${attempt}${draftSuffix}`)
+    try {
+      return { name, file: await open(name, 'wx', 0o600) }
+    } catch (cause) {
+      if (errorCode(cause) !== 'EEXIST' || attempt === mostDrafts) throw cause
+    }
+  }
+}
+
+/** Whether a failure tells of the directory and not of the disk: waiting does not help, another setting does. */
+export function isUnusable({ cause }: StoreFailed): boolean {
+  const codes = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']
+  return codes.includes(errorCode(cause) ?? '')
+}
+
+/** A write takes far less, on whatever disk; how far a network drive's clock is off is in it too. */
+const draftLifeMs = 5 * 60 * 1000
+
+/**
+ * Removes drafts that a killed process left behind, some minutes after it did: `login` writes beside a daemon that
+ * starts, and a young draft may be its.
+ */
+export async function sweepDrafts(directory: string, now: number): Promise<void> {
+  for (const name of await listFiles(directory)) {
+    if (!name.endsWith(draftSuffix)) continue
+    const path = join(directory, name)
+    const madeAt = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => now,
+    )
+    // A draft of the future is one of before the clock was set back.
+    if (Math.abs(now - madeAt) > draftLifeMs) await rm(path, { force: true })
+  }
+}
+
+/**
+ * The names in a directory.
+ *
+ * @throws StoreFailed when it cannot be read
+ */
+export async function listFiles(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch (cause) {
+    throw new StoreFailed(`cannot read the directory ${directory}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/**
+ * When a file, or the list of a directory, was last changed, in milliseconds since the epoch.
+ *
+ * @throws StoreFailed when it is not there
+ */
+export async function modifiedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (cause) {
+    throw new StoreFailed(`cannot look at ${path}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/**
+ * A file's text, or `undefined` when there is none.
+ *
+ * @throws StoreFailed when it is there and cannot be read
+ */
+export async function readWhole(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined
+    throw new StoreFailed(`cannot read ${path}`, { cause, remedy: remedyFor(cause) })
+  }
+}
+
+/** The value of a JSON text, or `undefined` for anything else; the caller says what is wrong with the file. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A rename is durable only when the directory that holds the name is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+function errorCode(cause: unknown): string | undefined {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+}
+
+/** What a person can do about a failure of the file system. */
+export function remedyFor(cause: unknown): string {
+  switch (errorCode(cause)) {
+    case 'EACCES':
+    case 'EPERM':
+      return 'This user may not write there: change the owner, or set dataDir to a directory it may write.'
+    case 'EROFS':
+      return 'The file system is read-only: set dataDir to one that is not.'
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'The disk is full: make room.'
+    case 'ENOENT':
+      return 'Nothing can be made there: set dataDir to another directory.'
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return 'Something on the way is a file and no directory: set dataDir to a directory.'
+    default:
+      return 'Is the disk full, or the directory not writable for this user?'
+  }
+}

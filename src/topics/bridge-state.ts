@@ -1,0 +1,56 @@
+/**
+ * What the daemon tells of itself and of its accounts: values in, retained messages out.
+ */
+import { iso } from '../domain/clock.ts'
+import type { AccountStatus, BlinkId, Message } from '../domain/model.ts'
+import { json, timeOrNull } from '../domain/text.ts'
+import { schema, state, type Topics } from './topics.ts'
+
+/** What the bridge tells of itself. */
+export interface BridgeInfo {
+  readonly version: string
+  readonly installId: string
+  readonly startedAt: number
+  readonly nextTickAt: number | undefined
+  /** Effective settings without secrets. */
+  readonly settings: unknown
+  /** As it is now; it may be changed while running. */
+  readonly logLevel: string
+}
+
+/** `bridge/info`. */
+export function bridgeInfo(topics: Topics, info: BridgeInfo): Message {
+  return state(
+    topics.bridgeInfo,
+    json({
+      version: info.version,
+      schema,
+      install_id: info.installId,
+      started_at: iso(info.startedAt),
+      next_tick_at: timeOrNull(info.nextTickAt),
+      log_level: info.logLevel,
+      settings: info.settings,
+    }),
+  )
+}
+
+/** The account as a whole, since when, and when it is tried again. */
+export interface AccountState {
+  readonly status: AccountStatus
+  readonly since: number
+  readonly detail: string | undefined
+  readonly retryAt: number | undefined
+}
+
+/** `account/<account_id>/state`. */
+export function accountState(topics: Topics, accountId: BlinkId, account: AccountState): Message {
+  return state(
+    topics.accountState(accountId),
+    json({
+      state: account.status,
+      since: iso(account.since),
+      detail: account.detail ?? null,
+      retry_at: timeOrNull(account.retryAt),
+    }),
+  )
+}

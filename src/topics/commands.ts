@@ -1,0 +1,221 @@
+/**
+ * Commands over MQTT: a topic and a payload in, an order or a refusal out; and the answers. Pure.
+ *
+ * Whoever may write to the broker may send anything here, so every refusal says what is known instead.
+ */
+import type { BlinkId } from '../domain/model.ts'
+import { json, timeOrNull } from '../domain/text.ts'
+import type { Topics } from './topics.ts'
+
+/** Which modules are meant: all, an account's, a network's, or one. */
+export interface Target {
+  readonly accountId?: BlinkId
+  readonly networkId?: BlinkId
+  readonly syncModuleId?: BlinkId
+}
+
+/** The levels that can be chosen while the daemon runs. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export type Order =
+  | { readonly verb: 'manifest/request' | 'pause' | 'resume'; readonly target: Target }
+  | { readonly verb: 'rescan' | 'health' }
+  | { readonly verb: 'options'; readonly logLevel: LogLevel | undefined }
+
+export interface Refusal {
+  readonly code: string
+  readonly message: string
+  readonly retryable?: boolean
+  readonly retryAt?: number | undefined
+}
+
+/** What a command came to; `data` may go with a refusal. */
+export interface Result {
+  readonly data?: object
+  readonly refusal?: Refusal
+}
+
+/** A command as it came: its verb for the answer's topic, and what to do or why not. */
+export interface Command {
+  readonly verb: string
+  readonly transaction: string | number | null
+  readonly order: Order | Refusal
+}
+
+const targetKeys = ['account_id', 'network_id', 'sync_module_id'] as const
+/** The keys of each verb's object, `transaction` aside. */
+const verbs: Readonly<Record<Order['verb'], readonly string[]>> = {
+  'manifest/request': targetKeys,
+  rescan: [],
+  pause: targetKeys,
+  resume: targetKeys,
+  options: ['log_level'],
+  health: [],
+}
+const longestTransaction = 256
+
+/** The filters of all commands. */
+export function commandFilters({ base }: Topics): readonly string[] {
+  return [`${base}/bridge/request/#`, `${base}/sync/+/+/+/set/+`]
+}
+
+/** Whether this is an order and no refusal. */
+export function isOrder(order: Order | Refusal): order is Order {
+  return 'verb' in order
+}
+
+/** The command of a message that came on one of the filters. */
+export function readCommand(topics: Topics, topic: string, payload: Uint8Array): Command {
+  const text = textOf(payload)
+  const stem = `${topics.base}/bridge/request/`
+  return topic.startsWith(stem)
+    ? readRequest(topic.slice(stem.length), text)
+    : readSetting(topic.slice(topics.base.length + 1), text)
+}
+
+/** The answer's document: the README, "Commands". */
+export function answerOf(
+  { transaction }: Pick<Command, 'transaction'>,
+  { data = {}, refusal }: Result,
+): string {
+  if (!refusal) return json({ transaction, status: 'ok', data })
+  const { code, message, retryable = false, retryAt } = refusal
+  const error = { code, message, retryable, retry_at: timeOrNull(retryAt) }
+  return json({ transaction, status: 'error', data, error })
+}
+
+/**
+ * Where an answer may go besides its own topic: only below the base topic, lest a command make us publish
+ * anywhere. Never where commands come in, lest an answer be taken for one; nor where we tell of states and request
+ * IDs, for who may send commands need not have the right to write there.
+ */
+export function mayAnswerOn({ base }: Topics, topic: string): boolean {
+  if (!topic.startsWith(`${base}/`) || /[+#\0]/.test(topic)) return false
+  const rest = topic.slice(base.length + 1)
+  return rest.startsWith('bridge/response/') || !/^(bridge|account|sync)(\/|$)/.test(rest)
+}
+
+function readRequest(verb: string, text: string | undefined): Command {
+  const object = text === undefined ? undefined : objectOf(text)
+  const transaction = transactionOf(object?.transaction)
+  const refused = (code: string, message: string): Command => ({
+    verb,
+    transaction,
+    order: { code, message },
+  })
+  if (!isVerb(verb))
+    return refused('unknown_verb', `no such verb; known are ${Object.keys(verbs).join(', ')}`)
+  const keys = verbs[verb]
+  const known = [...keys, 'transaction'].join(', ')
+  if (!object) return refused('malformed', `the payload must be a JSON object with any of: ${known}`)
+  const stranger = Object.keys(object).find((key) => key !== 'transaction' && !keys.includes(key))
+  if (stranger !== undefined) {
+    return refused('unknown_key', `no such key: ${stranger.slice(0, 64)}; ${verb} knows ${known}`)
+  }
+  if (object.transaction !== undefined && transaction === null) {
+    return refused('malformed', `transaction must be a number or a text of at most ${longestTransaction}`)
+  }
+  return { verb, transaction, order: orderOf(verb, object) }
+}
+
+function orderOf(verb: Order['verb'], object: Readonly<Record<string, unknown>>): Order | Refusal {
+  switch (verb) {
+    case 'rescan':
+    case 'health':
+      return { verb }
+    case 'options':
+      return optionsOf(object.log_level)
+    default: {
+      const target = targetOf(object)
+      return 'code' in target ? target : { verb, target }
+    }
+  }
+}
+
+function optionsOf(level: unknown): Order | Refusal {
+  const logLevel = logLevels.find((known) => known === level)
+  if (level === undefined || logLevel) return { verb: 'options', logLevel }
+  return { code: 'malformed', message: `log_level must be one of ${logLevels.join(', ')}` }
+}
+
+function targetOf(object: Readonly<Record<string, unknown>>): Target | Refusal {
+  const ids = targetKeys.map((key) => object[key])
+  for (const [index, id] of ids.entries()) {
+    if (id !== undefined && idOf(id) === undefined) {
+      return { code: 'malformed', message: `${targetKeys[index]} must be a number or a text of digits` }
+    }
+    if (id !== undefined && index > 0 && ids[index - 1] === undefined) {
+      return { code: 'malformed', message: `${targetKeys[index]} needs ${targetKeys[index - 1]} with it` }
+    }
+  }
+  const [accountId, networkId, syncModuleId] = ids.map(idOf)
+  return {
+    ...(accountId !== undefined && { accountId }),
+    ...(networkId !== undefined && { networkId }),
+    ...(syncModuleId !== undefined && { syncModuleId }),
+  }
+}
+
+/** `sync/<account>/<network>/<module>/set/<name>`: what Home Assistant's plain values stand for. */
+function readSetting(path: string, text: string | undefined): Command {
+  const [, accountId = '', networkId = '', syncModuleId = '', , name = ''] = path.split('/')
+  const refused = (verb: string, message: string): Command => ({
+    verb,
+    transaction: null,
+    order: { code: 'malformed', message },
+  })
+  const target = { accountId, networkId, syncModuleId }
+  if (Object.values(target).some((id) => idOf(id) === undefined))
+    return refused(name, 'the topic holds no ids')
+  if (name === 'request_now') {
+    return { verb: 'manifest/request', transaction: null, order: { verb: 'manifest/request', target } }
+  }
+  if (name !== 'polling') return refused(name, 'no such setting; known are request_now, polling')
+  if (text !== 'ON' && text !== 'OFF') return refused('pause', 'polling must be ON or OFF')
+  const verb = text === 'ON' ? 'resume' : 'pause'
+  return { verb, transaction: null, order: { verb, target } }
+}
+
+function isVerb(verb: string): verb is Order['verb'] {
+  return Object.hasOwn(verbs, verb)
+}
+
+function idOf(value: unknown): BlinkId | undefined {
+  const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value
+  return typeof text === 'string' && /^[1-9]\d{0,18}$/.test(text) ? text : undefined
+}
+
+function transactionOf(value: unknown): string | number | null {
+  if (typeof value === 'number') return value
+  return typeof value === 'string' && value.length <= longestTransaction ? value : null
+}
+
+function textOf(payload: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(payload)
+  } catch {
+    return undefined
+  }
+}
+
+/** An empty text counts as an empty object. */
+function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (text.trim() === '') return {}
+  try {
+    const value: unknown = JSON.parse(text, keepDigits)
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Ids are 64 bit wide: an integer that a JavaScript number cannot hold stays the text it was. */
+function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  return /^\d+$/.test(context?.source ?? '') ? context?.source : value
+}

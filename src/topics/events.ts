@@ -1,0 +1,101 @@
+/**
+ * What happened, told once and never retained: values in, messages out.
+ *
+ * The work item is the product. It carries its ids, how to poll for the manifest, and when to stop trying; never
+ * a token, an e-mail address or a serial number, since a broker is a shared place.
+ */
+import { iso } from '../domain/clock.ts'
+import type { Message, ModuleReport, SyncModule, WorkItem } from '../domain/model.ts'
+import { json, number } from '../domain/text.ts'
+import { failure, happening, ids, schema, secondsLeft, type Topics } from './topics.ts'
+
+const bridgeEventExpirySeconds = 3_600
+
+/** The two publishes of one accepted request: the work item for pollers, and the event for rules. */
+export function workItemMessages(topics: Topics, item: WorkItem, now: number): Message[] {
+  const stem = topics.module(item)
+  const payload = json(workItem(item))
+  const expirySeconds = Math.max(1, secondsLeft(item, now))
+  return [
+    happening(`${stem}/manifest/requested`, payload, { eventId: item.eventId, expirySeconds }),
+    happening(`${stem}/event`, payload, { eventId: item.eventId, expirySeconds }),
+  ]
+}
+
+/** The event of a module that was not asked, or in vain. A requested one is told by its work item. */
+export function moduleEvent(
+  topics: Topics,
+  report: Exclude<ModuleReport, { readonly kind: 'requested' }>,
+  { eventId, tickId, trigger, ttlMs }: EventContext,
+): Message {
+  const { module } = report
+  const common = {
+    schema,
+    event_type: report.kind === 'failed' ? 'manifest_request_failed' : 'manifest_request_skipped',
+    event_id: eventId,
+    ts: iso(report.at),
+    ...ids(module),
+    trigger,
+    tick_id: tickId,
+    attempt: report.attempts,
+    outcome: report.outcome,
+  }
+  const payload =
+    report.kind === 'failed'
+      ? json({ ...common, error: failure(report.failure) })
+      : json({ ...common, reason: report.reason })
+  return happening(`${topics.module(module)}/event`, payload, {
+    eventId,
+    expirySeconds: Math.round(ttlMs / 1000),
+  })
+}
+
+export interface EventContext {
+  readonly eventId: string
+  readonly tickId: string
+  readonly trigger: string
+  readonly ttlMs: number
+}
+
+/** `bridge/event` for a sync module that came, went or got another name. */
+export function moduleChanged(
+  topics: Topics,
+  change: 'sync_module_found' | 'sync_module_gone' | 'sync_module_renamed',
+  { module, eventId, now }: { readonly module: SyncModule; readonly eventId: string; readonly now: number },
+): Message {
+  return bridgeEvent(topics, change, {
+    eventId,
+    now,
+    fields: { ...ids(module), name: module.name, network_name: module.networkName ?? null },
+  })
+}
+
+/** `bridge/event` with fields of its own. */
+export function bridgeEvent(
+  topics: Topics,
+  eventType: string,
+  { eventId, now, fields }: { readonly eventId: string; readonly now: number; readonly fields: object },
+): Message {
+  const payload = json({ schema, event_type: eventType, event_id: eventId, ts: iso(now), ...fields })
+  return happening(topics.bridgeEvent, payload, { eventId, expirySeconds: bridgeEventExpirySeconds })
+}
+
+/** The work item as the README shows it, "Topics". */
+export function workItem(item: WorkItem): object {
+  return {
+    schema,
+    event_type: 'manifest_requested',
+    event_id: item.eventId,
+    ts: iso(item.requestedAt),
+    ...ids(item),
+    request_id: number(item.requestId),
+    request_id_str: item.requestId,
+    trigger: item.trigger,
+    tick_id: item.tickId,
+    attempt: item.attempt,
+    poll_path: item.pollPath,
+    poll_url: item.pollUrl,
+    requested_at: iso(item.requestedAt),
+    expires_at: iso(item.expiresAt),
+  }
+}

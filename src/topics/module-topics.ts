@@ -1,0 +1,134 @@
+/**
+ * What a sync module's retained topics tell: values in, messages out.
+ *
+ * `state` is one document for all readers; `request_id` and `requested_at` repeat two of its fields as plain
+ * text for those that want no template.
+ */
+import { iso } from '../domain/clock.ts'
+import type { Accepted, AccountStatus, Message, ModuleRecord } from '../domain/model.ts'
+import { unexpired } from '../domain/module-history.ts'
+import { json, number, timeOrNull } from '../domain/text.ts'
+import { workItem } from './events.ts'
+import { failure, plain, secondsLeft, state, type Topics } from './topics.ts'
+
+/** What a module's topics tell beyond its record. */
+export interface ModuleView {
+  readonly record: ModuleRecord
+  /** Can it be asked now: account in order, module there, drive readable. */
+  readonly available: boolean
+  readonly paused: boolean
+  readonly accountStatus: AccountStatus
+  readonly intervalMs: number | undefined
+  readonly nextAttemptAt: number | undefined
+}
+
+/** `availability` and `info`: what changes rarely. */
+export function moduleIdentity(topics: Topics, { record, available }: ModuleView): Message[] {
+  const stem = topics.module(record.module)
+  const { name, networkName, serial, model, firmware, storage } = record.module
+  return [
+    plain(`${stem}/availability`, available ? 'online' : 'offline'),
+    state(
+      `${stem}/info`,
+      json({
+        name,
+        network_name: networkName ?? null,
+        serial: serial ?? null,
+        model: model ?? null,
+        firmware: firmware ?? null,
+        storage_status: storage ?? null,
+      }),
+    ),
+  ]
+}
+
+/**
+ * `state`, `request_id`, `requested_at` and `manifest/pending`: what changes with every tick.
+ *
+ * @param everything true clears as well what the broker may still hold from before
+ */
+export function moduleProgress(
+  topics: Topics,
+  view: ModuleView,
+  { now, everything }: { readonly now: number; readonly everything: boolean },
+): Message[] {
+  const { record } = view
+  const stem = topics.module(record.module)
+  const last = record.lastAccepted
+  const messages = [state(`${stem}/state`, moduleState(view))]
+  if (last && last.expiresAt > now) {
+    const requestId = plain(`${stem}/request_id`, last.requestId)
+    messages.push({ ...requestId, expirySeconds: secondsLeft(last, now) })
+  } else if (everything || (last && diedLately(last, view, now))) {
+    // Brokers without message expiry would show a dead id for ever.
+    messages.push(plain(`${stem}/request_id`, ''))
+  }
+  if (last || everything) {
+    messages.push(plain(`${stem}/requested_at`, last ? iso(last.requestedAt) : ''))
+  }
+  messages.push(pending(topics, record, now))
+  return messages
+}
+
+/** What changes with the end of a request ID: `manifest/pending`, and `request_id` if it was the last. */
+export function moduleEnd(topics: Topics, { record }: ModuleView, now: number): Message[] {
+  const { lastAccepted, module } = record
+  const isLast = lastAccepted !== undefined && lastAccepted.expiresAt <= now
+  const still = pending(topics, record, now)
+  return isLast ? [plain(`${topics.module(module)}/request_id`, ''), still] : [still]
+}
+
+function pending(topics: Topics, { module, recent }: ModuleRecord, now: number): Message {
+  const live = unexpired(recent, now)
+  const newest = live.at(-1)
+  return {
+    ...state(`${topics.module(module)}/manifest/pending`, json(live.map(workItem))),
+    ...(newest && { expirySeconds: secondsLeft(newest, now) }),
+  }
+}
+
+/** The ticks right after an id's end clear it; later ones need not say it again. */
+function diedLately(last: Accepted, { intervalMs }: ModuleView, now: number): boolean {
+  return intervalMs === undefined || now - last.expiresAt <= 2 * intervalMs
+}
+
+function moduleState(view: ModuleView): string {
+  const { record } = view
+  return json({
+    status: statusOf(view),
+    request_id: record.lastAccepted ? number(record.lastAccepted.requestId) : null,
+    requested_at: timeOrNull(record.lastAccepted?.requestedAt),
+    last_attempt_at: timeOrNull(record.lastAttemptAt),
+    last_outcome: record.lastOutcome ?? null,
+    last_error: record.lastFailure ? failure(record.lastFailure) : null,
+    latency_ms: record.lastLatencyMs ?? null,
+    requests_total: record.requestsTotal,
+    failures_in_a_row: record.failuresInARow,
+    paused: view.paused,
+    interval_s: view.intervalMs === undefined ? null : Math.round(view.intervalMs / 1000),
+    next_attempt_at: timeOrNull(view.nextAttemptAt),
+  })
+}
+
+/** One word for what the module's requests are doing. */
+export type ModuleStatus = 'idle' | 'backoff' | 'paused' | 'unsupported' | 'offline' | 'error'
+
+function statusOf({ record, paused, accountStatus }: ModuleView): ModuleStatus {
+  if (paused) return 'paused'
+  if (accountStatus === 'throttled' || record.lastOutcome === 'throttled') return 'backoff'
+  if (record.missing > 0) return 'offline'
+  switch (record.lastOutcome) {
+    case 'offline':
+      return 'offline'
+    case 'no_storage':
+    case 'incompatible':
+      return 'unsupported'
+    case undefined:
+    case 'requested':
+    case 'busy':
+    case 'skipped':
+      return 'idle'
+    default:
+      return 'error'
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Topic names, and the three kinds of message: plain state, JSON state, happening.
+ *
+ * State is retained, happenings never are: a retained happening fires its subscribers' rules again at every
+ * reconnect. Paths hold Blink's numeric ids, never names, since owners rename things.
+ */
+import type { BlinkId, Failure, Message, ModuleKey } from '../domain/model.ts'
+import { number, timeOrNull } from '../domain/text.ts'
+
+/** Version of the documents' shapes; additions do not raise it, removals and changes of meaning do. */
+export const schema = 1
+
+export interface Topics {
+  readonly base: string
+  readonly bridgeState: string
+  readonly bridgeInfo: string
+  readonly bridgeEvent: string
+  accountState(accountId: BlinkId): string
+  /** `<base>/sync/<account_id>/<network_id>/<sync_module_id>`, the stem of a module's topics. */
+  module(key: ModuleKey): string
+}
+
+/** The topic names below a base topic. */
+export function topicsBelow(base: string): Topics {
+  return {
+    base,
+    bridgeState: `${base}/bridge/state`,
+    bridgeInfo: `${base}/bridge/info`,
+    bridgeEvent: `${base}/bridge/event`,
+    accountState: (accountId) => `${base}/account/${accountId}/state`,
+    module: ({ accountId, networkId, syncModuleId }) =>
+      `${base}/sync/${accountId}/${networkId}/${syncModuleId}`,
+  }
+}
+
+/** The retained topics of a module, for clearing them when it is gone. */
+export const retainedModuleTopics = [
+  'availability',
+  'info',
+  'state',
+  'request_id',
+  'requested_at',
+  'manifest/pending',
+] as const
+
+/** The `error` object of the README, "Events and their words". */
+export function failure(value: Failure): object {
+  return {
+    code: value.code,
+    message: value.message,
+    http_status: value.httpStatus ?? null,
+    body_code: value.bodyCode ?? null,
+    retryable: value.retryable,
+    retry_at: timeOrNull(value.retryAt),
+  }
+}
+
+/** A module's three ids as JSON numbers with all their digits. */
+export function ids({ accountId, networkId, syncModuleId }: ModuleKey) {
+  return {
+    account_id: number(accountId),
+    network_id: number(networkId),
+    sync_module_id: number(syncModuleId),
+  }
+}
+
+/** Whole seconds until `expiresAt`, rounded up. */
+export function secondsLeft(item: { readonly expiresAt: number }, now: number): number {
+  return Math.ceil((item.expiresAt - now) / 1000)
+}
+
+/** Retained text. */
+export function plain(topic: string, payload: string): Message {
+  return { topic, payload, retain: true }
+}
+
+/** A retained JSON document. */
+export function state(topic: string, payload: string): Message {
+  return { topic, payload, retain: true, json: true, userProperties: { schema: String(schema) } }
+}
+
+/** A JSON document that is never retained. */
+export function happening(
+  topic: string,
+  payload: string,
+  { eventId, expirySeconds }: { readonly eventId: string; readonly expirySeconds: number },
+): Message {
+  const userProperties = { schema: String(schema), event_id: eventId }
+  return { topic, payload, retain: false, json: true, expirySeconds, userProperties }
+}
