@@ -15,7 +15,10 @@ async function main(): Promise<void> {
   // What we write holds tokens: nobody else's business, whatever the umask we were started with.
   process.umask(0o077)
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(signal)))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => stop.abort(new Error(signal)))
+  // Without a listener the first opens Node's inspector on a port, and the second kills.
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined)
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, die)
   const env = { ...process.env }
   for (const { name } of misleading(env)) delete process.env[name]

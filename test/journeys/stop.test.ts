@@ -32,6 +32,34 @@ mosquittoTest('stopped in peace, the daemon says offline at once and ends with 0
   expect(observer.on(state).at(-1)?.topic).toBe(observer.seen.at(-1)?.topic)
 })
 
+mosquittoTest('SIGHUP stops in order, as SIGTERM does', async () => {
+  await using world = await startWorld({ simulator: two })
+  const observer = await world.observer()
+  const daemon = world.start(['run'], fast)
+  await until('the birth', () => observer.latest(state) === 'online', { state: daemon.stderr })
+
+  const { code } = await daemon.stop('SIGHUP')
+
+  expect(code).toBe(0)
+  expect(daemon.logged().at(-1)?.msg).toBe('stopped')
+  await until('the good-bye', () => observer.latest(state) === 'offline')
+})
+
+test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async () => {
+  await using world = await startWorld({ simulator: two, broker: false })
+  const daemon = world.start(['run'], fast)
+  await daemon.says('started')
+  const ticks = () => daemon.logged().filter(({ msg }) => msg === 'tick done').length
+
+  daemon.kill('SIGUSR1')
+  daemon.kill('SIGUSR2')
+  const before = ticks()
+  await until('two more ticks', () => ticks() >= before + 2, { state: daemon.stderr })
+
+  expect(daemon.stderr()).not.toContain('Debugger listening')
+  expect((await daemon.stop()).code).toBe(0)
+})
+
 mosquittoTest(
   'killed, the daemon is told as offline by its will; started again it says each topic once, and online last',
   async () => {
