@@ -5,6 +5,7 @@
  * signal of a daemon that runs for years would hold them all.
  */
 import { Socket } from 'node:net'
+import { addressesTried } from '../domain/addresses.ts'
 
 type Done = (...ended: [error: null, socket: Socket] | [error: Error, socket: null]) => void
 
@@ -13,21 +14,33 @@ type Connect<Target> = (target: Target, done: Done) => unknown
 
 export interface Connecting<Target> {
   readonly connect: (target: Target, done: Done) => void
+  /** The addresses that the newest connection to this host has tried, while it is being made or when it failed. */
+  tried(hostname: string): readonly string[]
   /** Ends the connections that are not there yet. */
   end(): void
 }
 
 /** Remembers what `connect` has begun until it is done. */
-export function connecting<Target>(connect: Connect<Target>): Connecting<Target> {
+export function connecting<Target extends { readonly hostname: string }>(
+  connect: Connect<Target>,
+): Connecting<Target> {
   const sockets = new Set<Socket>()
+  const attempts = new Map<string, () => readonly string[]>()
   return {
     connect(target, done) {
+      const { hostname } = target
       const socket = connect(target, (...ended) => {
         if (socket instanceof Socket) sockets.delete(socket)
+        const tried = attempts.get(hostname)?.() ?? []
+        if (ended[0]) attempts.set(hostname, () => tried)
+        else attempts.delete(hostname)
         done(...ended)
       })
-      if (socket instanceof Socket) sockets.add(socket)
+      if (!(socket instanceof Socket)) return
+      sockets.add(socket)
+      attempts.set(hostname, addressesTried(socket))
     },
+    tried: (hostname) => attempts.get(hostname)?.() ?? [],
     end() {
       for (const socket of sockets) socket.destroy(new Error('the client was closed'))
     },

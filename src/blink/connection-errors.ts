@@ -4,6 +4,7 @@
  * Our messages name the host and the kind of trouble. The error of the HTTP client stays outside of them:
  * some of its errors carry the bytes that could not be read.
  */
+import { triedText } from '../domain/addresses.ts'
 import { DeadlineReached } from '../domain/clock.ts'
 import { CloudChanged, CloudUnreachable, type RequestOutcome } from '../domain/errors.ts'
 import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
@@ -67,6 +68,8 @@ const troubles: Readonly<Record<string, Trouble>> = {
 export interface NoAnswer {
   readonly kind: AnyCallKind
   readonly host: string
+  /** The addresses of the host that were tried for the connection. */
+  readonly tried?: readonly string[]
   /** Whether the first byte of the request may have left. */
   readonly sent: boolean
   /** The caller's, to tell its abort from our deadline. */
@@ -74,7 +77,7 @@ export interface NoAnswer {
 }
 
 /** The error to throw for a request that ended in `error`. */
-export function failureOf(error: unknown, { kind, host, sent, signal }: NoAnswer): Error {
+export function failureOf(error: unknown, { kind, host, tried = [], sent, signal }: NoAnswer): Error {
   const code = codeOf(error)
   const { says, creates } = allCalls[kind]
   const outcome: RequestOutcome = creates && sent ? 'unknown' : 'not-done'
@@ -89,7 +92,7 @@ export function failureOf(error: unknown, { kind, host, sent, signal }: NoAnswer
   const trouble = troubles[code] ?? {
     says: code.startsWith('HPE_') ? 'does not speak HTTP' : `failed us (${code})`,
   }
-  const message = `${says}: ${host} ${trouble.says}`
+  const message = `${says}: ${host} ${trouble.says}${triedText(tried)}`
   const details = { outcome, ...(trouble.remedy !== undefined && { remedy: trouble.remedy }) }
   if (code === 'ANSWER_PACKED') return new CloudChanged(message, details)
   if (trouble.remedy === unnamed) return new HostUnknown(message, { ...details, cause: new Error(code) })

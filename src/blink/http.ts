@@ -7,6 +7,7 @@
  */
 import pLimit from 'p-limit'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
+import { addressTimeoutMs } from '../domain/addresses.ts'
 import { type Clock, DeadlineReached, deadline } from '../domain/clock.ts'
 import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './api.ts'
 import { connecting } from './connecting.ts'
@@ -84,6 +85,7 @@ function openClient<Kind extends AnyCallKind>(
   const connections = connecting(
     buildConnector({
       timeout: timeoutMs,
+      autoSelectFamilyAttemptTimeout: addressTimeoutMs(timeoutMs),
       // Over HTTP/2 undici sends requests again by itself when the server asks it to.
       allowH2: false,
       // Said, because a variable of the environment would otherwise have the last word.
@@ -120,7 +122,8 @@ function openClient<Kind extends AnyCallKind>(
       return end.answer
     }
     told({ errorCode: codeOf(end.error) }, end.sent)
-    throw failureOf(end.error, { kind: call.kind, host: url.hostname, sent: end.sent, signal })
+    const tried = end.sent ? [] : connections.tried(url.hostname)
+    throw failureOf(end.error, { kind: call.kind, host: url.hostname, tried, sent: end.sent, signal })
   }
 
   /** Sends a call when it is its turn; until then it can be called off at once. */

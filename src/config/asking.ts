@@ -48,7 +48,7 @@ export const asking = {
     timeoutSeconds: {
       doc:
         'How long one request to the cloud may take, from connecting to the last byte, in seconds, 1 to ' +
-        '300.',
+        '300. Where the host has several addresses, each gets half of it to connect.',
       format: integer(1, 300),
       default: 20,
       env: 'BLINK_TIMEOUT_SECONDS',

@@ -9,7 +9,7 @@ import { type Clock, deadline } from '../domain/clock.ts'
 import { DaemonError, PublishRefused } from '../domain/errors.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
-import type { Connection, Ending } from './connection.ts'
+import { allowSlowConnections, type Connection, type Ending } from './connection.ts'
 import { blamesMessage, describe } from './connection-errors.ts'
 import { keepConnected } from './keep-connected.ts'
 import { Complaints } from './log-throttle.ts'
@@ -84,6 +84,7 @@ export class BrokerClosed extends DaemonError {
  * @throws ConfigInvalid when the URL or a TLS file cannot be used
  */
 export function connectBroker(options: BrokerOptions): Broker {
+  allowSlowConnections()
   return new ReconnectingBroker(options, readServer(options))
 }
 

@@ -1,15 +1,16 @@
 /** Why there is no connection to the broker, in words for the log, and what a person can do about it. */
+import { triedText } from '../domain/addresses.ts'
 import type { Ending } from './connection.ts'
 
 /** What went wrong, without a secret: these texts come from the broker's reason codes and the network. */
 export function describe(ending: Ending): string {
-  const { kind, reasonCode, error } = ending
+  const { kind, reasonCode, error, tried = [] } = ending
   if (kind === 'disconnected')
     return `broker disconnected us: ${hex(reasonCode ?? 0)} ${disconnects[reasonCode ?? 0] ?? ''}`.trim()
   if (kind === 'refused') return `${error?.message ?? 'connection refused'} (${hex(reasonCode ?? 0)})`
   if (kind === 'left') return 'disconnected by ourselves'
-  if (kind === 'closed') return 'broker closed the connection without a reason'
-  return networkWords(error)
+  const words = kind === 'closed' ? 'broker closed the connection without a reason' : networkWords(error)
+  return words + triedText(tried, words)
 }
 
 /** What to do, where that is known. */

@@ -5,7 +5,9 @@
  * (its queue, its ids, its resubscribing) loses messages and loops. It is given publishes only while the
  * connection stands, and whatever it says after the end is not heard.
  */
+import { Socket, setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
+import { addressesTried, addressTimeoutMs } from '../domain/addresses.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Secret } from '../domain/secret.ts'
 import { FrameLimit } from './frame-limit.ts'
@@ -52,6 +54,8 @@ export interface Ending {
   readonly kind: 'refused' | 'closed' | 'failed' | 'disconnected' | 'left'
   readonly reasonCode?: number
   readonly error?: Error
+  /** The addresses of the broker that were tried for a connection that never stood. */
+  readonly tried?: readonly string[]
 }
 
 export interface Connection extends Link {
@@ -89,10 +93,17 @@ const mostGathered = 16 * maximumPacketSize
 const widestWindow = 4_096
 const packetTooLarge = 0x95
 
+/** Lets a slow line connect, for the whole process: mqtt.js hands no such option through. */
+export function allowSlowConnections(): void {
+  setDefaultAutoSelectFamilyAttemptTimeout(addressTimeoutMs(connectTimeoutMs))
+}
+
 /** Starts to connect; never throws, tells everything through `events`. */
 export function openConnection(options: ConnectionOptions, events: ConnectionEvents): Connection {
   const { protocol } = options
   const client = connect(clientOptions(options))
+  // A WebSocket keeps its socket to itself.
+  const tried = client.stream instanceof Socket ? addressesTried(client.stream) : () => []
   let stood = false
   let answered = false
   let over = false
@@ -105,7 +116,13 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     over = true
     // Nothing is sent any more, and the socket goes away even when the other side does not answer.
     client.stream.destroy()
-    events.ended({ stood, answered, ...(leaving ? { kind: 'left' } : ending) })
+    const attempts = stood ? [] : tried()
+    events.ended({
+      stood,
+      answered,
+      ...(leaving ? { kind: 'left' } : ending),
+      ...(attempts.length > 0 && { tried: attempts }),
+    })
   }
 
   const connection: Connection = {
