@@ -12,8 +12,8 @@ import { json, number, timeOrNull } from '../domain/text.ts'
 import { slotsPerDay } from '../scheduler/cron.ts'
 import { type Logins, openLogins } from '../storage/credentials.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { plainTable } from './outcomes.ts'
 import { type CommonOptions, readSettings } from './prepare.ts'
+import { plainTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 interface Row {
@@ -79,13 +79,13 @@ function line({ login, state, retryAt, modules }: Row): string {
 }
 
 function table(rows: readonly Row[]): string {
-  const columns = plainTable([
+  const heads = [
     ...['Account', 'State', 'Region', 'Modules'],
     ...['Client', 'From', 'Last refresh', 'Again at'],
-  ])
-  for (const { login, state, retryAt, modules } of rows) {
+  ]
+  const cells = rows.map(({ login, state, retryAt, modules }) => {
     const { accountId, region, clientId, source, refreshedAt } = login
-    columns.push([
+    return [
       accountId ?? `not known yet: ${login.key}`,
       state,
       region ?? '-',
@@ -94,7 +94,7 @@ function table(rows: readonly Row[]): string {
       source,
       timeOrNull(refreshedAt) ?? '-',
       timeOrNull(retryAt) ?? '-',
-    ])
-  }
-  return columns.toString()
+    ]
+  })
+  return plainTable(heads, cells)
 }

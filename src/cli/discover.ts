@@ -13,8 +13,8 @@ import { openStores } from '../storage/open.ts'
 import { failure, ids } from '../topics/topics.ts'
 import { complaint } from './complaint.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { plainTable } from './outcomes.ts'
 import { type CommonOptions, prepare } from './prepare.ts'
+import { plainTable } from './table.ts'
 import { printable, type Terminal } from './terminal.ts'
 
 interface Found {
@@ -70,35 +70,28 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
 }
 
 function toTable(found: readonly Found[]): string {
-  const table = plainTable([
-    'Account',
-    'Network',
-    'Sync module',
-    'Name',
-    'Model',
-    'Status',
-    'Local storage',
-    'Asked?',
-  ])
-  for (const { accountId, login, modules, status } of found) {
-    if (modules.length > 0) continue
-    const why = status === 'ok' ? 'no sync module' : `no: ${status}`
-    table.push([accountId ?? login, ...Array<string>(6).fill('-'), why])
-  }
-  for (const { module, reason } of found.flatMap(({ modules }) => modules)) {
-    const network = `${module.networkId} ${printable(module.networkName ?? '(not listed)')}`
-    table.push([
-      module.accountId,
-      network,
-      module.syncModuleId,
-      printable(module.name),
-      printable(module.model ?? '-'),
-      module.connection,
-      module.storage ?? 'not told',
-      reason === undefined ? 'yes' : `no: ${reason}`,
-    ])
-  }
-  return `${table.toString()}\n`
+  const heads = ['Account', 'Network', 'Sync module', 'Name', 'Model', 'Status', 'Local storage', 'Asked?']
+  const empty = found
+    .filter(({ modules }) => modules.length === 0)
+    .map(({ accountId, login, status }) => {
+      const why = status === 'ok' ? 'no sync module' : `no: ${status}`
+      return [accountId ?? login, ...Array<string>(6).fill('-'), why]
+    })
+  const rows = found.flatMap(({ modules }) => modules.map(rowOf))
+  return `${plainTable(heads, [...empty, ...rows])}\n`
+}
+
+function rowOf({ module, reason }: Found['modules'][number]): readonly string[] {
+  return [
+    module.accountId,
+    `${module.networkId} ${printable(module.networkName ?? '(not listed)')}`,
+    module.syncModuleId,
+    printable(module.name),
+    printable(module.model ?? '-'),
+    module.connection,
+    module.storage ?? 'not told',
+    reason === undefined ? 'yes' : `no: ${reason}`,
+  ]
 }
 
 /** One document: accounts, their networks, the sync modules of each. */

@@ -1,10 +1,10 @@
 /**
  * What came of each module, as a line of JSON for programs and as a table for people.
  */
-import Table from 'cli-table3'
 import type { ModuleReport } from '../domain/model.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { failure, ids } from '../topics/topics.ts'
+import { plainTable } from './table.ts'
 import { printable } from './terminal.ts'
 
 /** One module's outcome as a JSON document on one line. */
@@ -31,12 +31,12 @@ export function outcomeLine(report: ModuleReport): string {
 
 /** All outcomes for a terminal. */
 export function outcomeTable(reports: readonly ModuleReport[]): string {
-  const table = plainTable(['Account', 'Network', 'Sync module', 'Name', 'Outcome', 'Request ID', 'Detail'])
-  for (const report of reports) {
+  const heads = ['Account', 'Network', 'Sync module', 'Name', 'Outcome', 'Request ID', 'Detail']
+  const rows = reports.map((report) => {
     const { accountId, networkId, syncModuleId, name } = report.module
-    table.push([accountId, networkId, syncModuleId, printable(name), ...told(report)])
-  }
-  return table.toString()
+    return [accountId, networkId, syncModuleId, printable(name), ...told(report)]
+  })
+  return plainTable(heads, rows)
 }
 
 function told(report: ModuleReport): [string, string, string] {
@@ -48,16 +48,4 @@ function told(report: ModuleReport): [string, string, string] {
     case 'skipped':
       return [report.outcome, '', `not asked: ${report.reason}`]
   }
-}
-
-/** A table of columns without lines around, easy to read and to cut. */
-export function plainTable(head: string[]): Table.Table {
-  const none = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
-  const edges = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
-  const feet = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
-  return new Table({
-    head,
-    chars: { ...none, ...edges, ...feet, left: '', right: '', middle: '  ' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
 }
