@@ -65,6 +65,7 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
     clock,
     timeoutMs: blink.timeoutSeconds * 1000,
     concurrency: blink.concurrency,
+    proxies: settings.proxies,
     onCall: (call) => log.debug(call, 'asked the cloud'),
   })
   const ways: Way[] = []

@@ -16,13 +16,14 @@ export interface Connecting<Target> {
   readonly connect: (target: Target, done: Done) => void
   /** The addresses that the newest connection to this host has tried, while it is being made or when it failed. */
   tried(hostname: string): readonly string[]
-  /** Ends the connections that are not there yet. */
+  /** Ends the connections that are remembered. */
   end(): void
 }
 
-/** Remembers what `connect` has begun until it is done. */
+/** Remembers what `connect` has begun until it is done, or until the connection is over. */
 export function connecting<Target extends { readonly hostname: string }>(
   connect: Connect<Target>,
+  { until = 'done' }: { readonly until?: 'done' | 'closed' } = {},
 ): Connecting<Target> {
   const sockets = new Set<Socket>()
   const attempts = new Map<string, () => readonly string[]>()
@@ -30,7 +31,7 @@ export function connecting<Target extends { readonly hostname: string }>(
     connect(target, done) {
       const { hostname } = target
       const socket = connect(target, (...ended) => {
-        if (socket instanceof Socket) sockets.delete(socket)
+        if (socket instanceof Socket && until === 'done') sockets.delete(socket)
         const tried = attempts.get(hostname)?.() ?? []
         if (ended[0]) attempts.set(hostname, () => tried)
         else attempts.delete(hostname)
@@ -38,6 +39,7 @@ export function connecting<Target extends { readonly hostname: string }>(
       })
       if (!(socket instanceof Socket)) return
       sockets.add(socket)
+      if (until === 'closed') socket.once('close', () => sockets.delete(socket))
       attempts.set(hostname, addressesTried(socket))
     },
     tried: (hostname) => attempts.get(hostname)?.() ?? [],

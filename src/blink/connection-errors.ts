@@ -22,6 +22,23 @@ export class UnfitAnswer extends Error {
   }
 }
 
+/** The proxy did not make a tunnel: it could not be reached, or its answer was no. */
+export class ProxyFailed extends Error {
+  readonly code: string
+  /** Host and port. */
+  readonly proxy: string
+  readonly status: number | undefined
+
+  /** @param reason the error on the way to the proxy, or the HTTP status of its answer */
+  constructor(proxy: string, reason: unknown) {
+    const code = typeof reason === 'number' ? String(reason) : codeOf(reason)
+    super(`the proxy has made no tunnel (${code})`)
+    this.code = `PROXY_${code}`
+    this.proxy = proxy
+    this.status = typeof reason === 'number' ? reason : undefined
+  }
+}
+
 interface Trouble {
   /** The rest of a sentence that begins with the host. */
   readonly says: string
@@ -29,6 +46,7 @@ interface Trouble {
 }
 
 const offline = 'Is this machine online?'
+const proxyRemedy = 'Is the proxy that HTTPS_PROXY or HTTP_PROXY names the right one, and is it running?'
 const unnamed =
   'Is this machine online? Does its name server work, and does a filter such as Pi-hole block this name?'
 const untrusted =
@@ -68,7 +86,9 @@ const troubles: Readonly<Record<string, Trouble>> = {
 export interface NoAnswer {
   readonly kind: AnyCallKind
   readonly host: string
-  /** The addresses of the host that were tried for the connection. */
+  /** Host and port of the proxy on the way, if there is one. */
+  readonly proxy?: string | undefined
+  /** The addresses of the host, or of the proxy, that were tried for the connection. */
   readonly tried?: readonly string[]
   /** Whether the first byte of the request may have left. */
   readonly sent: boolean
@@ -77,7 +97,7 @@ export interface NoAnswer {
 }
 
 /** The error to throw for a request that ended in `error`. */
-export function failureOf(error: unknown, { kind, host, tried = [], sent, signal }: NoAnswer): Error {
+export function failureOf(error: unknown, { kind, host, proxy, tried = [], sent, signal }: NoAnswer): Error {
   const code = codeOf(error)
   const { says, creates } = allCalls[kind]
   const outcome: RequestOutcome = creates && sent ? 'unknown' : 'not-done'
@@ -89,14 +109,53 @@ export function failureOf(error: unknown, { kind, host, tried = [], sent, signal
   }
   // Our own request was malformed, and that is a bug.
   if (code === 'UND_ERR_INVALID_ARG' && error instanceof Error) return error
-  const trouble = troubles[code] ?? {
-    says: code.startsWith('HPE_') ? 'does not speak HTTP' : `failed us (${code})`,
-  }
-  const message = `${says}: ${host} ${trouble.says}${triedText(tried)}`
+  if (error instanceof ProxyFailed) return proxyFailure(error, { says, host, tried, outcome })
+  const trouble = troubleOf(code)
+  const way = proxy === undefined ? '' : `, through the proxy ${proxy},`
+  const message = `${says}: ${host}${way} ${trouble.says}${triedText(tried)}`
   const details = { outcome, ...(trouble.remedy !== undefined && { remedy: trouble.remedy }) }
   if (code === 'ANSWER_PACKED') return new CloudChanged(message, details)
-  if (trouble.remedy === unnamed) return new HostUnknown(message, { ...details, cause: new Error(code) })
-  return new CloudUnreachable(message, { ...details, cause: new Error(code) })
+  const cause = new Error(code)
+  return trouble.remedy === unnamed
+    ? new HostUnknown(message, { ...details, cause })
+    : new CloudUnreachable(message, { ...details, cause })
+}
+
+function troubleOf(code: string): Trouble {
+  return troubles[code] ?? { says: code.startsWith('HPE_') ? 'does not speak HTTP' : `failed us (${code})` }
+}
+
+interface ProxyFailure {
+  readonly says: string
+  readonly host: string
+  readonly tried: readonly string[]
+  readonly outcome: RequestOutcome
+}
+
+function proxyFailure(error: ProxyFailed, { says, host, tried, outcome }: ProxyFailure): CloudUnreachable {
+  const { status, proxy } = error
+  const details = { outcome, cause: new Error(error.code) }
+  const begun = `${says}: the proxy ${proxy}`
+  if (status === undefined) {
+    const message = `${begun} ${troubleOf(error.code.replace('PROXY_', '')).says}${triedText(tried)}`
+    return new CloudUnreachable(message, { ...details, remedy: proxyRemedy })
+  }
+  const numbered = `(HTTP ${status})`
+  if (status === 407) {
+    const remedy = 'Put them into the variable: HTTPS_PROXY=http://user:password@host:port, both URL-encoded.'
+    return new CloudUnreachable(`${begun} wants a user name and password, or other ones ${numbered}`, {
+      ...details,
+      remedy,
+    })
+  }
+  // It could not look up the name, or not reach the host; no proxy says which.
+  if (status >= 500) {
+    return new HostUnknown(`${begun} cannot reach ${host} ${numbered}`, { ...details, remedy: unnamed })
+  }
+  return new CloudUnreachable(`${begun} does not let us through to ${host} ${numbered}`, {
+    ...details,
+    remedy: 'Its operator must allow CONNECT to this host, or NO_PROXY must name the host.',
+  })
 }
 
 /** A short code for an error of whatever origin, safe to print. */

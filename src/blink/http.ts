@@ -1,17 +1,16 @@
 /**
- * One request to the cloud: who may ask when, how long, how much is read; the only file that knows undici.
+ * One request to the cloud: who may ask when, how long, how much is read.
  *
  * Redirects are not followed, so that a token never reaches a host we did not choose, and answers are not
  * unpacked, so that their size on the wire is their size in memory. Nothing is ever sent twice. Whether a
  * request was written is known for certain: undici says so right before its first byte.
  */
 import pLimit from 'p-limit'
-import { Agent, buildConnector, type Dispatcher } from 'undici'
-import { addressTimeoutMs } from '../domain/addresses.ts'
+import type { Dispatcher } from 'undici'
 import { type Clock, DeadlineReached, deadline } from '../domain/clock.ts'
 import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './api.ts'
-import { connecting } from './connecting.ts'
 import { codeOf, failureOf, UnfitAnswer } from './connection-errors.ts'
+import { openDispatchers, type Proxies } from './dispatchers.ts'
 import { forSignIn, single } from './headers.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
@@ -43,6 +42,7 @@ export interface HttpOptions<Kind = CallKind> {
   readonly concurrency: number
   /** Trusted certificates in PEM in place of the system's. */
   readonly ca?: string
+  readonly proxies?: Proxies | undefined
   readonly userAgent?: string
   readonly onCall?: (record: CallRecord<Kind>) => void
 }
@@ -79,29 +79,16 @@ function openClient<Kind extends AnyCallKind>(
   options: HttpOptions<Kind>,
   allowed: Readonly<Record<Kind, CallRow>>,
 ): Http<Kind> {
-  const { clock, timeoutMs, concurrency, ca, userAgent = 'blink-manifestd', onCall } = options
+  const { clock, timeoutMs, concurrency, ca, proxies, userAgent = 'blink-manifestd', onCall } = options
   const inTurn = pLimit(concurrency)
   const flights = new Set<Promise<unknown>>()
-  const connections = connecting(
-    buildConnector({
-      timeout: timeoutMs,
-      autoSelectFamilyAttemptTimeout: addressTimeoutMs(timeoutMs),
-      // Over HTTP/2 undici sends requests again by itself when the server asks it to.
-      allowH2: false,
-      // Said, because a variable of the environment would otherwise have the last word.
-      rejectUnauthorized: true,
-      ...(ca !== undefined && { ca }),
-    }),
-  )
-  const agent = new Agent({
+  const dispatchers = openDispatchers({
+    timeoutMs,
     connections: concurrency,
-    pipelining: 1,
     maxHeaderSize: longestHeadBytes,
     keepAliveMaxTimeout: longestIdleMs,
-    // The deadline below covers the whole request; these would only cover its parts.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: connections.connect,
+    ca,
+    proxies,
   })
 
   async function send({ call, url, attendant }: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
@@ -116,14 +103,15 @@ function openClient<Kind extends AnyCallKind>(
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
     const target = { origin: url.origin, path: url.pathname + url.search }
     const request = { ...target, method, headers, body: call.body ?? null }
-    const end = await exchange(agent, request, { clock, timeoutMs, signal })
+    const end = await exchange(dispatchers.dispatcherFor(url), request, { clock, timeoutMs, signal })
     if (end.answer) {
       told({ status: end.answer.status }, true, end.answer)
       return end.answer
     }
     told({ errorCode: codeOf(end.error) }, end.sent)
-    const tried = end.sent ? [] : connections.tried(url.hostname)
-    throw failureOf(end.error, { kind: call.kind, host: url.hostname, tried, sent: end.sent, signal })
+    const { proxy, tried } = dispatchers.wayTo(url)
+    const about = { kind: call.kind, host: url.hostname, proxy, sent: end.sent, signal }
+    throw failureOf(end.error, { ...about, tried: end.sent ? [] : tried })
   }
 
   /** Sends a call when it is its turn; until then it can be called off at once. */
@@ -157,9 +145,7 @@ function openClient<Kind extends AnyCallKind>(
       })
       await Promise.race([Promise.allSettled(flights), over])
       grace.done()
-      // One that nobody waits for any more would otherwise hold up the end of the process.
-      connections.end()
-      await agent.destroy()
+      await dispatchers.close()
     },
   }
 }
@@ -187,7 +173,7 @@ interface Bounds extends Pick<HttpOptions, 'clock' | 'timeoutMs'> {
 }
 
 /** Sends a request and reads its answer to the end; never rejects. */
-function exchange(agent: Agent, request: Request, { clock, timeoutMs, signal }: Bounds): Promise<End> {
+function exchange(agent: Dispatcher, request: Request, { clock, timeoutMs, signal }: Bounds): Promise<End> {
   return new Promise((resolve) => {
     let controller: Dispatcher.DispatchController | undefined
     let status = 0

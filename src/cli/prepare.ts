@@ -53,6 +53,7 @@ export async function prepare(
   const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
   const log = await openLog({ level, format, terminal: terminal.errIsTerminal })
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
+  if (loaded.proxy.length > 0) log.info({ proxy: loaded.proxy }, 'cloud reached through a proxy')
   for (const { name, reason, remedy } of misleading(terminal.env)) {
     log.warn({ variable: name, reason, remedy }, 'environment variable taken away')
   }

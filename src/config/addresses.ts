@@ -5,6 +5,7 @@
  * from `?` or `#` on.
  */
 import { isIPv4, isIPv6 } from 'node:net'
+import { isLoopback } from '../domain/addresses.ts'
 import { BadValue, type Format, plainText, quote } from './formats.ts'
 
 /** The end of a message: what was given, as far as it can hold no password. */
@@ -58,12 +59,7 @@ export const regionalUrl: Format<string> = (value) => {
 /** Whether what is sent to this URL can be read on the way. */
 export function isOpenToOthers(url: string): boolean {
   if (!url.startsWith('http://')) return false
-  const { hostname } = new URL(url.replaceAll('{region}', 'u001'))
-  return !(
-    hostname === 'localhost' ||
-    hostname === '[::1]' ||
-    (isIPv4(hostname) && hostname.startsWith('127.'))
-  )
+  return !isLoopback(new URL(url.replaceAll('{region}', 'u001')).hostname)
 }
 
 export const mqttUrl: Format<string> = (value) => {

@@ -13,6 +13,7 @@ import { Secret } from '../domain/secret.ts'
 import { parseListen } from './addresses.ts'
 import { type Checks, crossCheck } from './checks.ts'
 import { type Environment, fromCommandLine, fromEnvironment, fromSharedEnvironment } from './environment.ts'
+import { readProxies } from './proxies.ts'
 import { settings as all, flagOf, isFileForm, type Setting, schema, type Values } from './schema.ts'
 import type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
 import { readSettingsFile } from './settings-file.ts'
@@ -50,15 +51,22 @@ export function loadConfig({ env, cwd, configPath, overrides, ...checks }: Confi
   const checked = crossCheck({ values: finished, whole: file.whole, originOf, usable }, checks)
 
   const wrong = [...taken.values()].flatMap((one) => (one.kind === 'wrong' ? [one.problem] : []))
-  const problems = [...sources.flatMap((source) => source.problems), ...wrong, ...checked.problems]
+  const proxy = readProxies(env)
+  const problems = [
+    ...sources.flatMap((source) => source.problems),
+    ...wrong,
+    ...checked.problems,
+    ...proxy.problems,
+  ]
   if (problems.length > 0) throw new ConfigInvalid(problems, { remedy })
 
-  const settings = finish(finished, cwd)
+  const settings = { ...finish(finished, cwd), proxies: proxy.proxies }
   return deepFreeze({
     settings,
     shown: values.map((setting) => show(setting, settings, originOf)),
+    proxy: proxy.shown,
     file: file.path,
-    warnings: [...sources.flatMap((source) => source.warnings), ...checked.warnings],
+    warnings: [...sources.flatMap((source) => source.warnings), ...checked.warnings, ...proxy.warnings],
   })
 }
 
@@ -75,7 +83,10 @@ function withConvict(taken: ReadonlyMap<string, Taken>): Values {
   return config.validate({ allowed: 'strict' }).getProperties()
 }
 
-function finish({ dataDir, blink, mqtt, homeAssistant, ...rest }: Values, cwd: string): Settings {
+function finish(
+  { dataDir, blink, mqtt, homeAssistant, ...rest }: Values,
+  cwd: string,
+): Omit<Settings, 'proxies'> {
   const { tokensFile: _tokensFile, ...cloud } = blink
   const { passwordFile: _passwordFile, ...broker } = mqtt
   return {
@@ -148,7 +159,7 @@ export function describeSettings(): readonly SettingDescription[] {
 }
 
 /** The effective settings with their origins, secrets masked, for a person or a program. */
-export function showConfig({ shown }: LoadedConfig, form: 'yaml' | 'json'): string {
+export function showConfig({ shown, proxy }: LoadedConfig, form: 'yaml' | 'json'): string {
   const nested: Record<string, unknown> = {}
   for (const { name, value } of shown) {
     const [section = name, key] = name.split('.')
@@ -157,7 +168,7 @@ export function showConfig({ shown }: LoadedConfig, form: 'yaml' | 'json'): stri
   }
   if (form === 'json') {
     const origins = Object.fromEntries(shown.map(({ name, origin }) => [name, origin]))
-    return `${JSON.stringify({ settings: nested, origins }, undefined, 2)}\n`
+    return `${JSON.stringify({ settings: nested, origins, ...(proxy.length > 0 && { proxy }) }, undefined, 2)}\n`
   }
   const document = new Document(nested)
   for (const { name, origin } of shown) {
@@ -165,5 +176,8 @@ export function showConfig({ shown }: LoadedConfig, form: 'yaml' | 'json'): stri
     if (isSeq(node)) node.flow = true
     if (isSeq(node) || isScalar(node)) node.comment = ` ${origin}`
   }
+  // A remark, for they are no settings: what is shown can be used as a settings file.
+  const lines = proxy.map(({ name, value, origin }) => `   ${name}: ${value} (${origin})`)
+  if (lines.length > 0) document.comment = [' Proxy for the cloud:', ...lines].join('\n')
   return document.toString({ lineWidth: 0, flowCollectionPadding: false })
 }

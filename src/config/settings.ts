@@ -3,6 +3,7 @@
  */
 import type { Secret } from '../domain/secret.ts'
 import type { Listen } from './addresses.ts'
+import type { ProxySettings, ShownProxy } from './proxies.ts'
 
 export interface Settings {
   /** Absolute. */
@@ -52,6 +53,7 @@ export interface Settings {
     readonly prefix: string
     readonly statusTopic: string
   }
+  readonly proxies: ProxySettings
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
     readonly format: 'auto' | 'json' | 'pretty'
@@ -70,6 +72,8 @@ export interface ShownSetting {
 export interface LoadedConfig {
   readonly settings: Settings
   readonly shown: readonly ShownSetting[]
+  /** The variables that name a proxy for the cloud. */
+  readonly proxy: readonly ShownProxy[]
   /** The settings file that was read, as an absolute path. */
   readonly file: string | undefined
   /** Sentences about what works but is probably not meant. */

@@ -1,11 +1,11 @@
 /**
- * How long a connection stays with one address of a host that has several, and which ones it has tried.
+ * Which hosts are this machine, how long a connection stays with one address of a host that has several, and which ones it has tried.
  *
  * Node.js tries them one after another, by default for 250 ms each, which no slow line reaches: then our own
  * timeouts decide nothing. Half of a timeout leaves the other half for an address behind one that swallows
  * everything, as a broken IPv6 does.
  */
-import type { Socket } from 'node:net'
+import { isIPv4, type Socket } from 'node:net'
 
 /** The time for one address out of the time for the connection, both in milliseconds. */
 export const addressTimeoutMs = (connectTimeoutMs: number): number => Math.ceil(connectTimeoutMs / 2)
@@ -27,4 +27,11 @@ export function addressesTried(socket: Socket): () => readonly string[] {
 export function triedText(addresses: readonly string[], sentence = ''): string {
   const unnamed = addresses.filter((address) => !sentence.includes(address))
   return unnamed.length > 0 ? ` (tried ${unnamed.join(', ')})` : ''
+}
+
+/** Whether a host of a URL is this machine. */
+export function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/\.$/, '')
+  if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true
+  return isIPv4(host) && host.startsWith('127.')
 }

@@ -34,13 +34,13 @@ export function hasOpenssl(): boolean {
   }
 }
 
-/** A self-signed certificate for 127.0.0.1, good between two dates. */
+/** A self-signed certificate for 127.0.0.1 and rest-e008.invalid, good between two dates. */
 export function certificate(from: string, to: string): { cert: string; key: string; dir: string } {
   const dir = mkdtempSync(join(tmpdir(), 'certificate-'))
   const run = (command: string) => execFileSync('openssl', command.split(' '), { cwd: dir, stdio: 'pipe' })
   // Only the small certificate authority inside OpenSSL lets the dates be chosen.
   const authority = ['dir=.', 'database=index.txt', 'new_certs_dir=.', 'serial=serial', 'default_md=sha256']
-  const extensions = ['[x]', 'subjectAltName=IP:127.0.0.1', 'basicConstraints=CA:TRUE']
+  const extensions = ['[x]', 'subjectAltName=IP:127.0.0.1,DNS:rest-e008.invalid', 'basicConstraints=CA:TRUE']
   const policy = ['policy=p', 'x509_extensions=x', '[p]', 'commonName=supplied']
   writeFileSync(
     join(dir, 'ca.cnf'),

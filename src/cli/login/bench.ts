@@ -31,7 +31,8 @@ export async function openBench(terminal: Terminal, options: CommonOptions): Pro
   await makeDirectory(settings.dataDir)
   const install = await openInstall(settings.dataDir, clock)
   const logins = await openLogins(settings.dataDir)
-  const http = createSignInHttp({ clock, timeoutMs: settings.blink.timeoutSeconds * 1000, concurrency: 1 })
+  const { proxies, blink } = settings
+  const http = createSignInHttp({ clock, timeoutMs: blink.timeoutSeconds * 1000, concurrency: 1, proxies })
   return {
     settings,
     terminal,

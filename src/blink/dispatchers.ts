@@ -1,0 +1,143 @@
+/**
+ * The connections to the cloud: straight, or through the proxy that is named for them.
+ *
+ * Through a proxy everything is tunnelled, plain HTTP too: so it stays known for certain whether a request was
+ * written, and the proxy's password goes to the proxy only. Loopback never goes through a proxy.
+ */
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici'
+import { addressTimeoutMs, isLoopback } from '../domain/addresses.ts'
+import type { Secret } from '../domain/secret.ts'
+import { type Connecting, connecting } from './connecting.ts'
+import { ProxyFailed } from './connection-errors.ts'
+
+/** Proxies by the protocol of the request. Each URL may hold a user name and a password. */
+export interface Proxies {
+  readonly https: Secret | undefined
+  readonly http: Secret | undefined
+  /** Hosts that are reached without, in the form of `NO_PROXY`. */
+  readonly except: string
+}
+
+export interface DispatcherOptions {
+  /** One connection, from the first packet to the end of the TLS handshake. */
+  readonly timeoutMs: number
+  readonly connections: number
+  readonly maxHeaderSize: number
+  readonly keepAliveMaxTimeout: number
+  /** Trusted certificates in PEM in place of the system's. */
+  readonly ca?: string | undefined
+  readonly proxies?: Proxies | undefined
+}
+
+/** How the newest connection to a host was made. */
+export interface Way {
+  /** Host and port of the proxy, if there is one. */
+  readonly proxy?: string
+  /** The addresses that were tried, while it is being made or when it failed. */
+  readonly tried: readonly string[]
+}
+
+export interface Dispatchers {
+  dispatcherFor(url: URL): Dispatcher
+  wayTo(url: URL): Way
+  /** Ends all connections at once, also those that are being made. */
+  close(): Promise<void>
+}
+
+export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: DispatcherOptions): Dispatchers {
+  const tls = {
+    timeout: timeoutMs,
+    autoSelectFamilyAttemptTimeout: addressTimeoutMs(timeoutMs),
+    // Over HTTP/2 undici sends requests again by itself when the server asks it to.
+    allowH2: false,
+    // Said, because a variable of the environment would otherwise have the last word.
+    rejectUnauthorized: true,
+    ...(ca !== undefined && { ca }),
+  }
+  const straight = connecting(buildConnector(tls))
+  const options = {
+    ...limits,
+    pipelining: 1,
+    // The deadline of a request covers the whole of it; these would only cover its parts.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: straight.connect,
+  }
+  const direct = new Agent(options)
+  /** By the host and port that was asked for. */
+  const tunnels = new Map<string, Tunnel>()
+  const toProxies: Connecting<Target>[] = []
+
+  function through(proxy: Secret | undefined): Dispatcher | undefined {
+    if (!proxy) return undefined
+    const toProxy = connecting(buildConnector(tls), { until: 'closed' })
+    toProxies.push(toProxy)
+    return new EnvHttpProxyAgent({
+      ...options,
+      httpProxy: proxy.reveal(),
+      // Empty, or undici would look into the environment by itself.
+      httpsProxy: '',
+      noProxy: proxies?.except ?? '',
+      proxyTunnel: true,
+      requestTls: tls,
+      clientFactory: (url) => tunnelClient(url, { toProxy, timeoutMs, tunnels }),
+    })
+  }
+
+  const byProtocol = { 'https:': through(proxies?.https), 'http:': through(proxies?.http) }
+  return {
+    dispatcherFor({ protocol, hostname }) {
+      if (isLoopback(hostname)) return direct
+      return byProtocol[protocol === 'https:' ? 'https:' : 'http:'] ?? direct
+    },
+    wayTo(url) {
+      const tunnel = tunnels.get(hostAndPort(url))
+      if (!tunnel) return { tried: straight.tried(url.hostname) }
+      return { proxy: tunnel.proxy, tried: tunnel.tried() }
+    },
+    async close() {
+      // One that nobody waits for any more would otherwise hold up the end of the process.
+      straight.end()
+      await Promise.all([direct, byProtocol['https:'], byProtocol['http:']].map((each) => each?.destroy()))
+      for (const toProxy of toProxies) toProxy.end()
+    },
+  }
+}
+
+type Target = Parameters<ReturnType<typeof buildConnector>>[0]
+
+interface Tunnel {
+  readonly proxy: string
+  tried(): readonly string[]
+}
+
+interface TunnelNeeds {
+  readonly toProxy: Connecting<Target>
+  readonly timeoutMs: number
+  readonly tunnels: Map<string, Tunnel>
+}
+
+/** What asks a proxy for tunnels. Its errors are told from those of the host behind it. */
+function tunnelClient(url: URL, { toProxy, timeoutMs, tunnels }: TunnelNeeds): Dispatcher {
+  const proxy = url.host
+  const pool = new Pool(url.origin, { connect: toProxy.connect, headersTimeout: timeoutMs })
+  const tunnel = { proxy, tried: () => toProxy.tried(url.hostname) }
+  const usual = pool.connect
+  const ask = (options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> =>
+    Reflect.apply(usual, pool, [options])
+  async function connect(options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> {
+    tunnels.set(options.path, tunnel)
+    const answer = await ask(options).catch((error: unknown) => {
+      throw new ProxyFailed(proxy, error)
+    })
+    if (answer.statusCode === 200) return answer
+    answer.socket.on('error', () => undefined).destroy()
+    throw new ProxyFailed(proxy, answer.statusCode)
+  }
+  return Object.assign(pool, { connect })
+}
+
+function hostAndPort({ host, port, protocol }: URL): string {
+  if (port !== '') return host
+  return `${host}:${protocol === 'https:' ? 443 : 80}`
+}
