@@ -121,6 +121,11 @@ function pressed(about: Parameters<typeof entity>[1], keys: Readonly<Record<stri
   })
 }
 
+/** The component by which an account is shown. */
+export function accountComponent(id: BlinkId): string {
+  return `account_${id}`
+}
+
 interface Naming {
   readonly own: (component: string, name: string) => Parameters<typeof entity>[1]
   /** Whether names must tell one account from another. */
@@ -131,9 +136,13 @@ function accountComponents(topics: Topics, id: BlinkId, { own, several }: Naming
   const state_topic = topics.accountState(id)
   const named = (text: string) => (several ? `${text} ${id}` : text)
   return {
-    [`account_${id}`]: entity(
+    [accountComponent(id)]: entity(
       'sensor',
-      { ...own(`account_${id}`, named('Account')), category: 'diagnostic', icon: 'mdi:account-key-outline' },
+      {
+        ...own(accountComponent(id), named('Account')),
+        category: 'diagnostic',
+        icon: 'mdi:account-key-outline',
+      },
       {
         device_class: 'enum',
         options: accountStatuses,

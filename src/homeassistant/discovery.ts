@@ -1,6 +1,6 @@
 /**
  * The documents that Home Assistant discovers us by, over their life: said on each connection, again when they
- * change, taken back when a device is gone.
+ * change, removed when a device is gone, before the topics that it reads are cleared.
  *
  * Only ever touches documents whose topic, identifiers and origin are this installation's. What a person deleted
  * in Home Assistant stays deleted until a rescan or a restart. Everything runs one after another, because
@@ -49,12 +49,16 @@ export interface Discovery {
   introduce(): Promise<void>
   /** Resolves when Home Assistant has had its time to make entities of all that was said. */
   made(): Promise<void>
-  /** The bridge's own document may have changed. */
-  bridge(): void
+  /** The bridge's own document may have changed; resolves when the broker has it as it is. */
+  bridge(): Promise<void>
   /** A module's document may have changed. */
   module(key: ModuleKey): void
-  /** Takes a module's device back. */
-  clear(key: ModuleKey): void
+  /** Whether the broker holds, or may hold, a document of ours with this device or with this component of it. */
+  holds(objectId: string, component?: string): boolean
+  /** Resolves when the broker has sent all documents it keeps. */
+  known(): Promise<void>
+  /** Removes a module's device, unless it is to have one by then. Resolves when the broker has taken it. */
+  clear(key: ModuleKey): Promise<void>
   /** Brings back what a person deleted. */
   restore(): Promise<void>
   /** Takes back what is ours and no longer known, once; call it again when `complete` may have come true. */
@@ -83,7 +87,15 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   const echoes = new Map<string, number>()
   const news = new Map<string, ModuleKey>()
   let bridgeNews = false
-  let listeningSince: number | undefined
+  const listening = Promise.withResolvers<void>()
+  let isListening = false
+  let isKnown = false
+  const known = listening.promise
+    .then(() => clock.sleep(copiesMs, signal))
+    .then(() => {
+      isKnown = true
+    })
+  known.catch(() => undefined)
   let swept = false
   let chain: Promise<void> = Promise.resolve()
 
@@ -169,7 +181,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   /** All news that came together, since each saying takes its pause. */
   async function sayNews(): Promise<void> {
     // The introduction is still to come, and says all there is.
-    if (listeningSince === undefined) return
+    if (!isListening) return
     const keys = [...news.values()]
     const bridge = bridgeNews ? needs.bridge() : undefined
     news.clear()
@@ -178,24 +190,24 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     if (devices.length > 0) await say(() => devices).then(follow)
   }
 
-  async function takeBack(objectIds: readonly string[]): Promise<void> {
+  async function remove(objectIds: readonly string[]): Promise<void> {
     for (const objectId of objectIds) {
       said.delete(objectId)
-      copies.delete(objectId)
       echoes.set(objectId, (echoes.get(objectId) ?? 0) + 1)
     }
     await publish(objectIds.map((objectId) => clearedDocument(prefix, objectId)))
+    for (const objectId of objectIds) copies.delete(objectId)
   }
 
   async function removeOrphans(): Promise<void> {
-    if (swept || listeningSince === undefined || !needs.complete()) return
-    await clock.sleep(Math.max(0, listeningSince + copiesMs - clock.elapsed()), signal)
+    if (swept || !isListening || !needs.complete()) return
+    await known
     if (swept || !needs.complete()) return
-    const known = new Set([...devices()].map(({ objectId }) => objectId))
-    const orphans = [...copies.keys()].filter((objectId) => !known.has(objectId))
+    const wanted = new Set([...devices()].map(({ objectId }) => objectId))
+    const orphans = [...copies.keys()].filter((objectId) => !wanted.has(objectId))
     swept = true
-    for (const device of orphans) log.info({ device }, 'takes back a device that is no longer known')
-    await takeBack(orphans)
+    for (const device of orphans) log.info({ device }, 'removing orphaned Home Assistant device')
+    await remove(orphans)
   }
 
   return {
@@ -218,7 +230,8 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       }
     },
     introduce() {
-      listeningSince ??= clock.elapsed()
+      isListening = true
+      listening.resolve()
       echoes.clear()
       const said = inTurn(() => say(devices))
       void inTurn(follow)
@@ -227,17 +240,26 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     made: () => inTurn(async () => undefined),
     bridge() {
       bridgeNews = true
-      void inTurn(sayNews)
+      return inTurn(sayNews)
     },
     module(key) {
       news.set(keyOf(key), key)
       void inTurn(sayNews)
     },
-    clear(key) {
+    holds(objectId, component) {
+      if (!isKnown) return true
+      const copy = copies.get(objectId)
+      return copy !== undefined && (component === undefined || component in copy.components)
+    },
+    known: () => known,
+    async clear(key) {
       const objectId = moduleId(installId, key)
-      deleted.delete(objectId)
-      news.delete(keyOf(key))
-      void inTurn(() => takeBack([objectId]))
+      await known
+      await inTurn(async () => {
+        if (needs.module(key)) return
+        deleted.delete(objectId)
+        if (copies.has(objectId)) await remove([objectId])
+      })
     },
     restore() {
       deleted.clear()

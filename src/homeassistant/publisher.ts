@@ -4,8 +4,9 @@
  * On each connection: everything retained, the documents, and that the bridge is online last. Retained states wait
  * for the entities at the broker, so none is said twice, but for those of a document that is new: after two seconds
  * these follow, for an entity that is made over waits for the next word. After Home Assistant's own start: the
- * documents, and two seconds later everything. Switched off or moved to another prefix, what was said before is
- * taken back once.
+ * documents, and two seconds later everything. What is removed loses its document first and its topics after that,
+ * or Home Assistant would log an error for each empty topic. Switched off or moved to another prefix, what was said
+ * before is removed once.
  */
 
 import type { Account } from '../accounts/account.ts'
@@ -13,7 +14,7 @@ import type { Settings } from '../config/load.ts'
 import type { Clock } from '../domain/clock.ts'
 import { isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import type { BlinkId, ModuleKey } from '../domain/model.ts'
+import { type BlinkId, keyOf, type ModuleChanges, type ModuleKey } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
 import { openAnnounced } from '../storage/discovery-prefix.ts'
@@ -21,9 +22,9 @@ import type { Stores } from '../storage/open.ts'
 import type { Retained } from '../topics/retained.ts'
 import type { Topics } from '../topics/topics.ts'
 import { awaitBirths } from './birth.ts'
-import { bridgeDevice } from './bridge-entities.ts'
+import { accountComponent, bridgeDevice } from './bridge-entities.ts'
 import { type Discovery, type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
-import { discoveryFilter } from './documents.ts'
+import { bridgeId, discoveryFilter, moduleId } from './documents.ts'
 import { moduleDevice } from './module-entities.ts'
 
 export interface HomeAssistantNeeds {
@@ -43,8 +44,12 @@ export interface HomeAssistantNeeds {
 export interface HomeAssistant {
   /** The retained topics, with Home Assistant told of what comes, changes and goes. */
   readonly retained: Retained
+  /** False while a module's device stands in the way of clearing its topics; it is removed then, and they follow. */
+  moduleUnread(key: ModuleKey): boolean
+  /** The same of an account's entities. */
+  accountUnread(accountId: BlinkId): boolean
   /** The cloud has given an account's list of modules. */
-  listed(accountId: BlinkId): void
+  listed(accountId: BlinkId, changes: ModuleChanges): void
   /** A person wants everything looked at again: brings back what was deleted in Home Assistant. */
   rescanned(): void
 }
@@ -62,7 +67,8 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     fail,
     restate: (key: Parameters<Discovery['module']>[0]) => retained.module(key, 'identity'),
   }
-  const discovering = { prefix, installId: stores.install.installId, version: needs.version }
+  const { installId } = stores.install
+  const discovering = { prefix, installId, version: needs.version }
 
   /** Takes back what stands below a prefix that is no longer ours. */
   async function withdraw(old: string): Promise<void> {
@@ -92,14 +98,37 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     if (!wanted && old !== undefined) await announced.forget()
   }
 
-  settlePast().catch((error: unknown) => {
-    if (signal.aborted) return
-    if (!(error instanceof StoreFailed)) return fail(error)
-    log.error({ detail: error.message, remedy: error.remedy }, 'cannot keep what Home Assistant was told')
-  })
+  let isPastSettled = false
+  const past = settlePast()
+    .catch((error: unknown) => {
+      if (signal.aborted) return
+      if (!(error instanceof StoreFailed)) return fail(error)
+      log.error({ detail: error.message, remedy: error.remedy }, 'cannot keep what Home Assistant was told')
+    })
+    .then(() => {
+      isPastSettled = true
+    })
+  const removing = new Set<string>()
+  /** Does the work once at a time for each name; what follows comes after it. */
+  const remove = (name: string, work: () => Promise<void>, next: () => void) => {
+    if (removing.has(name)) return
+    removing.add(name)
+    const done = work().finally(() => removing.delete(name))
+    done.then(next).catch((error: unknown) => signal.aborted || fail(error))
+  }
   if (!wanted) {
     broker.onConnect(() => retained.all())
-    return { retained, listed: () => undefined, rescanned: () => undefined }
+    const unread = (name: string, next: () => void) => {
+      if (!isPastSettled) remove(name, () => past, next)
+      return isPastSettled
+    }
+    return {
+      retained,
+      moduleUnread: (key) => unread(keyOf(key), () => retained.module(key, 'identity')),
+      accountUnread: (accountId) => unread(accountId, () => retained.account(accountId)),
+      listed: () => undefined,
+      rescanned: () => undefined,
+    }
   }
 
   const listed = new Set<BlinkId>()
@@ -109,10 +138,19 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
       accountId !== undefined && state.status === 'ok' && listed.has(accountId)
     return all.length > 0 && all.every(known)
   }
-  const discovery = keepDiscovered(
-    { ...common, ...devices(needs, discovering), discovering, complete },
-    signal,
-  )
+  let severalNetworks = false
+  const made = devices(needs, discovering, () => severalNetworks)
+  const discovery = keepDiscovered({ ...common, ...made, discovering, complete }, signal)
+  const bridge = bridgeId(installId)
+
+  /** Names all devices anew where the first network got company, or lost it. */
+  const countNetworks = () => {
+    const keys = knownKeys(needs)
+    const networks = new Set(keys?.map(({ accountId, networkId }) => `${accountId}/${networkId}`))
+    if (!keys || networks.size > 1 === severalNetworks) return
+    severalNetworks = networks.size > 1
+    for (const key of keys) discovery.module(key)
+  }
 
   let greetings = 0
   const greet = async () => {
@@ -121,6 +159,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     await retained.settled()
     // Of connections that come and go, the last one is greeted.
     if (mine !== greetings || signal.aborted) return
+    countNetworks()
     await discovery.introduce()
     if (mine !== greetings || signal.aborted) return
     retained.birth()
@@ -140,23 +179,38 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
       ...retained,
       account(accountId) {
         retained.account(accountId)
-        discovery.bridge()
+        void discovery.bridge()
       },
       modulesOf(accountId) {
         retained.modulesOf(accountId)
-        if (hasLeft(needs, accountId)) for (const key of lastKnown(needs, accountId)) discovery.clear(key)
+        if (hasLeft(needs, accountId)) countNetworks()
       },
       module(key, news) {
         retained.module(key, news)
         if (news === 'identity') discovery.module(key)
       },
-      clear(key) {
-        retained.clear(key)
-        discovery.clear(key)
-      },
     },
-    listed(accountId) {
+    moduleUnread(key) {
+      if (!discovery.holds(moduleId(installId, key))) return true
+      remove(
+        keyOf(key),
+        () => discovery.clear(key),
+        () => retained.module(key, 'identity'),
+      )
+      return false
+    },
+    accountUnread(accountId) {
+      if (!discovery.holds(bridge, accountComponent(accountId))) return true
+      remove(
+        accountId,
+        () => discovery.known().then(() => discovery.bridge()),
+        () => retained.account(accountId),
+      )
+      return false
+    },
+    listed(accountId, { found, gone }) {
       listed.add(accountId)
+      if (found.length + gone.length > 0) countNetworks()
       discovery.sweep().catch(fail)
     },
     rescanned() {
@@ -173,14 +227,21 @@ function hasLeft({ accounts }: HomeAssistantNeeds, id: BlinkId): boolean {
   return accounts().every(({ accountId }) => accountId !== undefined && accountId !== id)
 }
 
-/** The modules of an account; where the disk cannot tell, their devices are taken back after the next start. */
-function lastKnown({ stores, log }: HomeAssistantNeeds, id: BlinkId): readonly ModuleKey[] {
+/** The modules that are to have a device, or `undefined` where the disk cannot tell. */
+function knownKeys(needs: HomeAssistantNeeds): readonly ModuleKey[] | undefined {
+  const { settings, stores, log } = needs
+  const left = new Map<BlinkId, boolean>()
+  const isHere = ({ accountId }: ModuleKey) => {
+    const known = left.get(accountId) ?? hasLeft(needs, accountId)
+    left.set(accountId, known)
+    return !known
+  }
   try {
-    return stores.ledger.keys(id)
+    return stores.ledger.keys().filter((key) => isHere(key) && isWanted(key, settings.modules))
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
-    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which devices to take back')
-    return []
+    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which networks there are')
+    return undefined
   }
 }
 
@@ -188,6 +249,7 @@ function lastKnown({ stores, log }: HomeAssistantNeeds, id: BlinkId): readonly M
 function devices(
   needs: HomeAssistantNeeds,
   discovering: DiscoveryNeeds['discovering'],
+  severalNetworks: () => boolean,
 ): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module'> {
   const { settings, stores, accounts, topics } = needs
   const { ledger } = stores
@@ -203,7 +265,7 @@ function devices(
       const record = ledger.read(key)
       if (!record || !isWanted(record.module, settings.modules)) return undefined
       if (hasLeft(needs, key.accountId)) return undefined
-      return moduleDevice(topics, discovering, record.module, false)
+      return moduleDevice(topics, discovering, record.module, severalNetworks())
     },
   }
 }

@@ -19,7 +19,7 @@ import { workItemMessages } from './events.ts'
 import { type Onlookers, watch } from './onlookers.ts'
 import { watchForOthers } from './other-installation.ts'
 import { spaced } from './rate-limiter.ts'
-import { keepRetained, offline, online, type Retained } from './retained.ts'
+import { keepRetained, offline, online, type Retained, type RetainedNeeds } from './retained.ts'
 import { retainedSources } from './retained-sources.ts'
 import { type Topics, topicsBelow } from './topics.ts'
 
@@ -90,7 +90,14 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const common = { topics, publisher: broker, modulesToo, refused, clock, log }
   const announce = (signal: AbortSignal) => broker.announce(signal)
   const sources = retainedSources(needs, topics)
-  const kept = keepRetained({ ...common, ...sources, announce, now: () => clock.now() }, stopping.signal)
+  const unread: Pick<RetainedNeeds, 'moduleUnread' | 'accountUnread'> = {
+    moduleUnread: (key) => assistant?.moduleUnread(key) ?? true,
+    accountUnread: (accountId) => assistant?.accountUnread(accountId) ?? true,
+  }
+  const kept = keepRetained(
+    { ...common, ...sources, ...unread, announce, now: () => clock.now() },
+    stopping.signal,
+  )
   const assistant = needs.attended
     ? openHomeAssistant({ ...needs, topics, broker, retained: kept }, stopping.signal)
     : undefined
@@ -136,7 +143,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     topics,
     onlookers,
     ticked({ accountId, changes }) {
-      if (changes) assistant?.listed(accountId)
+      if (changes) assistant?.listed(accountId, changes)
     },
     rescanned: () => assistant?.rescanned(),
     async close() {

@@ -28,6 +28,13 @@ export interface RetainedNeeds {
   readonly modules: (accountId?: BlinkId) => readonly ModuleKey[]
   /** `undefined` for a module that should have no topics: gone, unknown, or not wanted by the owner. */
   readonly view: (key: ModuleKey) => ModuleView | undefined
+  /**
+   * Whether nothing reads the topics of a module that is to have none. While false they are not cleared;
+   * `module(key, 'identity')` tries again.
+   */
+  readonly moduleUnread: (key: ModuleKey) => boolean
+  /** The same of an account that is gone; `account` tries again. */
+  readonly accountUnread: (accountId: BlinkId) => boolean
   /** The broker has cleared the topics of a module that is not to have any. */
   readonly cleared: (key: ModuleKey) => void
   readonly now: () => number
@@ -86,7 +93,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       case 'bridge':
         return [needs.bridgeInfo()]
       case 'account':
-        return [needs.account(entry.accountId)].filter((message) => message !== undefined)
+        return ofAccount(entry.accountId)
       case 'gone':
         return clearing(entry.key)
       case 'module':
@@ -95,6 +102,11 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
         entry.reached()
         return []
     }
+  }
+
+  function ofAccount(accountId: BlinkId): Iterable<Message> {
+    const message = needs.account(accountId)
+    return message && (message.payload !== '' || needs.accountUnread(accountId)) ? [message] : []
   }
 
   function spoken(key: ModuleKey, what: News): Iterable<Message> {
@@ -113,6 +125,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   }
 
   function clearing(key: ModuleKey): readonly Message[] {
+    if (!needs.moduleUnread(key)) return []
     const messages = cleared(topics, key)
     let left = messages.length
     const taken = () => {

@@ -2,13 +2,14 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Account } from '../../src/accounts/account.ts'
 import { StoreFailed } from '../../src/domain/errors.ts'
+import { keyOf, type Message } from '../../src/domain/model.ts'
 import { type HomeAssistantNeeds, openHomeAssistant } from '../../src/homeassistant/publisher.ts'
 import type { Retained } from '../../src/topics/retained.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { topics } from '../mqtt/ha-documents.ts'
-import { aModule, readableLog, temporaryDirectory } from '../samples.ts'
+import { aModule, newRecord, readableLog, temporaryDirectory } from '../samples.ts'
 
-/** A house without accounts, which knows one module, on a disk that a test may break. */
+/** One module of an account that a test may log out, on a disk that it may break. */
 function aHouse() {
   const over = new AbortController()
   onTestFinished(() => over.abort(new Error('over')))
@@ -19,12 +20,15 @@ function aHouse() {
   const settling: (() => void)[] = []
   const births: string[] = []
   const said: string[] = []
+  const accounts = [{ accountId: '8021', state: { status: 'ok' } }] as unknown as Account[]
   const failures: unknown[] = []
   const log = readableLog()
   const quiet = { all() {}, birth() {}, everything() {}, bridge() {}, account() {}, module() {}, clear() {} }
   const retained: Retained = {
     ...quiet,
     birth: () => void births.push('online'),
+    module: (key) => void published.push(`states of ${keyOf(key)}`),
+    account: (id) => void published.push(`state of ${id}`),
     modulesOf: (id) => void said.push(id),
     settled: () => new Promise((resolve) => settling.push(resolve)),
   }
@@ -35,11 +39,12 @@ function aHouse() {
         if (disk.broken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
         return [aModule()]
       },
-      read: () => undefined,
+      read: () => newRecord(aModule()),
     },
   }
   const settings = {
     dataDir: temporaryDirectory(),
+    modules: { include: [], exclude: [], askAll: false },
     mqtt: { topics: 'all' },
     homeAssistant: { enabled: true, prefix: 'homeassistant', statusTopic: 'homeassistant/status' },
   }
@@ -47,28 +52,69 @@ function aHouse() {
     subscribe: () => () => undefined,
     onConnect: (listener: () => void) => void connects.push(listener),
     connected: () => new Promise(() => undefined),
-    publish: async ({ topic }: { topic: string }) => void published.push(topic),
+    publish: async ({ topic, payload }: Message) => void published.push(payload ? topic : `-${topic}`),
   }
   const needs = {
-    ...{ settings, stores, version: '1', accounts: (): Account[] => [], topics, broker, retained },
+    ...{ settings, stores, version: '1', accounts: () => accounts, topics, broker, retained },
     ...{ clock, log, fail: (error: unknown) => failures.push(error) },
   } as unknown as HomeAssistantNeeds
   const assistant = openHomeAssistant(needs, over.signal)
-  return { assistant, clock, disk, published, said, connects, settling, births, failures, log }
+  /** A connection, until Home Assistant has had its time. */
+  async function connect() {
+    for (const connected of connects) connected()
+    await settle()
+    for (const settled of settling.splice(0)) settled()
+    await clock.advance(60_000)
+  }
+  return {
+    ...{ assistant, clock, disk, published, said, connects, connect, settling, births, failures, log },
+    logOut: () => accounts.splice(0),
+  }
 }
 
-test('the devices of an account that has left are taken back', async () => {
-  const { assistant, published, said } = aHouse()
+const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
+const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
 
-  assistant.retained.modulesOf('8021')
-  await settle()
+test('what an account leaves behind is cleared after its device and entities are removed', async () => {
+  const { assistant, connect, published, clock, logOut, failures } = aHouse()
+  await connect()
+  const from = published.length
 
-  expect(said).toEqual(['8021'])
-  expect(published).toEqual(['homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'])
+  logOut()
+  expect(assistant.moduleUnread(aModule())).toBe(false)
+  expect(assistant.accountUnread('8021')).toBe(false)
+  await clock.advance(60_000)
+
+  const since = published.slice(from)
+  expect(since.filter((topic) => !topic.startsWith('state'))).toEqual([
+    `-${moduleTopic}`,
+    // The markers, and after their pause the document without them.
+    ...[bridgeTopic, bridgeTopic],
+  ])
+  expect(since.indexOf('states of 8021/44107/350221')).toBeGreaterThan(since.indexOf(`-${moduleTopic}`))
+  expect(since.at(-1)).toBe('state of 8021')
+  expect([assistant.moduleUnread(aModule()), assistant.accountUnread('8021')]).toEqual([true, true])
+  expect(failures).toEqual([])
 })
 
-test('a disk that cannot tell which devices those are is told of, and nothing ends by it', async () => {
-  const { assistant, disk, published, said, failures, log } = aHouse()
+test('before the broker has sent its documents, no topic that one may read is cleared', async () => {
+  const { assistant, connects, settling, published, clock, logOut } = aHouse()
+  logOut()
+  for (const connected of connects) connected()
+  await settle()
+  expect(assistant.moduleUnread(aModule())).toBe(false)
+
+  for (const settled of settling) settled()
+  await clock.advance(4_000)
+  expect(published).toEqual([bridgeTopic])
+  await clock.advance(60_000)
+
+  expect(published).toEqual([bridgeTopic, 'states of 8021/44107/350221'])
+})
+
+test('a disk that cannot tell which networks there are is logged, and nothing ends by it', async () => {
+  const { assistant, logOut, disk, published, said, failures, log } = aHouse()
+  logOut()
   disk.broken = true
 
   assistant.retained.modulesOf('8021')
@@ -88,6 +134,6 @@ test('of connections that are lost before all is said, only the last one is gree
   for (const settled of settling) settled()
   await clock.advance(60_000)
 
-  expect(published).toEqual(['homeassistant/device/blink_manifestd_7f3a9c01/config'])
+  expect(published).toEqual([bridgeTopic, moduleTopic, 'states of 8021/44107/350221'])
   expect(births).toEqual(['online'])
 })

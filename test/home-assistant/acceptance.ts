@@ -136,3 +136,27 @@ function accepts(component: Json, value: string): boolean {
       return true
   }
 }
+
+/** Cleared while its device is there: a request ID and its list end, all else goes with the device. */
+const mayEnd = /\/(?:request_id|requested_at|manifest\/pending)$/
+
+/** The topics that were cleared, in the order of the messages, while a document still read them. */
+export function clearedWhileRead(messages: readonly Pick<Message, 'topic' | 'payload'>[]): string[] {
+  const readers = new Map<string, ReadonlySet<string>>()
+  return messages.flatMap(({ topic, payload }) => {
+    if (topic.endsWith('/config')) readers.set(topic, topicsIn(payload))
+    else if (payload === '' && !mayEnd.test(topic)) {
+      return [...readers].flatMap(([document, read]) => (read.has(topic) ? [`${topic} of ${document}`] : []))
+    }
+    return []
+  })
+}
+
+function topicsIn(document: string): ReadonlySet<string> {
+  const strings: string[] = []
+  JSON.parse(document || 'null', (key, value: unknown) => {
+    if (key.endsWith('topic') && typeof value === 'string') strings.push(value)
+    return value
+  })
+  return new Set(strings)
+}

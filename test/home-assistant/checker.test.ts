@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { bridgeDocument, moduleDocument } from '../mqtt/ha-documents.ts'
 import { aModule } from '../samples.ts'
+import { clearedWhileRead } from './acceptance.ts'
 import { check, checkAll, type Json } from './checker.ts'
 import { render } from './template.ts'
 
@@ -93,4 +94,12 @@ test('templates print as Home Assistant prints, and tell of what has no value', 
     '{"a":2}',
   )
   expect(render('{{ value_json.a[:2] }}', '{"a":"xyz"}')).toBe('xy')
+})
+
+test('a topic that is cleared before the document that reads it is found', () => {
+  const removed = { ...good, payload: '' }
+  const state = { topic: 'blink-manifestd/sync/8021/44107/350221/state', payload: '' }
+
+  expect(clearedWhileRead([good, state, removed])).toEqual([`${state.topic} of ${good.topic}`])
+  expect(clearedWhileRead([good, removed, state])).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { componentsOf, refusals, stateOf } from '../home-assistant/acceptance.ts'
+import { clearedWhileRead, componentsOf, refusals, stateOf } from '../home-assistant/acceptance.ts'
 import { checkAll } from '../home-assistant/checker.ts'
 import { mosquittoTest } from '../mosquitto.ts'
 import { type Observer, observe } from '../observer.ts'
@@ -106,10 +106,56 @@ mosquittoTest(
     world.cloud.addModule(8021, moduleOf(3))
     await until('a third', () => deviceOf(observer, '44003_350003'), { state })
     world.cloud.removeModule(44_002, 350_002)
-    await until('the end of the second', () => !deviceOf(observer, '44002_350002'), { state })
+    await until('the end of the second', () => observer.latest(`${stem(2)}/state`) === '', { state })
 
+    expect(deviceOf(observer, '44002_350002')).toBeUndefined()
+    expect(clearedWhileRead(observer.seen)).toEqual([])
     expect(observer.latest('homeassistant/device/someone/config')).toBe('{"origin":{"name":"someone"}}')
     expect(deviceOf(observer, '44001_350001')).toBeDefined()
+  },
+  patience,
+)
+
+mosquittoTest(
+  'at a logout the devices and entities go before their topics',
+  async () => {
+    await using world = await startWorld({
+      simulator: { manifestSeconds: 0, accounts: [home(2), home(1, { id: 8022, region: 'u011' })] },
+    })
+    const observer = await world.observer()
+    const BLINK_TOKENS = [8021, 8022].map((id) => world.cloud.tokens(id)).join('\n')
+    const daemon = world.start(['run'], { BLINK_TOKENS })
+    const state = daemon.stderr
+    await until('four devices', () => documentsIn(observer).length === 4, { state })
+    await until('all states', () => observer.latest(`${stem(1, 8022)}/state`), { state })
+
+    await world.finish(['logout', '8022'], { BLINK_TOKENS })
+    await until('an empty account', () => observer.latest('blink-manifestd/account/8022/state') === '', {
+      state,
+    })
+    await until('no module of it', () => observer.latest(`${stem(1, 8022)}/state`) === '', { state })
+
+    expect(clearedWhileRead(observer.seen)).toEqual([])
+    expect(documentsIn(observer)).toHaveLength(3)
+  },
+  patience,
+)
+
+mosquittoTest(
+  'a module that is no longer wanted at a start loses its device before its topics',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    const daemon = world.start(['run'])
+    await until('all entities', whole(observer, 3), { state: daemon.stderr })
+    await daemon.stop('SIGTERM')
+
+    const again = world.start(['run'], { MODULES_EXCLUDE: '44002' })
+    const state = again.stderr
+    await until('no topics of it', () => observer.latest(`${stem(2)}/state`) === '', { state })
+
+    expect(clearedWhileRead(observer.seen)).toEqual([])
+    expect(documentsIn(observer)).toHaveLength(2)
   },
   patience,
 )

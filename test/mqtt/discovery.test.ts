@@ -42,7 +42,7 @@ test('states follow two seconds after a document that Home Assistant may not kno
 test('what is found while the introduction is still to come is part of it', async () => {
   const house = aHouse([aModule()])
   house.discovery.module(aModule())
-  house.discovery.bridge()
+  void house.discovery.bridge()
   await house.later()
   expect(house.published).toEqual([])
 
@@ -102,7 +102,7 @@ test('a module that is gone is taken back, and one that comes back is introduced
   const from = house.published.length
 
   house.known.clear()
-  house.discovery.clear(aModule())
+  void house.discovery.clear(aModule())
   await house.later()
   expect(house.store.has(moduleTopic)).toBe(false)
   house.known.set('8021/44107/350221', aModule())
@@ -110,6 +110,41 @@ test('a module that is gone is taken back, and one that comes back is introduced
   await house.later()
 
   expect(house.topicsSince(from)).toEqual([`-${moduleTopic}`, moduleTopic])
+})
+
+test('a module that came back before it was removed keeps its device', async () => {
+  const house = aHouse([aModule()])
+  await house.connect()
+  const from = house.published.length
+
+  void house.discovery.clear(aModule())
+  await house.later()
+
+  expect(house.topicsSince(from)).toEqual([])
+  expect(house.discovery.holds('blink_manifestd_7f3a9c01_8021_44107_350221')).toBe(true)
+})
+
+test('what the broker holds of a device is not known before it has sent its documents', async () => {
+  const house = aHouse([])
+  const gone = 'blink_manifestd_7f3a9c01_8021_44107_350221'
+  expect(house.discovery.holds(gone)).toBe(true)
+  await house.connect()
+  await house.later()
+
+  expect(house.discovery.holds(gone)).toBe(false)
+  expect(house.discovery.holds('blink_manifestd_7f3a9c01', 'account_8021')).toBe(true)
+  expect(house.discovery.holds('blink_manifestd_7f3a9c01', 'account_9')).toBe(false)
+})
+
+test('a module that is gone and has no document causes none to be removed', async () => {
+  const house = aHouse([])
+  await house.connect()
+  const from = house.published.length
+
+  void house.discovery.clear(aModule())
+  await house.later()
+
+  expect(house.topicsSince(from)).toEqual([])
 })
 
 test('a device that a person deleted in Home Assistant stays deleted until a rescan', async () => {
@@ -156,7 +191,7 @@ test('an account that is gone takes its entities with it', async () => {
   const from = house.published.length
 
   house.accountsAre(['8021'])
-  house.discovery.bridge()
+  void house.discovery.bridge()
   await house.later()
 
   const [marked, final] = house.published.slice(from)

@@ -1,7 +1,7 @@
 /** The retained topics of modules that are gone or not wanted, and of brokers that refuse or never answer. */
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../src/domain/errors.ts'
-import { retainedModuleTopics } from '../../src/topics/topics.ts'
+import { plain, retainedModuleTopics } from '../../src/topics/topics.ts'
 import { settle } from '../fake-clock.ts'
 import { aModule, start } from '../samples.ts'
 import { aView, aWorld, online, stem } from './retained-world.ts'
@@ -23,6 +23,24 @@ test('the topics of a module that is gone are cleared, and stay so when everythi
   expect(cleared.map(({ topic }) => topic)).toEqual(retainedModuleTopics.map((name) => `${stem}/${name}`))
   expect(cleared.every(({ payload, retain }) => payload === '' && retain)).toBe(true)
   expect([...kept.keys()]).toEqual(['b/bridge/info', 'b/account/8021/state', 'b/bridge/state'])
+})
+
+test('nothing is cleared while somebody still reads it', async () => {
+  let unread = false
+  const reading = { moduleUnread: () => unread, accountUnread: () => unread, modules: () => [aModule()] }
+  const { retained, kept } = aWorld({ ...reading, account: (id) => plain(`b/account/${id}/state`, '') })
+  kept.set(`${stem}/state`, '{}').set('b/account/8021/state', '{}')
+
+  retained.clear(aModule())
+  retained.all()
+  await retained.settled()
+  expect([...kept.keys()]).toEqual(expect.arrayContaining([`${stem}/state`, 'b/account/8021/state']))
+
+  unread = true
+  retained.module(aModule(), 'identity')
+  retained.account('8021')
+  await retained.settled()
+  expect([...kept.keys()]).toEqual(['b/bridge/info', 'b/bridge/state'])
 })
 
 test('a module that goes while its news are still waiting leaves nothing behind', async () => {

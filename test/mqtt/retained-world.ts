@@ -61,6 +61,8 @@ export function aWorld(differing: Partial<RetainedNeeds> = {}) {
       account: (id) => plain(`b/account/${id}/state`, 'ok'),
       modules: keys,
       view: (key) => views.get(keyOf(key)),
+      moduleUnread: () => true,
+      accountUnread: () => true,
       cleared: (key) => clearings.push(keyOf(key)),
       now: () => start,
       refused: (topic, { reasonCode }, message) => log.warn({ topic, reason_code: reasonCode }, message),
