@@ -5,6 +5,8 @@
  * ask for, so a request whose method or path is not on this list is a bug and is never sent.
  */
 
+import { pathBelow, requestable } from '../domain/request-url.ts'
+
 /** What the daemon asks for by itself. */
 export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request'
 
@@ -33,36 +35,31 @@ export const calls: Readonly<Record<CallKind, CallRow>> = {
   token: {
     says: 'token refresh',
     method: 'POST',
-    path: allowed('/oauth/token'),
+    path: pathBelow('/oauth/token'),
     creates: false,
     fields: ['access_token', 'token'],
   },
   tier_info: {
     says: 'tier information',
     method: 'GET',
-    path: allowed('/api/v1/users/tier_info'),
+    path: pathBelow('/api/v1/users/tier_info'),
     creates: false,
     fields: ['tier', 'account_id'],
   },
   homescreen: {
     says: 'home screen',
     method: 'GET',
-    path: allowed('/api/v3/accounts/{id}/homescreen'),
+    path: pathBelow('/api/v3/accounts/{id}/homescreen'),
     creates: false,
     fields: ['sync_modules', 'networks'],
   },
   manifest_request: {
     says: 'manifest request',
     method: 'POST',
-    path: allowed('/api/v1/accounts/{id}/networks/{id}/sync_modules/{id}/local_storage/manifest/request'),
+    path: pathBelow('/api/v1/accounts/{id}/networks/{id}/sync_modules/{id}/local_storage/manifest/request'),
     creates: true,
     fields: ['id'],
   },
-}
-
-/** A path of the cloud, below whatever base path the settings name. */
-export function allowed(path: string): RegExp {
-  return new RegExp(`^(?:/[\\w.~-]+)*${path.replaceAll('{id}', '[1-9]\\d*')}$`)
 }
 
 /**
@@ -71,12 +68,7 @@ export function allowed(path: string): RegExp {
  * @throws Error when the call is not one of ours, which is a bug
  */
 export function targetOf(call: Pick<HttpCall, 'url'>, { method, path, says, query }: CallRow): URL {
-  const url = new URL(call.url)
-  const isPlain =
-    (query || url.search === '') && url.hash === '' && url.username === '' && url.password === ''
-  const isHttp = url.protocol === 'https:' || url.protocol === 'http:'
-  if (!isPlain || !isHttp || !path.test(url.pathname)) {
-    throw new Error(`${says}: ${method} ${url.pathname} is not a call we make`)
-  }
+  const url = requestable(call.url, { path, query })
+  if (!url) throw new Error(`${says}: ${method} ${new URL(call.url).pathname} is not a call we make`)
   return url
 }

@@ -2,7 +2,8 @@
  * The calls of a person's sign-in, in their order. No client but that of the `login` command can send them, so that
  * the daemon cannot have a code sent, whatever goes wrong in it.
  */
-import { allowed, type CallKind, type CallRow, calls } from './api.ts'
+import { pathBelow } from '../domain/request-url.ts'
+import { type CallKind, type CallRow, calls } from './api.ts'
 
 export type SignInKind =
   | 'authorize'
@@ -20,7 +21,7 @@ export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
   authorize: {
     says: 'sign-in page',
     method: 'GET',
-    path: allowed('/oauth/v2/authorize'),
+    path: pathBelow('/oauth/v2/authorize'),
     creates: false,
     query: true,
     fields: [],
@@ -29,7 +30,7 @@ export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
   signin_page: {
     says: 'sign-in page',
     method: 'GET',
-    path: /^(?:\/[\w.~-]+)*\/oauth\/v2(?:\/[\w-]+)+$/,
+    path: pathBelow('/oauth/v2(?:/[\\w-]+)+'),
     creates: false,
     query: true,
     fields: [],
@@ -38,28 +39,28 @@ export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
   signin: {
     says: 'sign-in',
     method: 'POST',
-    path: allowed('/oauth/v2/signin'),
+    path: pathBelow('/oauth/v2/signin'),
     creates: true,
     fields: [],
   },
   two_factor: {
     says: 'sign-in code',
     method: 'POST',
-    path: allowed('/oauth/v2/2fa/verify'),
+    path: pathBelow('/oauth/v2/2fa/verify'),
     creates: true,
     fields: [],
   },
   authorized: {
     says: 'end of the sign-in',
     method: 'GET',
-    path: allowed('/oauth/v2/authorize'),
+    path: pathBelow('/oauth/v2/authorize'),
     creates: true,
     fields: [],
   },
   code_exchange: {
     says: 'token exchange',
     method: 'POST',
-    path: allowed('/oauth/token'),
+    path: pathBelow('/oauth/token'),
     creates: true,
     fields: ['access_token', 'token'],
   },

@@ -9,12 +9,13 @@
  */
 import type { Clock } from '../domain/clock.ts'
 import { CloudChanged } from '../domain/errors.ts'
+import { requestable } from '../domain/request-url.ts'
 import type { Secret } from '../domain/secret.ts'
 import { type Cookies, cookieHeader, noCookies, withCookies } from './cookies.ts'
 import type { Http } from './http.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import { makePkce } from './pkce.ts'
-import type { AnyCallKind, SignInKind } from './sign-in-calls.ts'
+import { type AnyCallKind, allCalls, type SignInKind } from './sign-in-calls.ts'
 import {
   afterAuthorize,
   afterCode,
@@ -137,12 +138,11 @@ export function createSignIn({ http, oauthUrl, hardwareId, clock }: SignInNeeds)
   }
 
   function onThisHost(location: string, from: string): string {
-    const url = URL.canParse(location, from) ? new URL(location, from) : undefined
-    if (url?.origin === origin && /\/oauth\/v2(\/[\w-]+)+$/.test(url.pathname)) {
-      url.hash = ''
-      return url.href
-    }
-    throw ledAway('the pages lead to somewhere we do not follow')
+    const { path, query } = allCalls.signin_page
+    // What follows a `#` is for the browser and is never sent.
+    const url = requestable(location.replace(/#.*$/s, ''), { path, query, from })
+    if (!url) throw ledAway('the pages lead to somewhere we do not follow')
+    return url.href
   }
 
   return {

@@ -6,6 +6,7 @@
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import { isLoopback } from '../domain/addresses.ts'
+import { isUsableBase } from '../domain/request-url.ts'
 import { BadValue, type Format, plainText, quote } from './formats.ts'
 
 /** The end of a message: what was given, as far as it can hold no password. */
@@ -42,6 +43,9 @@ function http(text: string, checked: string): string {
     schemes: ['http', 'https'],
     credentials: 'Blink takes none there',
   })
+  if (!isUsableBase(new URL(checked.replace(/\/+$/, '')))) {
+    throw new BadValue(`must have a path of letters, digits and . ~ - _ only${notThis(text)}`)
+  }
   return text.replace(/\/+$/, '')
 }
 

@@ -1,12 +1,14 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createSignInHttp } from '../../src/blink/http.ts'
 import { createSignIn } from '../../src/blink/sign-in.ts'
 import { systemClock } from '../../src/domain/clock.ts'
+import { CloudError } from '../../src/domain/errors.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { demoAccount } from '../../src/simulator/demo-account.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
 import { FakeTime } from '../simulator/visitor.ts'
-import { answering, calm } from './peer.ts'
+import { calm, httpPeer } from './peer.ts'
 
 /** A person in front of a simulated cloud. */
 async function person(
@@ -128,8 +130,19 @@ test.each([
   ['https://evil.example/oauth/v2/signin', 'somewhere we do not follow'],
   ['/oauth/token', 'somewhere we do not follow'],
   ['/oauth/v2/authorize', 'without end'],
+  ['/a//oauth/v2/signin', 'somewhere we do not follow'],
+  ['/;x/oauth/v2/signin', 'somewhere we do not follow'],
+  ['/a%20b/oauth/v2/signin', 'somewhere we do not follow'],
+  ['/oauth/v2/%73ignin', 'somewhere we do not follow'],
+  ['http://ann:pw@{host}/oauth/v2/signin', 'somewhere we do not follow'],
+  ['http://{host}:99999/oauth/v2/signin', 'somewhere we do not follow'],
+  ['javascript:/oauth/v2/signin', 'somewhere we do not follow'],
+  ['', 'without end'],
+  ['/oauth/v2/signin#top', 'without end'],
 ])('the pages are not followed to %s for ever', async (location, says) => {
-  await using peer = await answering(302, '', { location })
+  await using peer = await httpPeer((request, response) => {
+    response.writeHead(302, { location: location.replace('{host}', request.headers.host ?? '') }).end()
+  })
   const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
   const signIn = createSignIn({ http, oauthUrl: peer.url, hardwareId: 'X', clock: systemClock })
 
@@ -137,5 +150,40 @@ test.each([
 
   await expect(begun).rejects.toThrow(says)
   expect(peer.seen.every(({ body }) => body === '')).toBe(true)
+  await http.close({ graceMs: 0 })
+})
+
+test('whatever a page redirects to, a sign-in ends with a sentence', async () => {
+  let location = ''
+  await using peer = await httpPeer((_, response) => response.writeHead(302, { location }).end())
+  const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const signIn = createSignIn({ http, oauthUrl: peer.url, hardwareId: 'X', clock: systemClock })
+  const part = fc.constantFrom(
+    'oauth',
+    'v2',
+    'signin',
+    '',
+    '.',
+    '..',
+    ';x',
+    'a%2Fb',
+    ' ',
+    '@',
+    '?',
+    '#',
+    '\\',
+    ':',
+  )
+  const start = fc.constantFrom('', '/', '//', peer.url, peer.url.replace('//', '//u:p@'), 'https://')
+
+  await fc.assert(
+    fc.asyncProperty(start, fc.array(part, { maxLength: 6 }), async (begin, parts) => {
+      location = `${begin}${parts.map((each) => `/${each}`).join('')}/oauth/v2/signin`
+      const begun = signIn.begin({ email: 'anna@example.com', password: new Secret('pw') }, calm())
+      await expect(begun, location).rejects.toBeInstanceOf(CloudError)
+    }),
+    { numRuns: 200 },
+  )
+  expect(peer.seen.filter(({ method }) => method !== 'GET')).toEqual([])
   await http.close({ graceMs: 0 })
 })

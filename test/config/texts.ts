@@ -65,7 +65,11 @@ export const table: Record<string, { wrong: string[]; right: [string, unknown][]
   'blink.tokens': { wrong: ['\ud800', 'x'.repeat(1_048_577)], right: [['a=b|c=d', '[secret]']] },
   'blink.tokensFile': { wrong: wrongPaths, right: [] },
   'blink.oauthUrl': {
-    wrong: [...wrongUrls, 'https://rest-{region}.example.org', 'mqtt://example.org'],
+    wrong: [
+      ...wrongUrls,
+      ...['https://rest-{region}.example.org', 'mqtt://example.org'],
+      ...['https://example.org/a//b', 'https://example.org/a%20b', 'https://example.org/;x'],
+    ],
     right: [
       ['http://127.0.0.1:8080/', 'http://127.0.0.1:8080'],
       ['https://example.org/base', 'https://example.org/base'],
