@@ -1,13 +1,12 @@
 /**
  * Log lines to stderr by pino: JSON for programs, readable lines for a terminal.
  *
- * Written at once and not in the background: a buffered line is lost when the process is killed, and the last
- * lines before a kill are the ones that matter. Results of commands go to stdout and never through here.
+ * Results of commands go to stdout and never through here.
  *
  * Two things are kept out of every line: characters that drive a terminal, and what errors carry beside their
  * message, for libraries hang requests with their headers on them.
  */
-import { type DestinationStream, destination, pino } from 'pino'
+import { type DestinationStream, pino } from 'pino'
 import type { Log } from './domain/ports.ts'
 import { visible, visibleInLine } from './domain/printable.ts'
 
@@ -16,21 +15,28 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty'
   /** Whether stderr is a terminal; decides what `auto` means. */
   readonly terminal: boolean
+  readonly output: LogOutput
+}
+
+/** Where lines go. It never blocks and never throws. */
+export interface LogOutput extends DestinationStream {
+  /** Called with the number of lines that were dropped, once lines are taken again. */
+  flowing: ((dropped: number) => void) | undefined
 }
 
 export interface LeveledLog extends Log {
   level: string
 }
 
-const stderr = 2
 /** Causes of causes that are told; a chain may go round in a circle. */
 const deepestCause = 4
 
 /** A log at the given level; the level may be changed while running. */
-export async function openLog({ level, format, terminal }: LogOptions): Promise<LeveledLog> {
+export async function openLog({ level, format, terminal, output }: LogOptions): Promise<LeveledLog> {
   const pretty = format === 'pretty' || (format === 'auto' && terminal)
-  const output = destination({ dest: stderr, sync: true })
-  return logTo(pretty ? await readable(output, terminal) : asJson(output), level)
+  const log = logTo(pretty ? await readable(output, terminal) : asJson(output), level)
+  output.flowing = (dropped) => log.warn({ dropped }, 'log lines dropped, stderr could not be written')
+  return log
 }
 
 /** A log that hands its lines, as JSON, to `stream`. */

@@ -5,53 +5,81 @@
  * Listens for signals before it loads what takes time: whoever stops the program in its first moments gets an
  * orderly end as well.
  */
-import { exit, exitCodeOf, sentencesOf } from './cli/exit.ts'
+import { type ExitCode, exit, exitCodeOf, sentencesOf, unwritten } from './cli/exit.ts'
 import { keepHeapSmall } from './cli/heap.ts'
 import { misleading } from './cli/misleading.ts'
+import { Output } from './cli/output.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { visible } from './domain/printable.ts'
+
+/** Within this a stop is over, whatever hangs. */
+const longestStopMs = 9_500
+const lastWordsMs = 1_000
+/** Enough for a reader that is busy for a moment, and too little to be missed. */
+const mostLogBytes = 256 * 1024
+
+// Looked at first: it is by this that Node makes a pipe one that does not block.
+const [outIsTerminal, errIsTerminal] = [process.stdout.isTTY === true, process.stderr.isTTY === true]
+const out = new Output(1, { mostWaiting: Number.POSITIVE_INFINITY, stubborn: false })
+const err = new Output(2, { mostWaiting: mostLogBytes, stubborn: true })
 
 async function main(): Promise<void> {
   // What we write holds tokens: nobody else's business, whatever the umask we were started with.
   process.umask(0o077)
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stop.abort(new Error(signal)))
+    process.on(signal, () => {
+      setTimeout(() => process.exit(exit.done), longestStopMs).unref()
+      stop.abort(new Error(signal))
+    })
   // Without a listener the first opens Node's inspector on a port, and the second kills.
   for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined)
+  // What a library writes there by itself may fail as well.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, die)
   const env = { ...process.env }
   for (const { name } of misleading(env)) delete process.env[name]
   const terminal: Terminal = {
     env,
     cwd: process.cwd(),
-    out: (text) => void process.stdout.write(visible(text)),
-    err: (text) => void process.stderr.write(visible(text)),
-    outIsTerminal: process.stdout.isTTY === true,
-    errIsTerminal: process.stderr.isTTY === true,
+    out: (text) => out.write(visible(text)),
+    err: (text) => err.write(visible(text)),
+    log: err,
+    outClosed: out.closed,
+    outIsTerminal,
+    errIsTerminal,
     // A getter, since to look at it is to open it.
     get input() {
       return { stream: process.stdin, isTerminal: process.stdin.isTTY === true }
     },
     stop: stop.signal,
   }
-  // A reader that has seen enough (`| head`) is no failure of ours.
-  process.stdout.on('error', () => process.exit(exit.done))
+  const code = await codeOf(terminal)
+  // A result waits for its reader however slow it is, sentences for a moment.
+  await out.flushed(stop.signal.aborted ? AbortSignal.timeout(lastWordsMs) : stop.signal)
+  if (out.failure) terminal.err(unwritten(out.failure))
+  await err.flushed(AbortSignal.timeout(lastWordsMs))
+  // Not left to the event loop: what nobody reads must not keep the program alive.
+  process.exit(code === exit.done && out.failure ? exit.io : code)
+}
+
+async function codeOf(terminal: Terminal): Promise<ExitCode> {
+  const { stop } = terminal
   try {
     const { obeyArguments } = await import('./cli/command-line.ts')
     keepHeapSmall()
-    process.exitCode = await obeyArguments(terminal, process.argv)
+    return await obeyArguments(terminal, process.argv)
   } catch (error) {
     // Whatever was waiting has been told why it ends: we were asked to stop, and that is no failure.
-    if (stop.signal.aborted && error === stop.signal.reason) return
+    if (stop.aborted && error === stop.reason) return exit.done
     terminal.err(sentencesOf(error))
-    process.exitCode = exitCodeOf(error)
+    return exitCodeOf(error)
   }
 }
 
 /** What nobody awaited has failed: a bug, told with its stack. */
 function die(error: unknown): void {
-  process.stderr.write(visible(sentencesOf(error)))
+  err.write(visible(sentencesOf(error)))
   process.exit(exit.bug)
 }
 

@@ -23,6 +23,8 @@ export interface Program extends AsyncDisposable {
   stderr(): string
   /** The log lines so far; lines that are no JSON are left out. */
   logged(): readonly Record<string, unknown>[]
+  /** Reads no more of stdout, as `head` does when it has enough. */
+  closeStdout(): void
   /** Waits for a log line with this message, or for so many of them; resolves with the last of these. */
   says(message: string, times?: number, withinMs?: number): Promise<Record<string, unknown>>
   readonly ended: Promise<Ended>
@@ -40,14 +42,18 @@ export interface ProgramOptions {
   readonly cwd: string
   /** Another form of the program than its sources. */
   readonly file?: string
+  /** Where its output goes, in place of here: file descriptors. */
+  readonly stdout?: number
+  readonly stderr?: number
 }
 
 /** Starts the program. */
-export function startProgram(args: readonly string[], { env, cwd, file = main }: ProgramOptions): Program {
+export function startProgram(args: readonly string[], options: ProgramOptions): Program {
+  const { env, cwd, file = main, stdout = 'pipe', stderr = 'pipe' } = options
   const child: ChildProcess = spawn(process.execPath, [file, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, stderr],
   })
   const texts = { stdout: '', stderr: '' }
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -69,6 +75,7 @@ export function startProgram(args: readonly string[], { env, cwd, file = main }:
     stdout: () => texts.stdout,
     stderr: () => texts.stderr,
     logged,
+    closeStdout: () => child.stdout?.destroy(),
     says: (message, times = 1, withinMs = 15_000) =>
       until(
         `the log line "${message}", ${times} times`,

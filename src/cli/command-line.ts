@@ -131,7 +131,8 @@ Examples:
   blink-manifestd once --json | jq .         ask now, results as JSON
   blink-manifestd run --config my.yaml       the daemon with a settings file
 
-Exit codes: 0 done, 1 a bug, 64 wrong usage, 75 try again later, 77 sign in first, 78 settings cannot be used.`,
+Exit codes: 0 done, 1 a bug, 64 wrong usage, 74 result could not be written, 75 try again later, 77 sign in first,
+78 settings cannot be used.`,
   )
   return program
 }

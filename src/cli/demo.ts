@@ -53,7 +53,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     shownSettings: shownSettings(loaded),
     version,
     clock: systemClock,
-    log: await openLog({ level, format, terminal: terminal.errIsTerminal }),
+    log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),
     attended: true,
     delivered: (item) => terminal.out(`${readable(item)}\n`),
   })
@@ -70,7 +70,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     ].join('\n'),
   )
   await daemon.start()
-  await Promise.race([stopAsked(terminal.stop), daemon.failed])
+  await Promise.race([stopAsked(AbortSignal.any([terminal.stop, terminal.outClosed])), daemon.failed])
   return exit.done
 }
 

@@ -7,6 +7,7 @@ export const exit = {
   done: 0,
   bug: 1,
   usage: 64,
+  io: 74,
   temporary: 75,
   login: 77,
   config: 78,
@@ -38,4 +39,10 @@ export function sentencesOf(error: unknown): string {
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return `blink-manifestd: this is a bug, please report it\n${stack}\n`
+}
+
+/** What to print when standard output took no more, for `code` of the system. */
+export function unwritten(code: string): string {
+  const remedy = code === 'ENOSPC' ? '. The disk is full: make room.' : ''
+  return `blink-manifestd: the result could not be written (${code})${remedy}\n`
 }

@@ -51,7 +51,7 @@ export async function prepare(
   const { format } = loaded.settings.log
   const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
   const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
-  const log = await openLog({ level, format, terminal: terminal.errIsTerminal })
+  const log = await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log })
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
   if (loaded.proxy.length > 0) log.info({ proxy: loaded.proxy }, 'cloud reached through a proxy')
   for (const { name, reason, remedy } of misleading(terminal.env)) {

@@ -2,6 +2,7 @@
  * Where a command reads from and writes to, by argument, so that a test can be the terminal.
  */
 import { visibleInLine } from '../domain/printable.ts'
+import type { LogOutput } from '../log.ts'
 
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -10,6 +11,10 @@ export interface Terminal {
   readonly out: (text: string) => void
   /** Everything for the eye only: sentences, progress. */
   readonly err: (text: string) => void
+  /** Log lines, to the same place as `err`. */
+  readonly log: LogOutput
+  /** Aborted when the reader of `out` has gone; what is written then is nobody's. */
+  readonly outClosed: AbortSignal
   readonly outIsTerminal: boolean
   readonly errIsTerminal: boolean
   /** What a person types, or what another program writes; absent where nothing is read. */

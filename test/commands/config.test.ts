@@ -16,6 +16,8 @@ async function endOf(env: Readonly<Record<string, string>>, cwd = directoryWith(
     cwd,
     out: (text: string) => void out.push(text),
     err: (text: string) => void err.push(text),
+    log: { write: () => undefined, flowing: undefined },
+    outClosed: new AbortController().signal,
     outIsTerminal: false,
     errIsTerminal: false,
     stop: new AbortController().signal,
