@@ -8,7 +8,10 @@
 import { pathBelow, requestable } from '../domain/request-url.ts'
 
 /** What the daemon asks for by itself. */
-export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request'
+export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request' | ClipCallKind
+
+/** What follows a manifest request on its way to the clips. */
+export type ClipCallKind = 'manifest' | 'media' | 'clip_request' | 'command' | 'clip' | 'storage_status'
 
 export interface HttpCall<Kind extends string = CallKind> {
   readonly kind: Kind
@@ -29,6 +32,8 @@ export interface CallRow {
   /** Fields of which a good answer has at least one. */
   readonly fields: readonly string[]
 }
+
+const storage = '/api/v1/accounts/{id}/networks/{id}/sync_modules/{id}/local_storage'
 
 export const calls: Readonly<Record<CallKind, CallRow>> = {
   // A token more or less harms nobody: asking again is safe even when the answer was lost.
@@ -56,9 +61,54 @@ export const calls: Readonly<Record<CallKind, CallRow>> = {
   manifest_request: {
     says: 'manifest request',
     method: 'POST',
-    path: pathBelow('/api/v1/accounts/{id}/networks/{id}/sync_modules/{id}/local_storage/manifest/request'),
+    path: pathBelow(`${storage}/manifest/request`),
     creates: true,
     fields: ['id'],
+  },
+  manifest: {
+    says: 'manifest',
+    method: 'GET',
+    path: pathBelow(`${storage}/manifest/request/{id}`),
+    creates: false,
+    fields: ['clips', 'media'],
+  },
+  // The same in the shape that newer apps read, in pages.
+  media: {
+    says: 'media list',
+    method: 'GET',
+    path: pathBelow(`${storage}/media/{id}`),
+    creates: false,
+    query: true,
+    fields: ['media', 'clips'],
+  },
+  clip_request: {
+    says: 'clip request',
+    method: 'POST',
+    path: pathBelow(`${storage}/manifest/{id}/clip/request/{id}`),
+    creates: true,
+    fields: ['id'],
+  },
+  command: {
+    says: 'command status',
+    method: 'GET',
+    path: pathBelow('/network/{id}/command/{id}'),
+    creates: false,
+    fields: ['complete'],
+  },
+  // The file itself, at the address of the request.
+  clip: {
+    says: 'clip',
+    method: 'GET',
+    path: pathBelow(`${storage}/manifest/{id}/clip/request/{id}`),
+    creates: false,
+    fields: [],
+  },
+  storage_status: {
+    says: 'storage status',
+    method: 'GET',
+    path: pathBelow(`${storage}/status`),
+    creates: false,
+    fields: ['usb_state'],
   },
 }
 

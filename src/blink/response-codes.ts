@@ -77,13 +77,42 @@ export const bodyCodes: ReadonlyMap<BodyCode, Verdict> = new Map<BodyCode, Verdi
   [105, outdated],
   [103, outdated],
 
-  // Not answers to anything we ask, but known: beside a 5xx they must not look like "nobody can say".
+  // About clips: what each of them means there stands in the table below.
+  [2111, { as: 'refused', says: 'the clip is not uploaded yet' }],
   [700, { as: 'refused', says: 'the clip was not found' }],
   [900, { as: 'refused', says: 'the command cannot be ended' }],
   [906, { as: 'refused', says: 'the command was not found' }],
   [911, { as: 'refused', says: 'the command was not found' }],
   [2103, { as: 'refused', says: 'the clip id is not valid' }],
   [2104, { as: 'refused', says: 'the manifest id is not valid' }],
+])
+
+/** What a code means on the way from a request id to a clip. */
+export type ClipObstacle =
+  /** The manifest is being made, or the clip is on its way: wait. */
+  | 'not_ready'
+  /** The module or its network is at another command: wait longer. */
+  | 'busy'
+  /** The manifest's id, the clip's or the command's is known no more: request a new manifest. */
+  | 'expired'
+  /** "Media not found": not uploaded yet, or gone; one new manifest tells. */
+  | 'not_found'
+
+/** `undefined` for a code that says nothing about clips. */
+export function clipObstacleOf(code: BodyCode | undefined): ClipObstacle | undefined {
+  return code === undefined ? undefined : clipObstacles.get(code)
+}
+
+const clipObstacles: ReadonlyMap<BodyCode, ClipObstacle> = new Map<BodyCode, ClipObstacle>([
+  [2113, 'not_ready'],
+  [2111, 'not_ready'],
+  [307, 'busy'],
+  [308, 'busy'],
+  [2103, 'expired'],
+  [2104, 'expired'],
+  [906, 'expired'],
+  [911, 'expired'],
+  [700, 'not_found'],
 ])
 
 /** A refresh token that is good no more. */

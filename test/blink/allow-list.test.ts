@@ -1,4 +1,4 @@
-/** What can leave the program: four calls, and of all else not one byte, whoever asks for it. */
+/** What can leave the program: the calls of the list, and of all else not one byte, whoever asks for it. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type CallKind, calls, type HttpCall } from '../../src/blink/api.ts'
@@ -14,10 +14,10 @@ const destructive = [
   `${storage}/format`,
   `${storage}/eject`,
   `${storage}/mount`,
-  `${storage}/manifest/8977/clip/request/12`,
   `${storage}/manifest/8977/clip/delete/12`,
-  `${storage}/manifest/request/670555852`,
-  `${storage}/status`,
+  `${storage}/manifest/8977/clip/request`,
+  `${storage}/media`,
+  '/api/v1/accounts/8021/media/delete',
   '/api/v5/account/login',
   '/oauth/v2/signin',
   '/oauth/v2/authorize',
@@ -34,6 +34,11 @@ const allowed = [
   /^GET (\/[\w.~-]+)*\/api\/v1\/users\/tier_info$/,
   /^GET (\/[\w.~-]+)*\/api\/v3\/accounts\/\d+\/homescreen$/,
   /^POST (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/manifest\/request$/,
+  /^GET (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/manifest\/request\/\d+$/,
+  /^GET (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/media\/\d+(\?.*)?$/,
+  /^(POST|GET) (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/manifest\/\d+\/clip\/request\/\d+$/,
+  /^GET (\/[\w.~-]+)*\/network\/\d+\/command\/\d+$/,
+  /^GET (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/status$/,
 ]
 
 test('none of what erases, formats, ejects, deletes or signs in can be sent, as whatever call', async () => {
@@ -51,11 +56,14 @@ test('none of what erases, formats, ejects, deletes or signs in can be sent, as 
   expect(peer.seen).toEqual([])
 })
 
-test('whatever path and method are wished for, only the four calls arrive', async () => {
+test('whatever path and method are wished for, only the calls of the list arrive', async () => {
   await using peer = await answering(200, {})
   await using http = open({ concurrency: 8 })
   const part = fc.oneof(
-    fc.constantFrom('api', 'v1', 'v3', 'accounts', 'networks', 'sync_modules', 'local_storage', 'manifest'),
+    fc.constantFrom(
+      ...['api', 'v1', 'v3', 'accounts', 'networks', 'sync_modules', 'local_storage', 'manifest'],
+      ...['clip', 'delete', 'media', 'network', 'command', 'done', 'status'],
+    ),
     fc.constantFrom(
       'request',
       'format',
@@ -74,6 +82,11 @@ test('whatever path and method are wished for, only the four calls arrive', asyn
     '/api/v1/users/tier_info',
     '/api/v3/accounts/8021/homescreen',
     `${storage}/manifest/request`,
+    `${storage}/manifest/request/670555852`,
+    `${storage}/manifest/8977/clip/request/12`,
+    `${storage}/media/670555852`,
+    `${storage}/status`,
+    '/network/44107/command/670555852',
   )
   const path = fc.oneof(
     { weight: 3, arbitrary: fc.array(part, { maxLength: 12 }).map((parts) => `/${parts.join('/')}`) },

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { CallKind } from '../../src/blink/api.ts'
+import { readClipRequest, readCommand, readManifest, readStorageStatus } from '../../src/blink/clip-wire.ts'
 import { type Answered, classify, refusalIn, TokenRefused } from '../../src/blink/response.ts'
 import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../src/blink/wire.ts'
 import {
@@ -132,13 +133,18 @@ test('a message holds the status, the code and our own words', () => {
   expect(error.message).toBe('manifest request: the system is busy (HTTP 409, code 307)')
 })
 
-const kinds: readonly CallKind[] = ['token', 'tier_info', 'homescreen', 'manifest_request']
-const read: Record<CallKind, (json: unknown) => unknown> = {
+const read: Record<Exclude<CallKind, 'clip'>, (json: unknown) => unknown> = {
   token: readTokens,
   tier_info: readTierInfo,
   homescreen: (json) => readHomescreen(json, '1'),
   manifest_request: readManifestRequest,
+  manifest: readManifest,
+  media: (json) => readManifest(json, 'media'),
+  clip_request: readClipRequest,
+  command: readCommand,
+  storage_status: readStorageStatus,
 }
+const kinds = Object.keys(read) as (keyof typeof read)[]
 
 /** JSON that looks like an answer every so often. */
 const answerLike = fc.dictionary(

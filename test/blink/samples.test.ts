@@ -7,8 +7,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { CallKind } from '../../src/blink/api.ts'
+import { readClipRequest, readCommand, readManifest, readStorageStatus } from '../../src/blink/clip-wire.ts'
 import { classify } from '../../src/blink/response.ts'
 import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../src/blink/wire.ts'
+import type { Manifest } from '../../src/domain/clip.ts'
 import { DaemonError } from '../../src/domain/errors.ts'
 import type { SyncModule } from '../../src/domain/model.ts'
 
@@ -51,6 +53,22 @@ const readers: Record<CallKind, (json: unknown) => unknown> = {
   tier_info: readTierInfo,
   manifest_request: readManifestRequest,
   homescreen: (json) => readHomescreen(json, '8021').modules.map(brief),
+  manifest: (json) => listed(readManifest(json)),
+  media: (json) => listed(readManifest(json, 'media')),
+  clip_request: readClipRequest,
+  command: readCommand,
+  // A file in place of JSON; only its refusals are read.
+  clip: (json) => json,
+  storage_status: readStorageStatus,
+}
+
+function listed({ manifestId, clips }: Manifest): readonly string[] {
+  return [
+    `manifest ${manifestId}`,
+    ...clips.map(({ clipId, createdAt, listedSize, cameraName }) =>
+      [clipId, new Date(createdAt).toISOString(), listedSize, cameraName].join(' '),
+    ),
+  ]
 }
 
 function brief(module: SyncModule): string {
@@ -134,23 +152,51 @@ const answers: Record<CallKind, Record<string, unknown>> = {
     // The tail of a log line, without the lists: not an account without modules.
     'homescreen-tail-2024-app-update-required': { type: 'CloudChanged', ...notDone },
   },
+  manifest: {
+    'manifest-not-ready-409.reconstructed': busy(2113),
+    'manifest-ready-empty.synthetic': ['manifest 8978'],
+    'manifest-ready': [
+      'manifest 8977',
+      '2718594887 2025-11-20T21:17:25.000Z 382 UpdatedCameraName',
+      '1282703322 2025-11-19T15:53:02.000Z 188 Camera',
+      '3192005412 2025-11-19T07:04:05.000Z 290 Camera',
+    ],
+    'manifest-ready-2022': [
+      'manifest 4321',
+      '866333964 2022-12-01T21:11:50.000Z 234 BackDoor',
+      '1568781420 2022-12-01T21:11:22.000Z 430 FrontDoor',
+      '1289590916 2022-12-01T18:12:26.000Z 425 BackDoor',
+      '1893118325 2022-12-01T11:35:52.000Z 186 FrontDoor',
+      '2358747807 2022-12-01T11:34:55.000Z 452 Yard',
+    ],
+  },
+  media: {
+    'media-by-command-ready.synthetic': [
+      'manifest 8',
+      '9 2026-09-09T10:00:00.000Z  Balcone',
+      '10 2026-09-09T10:00:00.000Z  ',
+    ],
+  },
+  clip_request: {
+    'clip-request-accepted': '670557344',
+  },
+  command: {
+    'command-status-sent': 'running',
+    'command-status-running': 'running',
+    'command-status-complete': 'done',
+    'command-status-complete-2025': 'done',
+    'command-status-failed.synthetic': 'failed',
+  },
+  clip: {
+    'clip-not-uploaded-yet': refused(700),
+  },
+  storage_status: {
+    'local-storage-status.synthetic': { state: 'active', usedPercent: 31, full: false, warning: 0 },
+  },
 }
 
 /** Answers to what this program never asks, and who asks it. */
 const notOurs: Record<string, string> = {
-  'clip-not-uploaded-yet': 'pollers fetch clips',
-  'clip-request-accepted': 'pollers fetch clips',
-  'command-status-complete-2025': 'pollers wait for commands',
-  'command-status-complete': 'pollers wait for commands',
-  'command-status-failed.synthetic': 'pollers wait for commands',
-  'command-status-running': 'pollers wait for commands',
-  'command-status-sent': 'pollers wait for commands',
-  'local-storage-status.synthetic': 'the home screen tells the state of the storage',
-  'manifest-not-ready-409.reconstructed': 'pollers fetch manifests',
-  'manifest-ready-2022': 'pollers fetch manifests',
-  'manifest-ready-empty.synthetic': 'pollers fetch manifests',
-  'manifest-ready': 'pollers fetch manifests',
-  'media-by-command-ready.synthetic': 'pollers fetch manifests',
   'network-syncmodules': 'the home screen lists the modules',
   'networks-list': 'the home screen lists the networks',
   'oauth-2fa-verified-201': 'part of a first sign-in, by a person',
@@ -186,7 +232,7 @@ test('a code in the body says the same beside any status, even that of a success
     ({ name }) => (sample(name).body as { code?: number } | undefined)?.code !== undefined,
   )
 
-  expect(coded.length).toBe(15)
+  expect(coded.length).toBe(17)
   for (const { name, kind, expected } of coded) {
     for (const status of [200, 202, ...anyStatus, 500, 503]) {
       expect(outcomeOf(name, kind, status), `${name} with status ${status}`).toEqual(expected)
