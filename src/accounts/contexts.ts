@@ -17,6 +17,7 @@ import type { Stores } from '../storage/open.ts'
 import { type Guard, guard } from './circuit-breaker.ts'
 import { type HandOver, settleRivals, takeRoster } from './credentials.ts'
 import { countingModules } from './module-count.ts'
+import { createModuleLock, locking, type ModuleLock } from './module-lock.ts'
 import { type Budget, openBudget, plannedBudget } from './request-budget.ts'
 import { openTally } from './request-counts.ts'
 
@@ -85,7 +86,7 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
     settled = settling.catch(() => undefined)
     return settling
   }
-  const needs = { settings, stores, clock, log, settle }
+  const needs = { settings, stores, clock, log, settle, moduleLock: createModuleLock() }
   ways.push(...(await Promise.all(roster.map((login) => openWay(login, http, needs)))))
   return {
     ways,
@@ -109,6 +110,8 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
 interface WayNeeds extends CloudNeeds {
   /** Leaves one login of an account whose id was learned only now. */
   readonly settle: (login: Login) => Promise<void>
+  /** One for all accounts. */
+  readonly moduleLock: ModuleLock
 }
 
 async function openWay(login: Login, shared: Http, needs: WayNeeds): Promise<Way> {
@@ -178,7 +181,7 @@ async function openWay(login: Login, shared: Http, needs: WayNeeds): Promise<Way
   })
   return {
     login,
-    cloud: await countingModules(cloud, { loginKey: login.key, logins, log }),
+    cloud: locking(await countingModules(cloud, { loginKey: login.key, logins, log }), needs.moduleLock),
     session,
     guard: watch,
     budget,

@@ -47,6 +47,23 @@ test('an account has one request at a time, and a module never two, however slow
     expect(mostAtATime(ofModule)).toBe(1)
 })
 
+test('a module that two accounts share never has two commands at a time', async () => {
+  const accounts = [home(2), home(2, { id: 8022 })]
+  await using world = await startWorld({ broker: false, simulator: { manifestSeconds: 0, accounts } })
+  world.cloud.misbehave({ kind: 'slow', delayMs: 400, path: '/manifest/request' })
+  const BLINK_TOKENS = [8021, 8022].map((id) => world.cloud.tokens(id)).join('\n')
+
+  const daemon = world.start(['run'], { ...fast, BLINK_TOKENS })
+  await daemon.says('tick done', 3)
+  await daemon.stop()
+
+  const moduleOf = ({ path }: Call) => /sync_modules\/(\d+)/.exec(path)?.[1]
+  for (const calls of Map.groupBy(posts(world.cloud.calls), moduleOf).values()) {
+    expect(new Set(calls.map(({ path }) => path)).size).toBe(2)
+    expect(mostAtATime(calls)).toBe(1)
+  }
+})
+
 mosquittoTest(
   '"too many requests" stops everything until the time the cloud named, over restarts too',
   async () => {
