@@ -36,7 +36,13 @@ export interface Program extends AsyncDisposable {
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
-export interface ProgramOptions {
+/** Whom the program runs as, where that is not who runs the test. */
+export interface User {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+export interface ProgramOptions extends User {
   readonly env: Readonly<Record<string, string>>
   /** Should be a directory of the test's own. */
   readonly cwd: string
@@ -49,11 +55,12 @@ export interface ProgramOptions {
 
 /** Starts the program. */
 export function startProgram(args: readonly string[], options: ProgramOptions): Program {
-  const { env, cwd, file = main, stdout = 'pipe', stderr = 'pipe' } = options
+  const { env, cwd, file = main, stdout = 'pipe', stderr = 'pipe', ...user } = options
   const child: ChildProcess = spawn(process.execPath, [file, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', stdout, stderr],
+    ...user,
   })
   const texts = { stdout: '', stderr: '' }
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

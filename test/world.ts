@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type Simulator, type SimulatorOptions, startSimulator } from '../src/simulator/simulator.ts'
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from './mosquitto.ts'
 import { type Observer, observe } from './observer.ts'
-import { type Finished, type Program, startProgram } from './program.ts'
+import { type Finished, type Program, startProgram, type User } from './program.ts'
 
 export interface WorldOptions {
   readonly simulator?: SimulatorOptions
@@ -24,7 +24,7 @@ export interface World extends AsyncDisposable {
   /** What the program is started with unless a test says otherwise. */
   readonly env: Readonly<Record<string, string>>
   /** An empty text takes a variable back. */
-  start(args: readonly string[], env?: Readonly<Record<string, string>>): Program
+  start(args: readonly string[], env?: Readonly<Record<string, string>>, user?: User): Program
   /** Starts the program and waits for its end. */
   finish(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished>
   observer(): Promise<Observer>
@@ -50,8 +50,8 @@ export async function startWorld({ simulator, mosquitto, broker = true }: WorldO
     MQTT_URL: running?.url ?? 'mqtt://127.0.0.1:9',
   }
   const stack = parts.move()
-  const start: World['start'] = (args, extra = {}) =>
-    stack.use(startProgram(args, { env: { ...env, ...extra }, cwd: directory }))
+  const start: World['start'] = (args, extra = {}, user = {}) =>
+    stack.use(startProgram(args, { env: { ...env, ...extra }, cwd: directory, ...user }))
   return {
     directory,
     dataDir,

@@ -1,7 +1,7 @@
 /**
  * From an error to an exit code and the sentences a person gets. The codes are those of sysexits.h.
  */
-import { AlreadyRunning, ConfigInvalid, DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
+import { ConfigInvalid, DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
 
 export const exit = {
   done: 0,
@@ -19,7 +19,7 @@ export type ExitCode = (typeof exit)[keyof typeof exit]
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ConfigInvalid) return exit.config
   if (error instanceof LoginNeeded) return exit.login
-  if (error instanceof AlreadyRunning || error instanceof StoreFailed) return exit.temporary
+  if (error instanceof StoreFailed && error.isLasting) return exit.config
   if (error instanceof DaemonError) return exit.temporary
   return exit.bug
 }

@@ -2,6 +2,7 @@
  * From what the sources say to one value per setting: the first source that gives a setting decides.
  */
 import { resolve } from 'node:path'
+import { withoutLastNewlines } from '../domain/decode.ts'
 import type { Problem } from '../domain/errors.ts'
 import type { Value } from './definition.ts'
 import { BadValue } from './formats.ts'
@@ -42,13 +43,13 @@ function read(setting: Setting, { raw, origin }: Given, cwd: string): Taken {
   }
 }
 
-/** A secret from its file, without the one newline that an editor leaves at the end. */
+/** A secret from its file, without the newlines at its end. */
 function fromFile(setting: Setting, form: Setting, given: Given, cwd: string): Taken {
   const path = read(form, given, cwd)
   if (path.kind !== 'value') return path
   const file = readTextFile(String(path.value))
   if (file.kind !== 'text') return wrong(form, given.origin, `cannot read ${path.value}: ${file.reason}`)
-  const secret = read(setting, { raw: file.text.replace(/\r?\n$/, ''), origin: given.origin }, cwd)
+  const secret = read(setting, { raw: withoutLastNewlines(file.text), origin: given.origin }, cwd)
   if (secret.kind !== 'wrong') return secret
   return wrong(form, given.origin, `what ${path.value} holds ${secret.problem.message}`)
 }

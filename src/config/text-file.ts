@@ -1,7 +1,9 @@
 /**
  * Reads a small text file, or says in words why that cannot be done; never what the file holds.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { decodeText } from '../domain/decode.ts'
+import { errorCode, failureOf, NotRegular } from '../domain/file-failures.ts'
 
 const mebibyte = 1_048_576
 
@@ -10,54 +12,50 @@ export type TextFile =
   | { readonly kind: 'missing'; readonly reason: string }
   | { readonly kind: 'unusable'; readonly reason: string }
 
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'the permission to read it is missing',
-  EPERM: 'the permission to read it is missing',
-  EISDIR: 'it is a directory, not a file',
-  ELOOP: 'its symbolic links go round in a circle',
-  ENAMETOOLONG: 'its name is too long',
-}
+/** A shell's `<(...)`, and what a service manager hands over: there is a writer, so it comes to an end. */
+const descriptor = /^\/(dev\/stdin|(dev|proc\/self)\/fd\/\d{1,9})$/
 
-/** Reads UTF-8 text of at most one mebibyte. Pipes are read too, so that a shell's `<(...)` works. */
+/** Reads text of at most one mebibyte from a regular file, or from an open descriptor such as `/dev/fd/3`. */
 export function readTextFile(path: string): TextFile {
   try {
     const bytes = readBytes(path, mebibyte)
     if (typeof bytes === 'string') return { kind: 'unusable', reason: bytes }
     return decode(bytes)
   } catch (error) {
-    const code = codeOf(error)
-    // Anything without a code did not come from the file system.
-    if (code === undefined) throw error
-    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing', reason: 'there is no such file' }
-    return { kind: 'unusable', reason: reasons[code] ?? `the system says ${code}` }
+    const failure = failureOf(error)
+    // Anything else did not come from the file system.
+    if (!failure) throw error
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) {
+      return { kind: 'missing', reason: 'there is no such file' }
+    }
+    return { kind: 'unusable', reason: failure.reason }
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
 }
 
 /** The size a file claims is not trusted: a device claims none and never ends. */
 function readBytes(path: string, most: number): Uint8Array | string {
-  const descriptor = openSync(path, 'r')
+  const isOpen = descriptor.test(path)
+  // A pipe is opened at once that way, and not when somebody writes to it.
+  const file = openSync(path, constants.O_RDONLY | (isOpen ? 0 : constants.O_NONBLOCK))
   try {
-    if (fstatSync(descriptor).isDirectory()) return 'it is a directory, not a file'
+    const found = fstatSync(file)
+    if (found.isDirectory() || !(isOpen || found.isFile())) {
+      throw new NotRegular({ isDirectory: found.isDirectory() })
+    }
     const buffer = Buffer.alloc(most + 1)
     let length = 0
     for (let count = -1; count !== 0 && length < buffer.length; length += count) {
-      count = readSync(descriptor, buffer, length, buffer.length - length, null)
+      count = readSync(file, buffer, length, buffer.length - length, null)
     }
     return length > most ? 'it is larger than 1 MiB' : buffer.subarray(0, length)
   } finally {
-    closeSync(descriptor)
+    closeSync(file)
   }
 }
 
 function decode(bytes: Uint8Array): TextFile {
-  try {
-    return { kind: 'text', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
-  } catch {
-    return { kind: 'unusable', reason: 'it is not UTF-8 text' }
-  }
+  const text = decodeText(bytes)
+  return text === undefined
+    ? { kind: 'unusable', reason: 'it is neither UTF-8 nor UTF-16 text' }
+    : { kind: 'text', text }
 }

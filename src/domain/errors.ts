@@ -60,9 +60,20 @@ export class AlreadyRunning extends DaemonError {
   readonly code = 'already_running'
 }
 
+export interface StoreErrorDetails extends ErrorDetails {
+  readonly isLasting?: boolean
+}
+
 /** Something could not be read from or kept on disk. */
 export class StoreFailed extends DaemonError {
   readonly code = 'store_failed'
+  /** Waiting does not help: a person must change an owner, a mode, a path. */
+  readonly isLasting: boolean
+
+  constructor(message: string, { isLasting = false, ...details }: StoreErrorDetails = {}) {
+    super(message, details)
+    this.isLasting = isLasting
+  }
 }
 
 /** The broker answered that it will not take this message. The broker being away is no error. */

@@ -6,6 +6,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { ConfigInvalid, type Problem } from '../domain/errors.ts'
+import { failureOf } from '../domain/file-failures.ts'
 
 export interface ServerOptions {
   readonly url: string
@@ -132,8 +133,9 @@ function readPem(path: string | undefined, place: string, problems: Problem[]): 
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error
-    problems.push({ place, message: `${path} cannot be read (${code})` })
+    const failure = failureOf(error)
+    if (!failure) throw error
+    problems.push({ place, message: `${path} cannot be read: ${failure.reason}` })
     return undefined
   }
 }

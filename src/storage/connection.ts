@@ -1,11 +1,14 @@
 /**
  * One connection to a database file; the only file that knows node:sqlite.
  */
-import { accessSync, chmodSync, constants, existsSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { AlreadyRunning, StoreFailed } from '../domain/errors.ts'
+import { fileFailed } from '../domain/file-failures.ts'
+import { requireRegular, troubleWith } from './file-trouble.ts'
 import { check, migrate } from './schema.ts'
-import { damaged, expected, expectedWhileOpening, isLocked, isReadOnly } from './sqlite-errors.ts'
+import { damaged, expected, expectedWhileOpening, isIoError, isLocked, isReadOnly } from './sqlite-errors.ts'
 
 export type Sql = DatabaseSync
 export type Row = Record<string, unknown>
@@ -22,6 +25,7 @@ export function connect(path: string): Sql {
   const message = `cannot open ${path}`
   let sql: Sql | undefined
   try {
+    requireRegular(path)
     // SQLite would take an emptied file for a new one, and forget its log.
     if (isEmptied(path)) throw damaged(message, new Error('the file is empty, its log is not'))
     sql = new DatabaseSync(path, { timeout: 0 })
@@ -39,6 +43,17 @@ export function connect(path: string): Sql {
     return sql
   } catch (cause) {
     closeQuietly(sql)
+    const trouble = isReadOnly(cause) || isIoError(cause) ? troubleWith(path) : undefined
+    if (trouble !== undefined) throw fileFailed(message, trouble)
+    if ((isLocked(cause) || isIoError(cause)) && !canLock(dirname(path))) {
+      throw new StoreFailed(`cannot lock ${path}: the file system has no locks`, {
+        cause,
+        remedy:
+          'Set dataDir to a directory on a disk of this machine, or mount the network share with locks ' +
+          '(NFS: without `nolock`, with its lock service running; CIFS: without `nobrl`).',
+        isLasting: true,
+      })
+    }
     if (isLocked(cause)) {
       throw new AlreadyRunning(`another blink-manifestd is using ${path}`, {
         cause,
@@ -46,8 +61,8 @@ export function connect(path: string): Sql {
       })
     }
     // A flipped bit in its header makes SQLite take a file for one of a later format, which it only reads.
-    if (isReadOnly(cause) && isWritable(path)) throw damaged(message, cause)
-    throw expectedWhileOpening(message, cause)
+    if (isReadOnly(cause)) throw damaged(message, cause)
+    throw expectedWhileOpening(path, cause)
   }
 }
 
@@ -58,7 +73,7 @@ export function withDamaged<T>(path: string, work: (sql: Sql) => T): T | undefin
     sql = new DatabaseSync(path, { timeout: 0 })
     return work(sql)
   } catch (cause) {
-    if (!(expected('cannot open', cause) instanceof StoreFailed)) throw cause
+    if (!(expected({ message: 'cannot open' }, cause) instanceof StoreFailed)) throw cause
     return undefined
   } finally {
     closeQuietly(sql)
@@ -70,12 +85,28 @@ function isEmptied(path: string): boolean {
   return existsSync(path) && statSync(path).size === 0 && existsSync(log) && statSync(log).size > 0
 }
 
-function isWritable(path: string): boolean {
+/** Whether a file that nobody else can know of can be locked there. */
+function canLock(directory: string): boolean {
+  let own: string | undefined
+  let sql: Sql | undefined
   try {
-    accessSync(path, constants.W_OK)
+    own = mkdtempSync(join(directory, '.locks-'))
+    sql = new DatabaseSync(join(own, 'try.db'), { timeout: 0 })
+    sql.exec('BEGIN EXCLUSIVE; COMMIT')
     return true
   } catch {
     return false
+  } finally {
+    closeQuietly(sql)
+    if (own !== undefined) removeQuietly(own)
+  }
+}
+
+function removeQuietly(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true })
+  } catch {
+    // Nothing of value is left behind.
   }
 }
 

@@ -123,7 +123,7 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
       try {
         return work()
       } catch (cause) {
-        throw expected(`cannot read ${this.path}`, cause)
+        throw expected({ message: `cannot read ${this.path}`, path: this.path }, cause)
       }
     }
     try {
@@ -174,7 +174,7 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
       sql.exec('COMMIT')
     } catch (cause) {
       rollBack(this.#connection)
-      throw expected(`cannot write to ${this.path}`, cause)
+      throw expected({ message: `cannot write to ${this.path}`, path: this.path }, cause)
     } finally {
       this.#inTransaction = false
     }
@@ -192,7 +192,7 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
       if (this.#salvaged) restore(sql, this.#salvaged)
     } catch (cause) {
       closeQuietly(sql)
-      throw expected(`cannot write to ${this.path}`, cause)
+      throw expected({ message: `cannot write to ${this.path}`, path: this.path }, cause)
     }
     this.#salvaged = undefined
     this.#connection = sql

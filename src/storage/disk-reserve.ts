@@ -5,12 +5,13 @@
  * for nothing more until the file could be made again. So no tick needs to try the disk first, which on the memory
  * card of a small computer would be most of what is ever written.
  */
-import { rmSync, statSync } from 'node:fs'
+import { constants, rmSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import { remedyFor } from './state-files.ts'
+import { fileFailed, NotRegular } from '../domain/file-failures.ts'
+import { removeFile } from './state-files.ts'
 
 export interface Reserve {
   /** Why nothing should be asked for that would have to be kept, or `undefined` when there is room. */
@@ -28,7 +29,10 @@ export interface Reserve {
 /** For every answer that may be in flight, a row and an item with their indexes and log: 64 of 16 KiB each. */
 const reserveBytes = 1024 * 1024
 
-/** The reserve of a data directory; there after `hold`. */
+/** As `w`, but a pipe is refused and not waited for. */
+const toWrite = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK
+
+/** The reserve of a data directory; there after `hold`. @throws StoreFailed when its place cannot be looked at */
 export function openReserve(directory: string, clock: Clock): Reserve {
   const path = join(directory, 'reserve')
   let held = isWhole(path)
@@ -39,12 +43,13 @@ export function openReserve(directory: string, clock: Clock): Reserve {
   async function make(): Promise<void> {
     try {
       // No zeros: a file system that packs what it stores would hold back nothing.
-      await writeFile(path, clock.randomBytes(reserveBytes), { mode: 0o600, flush: true })
+      await writeFile(path, clock.randomBytes(reserveBytes), { mode: 0o600, flush: true, flag: toWrite })
       held = true
     } catch (cause) {
-      rmSync(path, { force: true })
-      missing = new StoreFailed(message, { cause, remedy: remedyFor(cause) })
-      throw missing
+      await removeFile(path).catch(() => undefined)
+      const error = fileFailed(message, cause)
+      if (error instanceof StoreFailed) missing = error
+      throw error
     }
   }
 
@@ -74,5 +79,11 @@ export function openReserve(directory: string, clock: Clock): Reserve {
 }
 
 function isWhole(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.size === reserveBytes
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found && !found.isFile()) throw new NotRegular({ isDirectory: found.isDirectory() })
+    return found?.size === reserveBytes
+  } catch (cause) {
+    throw fileFailed(`cannot use ${path}`, cause)
+  }
 }

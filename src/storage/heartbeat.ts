@@ -8,6 +8,7 @@ import { stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
+import { errorCode, failureOf } from '../domain/file-failures.ts'
 import type { Log } from '../domain/ports.ts'
 import { writeWhole } from './state-files.ts'
 
@@ -38,8 +39,9 @@ export async function ailment(dataDir: string, now: number): Promise<string | un
   try {
     const age = now - (await stat(heartbeatPath(dataDir))).mtimeMs
     return age > oldestBeatMs ? `last sign of life ${Math.round(age / 1000)} s ago` : undefined
-  } catch {
-    return 'no sign of life yet'
+  } catch (cause) {
+    const isMissing = errorCode(cause) === 'ENOENT'
+    return isMissing ? 'no sign of life yet' : `no sign of life can be seen: ${failureOf(cause)?.reason}`
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { StoreFailed } from '../domain/errors.ts'
+import { errorCode, fileFailed } from '../domain/file-failures.ts'
 
 const kept = 3
 
@@ -24,10 +24,7 @@ export function setAside(path: string, now: number): string {
     forgetOldest(path)
     return aside
   } catch (cause) {
-    throw new StoreFailed(`cannot set the damaged ${path} aside`, {
-      cause,
-      remedy: 'Move it away by hand; logins are kept elsewhere and stay.',
-    })
+    throw fileFailed(`cannot set the damaged ${path} aside`, cause)
   }
 }
 
@@ -35,7 +32,7 @@ function renameIfThere(from: string, to: string): void {
   try {
     renameSync(from, to)
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')) throw cause
+    if (errorCode(cause) !== 'ENOENT') throw cause
   }
 }
 

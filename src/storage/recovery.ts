@@ -69,7 +69,7 @@ function eachRow(sql: Sql, query: string, take: (row: Row) => void): boolean {
     }
     return true
   } catch (cause) {
-    const error = expected('cannot read', cause)
+    const error = expected({ message: 'cannot read' }, cause)
     // Without a result code of SQLite's it is a bug.
     if (error === cause) throw error
     return false

@@ -4,6 +4,8 @@
  * @see sqlite.org/rescode.html
  */
 import { StoreFailed } from '../domain/errors.ts'
+import { fileFailed } from '../domain/file-failures.ts'
+import { troubleWith } from './file-trouble.ts'
 
 const codes = {
   permission: 3,
@@ -43,6 +45,11 @@ export function isLocked(cause: unknown): boolean {
   return resultCode(cause) === codes.busy
 }
 
+/** Whether it may be that the file system cannot lock. */
+export function isIoError(cause: unknown): boolean {
+  return resultCode(cause) === codes.ioError
+}
+
 export function isReadOnly(cause: unknown): boolean {
   return resultCode(cause) === codes.readOnly
 }
@@ -51,19 +58,37 @@ export function isReadOnly(cause: unknown): boolean {
  * Our SQL is known to fit our schema, so while opening even a plain error ("no such table", "table already exists")
  * says that the file does not hold what its version promises.
  */
-export function expectedWhileOpening(message: string, cause: unknown): unknown {
+export function expectedWhileOpening(path: string, cause: unknown): unknown {
   const code = resultCode(cause)
-  if (code === undefined || troubles.includes(code)) return expected(message, cause)
+  const message = `cannot open ${path}`
+  if (code === undefined || troubles.includes(code)) return expected({ message, path }, cause)
   return damaged(message, cause)
 }
 
-/** What a caller of the store gets for it. Without a result code of SQLite's it is a bug, and is thrown as it is. */
-export function expected(message: string, cause: unknown): unknown {
+/**
+ * What a caller of the store gets for it. What is neither SQLite's nor the file system's is a bug, and is thrown as
+ * it is.
+ *
+ * @param path of a database that is in use, to ask the file system about
+ */
+export function expected(
+  { message, path }: { readonly message: string; readonly path?: string },
+  cause: unknown,
+): unknown {
   if (cause instanceof StoreFailed) return cause
   const code = resultCode(cause)
-  if (code === undefined) return cause
+  if (code === undefined) return fileFailed(message, cause)
   if (code === codes.corrupt || code === codes.notADatabase) return damaged(message, cause)
+  const trouble = path !== undefined && isOfFiles(code) ? troubleWith(path) : undefined
+  if (trouble !== undefined) return fileFailed(message, trouble)
   return new StoreFailed(message, { cause, remedy: remedyFor(code) })
+}
+
+/** Codes behind which the system's own are hidden. */
+function isOfFiles(code: number): boolean {
+  return [codes.permission, codes.readOnly, codes.ioError, codes.full, codes.cannotOpen].some(
+    (one) => one === code,
+  )
 }
 
 export function damaged(message: string, cause: unknown): DatabaseDamaged {

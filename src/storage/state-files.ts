@@ -4,9 +4,10 @@
  * Temporary file, fsync, rename, fsync of the directory: after `writeWhole` resolves, a power cut leaves the new
  * content, and before that the old.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { StoreFailed } from '../domain/errors.ts'
+import { errorCode, fileFailed, NotRegular } from '../domain/file-failures.ts'
 
 const draftSuffix = '.draft'
 
@@ -22,7 +23,7 @@ export async function makeDirectory(path: string): Promise<void> {
   try {
     await makeWithParents(path)
   } catch (cause) {
-    throw new StoreFailed(`cannot make the directory ${path}`, { cause, remedy: remedyFor(cause) })
+    throw fileFailed(`cannot make the directory ${path}`, cause)
   }
 }
 
@@ -60,7 +61,7 @@ export async function writeWhole(path: string, content: string): Promise<void> {
     await syncDirectory(dirname(path))
   } catch (cause) {
     if (draft !== undefined) await rm(draft, { force: true }).catch(() => undefined)
-    throw new StoreFailed(`cannot write ${path}`, { cause, remedy: remedyFor(cause) })
+    throw fileFailed(`cannot write ${path}`, cause)
   }
 }
 
@@ -73,7 +74,7 @@ export async function removeFile(path: string): Promise<void> {
   try {
     await rm(path, { force: true })
   } catch (cause) {
-    throw new StoreFailed(`cannot remove ${path}`, { cause, remedy: remedyFor(cause) })
+    throw fileFailed(`cannot remove ${path}`, cause)
   }
 }
 
@@ -87,12 +88,6 @@ async function openDraft(path: string) {
       if (errorCode(cause) !== 'EEXIST' || attempt === mostDrafts) throw cause
     }
   }
-}
-
-/** Whether a failure tells of the directory and not of the disk: waiting does not help, another setting does. */
-export function isUnusable({ cause }: StoreFailed): boolean {
-  const codes = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']
-  return codes.includes(errorCode(cause) ?? '')
 }
 
 /** A write takes far less, on whatever disk; how far a network drive's clock is off is in it too. */
@@ -111,7 +106,7 @@ export async function sweepDrafts(directory: string, now: number): Promise<void>
       () => now,
     )
     // A draft of the future is one of before the clock was set back.
-    if (Math.abs(now - madeAt) > draftLifeMs) await rm(path, { force: true })
+    if (Math.abs(now - madeAt) > draftLifeMs) await removeFile(path)
   }
 }
 
@@ -124,7 +119,7 @@ export async function listFiles(directory: string): Promise<string[]> {
   try {
     return await readdir(directory)
   } catch (cause) {
-    throw new StoreFailed(`cannot read the directory ${directory}`, { cause, remedy: remedyFor(cause) })
+    throw fileFailed(`cannot read the directory ${directory}`, cause)
   }
 }
 
@@ -137,7 +132,7 @@ export async function modifiedAt(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs
   } catch (cause) {
-    throw new StoreFailed(`cannot look at ${path}`, { cause, remedy: remedyFor(cause) })
+    throw fileFailed(`cannot look at ${path}`, cause)
   }
 }
 
@@ -148,10 +143,14 @@ export async function modifiedAt(path: string): Promise<number> {
  */
 export async function readWhole(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8')
+    // A pipe is opened at once that way, and not when somebody writes to it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const found = await file.stat()
+    if (!found.isFile()) throw new NotRegular({ isDirectory: found.isDirectory() })
+    return await file.readFile('utf8')
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined
-    throw new StoreFailed(`cannot read ${path}`, { cause, remedy: remedyFor(cause) })
+    throw fileFailed(`cannot read ${path}`, cause)
   }
 }
 
@@ -171,30 +170,5 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.sync()
   } finally {
     await directory.close()
-  }
-}
-
-function errorCode(cause: unknown): string | undefined {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
-}
-
-/** What a person can do about a failure of the file system. */
-export function remedyFor(cause: unknown): string {
-  switch (errorCode(cause)) {
-    case 'EACCES':
-    case 'EPERM':
-      return 'This user may not write there: change the owner, or set dataDir to a directory it may write.'
-    case 'EROFS':
-      return 'The file system is read-only: set dataDir to one that is not.'
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'The disk is full: make room.'
-    case 'ENOENT':
-      return 'Nothing can be made there: set dataDir to another directory.'
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return 'Something on the way is a file and no directory: set dataDir to a directory.'
-    default:
-      return 'Is the disk full, or the directory not writable for this user?'
   }
 }

@@ -81,7 +81,9 @@ test('a PEM file that is away, a directory or no text is told apart', () => {
 
   expect(message('none.pem')).toEqual([`cannot read ${join(cwd, 'none.pem')}: there is no such file`])
   expect(message('der')).toEqual([`cannot read ${join(cwd, 'der')}: it is a directory, not a file`])
-  expect(message('der/ca.der')).toEqual([`cannot read ${join(cwd, 'der/ca.der')}: it is not UTF-8 text`])
+  expect(message('der/ca.der')).toEqual([
+    `cannot read ${join(cwd, 'der/ca.der')}: it is neither UTF-8 nor UTF-16 text`,
+  ])
 })
 
 test('a cron expression is judged together with the permission to be fast', () => {

@@ -65,12 +65,12 @@ test.for([
   expect(load({ cwd, env: { [name]: 'x' } }).warnings).toEqual([])
 })
 
-test('a secret may stand in a file, without the newline at its end', () => {
+test('a secret may stand in a file, without the newlines at its end', () => {
   const cwd = directoryWith({ unix: 'one\n', windows: 'two\r\n', bare: 'three', odd: ' four\n\n' })
   const password = (path: string) =>
     load({ cwd, env: { MQTT_USERNAME: 'me', MQTT_PASSWORD_FILE: path } }).settings.mqtt.password?.reveal()
 
-  expect(['unix', 'windows', 'bare', 'odd'].map(password)).toEqual(['one', 'two', 'three', ' four\n'])
+  expect(['unix', 'windows', 'bare', 'odd'].map(password)).toEqual(['one', 'two', 'three', ' four'])
 })
 
 test("a secret's file may be named in every source, and the strongest one counts", () => {

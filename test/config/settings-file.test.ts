@@ -42,7 +42,9 @@ test('a file that cannot be read says why', () => {
   expect(problemsOf({ cwd: directory })[0]?.message).toContain('it is a directory, not a file')
   expect(problemsOfFile('#'.repeat(1_048_577))[0]?.message).toContain('it is larger than 1 MiB')
   expect(loadFile('#'.repeat(1_048_576)).warnings).toEqual([])
-  expect(problemsOfFile(Buffer.from([0x61, 0xff]))[0]?.message).toContain('it is not UTF-8 text')
+  expect(problemsOfFile(Buffer.from([0x61, 0xff]))[0]?.message).toContain(
+    'it is neither UTF-8 nor UTF-16 text',
+  )
 })
 
 test('a file without permission says so', () => {
@@ -52,7 +54,7 @@ test('a file without permission says so', () => {
 
   const problems = asNobody(() => problemsOf({ cwd }))
 
-  expect(problems[0]?.message).toContain('the permission to read it is missing')
+  expect(problems[0]?.message).toContain('this user lacks the permission')
 })
 
 /** Root may read everything, so a test that runs as root steps down for a moment. */

@@ -51,7 +51,7 @@ test('every problem is listed at once', () => {
     'mqtt.cert',
     'mqtt.key',
   ])
-  expect(told[1]).toContain('cannot be read (ENOENT)')
+  expect(told[1]).toContain('cannot be read: there is no such file or directory')
   rmSync(directory, { recursive: true })
 })
 

@@ -49,7 +49,7 @@ test('a reserve that cannot be made is a failure with a remedy, and leaves nothi
 
   await expect(reserve.hold()).rejects.toMatchObject({
     code: 'store_failed',
-    remedy: 'Nothing can be made there: set dataDir to another directory.',
+    remedy: expect.stringContaining('none can be made there: set dataDir to another directory.'),
   })
 
   expect([existsSync(path), reserve.spend()]).toEqual([false, false])

@@ -4,9 +4,11 @@
  * None of the three is ever an argument, which others on the machine can see, and the password stands in no
  * variable either, which every program that is started from there inherits.
  */
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { text } from 'node:stream/consumers'
+import { constants, createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
+import { decodeText, withoutLastNewlines } from '../../domain/decode.ts'
+import { failureOf, NotRegular } from '../../domain/file-failures.ts'
 import { Secret } from '../../domain/secret.ts'
 import type { Terminal } from '../terminal.ts'
 import { ask } from './prompt.ts'
@@ -83,22 +85,23 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
 }
 
 /**
- * The text of a file without the end of its last line.
+ * The text of a regular file or an open descriptor, without the newlines at its end.
  *
  * @throws WrongUsage when it cannot be read
  */
 export async function fileText({ input }: Terminal, path: string): Promise<string> {
   const descriptor = descriptorOf(path)
   try {
-    if (descriptor === undefined) return withoutLastEnd(await readFile(path, 'utf8'))
+    if (descriptor === undefined) return textOf(path, await readRegular(path))
     // By its number: what another program hands over may be a socket, which cannot be opened by a name.
     const stream =
       descriptor === 0 ? input?.stream : createReadStream('', { fd: descriptor, autoClose: false })
     if (!stream) throw new Error('no standard input')
-    return withoutLastEnd(await text(stream))
+    return textOf(path, await buffer(stream))
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
-    throw new WrongUsage(`cannot read ${path}${code}`, { cause })
+    if (cause instanceof WrongUsage) throw cause
+    const failure = failureOf(cause)
+    throw new WrongUsage(`cannot read ${path}${failure ? `: ${failure.reason}` : ''}`, { cause })
   }
 }
 
@@ -109,6 +112,16 @@ function descriptorOf(path: string): number | undefined {
   return number === undefined ? undefined : Number(number)
 }
 
-function withoutLastEnd(read: string): string {
-  return read.replace(/\r?\n$/, '')
+async function readRegular(path: string): Promise<Uint8Array> {
+  // A pipe is opened at once that way, and not when somebody writes to it.
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const found = await file.stat()
+  if (!found.isFile()) throw new NotRegular({ isDirectory: found.isDirectory() })
+  return await file.readFile()
+}
+
+function textOf(path: string, bytes: Uint8Array): string {
+  const text = decodeText(bytes)
+  if (text === undefined) throw new WrongUsage(`${path} is neither UTF-8 nor UTF-16 text`)
+  return withoutLastNewlines(text)
 }
