@@ -81,7 +81,7 @@ export interface Account {
 }
 
 /** What is known of a login's refusal from before. */
-type Refused = Pick<Login, 'refusedFor'> & Partial<Pick<Login, 'refusedAt'>>
+type Refused = Pick<Login, 'refusedFor' | 'unusable'> & Partial<Pick<Login, 'refusedAt'>>
 
 const ignore = () => undefined
 
@@ -229,7 +229,7 @@ function hasFailed({ failure, report }: AccountTick): boolean {
 
 function firstState(
   pause: Pause | undefined,
-  { refusedAt, refusedFor = 'login_required' }: Refused,
+  { refusedAt, refusedFor = 'login_required', unusable }: Refused,
   now: number,
 ): AccountState {
   if (refusedAt !== undefined) {
@@ -237,7 +237,7 @@ function firstState(
     return {
       status: refusedFor,
       since: refusedAt,
-      detail: `the cloud ${wants}. Sign in again`,
+      detail: unusable ? `${unusable.message}. ${unusable.remedy}` : `the cloud ${wants}. Sign in again`,
       retryAt: undefined,
     }
   }

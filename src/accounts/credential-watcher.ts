@@ -41,8 +41,10 @@ export function loginChanges(
   before: ReadonlyMap<string, string>,
 ): LoginChanges & { readonly strange: ReadonlyMap<string, string> } {
   const used = new Map(inUse.map((one) => [one.login.key, one]))
-  const differs = found.filter(({ key, refreshToken }) => {
+  const differs = found.filter(({ key, refreshToken, unusable }) => {
     const ours = used.get(key)
+    // The one in use is as good as ever, and its file is made again when it is next renewed.
+    if (unusable) return false
     return ours !== undefined && ![ours.login, ours.kept].some((one) => isToken(one, refreshToken))
   })
   const changed = differs.filter(({ key, refreshToken }) => before.get(key) === refreshToken.reveal())
@@ -78,7 +80,9 @@ export async function followLogins(needs: FollowNeeds, signal: AbortSignal): Pro
   while (!signal.aborted) {
     try {
       const changedAt = await logins.changedAt()
-      if (changedAt !== seen || strange.size > 0) {
+      // That an owner was put right does not show in the directory.
+      const isUnusable = needs.inUse().some(({ login }) => login.unusable)
+      if (changedAt !== seen || strange.size > 0 || isUnusable) {
         const changes = loginChanges(needs.inUse(), await logins.list(), strange)
         strange = changes.strange
         if (changes.entered.length + changes.left.length > 0 && !signal.aborted) await needs.apply(changes)

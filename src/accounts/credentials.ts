@@ -28,6 +28,9 @@ export async function takeRoster(
       'login of the environment was given up, not used',
     )
   }
+  for (const { key, accountId, unusable } of kept) {
+    if (unusable) log.error({ login: key, account_id: accountId, ...unusable }, 'login cannot be used')
+  }
   const roster = new Map(kept.map((login) => [login.key, login]))
   for (const line of fresh) {
     const login = loginOf(line, { key: keyOf(line), source: 'environment' })
@@ -129,7 +132,7 @@ export async function inherit(logins: Logins, from: Login, to: Login): Promise<v
   const more = ownSpent && spent ? spent.day - ownSpent.day || spent.requests - ownSpent.requests : 1
   if (spent && more > 0) await logins.saveSpent(to.key, spent)
   const modules = await logins.moduleCount(from.key)
-  if (modules !== undefined) await logins.saveModuleCount(to.key, modules)
+  if (modules !== undefined) await logins.saveModuleCount(to.key, modules, to.accountId)
 }
 
 function sameAccount(logins: Iterable<Login>, login: Login): Login[] {

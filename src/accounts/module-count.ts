@@ -6,7 +6,7 @@
  */
 import type { AccountCloud } from '../blink/client.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import { keyOf } from '../domain/model.ts'
+import { type BlinkId, keyOf } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Logins } from '../storage/credentials.ts'
 
@@ -24,9 +24,9 @@ export async function countingModules(
   let kept = await logins.moduleCount(loginKey)
   let told = false
 
-  async function keep(count: number): Promise<void> {
+  async function keep(count: number, accountId: BlinkId | undefined): Promise<void> {
     try {
-      await logins.saveModuleCount(loginKey, count)
+      await logins.saveModuleCount(loginKey, count, accountId)
       kept = count
       told = false
     } catch (error) {
@@ -44,7 +44,7 @@ export async function countingModules(
       const modules = await cloud.discover(signal)
       // A list may name a module twice.
       const count = new Set(modules.map(keyOf)).size
-      if (count !== kept) await keep(count)
+      if (count !== kept) await keep(count, modules[0]?.accountId)
       return modules
     },
   }

@@ -236,7 +236,8 @@ class LoginSession implements Session {
   }
 }
 
-function refusedBefore({ refusedFor }: Login): LoginNeeded {
+function refusedBefore({ refusedFor, unusable }: Login): LoginNeeded {
+  if (unusable) return new LoginNeeded(unusable.message, { outcome: 'not-done', remedy: unusable.remedy })
   if (refusedFor === 'two_factor_required') {
     return new TwoFactorNeeded('token refresh: not tried, for the cloud wants a code for this login first', {
       outcome: 'not-done',

@@ -199,6 +199,8 @@ export interface Login {
   readonly refusedAt: number | undefined
   /** What the refusal wants of a person; `login_required` where it does not say. */
   readonly refusedFor?: PersonNeeded | undefined
+  /** Why its file is of no use, and what to do; then there is no token, and a person must sign in. */
+  readonly unusable?: { readonly message: string; readonly remedy: string } | undefined
   /** When the token was last rotated; absent when it has not been since it was taken over. */
   readonly refreshedAt?: number | undefined
 }

@@ -5,10 +5,11 @@
  * Apart from the database on purpose: a damaged database costs counters, a lost refresh token costs a person a
  * sign-in with a code by phone. A login's file is replaced whole before a rotated token is used.
  */
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StoreFailed } from '../domain/errors.ts'
-import type { Login } from '../domain/model.ts'
+import type { BlinkId, Login } from '../domain/model.ts'
 import { type Breaker, closedBreaker } from '../domain/retry-policy.ts'
 import { Secret } from '../domain/secret.ts'
 import {
@@ -31,7 +32,7 @@ export interface Spent {
 
 export interface Logins {
   readonly directory: string
-  /** All logins on disk. */
+  /** All logins on disk; one whose file is of no use says so. */
   list(): Promise<readonly Login[]>
   save(login: Login): Promise<void>
   remove(key: string): Promise<void>
@@ -48,7 +49,7 @@ export interface Logins {
   saveSpent(key: string, spent: Spent): Promise<void>
   /** How many sync modules the last list had; `undefined` when there was none, or what was kept cannot be read. */
   moduleCount(key: string): Promise<number | undefined>
-  saveModuleCount(key: string, count: number): Promise<void>
+  saveModuleCount(key: string, count: number, accountId?: BlinkId): Promise<void>
 }
 
 const loginFile = z.object({
@@ -72,9 +73,15 @@ const spentFile = z.object({
   limit: z.int().nonnegative(),
 })
 
-const modulesFile = z.object({ modules: z.int().nonnegative() })
+const modulesFile = z.object({
+  modules: z.int().nonnegative(),
+  /** Whose login it is, should the login's own file be damaged. */
+  account_id: z.string().regex(/^\d+$/).optional(),
+})
 
 const loginSuffix = '.login.json'
+/** A login's file that is not what we wrote; the login waits for a sign-in until it is replaced. */
+const damagedSuffix = '.login.json.damaged'
 const breakerSuffix = '.breaker.json'
 const spentSuffix = '.spent.json'
 const modulesSuffix = '.modules.json'
@@ -90,34 +97,70 @@ export async function openLogins(dataDir: string): Promise<Logins> {
   await makeDirectory(directory)
   const pathOf = (suffix: string) => (key: string) => join(directory, `${key}${suffix}`)
   const loginPath = pathOf(loginSuffix)
+  const damagedPath = pathOf(damagedSuffix)
   const breakerPath = pathOf(breakerSuffix)
   const spentPath = pathOf(spentSuffix)
   const modulesPath = pathOf(modulesSuffix)
   const forgottenPath = pathOf(forgottenSuffix)
 
+  const modulesOf = async (key: string) =>
+    modulesFile.safeParse(parseJson((await readWhole(modulesPath(key))) ?? '')).data
+
+  /** In place of a login whose file is of no use: no account's file is a condition for another's. */
+  const unusable = async (key: string, reason: Login['unusable']): Promise<Login> => ({
+    key,
+    source: 'login',
+    fingerprint: undefined,
+    clientId: 'unknown',
+    refreshToken: new Secret(''),
+    accountId: await modulesOf(key).then(
+      (kept) => kept?.account_id,
+      () => undefined,
+    ),
+    region: undefined,
+    hardwareId: undefined,
+    refusedAt: Math.floor(await modifiedAt(damagedPath(key)).catch(() => 0)),
+    refusedFor: 'login_required',
+    unusable: reason,
+  })
+
+  /** A power cut leaves files that are empty or full of zeros. */
+  const setAside = async (key: string): Promise<Login> => {
+    await rename(loginPath(key), damagedPath(key)).catch(() => undefined)
+    return unusable(key, damage(damagedPath(key)))
+  }
+
   const read = async (key: string): Promise<Login | undefined> => {
-    const kept = parse(loginFile, loginPath(key), await readWhole(loginPath(key)))
-    return (
-      kept && {
-        key,
-        source: kept.source,
-        fingerprint: kept.fingerprint,
-        clientId: kept.client_id,
-        refreshToken: new Secret(kept.refresh_token),
-        accountId: kept.account_id,
-        region: kept.region,
-        hardwareId: kept.hardware_id,
-        refusedAt: kept.refused_at,
-        refusedFor: kept.refused_for,
-        refreshedAt: kept.refreshed_at,
-      }
-    )
+    let text: string | undefined
+    try {
+      text = await readWhole(loginPath(key))
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) throw error
+      return unusable(key, { message: error.message, remedy: error.remedy ?? '' })
+    }
+    if (text === undefined) return undefined
+    const kept = loginFile.safeParse(parseJson(text)).data
+    if (!kept) return setAside(key)
+    return {
+      key,
+      source: kept.source,
+      fingerprint: kept.fingerprint,
+      clientId: kept.client_id,
+      refreshToken: new Secret(kept.refresh_token),
+      accountId: kept.account_id,
+      region: kept.region,
+      hardwareId: kept.hardware_id,
+      refusedAt: kept.refused_at,
+      refusedFor: kept.refused_for,
+      refreshedAt: kept.refreshed_at,
+    }
   }
 
   const keysOf = (names: readonly string[], suffix: string) =>
     names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
   const remove = async (key: string) => {
-    for (const path of [loginPath, breakerPath, spentPath, modulesPath]) await removeFile(path(key))
+    for (const path of [loginPath, damagedPath, breakerPath, spentPath, modulesPath])
+      await removeFile(path(key))
   }
   const write = async (key: string, path: string, value: object) => {
     await writeWhole(path, toText(value))
@@ -130,8 +173,14 @@ export async function openLogins(dataDir: string): Promise<Logins> {
     async list() {
       const names = await listFiles(directory)
       const gone = keysOf(names, forgottenSuffix)
-      const keys = keysOf(names, loginSuffix).filter((key) => !gone.includes(key))
-      const logins = await Promise.all(keys.sort().map(read))
+      const whole = keysOf(names, loginSuffix)
+      const damaged = keysOf(names, damagedSuffix)
+      const keys = new Set([...whole, ...damaged].filter((key) => !gone.includes(key)))
+      const logins = await Promise.all(
+        [...keys]
+          .sort()
+          .map((key) => (whole.includes(key) ? read(key) : unusable(key, damage(damagedPath(key))))),
+      )
       return logins.filter((login) => login !== undefined)
     },
     async save(login) {
@@ -156,16 +205,17 @@ export async function openLogins(dataDir: string): Promise<Logins> {
     forgotten: async () => new Set(keysOf(await listFiles(directory), forgottenSuffix)),
     changedAt: () => modifiedAt(directory),
     async breaker(key) {
-      const kept = parse(breakerFile, breakerPath(key), await readWhole(breakerPath(key)))
+      // Of a damaged one the pause is not known; the cloud says it again.
+      const kept = breakerFile.safeParse(parseJson((await readWhole(breakerPath(key))) ?? '')).data
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
     },
     saveBreaker: (key, { failures, openUntil }) =>
       write(key, breakerPath(key), { failures, open_until: openUntil }),
     spent: async (key) => spentFile.safeParse(parseJson((await readWhole(spentPath(key))) ?? '')).data,
     saveSpent: (key, spent) => write(key, spentPath(key), spent),
-    moduleCount: async (key) =>
-      modulesFile.safeParse(parseJson((await readWhole(modulesPath(key))) ?? '')).data?.modules,
-    saveModuleCount: (key, modules) => write(key, modulesPath(key), { modules }),
+    moduleCount: async (key) => (await modulesOf(key))?.modules,
+    saveModuleCount: (key, modules, accountId) =>
+      write(key, modulesPath(key), { modules, account_id: accountId }),
   }
 }
 
@@ -173,13 +223,10 @@ function toText(value: object): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }
 
-/** The file's value; says where it is wrong, never what it holds. */
-function parse<T>(schema: z.ZodType<T>, path: string, text: string | undefined): T | undefined {
-  if (text === undefined) return undefined
-  const result = schema.safeParse(parseJson(text))
-  if (result.success) return result.data
-  const fields = [...new Set(result.error.issues.map(({ path: place }) => place.join('.') || 'the whole'))]
-  throw new StoreFailed(`${path} is damaged (${fields.join(', ')})`, {
-    remedy: 'Restore it from a backup, or remove it and sign in again.',
-  })
+/** What is said of a damaged file, never what it holds. */
+function damage(path: string): Login['unusable'] {
+  return {
+    message: `the file of this login is damaged and was set aside as ${path}`,
+    remedy: 'Sign in again with `blink-manifestd login`, or put back a copy from a backup.',
+  }
 }

@@ -27,6 +27,18 @@ test('a token that differs counts only when it still does at the next look: it m
   expect([settled.entered, settled.left, settled.strange.size]).toEqual([[], [], 0])
 })
 
+test('a login in use stays when its file is damaged, and one that was damaged enters when it is whole', () => {
+  const damaged = { ...login('one', ''), unusable: { message: 'damaged', remedy: 'Sign in.' } }
+  const whole = login('one', 'new')
+
+  const during = loginChanges([used('one')], [damaged], none)
+  const first = loginChanges([{ login: damaged, kept: damaged }], [whole], none)
+  const second = loginChanges([{ login: damaged, kept: damaged }], [whole], first.strange)
+
+  expect([during.entered, during.left, during.strange.size]).toEqual([[], [], 0])
+  expect([second.entered, second.left]).toEqual([[whole], ['one']])
+})
+
 test('a rotated token that the disk has not taken yet is nobody else’s change, however long that lasts', () => {
   const rotated = { login: login('one', 'new'), kept: login('one', 'old') }
 

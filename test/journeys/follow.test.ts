@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
 import { until } from '../until.ts'
@@ -125,3 +127,45 @@ mosquittoTest(
     await until('cleared modules', () => observer.latest(`${stem(1)}/availability`) === '', {})
   },
 )
+
+mosquittoTest(
+  'a login file that a power cut emptied costs its account a sign-in, and no other account',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    await signedIn(world)
+    await signedIn(world, 8022)
+    const before = world.start(['run'], { ...fast, ...noTokens })
+    await until('both', () => new Set(workItems(observer).map(accountOf)).size === 2, {
+      state: before.stderr,
+    })
+    await before.stop()
+    const directory = join(world.dataDir, 'logins')
+    const names = readdirSync(directory).filter((name) => name.endsWith('.login.json'))
+    const emptied = names.find((name) => readFileSync(join(directory, name), 'utf8').includes('8021'))
+    writeFileSync(join(directory, emptied ?? expect.fail()), '\0'.repeat(400))
+
+    const daemon = world.start(['run'], { ...fast, ...noTokens })
+    await until('login_required', () => observer.latest(stateOf(8021))?.includes('login_required'), {
+      state: daemon.stderr,
+    })
+    const seen = workItems(observer).length
+    await until('two more request IDs', () => workItems(observer).length >= seen + 2, {
+      state: daemon.stderr,
+    })
+    expect(new Set(workItems(observer).slice(seen).map(accountOf))).toEqual(new Set([8022]))
+    expect(document(observer.latest(stateOf(8021)))).toMatchObject({
+      detail: expect.stringContaining('is damaged and was set aside'),
+    })
+    expect(daemon.stderr()).not.toContain('this is a bug')
+
+    world.cloud.allowAnotherCode(world.cloud.person().accountId)
+    await signedIn(world)
+    await until('the account to work again', () => observer.latest(stateOf(8021))?.includes('"ok"'), {
+      state: daemon.stderr,
+    })
+    expect(readdirSync(directory).filter((name) => name.includes('damaged'))).toEqual([])
+  },
+)
+
+const accountOf = (item: object) => ('account_id' in item ? item.account_id : undefined)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
@@ -103,36 +103,64 @@ test('forgetting what is not there is no failure', async () => {
   expect(await logins.list()).toEqual([])
 })
 
-test('a damaged login names the fields that are wrong and tells nothing of what the file holds', async () => {
-  const { logins } = await openedWith({
-    'a.login.json': JSON.stringify({
-      source: 'login',
-      client_id: '',
-      refresh_token: token,
-      account_id: 'me@home.test',
-    }),
-  })
+const damagedTexts = {
+  'wrong fields': JSON.stringify({ source: 'login', client_id: '', refresh_token: token }),
+  'cut off': JSON.stringify({ source: 'login', client_id: 'ios', refresh_token: token }).slice(0, 60),
+  empty: '',
+  zeros: '\0'.repeat(300),
+  'no object': `"${token}"`,
+}
 
-  const error = await logins.list().catch((reason: unknown) => reason)
+test.each(
+  Object.entries(damagedTexts),
+)('a damaged login (%s) waits for a sign-in, the others go on', async (_, text) => {
+  const { dataDir, directory, logins } = await openedWith({ 'a.login.json': text })
+  await logins.save(aLogin())
 
-  expect(error).toBeInstanceOf(StoreFailed)
-  expect(String(error)).toContain('a.login.json is damaged (client_id, account_id)')
-  for (const hidden of [token, 'me@home.test']) {
-    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(hidden)
+  for (const opened of [logins, await openLogins(dataDir)]) {
+    const [damaged, good] = await opened.list()
+
+    expect(good).toEqual(aLogin())
+    expect(damaged).toMatchObject({ key: 'a', refusedFor: 'login_required', refusedAt: expect.any(Number) })
+    expect(damaged?.unusable?.message).toContain(`set aside as ${directory}/a.login.json.damaged`)
+    expect(inspect(damaged, { depth: 9, showHidden: true })).not.toContain(token)
   }
+  expect(readFileSync(join(directory, 'a.login.json.damaged'), 'utf8')).toBe(text)
 })
 
-test('a login that is cut off, empty, or no JSON at all is damaged as a whole, and told without its content', async () => {
-  const cut = JSON.stringify({ source: 'login', client_id: 'ios', refresh_token: token }).slice(0, 60)
-  for (const text of [cut, '', 'null', '[]', `"${token}"`]) {
-    const { logins } = await openedWith({ 'a.login.json': text })
+test('the account of a damaged login is known from what lies beside it', async () => {
+  const { directory, logins } = await openedWith()
+  await logins.save(aLogin())
+  await logins.saveModuleCount('login-1', 2, '8021')
+  writeFileSync(join(directory, 'login-1.login.json'), '')
 
-    const error = await logins.list().catch((reason: unknown) => reason)
+  expect(await logins.list()).toMatchObject([{ key: 'login-1', accountId: '8021' }])
+})
 
-    expect(error).toBeInstanceOf(StoreFailed)
-    expect(String(error)).toContain('the whole')
-    expect(inspect(error, { depth: 9 })).not.toContain(token)
-  }
+test('a damaged login is over when it is saved again or forgotten', async () => {
+  const { directory, logins } = await openedWith({ 'login-1.login.json': '', 'b.login.json': '' })
+  expect(await logins.list()).toHaveLength(2)
+
+  await logins.save(aLogin())
+  await logins.forget('b')
+
+  expect(await logins.list()).toEqual([aLogin()])
+  expect(readdirSync(directory)).not.toContain('b.login.json.damaged')
+})
+
+test('a login whose file cannot be read says why, and is not set aside', async () => {
+  const { directory, logins } = await openedWith()
+  await logins.save(aLogin())
+  mkdirSync(join(directory, 'a.login.json'))
+
+  const [unread, good] = await logins.list()
+
+  expect(good).toEqual(aLogin())
+  expect(unread?.unusable).toEqual({
+    message: `cannot read ${directory}/a.login.json`,
+    remedy: 'It is a directory, not a file: move it away.',
+  })
+  expect(readdirSync(directory)).toContain('a.login.json')
 })
 
 test('files of others in the directory, drafts of a crash among them, are no logins', async () => {
@@ -168,10 +196,10 @@ test('the number of modules is kept over restarts, and a damaged one counts as n
   expect(await again.moduleCount('login-3')).toBeUndefined()
 })
 
-test('a damaged breaker is told of', async () => {
+test('a damaged breaker counts as closed', async () => {
   const { logins } = await openedWith({ 'login-1.breaker.json': '{"failures": -1}' })
 
-  await expect(logins.breaker('login-1')).rejects.toThrow('damaged (failures)')
+  expect(await logins.breaker('login-1')).toEqual(closedBreaker)
 })
 
 test('a directory that has gone is a failure of the store, whatever is done', async () => {
