@@ -211,7 +211,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         retained.bridge()
         for (const { accountId } of here()) if (accountId !== undefined) retained.modulesOf(accountId)
       }
-      schedule = await startSchedule({ expression: cron, timezone, onSlot, onJump, clock, log })
+      const { lastRun } = stores
+      schedule = startSchedule({ expression: cron, timezone, onSlot, onJump, lastRun, clock, log })
       const next = slots()[0]
       log.info({ accounts: accounts.length, cron, timezone, next: next && iso(next) }, 'started')
       retained.bridge()

@@ -1,19 +1,17 @@
 /**
- * Slots from a cron expression; the only file that knows node-cron.
+ * Calls back at each run of a cron expression. When the runs are is the business of `run-times.ts`.
  *
- * node-cron swallows what a task throws and waits for a task that never ends, so the task here only says that a
- * slot has come and returns at once; overlap and deadlines belong to the ticks. Day of month and day of week are
- * both required when both are given; slots inside an hour that spring leaves out do not happen, and an hour that
- * autumn repeats has its slots once. In UTC, the default, there are no such hours.
+ * Overlap and deadlines belong to the ticks, so whoever is called returns at once. Day of month and day of week are
+ * both required when both are given. In UTC, the default, the clocks never change.
  *
- * node-cron does not survive a clock that is set: back, and it is silent until the old time comes again; forward,
- * and it walks through every slot in between, 25 s for a year. So both clocks are compared every few seconds, and
- * after a jump the task is made anew. However many slots a jump skipped, they are made up for by one.
+ * The wall clock is somebody's to set, and machines sleep. So both clocks are compared every few seconds, and after a
+ * jump the runs are planned anew. However many runs a jump skipped, they are made up for by one.
  */
-import { createTask, parse, type ScheduledTask, validateDetailed } from 'node-cron'
+import { parse, validateDetailed } from 'node-cron'
 import { type Clock, iso } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 import { type Jump, jumpBetween, type Moment } from './clock-jump.ts'
+import { type RunTimes, runTimes } from './run-times.ts'
 
 export interface Schedule {
   /** The next two slots, in milliseconds since the epoch; fewer when the schedule ends. */
@@ -32,36 +30,42 @@ export interface ScheduleNeeds {
   readonly onSlot: (at: number) => void
   /** Told when the next slots are no longer what `next` said before. */
   readonly onJump?: () => void
+  /** The last run of an earlier process that may matter to this one. */
+  readonly lastRun?: LastRun
   readonly clock: Clock
   readonly log: Log
+}
+
+/** Remembers a run over restarts: on the day on which the clocks are set back, its time comes twice. */
+export interface LastRun {
+  /** In milliseconds since the epoch; `undefined` when none was kept. */
+  readonly at: number | undefined
+  /** @throws StoreFailed when it cannot be kept */
+  keep(at: number): Promise<void>
 }
 
 /** How often the clocks are compared. */
 const lookMs = 5_000
 
-/** Both timers are due at the same moment after a long sleep; ours must see the jump before node-cron does. */
-const headStartMs = 20
-
-/** A slot that comes this late still comes; beyond that the look before it has seen a jump. */
-const latestSlotMs = 10_000
-
 /** Missed slots are not made up for closer to another one: a clock that flutters must not hurry the ticks. */
 const leastGapMs = 60_000
 
 /** Starts calling `onSlot`. The expression must have passed `checkCron`. */
-export async function startSchedule(needs: ScheduleNeeds): Promise<Schedule> {
+export function startSchedule(needs: ScheduleNeeds): Schedule {
   const schedule = new WatchedSchedule(needs)
-  await schedule.start()
+  schedule.start()
   return schedule
 }
 
 class WatchedSchedule implements Schedule {
   readonly #needs: ScheduleNeeds
   readonly #stopping = new AbortController()
-  #task: ScheduledTask
+  readonly #times: RunTimes
   #slots: readonly number[] = []
-  /** Slots that node-cron found to be missed, and whether one is still to be made up for. */
-  #missed = 0
+  readonly #startedAt: number
+  /** The wall clock's time of the last call. */
+  #lastRun: number | undefined
+  /** Whether a missed slot is still to be made up for. */
   #owed = false
   #lastCallAt: number
   /** Whether the clocks have jumped since the last call, and so the slots may be those of before. */
@@ -70,107 +74,105 @@ class WatchedSchedule implements Schedule {
 
   constructor(needs: ScheduleNeeds) {
     this.#needs = needs
-    this.#task = this.#makeTask()
-    this.#lastCallAt = needs.clock.elapsed()
+    const { expression, timezone, clock } = needs
+    this.#startedAt = clock.now()
+    this.#times = runTimes({ expression, timezone, hasRun: (...twice) => this.#hasRun(...twice) })
+    this.#lastCallAt = clock.elapsed()
+    this.#plan()
   }
 
-  async start(): Promise<void> {
-    await this.#task.start()
+  start(): void {
     // What it throws is a bug in what it calls, and nobody's to catch.
     this.#watching = this.#watch()
   }
 
   next(): readonly number[] {
-    const [first] = this.#slots
-    if (first === undefined || first <= this.#needs.clock.now()) {
-      this.#slots = this.#task.getNextRuns(2).map((date) => date.getTime())
-    }
     return this.#slots
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped'))
-    try {
-      await this.#watching
-    } finally {
-      // Last, since the watch may just have made a new one.
-      await this.#task.destroy()
-    }
+    await this.#watching
   }
 
-  #makeTask(): ScheduledTask {
-    const { expression, timezone, log } = this.#needs
-    const task = createTask(expression, ({ date }) => this.#slot(date.getTime()), {
-      timezone,
-      suppressMissedWarning: true,
-      missedExecutionTolerance: latestSlotMs,
-      logger: {
-        info: (message) => log.debug({ detail: message }, 'node-cron'),
-        debug: (message) => log.debug({ detail: String(message) }, 'node-cron'),
-        warn: (message) => log.warn({ detail: message }, 'node-cron'),
-        error: (message) => log.error({ detail: String(message) }, 'node-cron'),
-      },
-    })
-    task.on('execution:missed', () => {
-      this.#missed++
-      this.#owed = true
-    })
-    return task
+  #hasRun(first: number, again: number): boolean {
+    const last = first < this.#startedAt ? this.#needs.lastRun?.at : this.#lastRun
+    return last !== undefined && first <= last && last < again
   }
 
-  /** A clock that is set back a few seconds brings the same slot again, and one that is set forward the next too soon. */
-  #slot(at: number): void {
-    const [next = Number.POSITIVE_INFINITY, afterNext = Number.POSITIVE_INFINITY] = this.next()
-    const gapMs = Math.min(leastGapMs, (afterNext - next) / 2)
-    if (this.#jumped && this.#needs.clock.elapsed() - this.#lastCallAt < gapMs) {
-      this.#needs.log.info(
-        { slot: iso(at) },
-        'slot left out: the clock was set, and the last one was a moment ago',
-      )
-    } else this.#call(at)
-  }
-
-  #call(at: number): void {
-    this.#jumped = false
-    this.#owed = false
-    this.#lastCallAt = this.#needs.clock.elapsed()
-    this.#needs.onSlot(at)
+  #plan(): void {
+    this.#slots = this.#times.after(this.#needs.clock.now(), 2)
   }
 
   async #watch(): Promise<void> {
-    const { clock, log } = this.#needs
+    const { clock } = this.#needs
     const { signal } = this.#stopping
     while (!signal.aborted) {
       const before = this.#moment()
-      const nextSlot = this.next()[0]
-      const askedMs = untilLook(before.now, nextSlot)
-      await clock.sleep(askedMs, signal).catch(() => undefined)
+      const [slot] = this.#slots
+      const askedMs = Math.min((slot ?? Number.POSITIVE_INFINITY) - before.now, lookMs)
+      await clock.sleep(Math.max(askedMs, 0), signal).catch(() => undefined)
       if (signal.aborted) return
-      const jump = jumpBetween(before, this.#moment(), askedMs)
-      if (jump) await this.#restart(jump, nextSlot)
-      else if (this.#missed > 0) log.warn({ slots: this.#missed }, 'slots missed: the machine was too busy')
-      this.#missed = 0
+      const jump = jumpBetween(before, this.#moment(), Math.max(askedMs, 0))
+      if (jump) this.#afterJump(jump, slot)
+      else if (slot !== undefined && slot <= clock.now()) this.#slot(slot)
       if (this.#owed && this.#isFarFromSlots()) this.#call(clock.now())
     }
   }
 
+  /** A clock that is set back a few seconds brings the same slot again, and one that is set forward the next too soon. */
+  #slot(at: number): void {
+    const { clock, log } = this.#needs
+    const [next = Number.POSITIVE_INFINITY, afterNext = Number.POSITIVE_INFINITY] = this.#slots
+    const gapMs = Math.min(leastGapMs, (afterNext - next) / 2)
+    if (this.#jumped && clock.elapsed() - this.#lastCallAt < gapMs) {
+      log.info({ slot: iso(at) }, 'slot left out: the clock was set, and the last one was a moment ago')
+      this.#plan()
+      return
+    }
+    const now = clock.now()
+    const missed = this.#slots.filter((slot) => slot > at && slot <= now).length
+    if (missed > 0) log.warn({ slot: iso(at) }, 'slots missed: the machine was too busy')
+    this.#call(at)
+  }
+
+  #call(at: number): void {
+    const { clock, log, onSlot } = this.#needs
+    this.#jumped = false
+    this.#owed = false
+    this.#lastCallAt = clock.elapsed()
+    this.#lastRun = at
+    this.#plan()
+    this.#remember(at)
+    try {
+      onSlot(at)
+    } catch (error) {
+      log.error({ slot: iso(at), detail: String(error), err: error }, 'slot failed')
+    }
+  }
+
+  #remember(at: number): void {
+    const { lastRun, log } = this.#needs
+    if (!lastRun || !this.#times.mayComeAgain(at)) return
+    lastRun.keep(at).catch((error: unknown) => {
+      log.warn({ err: error }, 'the last run could not be kept: after a restart it may come twice today')
+    })
+  }
+
   #isFarFromSlots(): boolean {
     const { now, elapsed } = this.#moment()
-    const [next = Number.POSITIVE_INFINITY] = this.next()
+    const [next = Number.POSITIVE_INFINITY] = this.#slots
     return elapsed - this.#lastCallAt >= leastGapMs && next - now >= leastGapMs
   }
 
   /** @param expected the next slot as it was known before the jump */
-  async #restart(jump: Jump, expected: number | undefined): Promise<void> {
+  #afterJump(jump: Jump, expected: number | undefined): void {
     const { clock, log, onJump } = this.#needs
-    await this.#task.destroy()
-    this.#task = this.#makeTask()
-    await this.#task.start()
-    this.#slots = []
+    this.#plan()
     this.#jumped = true
     const now = clock.now()
     if (expected !== undefined && expected <= now) this.#owed = true
-    const [next] = this.next()
+    const [next] = this.#slots
     const fields = { jump_s: Math.round(jump.ms / 1000), now: iso(now), next: next && iso(next) }
     log.warn(
       { ...fields, slot_missed: this.#owed },
@@ -185,12 +187,6 @@ class WatchedSchedule implements Schedule {
     const { clock } = this.#needs
     return { now: clock.now(), elapsed: clock.elapsed() }
   }
-}
-
-/** How long until the clocks are compared again: soon, and just before the next slot in any case. */
-function untilLook(now: number, slot: number | undefined): number {
-  const left = (slot ?? Number.POSITIVE_INFINITY) - now - headStartMs
-  return left > 0 ? Math.min(left, lookMs) : lookMs
 }
 
 /** How many slots a day has at most: that of a day which the expression means, whatever the others have. */

@@ -8,6 +8,7 @@ import { type Database, openDatabase } from './database.ts'
 import { openReserve } from './disk-reserve.ts'
 import { type Install, openInstall } from './installation.ts'
 import { type Items, openItems } from './items.ts'
+import { openLastRun, type StoredRun } from './last-run.ts'
 import { openLedger, type StoredLedger } from './ledger.ts'
 import { openOutbox, type StoredOutbox } from './outbox.ts'
 import { openPauses, type Pauses } from './pauses.ts'
@@ -23,6 +24,7 @@ export interface Stores {
   readonly pauses: Pauses
   readonly install: Install
   readonly starts: Starts
+  readonly lastRun: StoredRun
 }
 
 /**
@@ -45,7 +47,8 @@ export async function openStores(dataDir: string, clock: Clock, log: Log): Promi
     for (const directory of [dataDir, logins.directory]) await sweepDrafts(directory, clock.now())
     const pauses = await openPauses(logins.directory)
     const starts = await openStarts(dataDir, clock)
-    return { database, items, outbox, ledger, logins, pauses, install, starts }
+    const lastRun = await openLastRun(dataDir)
+    return { database, items, outbox, ledger, logins, pauses, install, starts, lastRun }
   } catch (error) {
     await database.close()
     throw error

@@ -1,4 +1,4 @@
-/** The days on which the clocks change, in the two zones that change them differently, by day and by interval. */
+/** The days on which the clocks change, in the two zones that change them differently, by day and by interval, and over restarts. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { hour, minute, schedule } from './days.ts'
 
@@ -29,19 +29,72 @@ for (const [zone, season, midnight] of changes) {
     expect(warnings()).toEqual([])
   })
 
-  test(`in ${zone} a slot every 15 minutes never comes twice and is not made up for at the ${season} change`, async () => {
-    const { fired, pass, stop, warnings } = await schedule('*/15 * * * *', zone, midnight)
+  test(`in ${zone} a slot every 15 minutes goes through the ${season} change without a gap`, async () => {
+    const { fired, kept, pass, stop, warnings } = await schedule('*/15 * * * *', zone, midnight)
 
     await pass(12 * hour)
     await stop()
 
-    // In autumn the second of the two equal hours has no slots; in spring nothing is missing.
-    const silent = season === 'autumn' ? [75] : []
-    expect(gaps(fired).filter((gap) => gap !== 15)).toEqual(silent)
-    expect(new Set(fired).size).toBe(fired.length)
+    expect(new Set(gaps(fired))).toEqual(new Set([15]))
     expect(warnings()).toEqual([])
+    expect(kept).toEqual([])
   })
 }
+
+const halfPastTwo = ['30 2 * * *', 'Europe/Berlin'] as const
+
+test('a daily slot in the hour that comes twice happens once, at the first time', async () => {
+  const { fired, kept, pass, stop } = await schedule(...halfPastTwo, '2026-10-24T12:00:00Z')
+
+  await pass(48 * hour)
+  await stop()
+
+  expect(fired).toEqual(['2026-10-25T00:30:00.000Z', '2026-10-26T01:30:00.000Z'])
+  expect(kept).toEqual(['2026-10-25T00:30:00.000Z'])
+})
+
+test('a daemon started between the two takes the second, if the first has not happened', async () => {
+  const { fired, pass, stop } = await schedule(...halfPastTwo, '2026-10-25T00:50:00Z', {
+    lastRun: '2026-10-24T00:30:00.000Z',
+  })
+
+  await pass(24 * hour)
+  await stop()
+
+  expect(fired).toEqual(['2026-10-25T01:30:00.000Z'])
+})
+
+test('of several times in that hour each happens once, whichever the start has cut off', async () => {
+  const { fired, pass, stop } = await schedule('15,45 2 * * *', 'Europe/Berlin', '2026-10-25T00:20:00Z')
+
+  await pass(12 * hour)
+  await stop()
+
+  expect(fired).toEqual(['2026-10-25T00:45:00.000Z', '2026-10-25T01:15:00.000Z'])
+})
+
+test('a daemon restarted between the two does not bring it again', async () => {
+  const { fired, pass, stop } = await schedule(...halfPastTwo, '2026-10-25T00:50:00Z', {
+    lastRun: '2026-10-25T00:30:00.000Z',
+  })
+
+  await pass(25 * hour)
+  await stop()
+
+  expect(fired).toEqual(['2026-10-26T01:30:00.000Z'])
+})
+
+test('a slot made up for after sleep is not brought again by the second hour', async () => {
+  const { fired, kept, pass, setClock, stop } = await schedule(...halfPastTwo, '2026-10-24T23:50:00Z')
+  await pass(minute)
+
+  setClock(hour)
+  await pass(2 * hour)
+  await stop()
+
+  expect(fired).toEqual([expect.stringMatching(/^2026-10-25T00:51:/)])
+  expect(kept).toEqual(fired)
+})
 
 test('in UTC, the default, a slot every 15 minutes comes every 15 minutes on all these days', async () => {
   for (const [, , midnight] of changes) {

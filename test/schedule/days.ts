@@ -13,7 +13,7 @@ export async function schedule(
   expression: string,
   timezone: string,
   from: string,
-  onSlot?: (at: number) => void,
+  { onSlot, lastRun }: { readonly onSlot?: (at: number) => void; readonly lastRun?: string } = {},
 ) {
   vi.useFakeTimers({
     now: Date.parse(from),
@@ -24,7 +24,8 @@ export async function schedule(
   const fired: string[] = []
   const log = readableLog()
   const told = { jumps: 0 }
-  const started = await startSchedule({
+  const kept: string[] = []
+  const started = startSchedule({
     expression,
     timezone,
     onSlot(at) {
@@ -33,6 +34,10 @@ export async function schedule(
     },
     onJump() {
       told.jumps++
+    },
+    lastRun: {
+      at: lastRun === undefined ? undefined : Date.parse(lastRun),
+      keep: (at) => Promise.resolve(void kept.push(new Date(at).toISOString())),
     },
     clock,
     log,
@@ -43,6 +48,8 @@ export async function schedule(
     fired,
     log,
     told,
+    /** The runs that are remembered over a restart. */
+    kept,
     warnings: () => log.lines.filter(({ level }) => level === 'warn'),
     pass,
     /** Sets the wall clock; no time passes. A machine that wakes up on Linux looks the same. */
