@@ -72,8 +72,8 @@ export const telling = {
     },
     clientId: {
       doc:
-        'Our name at the broker, which must be the only one of this name. Unset, it is blink-manifestd- ' +
-        'and the id of this installation.',
+        'Our name at the broker, which must be the only one of this name. Unset, it is blinkmanifestd ' +
+        'and the 8 digits of this installation, which every broker must take.',
       format: name,
       default: undefined,
       env: 'MQTT_CLIENT_ID',

@@ -76,14 +76,25 @@ export class StoreFailed extends DaemonError {
   }
 }
 
-/** The broker answered that it will not take this message. The broker being away is no error. */
+export interface PublishRefusedDetails extends ErrorDetails {
+  /** How the broker refused: by a reason code, by closing the connection, or by never answering. */
+  readonly by?: 'code' | 'close' | 'silence'
+  /** Of the payload. */
+  readonly bytes?: number
+}
+
+/** The broker will not take this message. The broker being away is no error. */
 export class PublishRefused extends DaemonError {
   readonly code = 'publish_refused'
   readonly reasonCode: number
+  readonly by: 'code' | 'close' | 'silence'
+  readonly bytes: number | undefined
 
-  constructor(message: string, reasonCode: number, details: ErrorDetails = {}) {
+  constructor(message: string, reasonCode: number, details: PublishRefusedDetails = {}) {
     super(message, details)
     this.reasonCode = reasonCode
+    this.by = details.by ?? 'code'
+    this.bytes = details.bytes
   }
 }
 

@@ -167,8 +167,6 @@ export interface Progress {
   readonly lastAttemptAt: number | undefined
   readonly lastOutcome: Outcome | undefined
   readonly lastFailure: Failure | undefined
-  /** Why the last turn was skipped, and whether the one before it was for the same reason. */
-  readonly lastSkip: { readonly reason: SkipReason; readonly repeated: boolean } | undefined
   readonly lastLatencyMs: number | undefined
   readonly lastAccepted: Accepted | undefined
 }
@@ -222,6 +220,10 @@ export interface Message {
   readonly expirySeconds?: number
   readonly json?: boolean
   readonly userProperties?: Readonly<Record<string, string>>
+  /** The same with a little less in it, for a broker to which it is too large; absent when nothing can be left out. */
+  readonly smaller?: () => Message
+  /** Its publisher tries again until the broker has taken it, whatever the broker answers. */
+  readonly durable?: boolean
 }
 
 /** The text that names a sync module in maps, files and log lines. */

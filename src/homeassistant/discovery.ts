@@ -6,12 +6,13 @@
  * in Home Assistant stays deleted until a rescan or a restart. Everything runs one after another, because
  * Home Assistant may skip a second document of a device while it still works on the first.
  */
+
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { keyOf, type Message, type ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
-import { refusalTeller } from '../mqtt/refusals.ts'
+import type { TellRefusal } from '../mqtt/refusals.ts'
 import { type Copy, copier, printOf, readCopy } from './broker-copy.ts'
 import {
   clearedDocument,
@@ -36,6 +37,7 @@ export interface DiscoveryNeeds {
   readonly restate: (key: ModuleKey) => void
   /** Whether all that is ours is known by now, so that what is not known is an orphan. */
   readonly complete: () => boolean
+  readonly refused: TellRefusal
   readonly clock: Clock
   readonly log: Log
   /** Told of what nobody expected. */
@@ -75,7 +77,6 @@ const windowSize = 16
 /** Keeps the documents until `signal` is aborted. */
 export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Discovery {
   const { discovering, clock, log } = needs
-  const refused = refusalTeller(clock, log)
   const { prefix, installId } = discovering
   /** What the broker holds of ours, by device: as it told us, and as we have said since; `said` has only prints. */
   const copies = new Map<string, Copy>()
@@ -118,7 +119,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
           await needs.publisher.publish(next.value, signal)
         } catch (error) {
           if (!(error instanceof PublishRefused)) throw error
-          refused(next.value.topic, error, 'broker refused a discovery document')
+          needs.refused(next.value.topic, error, 'broker refused a discovery document')
         }
       }
     }

@@ -17,6 +17,7 @@ import { StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type ModuleChanges, type ModuleKey } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
+import type { TellRefusal } from '../mqtt/refusals.ts'
 import { openAnnounced } from '../storage/discovery-prefix.ts'
 import type { Stores } from '../storage/open.ts'
 import type { Retained } from '../topics/retained.ts'
@@ -35,6 +36,7 @@ export interface HomeAssistantNeeds {
   readonly topics: Topics
   readonly broker: Broker
   readonly retained: Retained
+  readonly refused: TellRefusal
   readonly clock: Clock
   readonly log: Log
   /** Told of what nobody expected. */
@@ -62,6 +64,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   const wanted = enabled && settings.mqtt.topics === 'all'
   const common = {
     publisher: broker,
+    refused: needs.refused,
     clock,
     log,
     fail,

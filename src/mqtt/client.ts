@@ -61,7 +61,10 @@ export interface Broker extends Publisher {
   publish(message: OutgoingMessage, signal: AbortSignal): Promise<void>
   /** Publishes the birth: call it last, when everything else of a new connection is published. */
   announce(signal: AbortSignal): Promise<void>
-  /** Calls back each time the connection stands, and at once when it already does; returns what ends that. */
+  /**
+   * Calls back each time the connection stands, and at once when it already does; and an hour after the broker has
+   * refused something, when all may be said again. Returns what ends that.
+   */
   onConnect(listener: (session: Session) => void): () => void
   /** Calls back at each change of `state`; returns what ends that. */
   onState(listener: (state: BrokerState) => void): () => void
@@ -97,7 +100,10 @@ class ReconnectingBroker implements Broker {
   readonly #options: BrokerOptions
   readonly #outstanding: Outstanding
   readonly #subscriptions = new Subscriptions()
+  readonly #refusedFilters = new Set<string>()
   readonly #complaints: Complaints
+  /** Apart, for a connection that lasts makes no refusal news again. */
+  readonly #refused: Complaints
   readonly #connectListeners = new Set<(session: Session) => void>()
   readonly #stateListeners = new Set<(state: BrokerState) => void>()
   readonly #stop = new AbortController()
@@ -108,8 +114,9 @@ class ReconnectingBroker implements Broker {
 
   constructor(options: BrokerOptions, server: Server) {
     this.#options = options
-    this.#outstanding = new Outstanding(options.clock)
+    this.#outstanding = new Outstanding({ clock: options.clock, retry: () => this.#retryRefused() })
     this.#complaints = new Complaints(options.clock, options.log)
+    this.#refused = new Complaints(options.clock, options.log)
     const since = options.clock.now()
     this.#state = { connected: false, protocol: undefined, since, lastError: undefined, reconnects: 0 }
     this.#running = keepConnected(
@@ -161,8 +168,10 @@ class ReconnectingBroker implements Broker {
     const isNew = this.#subscriptions.add(filter, listener, wish)
     if (isNew && this.#state.connected) this.#ask(filter, wish)
     return () => {
-      const unwanted = this.#subscriptions.remove(filter, listener)
-      if (unwanted && this.#state.connected) this.#connection?.unsubscribe(filter)
+      if (!this.#subscriptions.remove(filter, listener)) return
+      this.#outstanding.unsubscribe(filter)
+      this.#refusedFilters.delete(filter)
+      if (this.#state.connected) this.#connection?.unsubscribe(filter)
     }
   }
 
@@ -206,7 +215,9 @@ class ReconnectingBroker implements Broker {
   #opened(connection: Connection): void {
     const { protocol } = connection
     this.#connection = connection
-    for (const [filter, wish] of this.#subscriptions.filters) this.#ask(filter, wish)
+    this.#refusedFilters.clear()
+    // The first to be asked for is the last to be put before the rest.
+    for (const [filter, wish] of [...this.#subscriptions.filters].toReversed()) this.#ask(filter, wish)
     this.#outstanding.opened(connection)
     const reconnects = this.#state.reconnects + (this.#state.protocol === undefined ? 0 : 1)
     this.#change({ connected: true, protocol, lastError: undefined, reconnects })
@@ -214,23 +225,34 @@ class ReconnectingBroker implements Broker {
   }
 
   #ask(filter: string, wish: Wish): void {
-    this.#connection?.subscribe(filter, wish, (error) => {
-      if (!error) return
-      const fields = { filter, reason: error.message, remedy: 'Let this user read the topic on the broker.' }
-      this.#complaints.say('warn', fields, 'broker refuses a subscription')
+    this.#outstanding.subscribe(filter, wish, ({ message, reasonCode }) => {
+      this.#refusedFilters.add(filter)
+      const remedy = 'Let this user read the topic on the broker.'
+      const fields = { filter, reason_code: reasonCode, reason: `${filter}: ${message}`, remedy }
+      this.#refused.say('warn', fields, 'broker refuses a subscription')
     })
   }
 
-  #lost(ending: Ending): void {
+  /** An hour has passed since something was refused. */
+  #retryRefused(): void {
+    const { connected, protocol } = this.#state
+    if (!connected || !protocol) return
+    for (const [filter, wish] of this.#subscriptions.filters) {
+      if (this.#refusedFilters.delete(filter)) this.#ask(filter, wish)
+    }
+    for (const listener of [...this.#connectListeners]) listener({ protocol })
+  }
+
+  #lost(ending: Ending): boolean {
     this.#connection = undefined
-    const certain = ending.kind === 'disconnected' && blamesMessage(ending.reasonCode)
-    // A broker that hangs up before it answered anything is ill, whatever we sent.
-    const possible = ending.kind === 'closed' && ending.answered
-    const blame = certain ? 'certain' : possible ? 'possible' : 'none'
-    this.#outstanding.lost({ blame, reasonCode: ending.reasonCode })
+    const { kind, reasonCode, answered } = ending
+    const certain = kind === 'disconnected' && blamesMessage(reasonCode)
+    const blame = certain ? 'certain' : kind === 'closed' ? 'possible' : 'none'
+    const explained = this.#outstanding.lost({ blame, reasonCode, answered })
     // There will be no other connection, so nobody needs to wait for one.
     if (this.#stop.signal.aborted) this.#outstanding.abandon(closed())
     this.#change({ connected: false, lastError: describe(ending) })
+    return explained
   }
 
   #change(change: Partial<BrokerState>): void {

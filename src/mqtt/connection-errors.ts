@@ -7,7 +7,9 @@ export function describe(ending: Ending): string {
   const { kind, reasonCode, error, tried = [] } = ending
   if (kind === 'disconnected')
     return `broker disconnected us: ${hex(reasonCode ?? 0)} ${disconnects[reasonCode ?? 0] ?? ''}`.trim()
-  if (kind === 'refused') return `${error?.message ?? 'connection refused'} (${hex(reasonCode ?? 0)})`
+  if (kind === 'refused') {
+    return `${error?.message ?? `connection refused: ${reasonWords(reasonCode ?? 0)}`} (${hex(reasonCode ?? 0)})`
+  }
   if (kind === 'left') return 'disconnected by ourselves'
   const words = kind === 'closed' ? 'broker closed the connection without a reason' : networkWords(error)
   return words + triedText(tried, words)
@@ -27,20 +29,32 @@ export function blamesMessage(reasonCode: number | undefined): boolean {
 
 const messageFaults = [0x81, 0x82, 0x83, 0x87, 0x90, 0x93, 0x94, 0x95, 0x97, 0x99, 0x9a, 0x9b]
 
+/** A refusal of a publish or a subscription in words. */
+export function reasonWords(code: number): string {
+  return disconnects[code] ?? `refused with ${hex(code)}`
+}
+
 const disconnects: Readonly<Record<number, string>> = {
   0: 'normal disconnection',
+  128: 'unspecified error',
   129: 'malformed packet',
   130: 'protocol error',
+  131: 'implementation specific error',
   135: 'not authorized',
   137: 'server busy',
   139: 'server shutting down',
   141: 'keep alive timeout',
   142: 'session taken over',
+  143: 'topic filter invalid',
+  144: 'topic name invalid',
   147: 'receive maximum exceeded',
   149: 'packet too large',
   150: 'message rate too high',
   151: 'quota exceeded',
   152: 'administrative action',
+  153: 'payload format invalid',
+  154: 'retain not supported',
+  155: 'QoS not supported',
   156: 'use another server',
   157: 'server moved',
 }
@@ -58,7 +72,7 @@ const refusals: Readonly<Record<number, string>> = {
   135: login,
   138: 'The broker bans this client; its operator knows why.',
   154: 'The broker stores no messages; switch retained messages on there.',
-  155: 'The broker takes no QoS 1; this program needs it.',
+  155: 'Let the broker take QoS 1 (max_qos in Mosquitto): with QoS 0 a request ID could be lost, so nothing is published.',
 }
 
 const untrusted =

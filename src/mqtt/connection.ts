@@ -5,17 +5,19 @@
  * (its queue, its ids, its resubscribing) loses messages and loops. It is given publishes only while the
  * connection stands, and whatever it says after the end is not heard.
  */
+
 import { Socket, setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
 import { addressesTried, addressTimeoutMs } from '../domain/addresses.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Secret } from '../domain/secret.ts'
+import { reasonWords } from './connection-errors.ts'
 import { FrameLimit } from './frame-limit.ts'
 import { packetSize, publishProperties } from './properties.ts'
 import type { Protocol } from './protocol-version.ts'
 import type { Link } from './publish-queue.ts'
+import { acceptEveryRefusal } from './reason-codes.ts'
 import type { Server } from './server-options.ts'
-import type { Wish } from './subscriptions.ts'
 
 export interface ConnectionOptions {
   readonly server: Server
@@ -23,6 +25,8 @@ export interface ConnectionOptions {
   readonly password?: Secret | undefined
   readonly clientId: string
   readonly will: { readonly topic: string; readonly payload: string }
+  /** False for a broker that refuses a retained will; it is told as `retains` that nothing can be retained. */
+  readonly retain: boolean
   readonly protocol: Protocol
   /** Whether the broker is to forget what it kept for us; MQTT 3.1.1 always starts clean. */
   readonly clean: boolean
@@ -60,7 +64,8 @@ export interface Ending {
 
 export interface Connection extends Link {
   readonly protocol: Protocol
-  subscribe(filter: string, wish: Wish, done: (error: Error | undefined) => void): void
+  /** Whether the broker keeps retained messages. */
+  readonly retains: boolean
   unsubscribe(filter: string): void
   /** Says good-bye, so that the will is not sent; cut off when `signal` aborts. */
   leave(signal: AbortSignal): Promise<void>
@@ -92,6 +97,10 @@ const mostGathered = 16 * maximumPacketSize
 /** mqtt.js gives an id out again after 65,535 publishes without looking whether it is still in use. */
 const widestWindow = 4_096
 const packetTooLarge = 0x95
+const retainNotSupported = 0x9a
+const qosNotSupported = 0x9b
+
+acceptEveryRefusal()
 
 /** Lets a slow line connect, for the whole process: mqtt.js hands no such option through. */
 export function allowSlowConnections(): void {
@@ -110,6 +119,8 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   let leaving = false
   let maximumSize = Number.POSITIVE_INFINITY
   let window = widestWindow
+  let retains = options.retain
+  let pinged: (() => void) | undefined
 
   const end = (ending: Omit<Ending, 'stood' | 'answered'>) => {
     if (over) return
@@ -130,26 +141,46 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     get window() {
       return window
     },
+    get retains() {
+      return retains
+    },
     publish(message, done) {
-      const properties = protocol === 5 ? publishProperties(message) : undefined
-      if (maximumSize < Number.POSITIVE_INFINITY && packetSize(message, properties) > maximumSize) {
-        done(new PublishRefused(`larger than the broker takes (${maximumSize} bytes)`, packetTooLarge))
+      if (message.retain && !retains && message.topic !== options.will.topic) {
+        done(new PublishRefused('the broker keeps no retained messages', retainNotSupported))
         return
       }
-      const publishOptions = { qos: 1 as const, retain: message.retain, ...(properties && { properties }) }
+      const properties = protocol === 5 ? publishProperties(message) : undefined
+      if (maximumSize < Number.POSITIVE_INFINITY && packetSize(message, properties) > maximumSize) {
+        done(
+          new PublishRefused(
+            `larger than the ${maximumSize} bytes that the broker announces`,
+            packetTooLarge,
+          ),
+        )
+        return
+      }
+      const retain = message.retain && retains
+      const publishOptions = { qos: 1 as const, retain, ...(properties && { properties }) }
       client.publish(message.topic, message.payload, publishOptions, (error) => {
         // Without a reason code it is mqtt.js that gave up, and the end of the connection is near.
         if (over || (error && !(error instanceof ErrorWithReasonCode))) return
         answered = true
-        done(error ? new PublishRefused(error.message, error.code) : undefined)
+        done(error ? new PublishRefused(reasonWords(error.code), error.code) : undefined)
       })
     },
-    subscribe(filter, { retainAsPublished = false }, done) {
-      client.subscribe(filter, { qos: 1, rap: retainAsPublished }, (error) => {
-        if (over) return
+    subscribe(filter, { retainAsPublished = false, noLocal = false, onlyNew = false }, done) {
+      const v5 = protocol === 5 && { rap: retainAsPublished, nl: noLocal, rh: onlyNew ? 2 : 0 }
+      client.subscribe(filter, { qos: 1, ...v5 }, (error) => {
+        // Without a reason code it is mqtt.js that gave up, and the end of the connection is near.
+        const code: unknown = error && 'code' in error ? error.code : undefined
+        if (over || (error && typeof code !== 'number')) return
         answered = true
-        done(error ?? undefined)
+        done(typeof code === 'number' ? new PublishRefused(reasonWords(code), code) : undefined)
       })
+    },
+    ping(done) {
+      pinged = done
+      client.sendPing()
     },
     unsubscribe(filter) {
       client.unsubscribe(filter)
@@ -185,6 +216,11 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     window = Math.min(properties?.receiveMaximum ?? window, widestWindow)
     // Not allowed by MQTT, and nothing could ever be published.
     if (window < 1) return end({ kind: 'failed', error: new Error('the broker allows no publish at all') })
+    // QoS 0 promises nothing, and a request ID must not be lost.
+    if (properties && 'maximumQoS' in properties && properties.maximumQoS === 0) {
+      return end({ kind: 'refused', reasonCode: qosNotSupported })
+    }
+    if (properties?.retainAvailable === false) retains = false
     stood = true
     events.opened(connection)
   })
@@ -192,6 +228,13 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     if (over) return
     const { responseTopic, correlationData } = packet.properties ?? {}
     events.message({ topic, payload, retain: packet.retain, properties: { responseTopic, correlationData } })
+  })
+  client.on('packetreceive', ({ cmd }) => {
+    if (over || cmd !== 'pingresp') return
+    answered = true
+    const done = pinged
+    pinged = undefined
+    done?.()
   })
   const limit = new FrameLimit(mostGathered)
   client.stream.on('data', (chunk: Uint8Array) => {
@@ -217,7 +260,7 @@ function wasReset(error: Error): boolean {
 }
 
 function clientOptions(options: ConnectionOptions): IClientOptions {
-  const { server, username, password, clientId, will, protocol, clean } = options
+  const { server, username, password, clientId, will, retain, protocol, clean } = options
   const v5 = protocol === 5
   return {
     ...server,
@@ -242,7 +285,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
       topic: will.topic,
       payload: Buffer.from(will.payload),
       qos: 1,
-      retain: true,
+      retain,
       ...(v5 && { properties: { willDelayInterval: willDelaySeconds, payloadFormatIndicator: true } }),
     },
     ...(v5 && {

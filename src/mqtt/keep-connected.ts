@@ -25,7 +25,7 @@ import {
 import { type Advice, afterEnding, fresh, type Reconnects } from './reconnect.ts'
 import { shownUrl } from './server-options.ts'
 
-export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean'> {
+export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean' | 'retain'> {
   readonly protocol?: Protocol | undefined
   readonly url: string
   readonly clock: Clock
@@ -34,8 +34,8 @@ export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean
 }
 
 export interface KeepEvents extends Pick<ConnectionEvents, 'message' | 'opened'> {
-  /** A connection that was opened has ended. */
-  lost(ending: Ending): void
+  /** A connection that was opened has ended. Returns whether that may be over something we sent. */
+  lost(ending: Ending): boolean
   /** A try led to no connection. */
   failed(reason: string): void
 }
@@ -51,6 +51,7 @@ const advice: Readonly<Record<Advice, { readonly message: string; readonly remed
   },
 }
 const goodbyeMs = 5_000
+const retainNotSupported = 0x9a
 /** Connections in a row that did not last, before their coming and going is told at `debug` only. */
 const toleratedFlaps = 5
 
@@ -65,11 +66,22 @@ export async function keepConnected(
   let reconnects = fresh
   // What the broker keeps of an earlier process is of no use; of an earlier connection, it holds the will back.
   let clean = true
+  let retain = true
 
   while (!signal.aborted) {
     const quiet = reconnects.flaps >= toleratedFlaps
-    const { ending, stoodMs } = await connectOnce(options, events, { version, clean, quiet, signal })
+    const { ending, ...stood } = await connectOnce(options, events, { version, clean, retain, quiet, signal })
     if (signal.aborted) return
+    if (retain && ending.kind === 'refused' && ending.reasonCode === retainNotSupported) {
+      retain = false
+      const remedy =
+        'Let the broker keep retained messages: without them no state and no discovery is published.'
+      const fields = { url: shownUrl(options.url), reason: 'retain_available', remedy }
+      complaints.say('warn', fields, 'broker keeps no retained messages, going on without')
+      continue
+    }
+    // The next one may keep them again.
+    if (ending.stood) retain = true
 
     const tried = version
     const elapsed = clock.elapsed()
@@ -83,7 +95,7 @@ export async function keepConnected(
     }
 
     const { next, pauseMs, advised } = afterEnding(reconnects, ending, {
-      stoodMs,
+      ...stood,
       elapsed,
       chance: clock.random(),
     })
@@ -98,25 +110,32 @@ export async function keepConnected(
 interface Try {
   readonly version: Version
   readonly clean: boolean
+  readonly retain: boolean
   readonly quiet: boolean
   readonly signal: AbortSignal
+}
+
+interface Tried {
+  readonly ending: Ending
+  readonly stoodMs: number
+  readonly explained: boolean
 }
 
 /** Resolves when the connection, or the try, has ended. */
 function connectOnce(
   options: KeepOptions,
   events: KeepEvents,
-  { version, clean, quiet, signal }: Try,
-): Promise<{ readonly ending: Ending; readonly stoodMs: number }> {
+  { version, clean, retain, quiet, signal }: Try,
+): Promise<Tried> {
   const { clock, log, url, clientId } = options
   const protocol = protocolOf(version)
-  const { promise, resolve } = Promise.withResolvers<{ ending: Ending; stoodMs: number }>()
+  const { promise, resolve } = Promise.withResolvers<Tried>()
   let openedAt: number | undefined
   const stop = () => {
     if (openedAt === undefined) connection.cut()
   }
   const connection: Connection = openConnection(
-    { ...options, protocol, clean },
+    { ...options, protocol, clean, retain },
     {
       message: events.message,
       opened(opened) {
@@ -127,8 +146,9 @@ function connectOnce(
       },
       ended(ending) {
         signal.removeEventListener('abort', stop)
-        if (openedAt !== undefined) events.lost(ending)
-        resolve({ ending, stoodMs: openedAt === undefined ? 0 : clock.elapsed() - openedAt })
+        const explained = openedAt !== undefined && events.lost(ending)
+        const stoodMs = openedAt === undefined ? 0 : clock.elapsed() - openedAt
+        resolve({ ending, stoodMs, explained })
       },
     },
   )

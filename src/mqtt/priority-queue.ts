@@ -1,59 +1,68 @@
 /**
- * Whose turn it is among the publishes that wait for the broker: request IDs and events first, retained state after.
+ * The priority queue of what waits for the broker: request IDs and events first, retained state and subscriptions after.
  *
- * An id grows old while it waits; state loses nothing, for the latest is what counts. So that state is told during
- * the longest flood too, it has each fourth turn while both wait. Each of the two keeps its own order. What a lost
- * connection left unanswered comes before all of it.
+ * An id grows old while it waits; state loses nothing, for the latest is what counts. So that state is published
+ * during the longest flood too, it has each fourth turn while both wait. Each of the two keeps its own order.
  */
 
 interface Waiting {
-  readonly message: { readonly retain: boolean }
+  /** Whether it goes before what is not urgent. */
+  readonly urgent: boolean
 }
 
-/** So many ids and events go before state that waits. */
+/** So many urgent ones go before one that is not. */
 const mostBefore = 3
 
 export class RightOfWay<T extends Waiting> {
-  #again = new Set<T>()
-  readonly #happenings = new Set<T>()
-  readonly #state = new Set<T>()
+  #held: T | undefined
+  #urgent = new Set<T>()
+  #rest = new Set<T>()
   #goneBefore = 0
 
   add(one: T): void {
-    if (one.message.retain) this.#state.add(one)
-    else this.#happenings.add(one)
+    if (one.urgent) this.#urgent.add(one)
+    else this.#rest.add(one)
   }
 
-  /** Puts back what was taken, in the order given, before everything. */
-  putBack(taken: Iterable<T>): void {
-    this.#again = new Set([...taken, ...this.#again])
+  /** Puts back what was taken, in the order given, each before its like. */
+  putBack(taken: readonly T[]): void {
+    // What is held was taken after these.
+    const all = this.#held ? [...taken, this.#held] : taken
+    this.#held = undefined
+    this.#urgent = new Set([...all.filter(({ urgent }) => urgent), ...this.#urgent])
+    this.#rest = new Set([...all.filter(({ urgent }) => !urgent), ...this.#rest])
+  }
+
+  /** Puts back the one that was just taken, before everything: its turn has come, and only its moment has not. */
+  hold(one: T): void {
+    this.#held = one
   }
 
   delete(one: T): void {
-    this.#again.delete(one)
-    this.#happenings.delete(one)
-    this.#state.delete(one)
+    if (this.#held === one) this.#held = undefined
+    this.#urgent.delete(one)
+    this.#rest.delete(one)
   }
 
   /** The next one, which waits no more. */
   take(): T | undefined {
-    const next = firstOf(this.#again) ?? this.#ofBoth()
+    const next = this.#held ?? this.#ofBoth()
     if (next) this.delete(next)
     return next
   }
 
   *[Symbol.iterator](): Generator<T> {
-    yield* this.#again
-    yield* this.#happenings
-    yield* this.#state
+    if (this.#held) yield this.#held
+    yield* this.#urgent
+    yield* this.#rest
   }
 
   #ofBoth(): T | undefined {
-    const happening = firstOf(this.#happenings)
-    const state = firstOf(this.#state)
-    const givesWay = happening !== undefined && state !== undefined && this.#goneBefore < mostBefore
+    const urgent = firstOf(this.#urgent)
+    const rest = firstOf(this.#rest)
+    const givesWay = urgent !== undefined && rest !== undefined && this.#goneBefore < mostBefore
     this.#goneBefore = givesWay ? this.#goneBefore + 1 : 0
-    return givesWay ? happening : (state ?? happening)
+    return givesWay ? urgent : (rest ?? urgent)
   }
 }
 

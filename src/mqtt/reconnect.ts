@@ -24,6 +24,8 @@ const firstCeilingMs = 1_000
 const longestCeilingMs = 60_000
 /** A connection that stood for this long was a good one. */
 const lastedMs = 30_000
+/** Behind a message of ours that the broker closes the connection over: work items wait no longer than that. */
+const explainedCeilingMs = 4_000
 /** Session taken over. */
 const takenOverCode = 0x8e
 const windowMs = 60_000
@@ -37,6 +39,7 @@ const cutShortPauseMs = 60_000
  * The pause after an ending, in milliseconds.
  *
  * @param stoodMs how long the connection stood; 0 for a try that led to none
+ * @param explained whether the connection may have ended over something we sent: no sign of another client
  * @param chance from 0 to 1
  */
 export function afterEnding(
@@ -44,20 +47,29 @@ export function afterEnding(
   ending: Ending,
   {
     stoodMs,
+    explained,
     elapsed,
     chance,
-  }: { readonly stoodMs: number; readonly elapsed: number; readonly chance: number },
+  }: {
+    readonly stoodMs: number
+    readonly explained: boolean
+    readonly elapsed: number
+    readonly chance: number
+  },
 ): { readonly next: Reconnects; readonly pauseMs: number; readonly advised?: Advice } {
   const recent = (times: readonly number[]) => times.filter((time) => elapsed - time < windowMs)
   const takenOver = recent(reconnects.takenOver)
   const cutShort = recent(reconnects.cutShort)
   if (ending.reasonCode === takenOverCode) takenOver.push(elapsed)
-  else if (ending.stood && ending.kind === 'closed' && stoodMs < cutShortMs) cutShort.push(elapsed)
+  else if (ending.stood && ending.kind === 'closed' && !explained && stoodMs < cutShortMs) {
+    cutShort.push(elapsed)
+  }
 
   const lasted = stoodMs >= lastedMs
   const failures = lasted ? 0 : reconnects.failures
   const flaps = lasted ? 0 : reconnects.flaps + (ending.stood ? 1 : 0)
-  const ceiling = Math.min(firstCeilingMs * 2 ** Math.min(failures, 10), longestCeilingMs)
+  const longest = explained ? explainedCeilingMs : longestCeilingMs
+  const ceiling = Math.min(firstCeilingMs * 2 ** Math.min(failures, 10), longest)
   const pauseMs = Math.round(ceiling * chance)
   if (takenOver.length >= tolerated) {
     return { next: { ...fresh, failures, flaps }, pauseMs: takenOverPauseMs, advised: 'taken-over' }

@@ -7,6 +7,10 @@ export type MessageListener = (message: Incoming) => void
 export interface Wish {
   /** Whether `retain` is to be as the sender set it, and not only on stored copies. MQTT 5 only. */
   readonly retainAsPublished?: boolean
+  /** Without what we publish ourselves. MQTT 5 only. */
+  readonly noLocal?: boolean
+  /** Without what the broker keeps already. MQTT 5 only. */
+  readonly onlyNew?: boolean
 }
 
 export class Subscriptions {

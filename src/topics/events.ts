@@ -16,8 +16,9 @@ export function workItemMessages(topics: Topics, item: WorkItem, now: number): M
   const stem = topics.module(item)
   const payload = json(workItem(item))
   const expirySeconds = Math.max(1, secondsLeft(item, now))
+  const requested = happening(`${stem}/manifest/requested`, payload, { eventId: item.eventId, expirySeconds })
   return [
-    happening(`${stem}/manifest/requested`, payload, { eventId: item.eventId, expirySeconds }),
+    { ...requested, durable: true },
     happening(`${stem}/event`, payload, { eventId: item.eventId, expirySeconds }),
   ]
 }
@@ -26,7 +27,7 @@ export function workItemMessages(topics: Topics, item: WorkItem, now: number): M
 export function moduleEvent(
   topics: Topics,
   report: Exclude<ModuleReport, { readonly kind: 'requested' }>,
-  { eventId, tickId, trigger, repeated, ttlMs }: EventContext,
+  { eventId, tickId, trigger, ttlMs }: EventContext,
 ): Message {
   const { module } = report
   const common = {
@@ -43,7 +44,7 @@ export function moduleEvent(
   const payload =
     report.kind === 'failed'
       ? json({ ...common, error: failure(report.failure) })
-      : json({ ...common, reason: report.reason, repeated })
+      : json({ ...common, reason: report.reason })
   return happening(`${topics.module(module)}/event`, payload, {
     eventId,
     expirySeconds: Math.round(ttlMs / 1000),
@@ -54,8 +55,6 @@ export interface EventContext {
   readonly eventId: string
   readonly tickId: string
   readonly trigger: string
-  /** Whether the module was skipped for the same reason the last time. */
-  readonly repeated: boolean
   readonly ttlMs: number
 }
 

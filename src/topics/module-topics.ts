@@ -5,7 +5,7 @@
  * text for those that want no template.
  */
 import { iso } from '../domain/clock.ts'
-import type { AccountStatus, Message, ModuleRecord } from '../domain/model.ts'
+import type { Accepted, AccountStatus, Message, ModuleRecord, WorkItem } from '../domain/model.ts'
 import { unexpired } from '../domain/module-history.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { workItem } from './events.ts'
@@ -43,28 +43,29 @@ export function moduleIdentity(topics: Topics, { record, available }: ModuleView
 }
 
 /**
- * `state`, and while a request ID lives also `request_id`, `requested_at` and `manifest/pending`.
+ * `state`, `request_id`, `requested_at` and `manifest/pending`: what changes with every tick.
  *
- * @param ended true clears what tells of a request ID that has ended: brokers without message expiry would keep it
  * @param everything true clears as well what the broker may still hold from before
  */
 export function moduleProgress(
   topics: Topics,
   view: ModuleView,
-  { now, everything, ended }: { readonly now: number; readonly everything: boolean; readonly ended: boolean },
+  { now, everything }: { readonly now: number; readonly everything: boolean },
 ): Message[] {
   const { record } = view
   const stem = topics.module(record.module)
   const last = record.lastAccepted
   const messages = [state(`${stem}/state`, moduleState(view))]
-  const isLive = last !== undefined && last.expiresAt > now
-  // Said when it ended, and the same ever since.
-  if (!isLive && !everything && !ended) return messages
-  if (isLive) {
+  if (last && last.expiresAt > now) {
     const requestId = plain(`${stem}/request_id`, last.requestId)
     messages.push({ ...requestId, expirySeconds: secondsLeft(last, now) })
-  } else messages.push(plain(`${stem}/request_id`, ''))
-  messages.push(plain(`${stem}/requested_at`, last ? iso(last.requestedAt) : ''))
+  } else if (everything || (last && diedLately(last, view, now))) {
+    // Brokers without message expiry would show a dead id for ever.
+    messages.push(plain(`${stem}/request_id`, ''))
+  }
+  if (last || everything) {
+    messages.push(plain(`${stem}/requested_at`, last ? iso(last.requestedAt) : ''))
+  }
   messages.push(pending(topics, record, now))
   return messages
 }
@@ -78,12 +79,30 @@ export function moduleEnd(topics: Topics, { record }: ModuleView, now: number): 
 }
 
 function pending(topics: Topics, { module, recent }: ModuleRecord, now: number): Message {
-  const live = unexpired(recent, now)
+  return pendingList(`${topics.module(module)}/manifest/pending`, unexpired(recent, now), { now, omitted: 0 })
+}
+
+/** Shortened for a broker's limit, it keeps the newest and counts the rest in a user property. */
+function pendingList(
+  topic: string,
+  live: readonly WorkItem[],
+  { now, omitted }: { readonly now: number; readonly omitted: number },
+): Message {
   const newest = live.at(-1)
+  const message = state(topic, json(live.map(workItem)))
   return {
-    ...state(`${topics.module(module)}/manifest/pending`, json(live.map(workItem))),
-    ...(newest && { expirySeconds: secondsLeft(newest, now) }),
+    ...message,
+    ...(omitted > 0 && { userProperties: { ...message.userProperties, omitted: String(omitted) } }),
+    ...(newest && {
+      expirySeconds: secondsLeft(newest, now),
+      smaller: () => pendingList(topic, live.slice(1), { now, omitted: omitted + 1 }),
+    }),
   }
+}
+
+/** The ticks right after an id's end clear it; later ones need not say it again. */
+function diedLately(last: Accepted, { intervalMs }: ModuleView, now: number): boolean {
+  return intervalMs === undefined || now - last.expiresAt <= 2 * intervalMs
 }
 
 function moduleState(view: ModuleView): string {

@@ -5,7 +5,7 @@
 import type { Account } from '../accounts/account.ts'
 import type { Settings } from '../config/load.ts'
 import type { Clock } from '../domain/clock.ts'
-import { PublishRefused, StoreFailed } from '../domain/errors.ts'
+import { PublishRefused } from '../domain/errors.ts'
 import type { ModuleKey, TickReport, WorkItem } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import { openHomeAssistant } from '../homeassistant/publisher.ts'
@@ -77,7 +77,8 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     ...(embedded ? { url: embedded.url, protocol: embedded.protocol } : { url: mqtt.url, ca, cert, key }),
     username,
     password,
-    clientId: mqtt.clientId ?? `blink-manifestd-${stores.install.installId}`,
+    // At most 23 letters and digits: a broker need take no others.
+    clientId: mqtt.clientId ?? `blinkmanifestd${stores.install.installId}`,
     will: { topic: topics.bridgeState, payload: offline },
     birth: online,
     clock,
@@ -99,7 +100,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     stopping.signal,
   )
   const assistant = needs.attended
-    ? openHomeAssistant({ ...needs, topics, broker, retained: kept }, stopping.signal)
+    ? openHomeAssistant({ ...needs, topics, broker, refused, retained: kept }, stopping.signal)
     : undefined
   const retained = assistant?.retained ?? kept
   const events = spaced(broker, clock, (topic) => {
@@ -110,7 +111,6 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     publisher: events,
     retained,
     connected: () => broker.state.connected,
-    isRepeated: (key) => isRepeated(stores, key),
     ttlMs,
     signal: stopping.signal,
   })
@@ -157,18 +157,8 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   }
 }
 
-/** A disk that cannot tell makes one event more than needed, no less. */
-function isRepeated({ ledger }: Stores, key: ModuleKey): boolean {
-  try {
-    return ledger.read(key)?.lastSkip?.repeated ?? false
-  } catch (error) {
-    if (!(error instanceof StoreFailed)) throw error
-    return false
-  }
-}
-
-/** Not authorized, and a topic name that the broker will never take: asking again changes neither. */
-const forGood = [0x87, 0x90]
+/** A quota that is full may have room again soon; every other refusal of an event is for long. */
+const quotaExceeded = 0x97
 
 /**
  * The way to the broker for the outbox.
@@ -183,7 +173,7 @@ function workItemsFirst(publisher: Publisher, refused: TellRefusal): Publisher {
         await publisher.publish(message, signal)
       } catch (error) {
         if (!(error instanceof PublishRefused)) throw error
-        const spare = message.topic.endsWith('/event') && forGood.includes(error.reasonCode)
+        const spare = message.durable !== true && error.reasonCode !== quotaExceeded
         const what = spare ? 'broker refused an event' : 'broker refused a request id, trying again later'
         refused(message.topic, error, what)
         if (!spare) throw error

@@ -8,7 +8,7 @@
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
-import type { TellRefusal } from '../mqtt/refusals.ts'
+import { smallerThan, type TellRefusal } from '../mqtt/refusals.ts'
 import { type Entry, type News, StateNews } from './dirty-set.ts'
 import { type ModuleView, moduleEnd, moduleIdentity, moduleProgress } from './module-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
@@ -97,7 +97,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       case 'gone':
         return clearing(entry.key)
       case 'module':
-        return spoken(entry)
+        return spoken(entry.key, entry.news)
       case 'mark':
         entry.reached()
         return []
@@ -109,13 +109,13 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     return message && (message.payload !== '' || needs.accountUnread(accountId)) ? [message] : []
   }
 
-  function spoken({ key, news: what, ended }: Extract<Entry, { kind: 'module' }>): Iterable<Message> {
+  function spoken(key: ModuleKey, what: News): Iterable<Message> {
     try {
       const view = needs.view(key)
       const everything = what === 'identity'
       if (!view) return everything ? clearing(key) : []
       if (what === 'end') return moduleEnd(topics, view, needs.now())
-      const progress = moduleProgress(topics, view, { now: needs.now(), everything, ended })
+      const progress = moduleProgress(topics, view, { now: needs.now(), everything })
       return everything ? [...moduleIdentity(topics, view), ...progress] : progress
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
@@ -174,19 +174,26 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   }
 
   async function publish(message: Message): Promise<void> {
-    const taken = await isTaken(message.topic, () => needs.publisher.publish(message, signal))
-    if (taken) whenTaken.get(message)?.()
+    for (let next: Message | undefined = message; next; ) {
+      const said: Message = next
+      const end = await endOf(said.topic, () => needs.publisher.publish(said, signal))
+      if (end === 'taken') whenTaken.get(said)?.()
+      next = end instanceof PublishRefused ? smallerThan(said, end) : undefined
+    }
   }
 
-  async function isTaken(topic: string, work: () => Promise<void>): Promise<boolean> {
+  async function endOf(
+    topic: string,
+    work: () => Promise<void>,
+  ): Promise<'taken' | 'stopped' | PublishRefused> {
     try {
       await work()
-      return true
+      return 'taken'
     } catch (error) {
-      if (signal.aborted) return false
+      if (signal.aborted) return 'stopped'
       if (!(error instanceof PublishRefused)) throw error
       needs.refused(topic, error, 'broker refused a state topic')
-      return false
+      return error
     }
   }
 
@@ -205,7 +212,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   async function sayBirth(): Promise<void> {
     const mine = ++births
     await passed()
-    if (mine === births && !signal.aborted) await isTaken(topics.bridgeState, () => needs.announce(signal))
+    if (mine === births && !signal.aborted) await endOf(topics.bridgeState, () => needs.announce(signal))
   }
 
   const everything = () => {

@@ -4,6 +4,7 @@ import { keyOf, type Message, type SyncModule } from '../../src/domain/model.ts'
 import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
 import { keepDiscovered } from '../../src/homeassistant/discovery.ts'
 import { moduleDevice } from '../../src/homeassistant/module-entities.ts'
+import { refusalTeller } from '../../src/mqtt/refusals.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 import { readableLog } from '../samples.ts'
 import { discovering, topics } from './ha-documents.ts'
@@ -47,6 +48,7 @@ export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<str
       },
       restate: (key) => restated.push(keyOf(key)),
       complete: () => complete,
+      refused: refusalTeller(clock, log),
       clock,
       log,
       fail: (error) => failures.push(error),

@@ -12,6 +12,8 @@ interface Properties {
   readonly messageExpiryInterval?: number
   readonly receiveMaximum?: number
   readonly maximumPacketSize?: number
+  readonly retainAvailable?: boolean
+  readonly maximumQoS?: number
   readonly sessionExpiryInterval?: number
   readonly responseTopic?: string
 }
@@ -35,6 +37,7 @@ export interface Packet {
   readonly granted?: readonly number[]
   readonly subscriptions?: readonly { readonly topic: string }[]
   readonly properties?: Properties
+  readonly will?: { readonly retain?: boolean }
 }
 
 export interface Session {
@@ -54,6 +57,7 @@ export interface Session {
 export interface Behaviour {
   connect?(session: Session): boolean | undefined
   publish?(session: Session, packet: Packet): boolean | undefined
+  subscribe?(session: Session, packet: Packet): boolean | undefined
 }
 
 export interface FakeBroker extends AsyncDisposable {
@@ -119,6 +123,7 @@ export async function fakeBroker(behaviour: Behaviour = {}): Promise<FakeBroker>
       if (!rules.publish?.(session, packet)) session.send({ cmd: 'puback', ...id })
     } else if (packet.cmd === 'subscribe') {
       subscribed.push(...(packet.subscriptions ?? []).map(({ topic }) => topic))
+      if (rules.subscribe?.(session, packet)) return
       session.send({ cmd: 'suback', ...id, granted: packet.subscriptions?.map(() => 1) ?? [] })
     } else if (packet.cmd === 'unsubscribe') session.send({ cmd: 'unsuback', ...id, granted: [0] })
     else if (packet.cmd === 'pingreq') session.send({ cmd: 'pingresp' })

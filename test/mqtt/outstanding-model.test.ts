@@ -43,7 +43,7 @@ const refusal = new PublishRefused('not now', 0x97)
 /** Lets it all happen, then acknowledges what is left; returns which rules were broken. */
 async function play(steps: readonly Step[]): Promise<readonly string[]> {
   const clock = fakeClock()
-  const outstanding = new Outstanding(clock)
+  const outstanding = new Outstanding({ clock })
   const broken: string[] = []
   const ends = new Map<number, string>()
   const expected = new Map<number, string>()
@@ -67,6 +67,8 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
     outstanding.opened({
       window,
       giveUp: () => broken.push('the link was given up'),
+      subscribe: () => undefined,
+      ping: (done) => queueMicrotask(done),
       publish({ payload, retain }, done) {
         const number = Number(payload)
         const last = here.findLast((one) => one.retain === retain)
@@ -84,7 +86,7 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
     dead = unanswered
     unanswered = []
     sent = undefined
-    outstanding.lost({ blame, reasonCode: undefined })
+    outstanding.lost({ blame, reasonCode: undefined, answered: true })
   }
   const answer = (how: 'ack' | 'refuse', many: number) => {
     // Of a lost link: nobody may listen.
@@ -114,7 +116,10 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
     if (broken.length > 0) return broken
   }
   if (!sent) open(2)
-  for (let rounds = 0; rounds <= published && unanswered.length > 0; rounds++) answer('ack', 4)
+  for (let rounds = 0; rounds <= published; rounds++) {
+    await turn()
+    answer('ack', 4)
+  }
   await turn()
   for (let number = 0; number < published; number++) {
     const [is, was] = [ends.get(number), expected.get(number)]

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { RightOfWay } from '../../src/mqtt/priority-queue.ts'
 
-const happening = (name: string) => ({ name, message: { retain: false } })
-const state = (name: string) => ({ name, message: { retain: true } })
+const happening = (name: string) => ({ name, urgent: true })
+const state = (name: string) => ({ name, urgent: false })
 
 function turnsOf(...waiting: readonly ReturnType<typeof state>[]) {
   const turns = new RightOfWay<ReturnType<typeof state>>()
@@ -42,7 +42,7 @@ test('state that comes when much has happened waits for its turn like the rest',
   expect(namesOf(turns)).toEqual(['h5', 'h6', 's'])
 })
 
-test('what is put back goes before everything, in the order it was taken', () => {
+test('what is put back goes before its like in the order it was taken, what is held before everything', () => {
   const turns = turnsOf(state('s1'), happening('h1'), happening('h2'), state('s2'))
   const taken = [turns.take(), turns.take(), turns.take()].filter((one) => one !== undefined)
   turns.add(happening('h3'))
@@ -51,7 +51,9 @@ test('what is put back goes before everything, in the order it was taken', () =>
   // And once more, when the next connection is lost as well.
   turns.putBack([turns.take()].filter((one) => one !== undefined))
   if (again) turns.delete(again)
+  const held = state('s3')
+  turns.hold(held)
 
-  expect([...turns].map(({ name }) => name)).toEqual(['h1', 's1', 'h3', 's2'])
-  expect(namesOf(turns)).toEqual(['h1', 's1', 'h3', 's2'])
+  expect([...turns].map(({ name }) => name)).toEqual(['s3', 'h1', 'h3', 's1', 's2'])
+  expect(namesOf(turns)[0]).toBe('s3')
 })
