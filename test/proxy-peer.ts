@@ -2,7 +2,8 @@
  * A CONNECT proxy that can ask for a password, and for which every name is this machine.
  */
 import { once } from 'node:events'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 
 export interface ProxyPeer extends AsyncDisposable {
@@ -17,16 +18,19 @@ export interface ProxyOptions {
   readonly login?: string
   /** Answers each CONNECT so, or not at all when 0. */
   readonly status?: number
+  /** Speaks TLS with this certificate. */
+  readonly tls?: { readonly cert: string; readonly key: string }
 }
 
-export async function proxyPeer({ login, status }: ProxyOptions = {}): Promise<ProxyPeer> {
+export async function proxyPeer({ login, status, tls }: ProxyOptions = {}): Promise<ProxyPeer> {
   const asked: ProxyPeer['asked'][number][] = []
   const sockets = new Set<Socket>()
   const wanted = login && `Basic ${Buffer.from(login).toString('base64')}`
-  const server = createServer((request, response) => {
+  const refuse: RequestListener = (request, response) => {
     asked.push({ target: request.url ?? '', headers: request.headers })
     response.writeHead(501).end()
-  })
+  }
+  const server = tls ? createTlsServer(tls, refuse) : createServer(refuse)
   server.on('connect', ({ url = '', headers }, near: Socket) => {
     asked.push({ target: url, headers })
     sockets.add(near.on('error', () => undefined))

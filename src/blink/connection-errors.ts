@@ -137,8 +137,9 @@ function proxyFailure(error: ProxyFailed, { says, host, tried, outcome }: ProxyF
   const details = { outcome, cause: new Error(error.code) }
   const begun = `${says}: the proxy ${proxy}`
   if (status === undefined) {
-    const message = `${begun} ${troubleOf(error.code.replace('PROXY_', '')).says}${triedText(tried)}`
-    return new CloudUnreachable(message, { ...details, remedy: proxyRemedy })
+    const trouble = troubleOf(error.code.replace('PROXY_', ''))
+    const remedy = trouble.remedy === untrusted ? untrusted : proxyRemedy
+    return new CloudUnreachable(`${begun} ${trouble.says}${triedText(tried)}`, { ...details, remedy })
   }
   const numbered = `(HTTP ${status})`
   if (status === 407) {

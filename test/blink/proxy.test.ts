@@ -1,6 +1,7 @@
 /** The way to the cloud through a proxy: what the proxy gets, what it never gets, and how its failures are told. */
+import { rmSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { HostUnknown } from '../../src/blink/connection-errors.ts'
 import type { Proxies } from '../../src/blink/dispatchers.ts'
 import { CloudUnreachable } from '../../src/domain/errors.ts'
@@ -9,14 +10,14 @@ import { fakeClock } from '../fake-clock.ts'
 import { proxyPeer } from '../proxy-peer.ts'
 import { failing, open, until } from './asking.ts'
 import { answering, calm, homescreenCall, manifestCall, tcpPeer } from './peer.ts'
-import { hasOpenssl, tlsPeer } from './tls-peer.ts'
+import { certificate, hasOpenssl, tlsPeer } from './tls-peer.ts'
 
 const password = 'hunter2/hunter2'
 const login = `ann:${password}`
 const encoded = `ann:${encodeURIComponent(password)}`
 
 function both(host: string, more: Partial<Proxies> = {}): Proxies {
-  const url = new Secret(`http://${encoded}@${host}`)
+  const url = host === '' ? undefined : new Secret(`http://${encoded}@${host}`)
   return { https: url, http: url, except: '', ...more }
 }
 
@@ -57,6 +58,30 @@ test.runIf(hasOpenssl())('a wrong certificate behind a proxy gets no request', a
   )
   expect(cloud.seen).toEqual([])
 })
+
+test.runIf(hasOpenssl())(
+  'a proxy that speaks TLS shows a certificate first, and then gets the password',
+  async () => {
+    const { cert, key, dir } = certificate('200101000000Z', '491231235959Z')
+    onTestFinished(() => rmSync(dir, { recursive: true }))
+    await using cloud = await answering(200, { id: 1 })
+    await using proxy = await proxyPeer({ login, tls: { cert, key } })
+    const { port } = new URL(`https://${proxy.host}`)
+    const proxies = both('', { http: new Secret(`https://${encoded}@localhost:${port}`) })
+    await using suspicious = open({ proxies })
+    await using trusting = open({ proxies, ca: cert })
+    const call = manifestCall(`http://rest-e008.invalid:${cloud.port}`)
+
+    const error = await failing(suspicious, call)
+    expect(error.message).toContain(
+      `the proxy localhost:${port} shows a certificate that is not to be trusted`,
+    )
+    expect(proxy.asked).toEqual([])
+
+    await trusting.request(call, calm())
+    expect(cloud.seen.length).toBe(1)
+  },
+)
 
 test.each([
   [407, CloudUnreachable, 'wants a user name and password, or other ones (HTTP 407)'],

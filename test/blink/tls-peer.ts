@@ -40,7 +40,11 @@ export function certificate(from: string, to: string): { cert: string; key: stri
   const run = (command: string) => execFileSync('openssl', command.split(' '), { cwd: dir, stdio: 'pipe' })
   // Only the small certificate authority inside OpenSSL lets the dates be chosen.
   const authority = ['dir=.', 'database=index.txt', 'new_certs_dir=.', 'serial=serial', 'default_md=sha256']
-  const extensions = ['[x]', 'subjectAltName=IP:127.0.0.1,DNS:rest-e008.invalid', 'basicConstraints=CA:TRUE']
+  const extensions = [
+    '[x]',
+    'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:rest-e008.invalid',
+    'basicConstraints=CA:TRUE',
+  ]
   const policy = ['policy=p', 'x509_extensions=x', '[p]', 'commonName=supplied']
   writeFileSync(
     join(dir, 'ca.cnf'),
