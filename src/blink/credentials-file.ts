@@ -31,6 +31,8 @@ export interface TokenLines {
   readonly problems: readonly string[]
   /** What was put right and should be known, a sentence each. */
   readonly notes: readonly string[]
+  /** What the numbers of the logins count. */
+  readonly unit: 'line' | 'entry'
 }
 
 /** What the notes' own examples refresh with when the line does not say. */
@@ -56,7 +58,7 @@ export function parseTokenLines(text: string): TokenLines {
     problems.push(...read.problems.map((problem) => `line ${index + 1}: ${problem}`))
     notes.push(...read.notes.map((note) => `line ${index + 1}: ${note}`))
   }
-  return { logins, problems, notes }
+  return { logins, problems, notes, unit: 'line' }
 }
 
 interface LineRead {
@@ -77,6 +79,8 @@ function readLine(text: string, line: number): LineRead {
   if (refreshToken === undefined) problems.push('`refresh_token` is missing')
   else if (!/^[\x21-\x7e]{1,8192}$/.test(refreshToken))
     problems.push('`refresh_token` has blanks or odd characters')
+  else if (/^\**redacted\**$/i.test(refreshToken))
+    problems.push('`refresh_token` was blacked out, as in a file for a bug report')
   if (!/^[\w.-]{1,64}$/.test(clientId)) problems.push('`client_id` has odd characters')
   if (accountId !== undefined && !/^[1-9]\d{0,19}$/.test(accountId))
     problems.push('`account_id` is not a number')
@@ -106,7 +110,9 @@ function pairsOf(text: string): {
 } {
   const values = new Map<string, string>()
   const problems: string[] = []
-  for (const pair of text.split('|').filter((part) => part.trim() !== '')) {
+  // Some write other marks between the parts; beside the right one they belong to a value.
+  const mark = text.includes('|') ? '|' : /[;,]\s*(?=\w{1,40}=)|[;,]\s*$/
+  for (const pair of text.split(mark).filter((part) => part.trim() !== '')) {
     const at = pair.indexOf('=')
     const key = pair.slice(0, Math.max(at, 0)).trim()
     // A key is named in messages only when it looks like one: what has no `=` may be a token cut in two.
@@ -115,7 +121,11 @@ function pairsOf(text: string): {
       continue
     }
     if (values.has(key)) problems.push(`\`${key}\` is there twice`)
-    const decoded = decode(pair.slice(at + 1).trim())
+    const raw = pair.slice(at + 1).trim()
+    if (/[;,]/.test(raw) && isOurs(key)) {
+      problems.push(`\`${key}\` holds \`;\` or \`,\`: the mark between two parts is \`|\``)
+    }
+    const decoded = decode(raw)
     if (decoded === undefined && isOurs(key)) problems.push(`\`${key}\` is not URL-encoded as it should be`)
     values.set(key, decoded ?? '')
   }

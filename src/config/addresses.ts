@@ -27,7 +27,7 @@ function parseUrl(text: string, { wanted, schemes, credentials }: UrlRules): URL
   if (text.includes('@'))
     throw new BadValue(`holds a user name or password: never inside the URL; ${credentials}`)
   if (/[?#]/.test(text)) throw new BadValue(`must be ${wanted} without ? and #${notThis(text)}`)
-  const scheme = /^([a-z]+):\/\/[^/]/.exec(text)?.[1]
+  const scheme = /^([a-z]+):\/\/[^/]/i.exec(text)?.[1]?.toLowerCase()
   const url = URL.canParse(text) ? new URL(text) : undefined
   const known = scheme !== undefined && schemes.includes(scheme)
   if (!url || !known || /[\s\\{}]/.test(text) || url.hostname === '' || url.hostname.includes('%')) {
@@ -46,7 +46,12 @@ function http(text: string, checked: string): string {
   if (!isUsableBase(new URL(checked.replace(/\/+$/, '')))) {
     throw new BadValue(`must have a path of letters, digits and . ~ - _ only${notThis(text)}`)
   }
-  return text.replace(/\/+$/, '')
+  return withSmallScheme(text.replace(/\/+$/, ''))
+}
+
+/** `MQTT://` is what `mqtt://` is; the rest of the program knows only the latter. */
+function withSmallScheme(text: string): string {
+  return text.replace(/^[a-z]+(?=:)/i, (scheme) => scheme.toLowerCase())
 }
 
 export const httpUrl: Format<string> = (value) => {
@@ -69,7 +74,7 @@ export function isOpenToOthers(url: string): boolean {
 export const mqttUrl: Format<string> = (value) => {
   const wanted = 'a URL that starts with mqtt://, mqtts://, ws:// or wss://, or the word embedded'
   const text = plainText(value, wanted)
-  if (text === 'embedded') return text
+  if (text.toLowerCase() === 'embedded') return 'embedded'
   const url = parseUrl(text, {
     wanted,
     schemes: ['mqtt', 'mqtts', 'ws', 'wss'],
@@ -78,7 +83,7 @@ export const mqttUrl: Format<string> = (value) => {
   if (url.protocol.startsWith('mqtt') && url.pathname !== '' && url.pathname !== '/') {
     throw new BadValue(`must have no path after the host${notThis(text)}`)
   }
-  return text
+  return withSmallScheme(text)
 }
 
 /** Whether the way to the broker is encrypted. */

@@ -12,6 +12,9 @@ import { sections, settings } from './schema.ts'
 import { type Given, placeOf, type Source } from './source.ts'
 
 const known: ReadonlySet<string> = new Set(settings.map(({ name }) => name))
+const secrets: ReadonlySet<string> = new Set(
+  settings.filter(({ sensitive }) => sensitive).map(({ name }) => name),
+)
 
 /** More than these follow from the first ones. */
 const mostSyntaxProblems = 3
@@ -117,7 +120,20 @@ class Walk {
   }
 
   #setting(name: string, value: Node, origin: string) {
+    // Dropped without a word otherwise, and with it a password that begins with that letter.
+    if (!isAlias(value) && value.anchor !== undefined) {
+      return this.#wrong(
+        placeOf(name, origin),
+        'begins with &, which YAML keeps for itself: a text that does must stand in quotes',
+      )
+    }
     if (isScalar(value)) {
+      if (secrets.has(name) && value.value === null && /^\S/.test(value.comment ?? '')) {
+        return this.#wrong(
+          placeOf(name, origin),
+          'is empty, for # begins a remark: a text that begins with # must stand in quotes',
+        )
+      }
       const raw = textOf(value)
       if (raw !== undefined) this.#given.set(name, { raw, origin })
       return
@@ -158,5 +174,7 @@ function textOf({
 function kindOf(node: Node): string {
   if (isMap(node)) return 'a map'
   if (isSeq(node)) return 'a list'
-  return isAlias(node) ? 'an alias; write the value itself' : 'a single value'
+  return isAlias(node)
+    ? 'an alias: write the value itself, and one that begins with * in quotes'
+    : 'a single value'
 }

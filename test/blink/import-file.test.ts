@@ -66,3 +66,53 @@ test('token lines are read as in BLINK_TOKENS, several accounts at a time', () =
     ['2', 'ios'],
   ])
 })
+
+const second = { ...blinkpy, refresh_token: 'SECOND', account_id: 8022, hardware_id: 'AB-1' }
+const accounts = (content: string) => parseImport(content).logins.map(({ accountId }) => accountId)
+
+test.each([
+  ['a byte order mark', `\uFEFF${JSON.stringify(blinkpy)}`, ['8021']],
+  ['a list', JSON.stringify([blinkpy, second]), ['8021', '8022']],
+  ['a line each', `${JSON.stringify(blinkpy)}\n${JSON.stringify(second)}\n`, ['8021', '8022']],
+  ['an object around it', JSON.stringify({ auth: blinkpy }), ['8021']],
+  [
+    'what is known of the account beside the tokens',
+    JSON.stringify({ account_id: 8021, host: blinkpy.host, token: { refresh_token: 'R' } }),
+    ['8021'],
+  ],
+])("blinkpy's JSON is found with %s", (_, content, expected) => {
+  expect(parseImport(content).problems).toEqual([])
+  expect(accounts(content)).toEqual(expected)
+})
+
+/** As Home Assistant keeps the entries of all integrations. */
+const homeAssistant = (...entries: readonly object[]) =>
+  JSON.stringify({ version: 1, key: 'core.config_entries', data: { entries } })
+
+test("Home Assistant's file gives its Blink entries, and the tokens of no other integration", () => {
+  const others = { domain: 'spotify', data: { token: { refresh_token: 'OTHER' } } }
+  const content = homeAssistant(others, { domain: 'blink', title: 'Home', data: blinkpy })
+
+  const { logins, problems } = parseImport(content)
+
+  expect(problems).toEqual([])
+  expect(logins.map(({ refreshToken }) => refreshToken.reveal())).toEqual(['REFRESH/1+2'])
+})
+
+test.each([
+  ['has no Blink in it', homeAssistant({ domain: 'hue', data: {} }), ['there is no login of Blink in it']],
+  ['has an old entry', homeAssistant({ domain: 'blink', data: {} }), ['`refresh_token` is missing']],
+  [
+    'is for a bug report',
+    homeAssistant({ domain: 'blink', data: { ...blinkpy, refresh_token: '**REDACTED**' } }),
+    ['`refresh_token` was blacked out, as in a file for a bug report'],
+  ],
+  [
+    'is a list with a gap',
+    JSON.stringify([blinkpy, { ...second, refresh_token: undefined }]),
+    ['entry 2: `refresh_token` is missing'],
+  ],
+  ['names an account twice', JSON.stringify([blinkpy, blinkpy]), ['entry 2: the same account as in entry 1']],
+])('a file that %s is named', (_, content, problems) => {
+  expect(parseImport(content).problems).toEqual(problems)
+})

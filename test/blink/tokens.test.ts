@@ -133,3 +133,26 @@ test('no text is too odd to be read, and no problem repeats a value', () => {
     }),
   )
 })
+
+test.each([
+  'refresh_token=abc;client_id=ios;account_id=8021',
+  'refresh_token=abc, client_id=ios, account_id=8021,',
+  'refresh_token=abc;client_id=ios;account_id=8021;',
+])('other marks between the parts are understood where there is no right one: %s', (text) => {
+  const { logins, problems } = parseTokenLines(text)
+
+  expect(problems).toEqual([])
+  expect(logins).toMatchObject([{ clientId: 'ios', accountId: '8021' }])
+  expect(logins[0]?.refreshToken.reveal()).toBe('abc')
+})
+
+test.each([
+  'refresh_token=abc;x|client_id=ios',
+  'refresh_token=abc,def',
+  'refresh_token=abc;client_id=ios|host=',
+])('a mark inside a value is named, and nothing of the value: %s', (text) => {
+  expect(parseTokenLines(text)).toMatchObject({
+    logins: [],
+    problems: ['line 1: `refresh_token` holds `;` or `,`: the mark between two parts is `|`'],
+  })
+})

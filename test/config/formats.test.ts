@@ -83,3 +83,13 @@ test('host and port are taken apart, brackets off', () => {
     text: '[::1]:0',
   })
 })
+
+test('a scheme in capitals is what it is in small letters', () => {
+  const { settings } = load({
+    env: { MQTT_URL: 'MQTTS://Broker.lan:8883', BLINK_OAUTH_URL: 'HTTPS://example.org/' },
+  })
+
+  expect(settings.mqtt.url).toBe('mqtts://Broker.lan:8883')
+  expect(settings.blink.oauthUrl).toBe('https://example.org')
+  expect(load({ env: { MQTT_URL: 'Embedded' } }).settings.mqtt.url).toBe('embedded')
+})

@@ -144,9 +144,27 @@ const wrong: [what: string, text: string, place: string, message: string][] = [
   ],
   [
     'an alias',
-    'mqtt:\n  username: &me x\n  clientId: *me',
-    `mqtt.clientId (${line(3)})`,
-    'cannot be an alias; write the value itself',
+    'mqtt:\n  password: *hunter2',
+    `mqtt.password (${line(2)})`,
+    'cannot be an alias: write the value itself, and one that begins with * in quotes',
+  ],
+  [
+    'a password that begins with &',
+    'mqtt:\n  password: &hunter2',
+    `mqtt.password (${line(2)})`,
+    'begins with &, which YAML keeps for itself: a text that does must stand in quotes',
+  ],
+  [
+    'a password with an anchor',
+    'mqtt:\n  password: &a hunter2',
+    `mqtt.password (${line(2)})`,
+    'begins with &, which YAML keeps for itself: a text that does must stand in quotes',
+  ],
+  [
+    'a password that begins with #',
+    'mqtt:\n  password: #hunter2',
+    `mqtt.password (${line(2)})`,
+    'is empty, for # begins a remark: a text that begins with # must stand in quotes',
   ],
   [
     'an empty text',
@@ -191,7 +209,7 @@ test('a file that explodes when it is unfolded is refused in no time', () => {
   const bomb = `x0: &x0 [1]\n${levels.join('\n')}\nmodules:\n  include: *x40\n`
 
   expect(problemsOfFile(bomb).map(({ message }) => message)).toContain(
-    'cannot be an alias; write the value itself',
+    'cannot be an alias: write the value itself, and one that begins with * in quotes',
   )
 })
 

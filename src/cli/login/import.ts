@@ -2,7 +2,7 @@
  * `login --import`: takes over what another program has obtained, one account after another, each tried first.
  */
 
-import { loginOf, type TokenLine } from '../../blink/credentials-file.ts'
+import { loginOf, type TokenLine, type TokenLines } from '../../blink/credentials-file.ts'
 import { parseImport } from '../../blink/import-file.ts'
 import { DaemonError, StoreFailed } from '../../domain/errors.ts'
 import type { Login } from '../../domain/model.ts'
@@ -27,7 +27,7 @@ export async function* importFile(
   client: string | undefined,
 ): AsyncGenerator<Imported, void, void> {
   const { pending, terminal } = bench
-  const { logins, problems, notes } = parseImport(await fileText(terminal, path), client)
+  const { logins, problems, notes, unit } = parseImport(await fileText(terminal, path), client)
   const nothing = logins.length === 0 && problems.length === 0 ? ['there is no login in it'] : problems
   if (nothing.length > 0) throw new WrongUsage(nothing.map((problem) => `${path}: ${problem}`).join('\n'))
   for (const note of notes) terminal.err(`${path}: ${note}\n`)
@@ -43,7 +43,7 @@ export async function* importFile(
     const isLeft = (await pending.read())?.step === 'keep'
     if (isLeft || ('error' in one && one.error instanceof StoreFailed)) {
       const untried = lines.slice(at + 1 - (all.length - lines.length))
-      return terminal.err(stoppedSentences({ isLeft, untried }))
+      return terminal.err(stoppedSentences({ isLeft, untried, unit }))
     }
     // A code that a person waits for, or a lock: the note of our own try took its place for a moment.
     if (waiting && !cutOff) await pending.save(waiting)
@@ -63,13 +63,15 @@ async function tryToKeep(bench: Bench, login: Login): Promise<Imported> {
 function stoppedSentences({
   isLeft,
   untried,
+  unit,
 }: {
   readonly isLeft: boolean
   readonly untried: readonly TokenLine[]
+  readonly unit: TokenLines['unit']
 }): string {
   const numbers = untried.map(({ line }) => line).join(', ')
   const sentences = [
-    ...(untried.length > 0 ? [`To lose no token, this was not tried: line ${numbers} of the file.`] : []),
+    ...(untried.length > 0 ? [`To lose no token, this was not tried: ${unit} ${numbers} of the file.`] : []),
     ...(isLeft ? ['The newest token of the login that is not kept yet waits in the data directory.'] : []),
     'When the trouble is over, give the same command again, which goes on there.',
   ]
