@@ -51,6 +51,11 @@ export function isOurs(installId: string, objectId: string): boolean {
   return objectId === bridgeId(installId) || objectId.startsWith(`${bridgeId(installId)}_`)
 }
 
+/** The installation that a device belongs to by its name, or `undefined` when it is none of this program's. */
+export function installIdIn(objectId: string): string | undefined {
+  return /^blink_manifestd_([0-9a-f]{8})(?:_\w+)?$/.exec(objectId)?.[1]
+}
+
 /** Where the document of a device stands. */
 function discoveryTopic(prefix: string, objectId: string): string {
   return `${prefix}/device/${objectId}/config`

@@ -26,6 +26,7 @@ import { awaitBirths } from './birth.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
 import { type Discovery, type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
 import { bridgeId, discoveryFilter, moduleId } from './documents.ts'
+import { findGhosts } from './ghosts.ts'
 import { moduleDevice } from './module-entities.ts'
 
 export interface HomeAssistantNeeds {
@@ -176,6 +177,11 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   broker.subscribe(discoveryFilter(prefix), discovery.heard)
   broker.subscribe(statusTopic, awaitBirths({ answer: () => void answer().catch(fail), clock }, signal))
   broker.onConnect(() => void greet().catch(fail))
+  const subscribe: Broker['subscribe'] = (filter, listener) => broker.subscribe(filter, listener)
+  const ghosts = { topics: needs.topics, installId, prefix, subscribe, clock, log }
+  findGhosts(ghosts, broker.connected(signal), signal).catch(
+    (error: unknown) => signal.aborted || fail(error),
+  )
 
   return {
     retained: {

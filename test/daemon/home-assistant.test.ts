@@ -2,11 +2,12 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Account } from '../../src/accounts/account.ts'
 import { StoreFailed } from '../../src/domain/errors.ts'
-import { keyOf, type Message } from '../../src/domain/model.ts'
+import { keyOf, type Message, type ModuleKey, type SyncModule } from '../../src/domain/model.ts'
 import { type HomeAssistantNeeds, openHomeAssistant } from '../../src/homeassistant/publisher.ts'
+import { type MessageListener, Subscriptions } from '../../src/mqtt/subscriptions.ts'
 import type { Retained } from '../../src/topics/retained.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
-import { topics } from '../mqtt/ha-documents.ts'
+import { bridgeDocument, topics } from '../mqtt/ha-documents.ts'
 import { aModule, newRecord, readableLog, temporaryDirectory } from '../samples.ts'
 
 /** One module of an account that a test may log out, on a disk that it may break. */
@@ -20,6 +21,10 @@ function aHouse() {
   const settling: (() => void)[] = []
   const births: string[] = []
   const said: string[] = []
+  const known = [aModule()]
+  const stored = new Map<string, string>()
+  const subscriptions = new Subscriptions()
+  const connection = Promise.withResolvers<void>()
   const accounts = [{ accountId: '8021', state: { status: 'ok' } }] as unknown as Account[]
   const failures: unknown[] = []
   const log = readableLog()
@@ -37,9 +42,9 @@ function aHouse() {
     ledger: {
       keys() {
         if (disk.broken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
-        return [aModule()]
+        return known
       },
-      read: () => newRecord(aModule()),
+      read: (key: ModuleKey) => known.filter((one) => keyOf(one) === keyOf(key)).map(newRecord)[0],
     },
   }
   const settings = {
@@ -49,10 +54,16 @@ function aHouse() {
     homeAssistant: { enabled: true, prefix: 'homeassistant', statusTopic: 'homeassistant/status' },
   }
   const broker = {
-    subscribe: () => () => undefined,
+    subscribe(filter: string, listener: MessageListener) {
+      subscriptions.add(filter, listener)
+      return () => void subscriptions.remove(filter, listener)
+    },
     onConnect: (listener: () => void) => void connects.push(listener),
-    connected: () => new Promise(() => undefined),
-    publish: async ({ topic, payload }: Message) => void published.push(payload ? topic : `-${topic}`),
+    connected: () => connection.promise,
+    async publish({ topic, payload }: Message) {
+      published.push(payload ? topic : `-${topic}`)
+      if (topic !== bridgeTopic) stored.set(topic, payload)
+    },
   }
   const needs = {
     ...{ settings, stores, version: '1', accounts: () => accounts, topics, broker, retained },
@@ -61,6 +72,7 @@ function aHouse() {
   const assistant = openHomeAssistant(needs, over.signal)
   /** A connection, until Home Assistant has had its time. */
   async function connect() {
+    connection.resolve()
     for (const connected of connects) connected()
     await settle()
     for (const settled of settling.splice(0)) settled()
@@ -69,6 +81,11 @@ function aHouse() {
   return {
     ...{ assistant, clock, disk, published, said, connects, connect, settling, births, failures, log },
     logOut: () => accounts.splice(0),
+    knows: (...modules: SyncModule[]) => known.splice(0, known.length, ...modules),
+    documents: () => [...stored.values()].map((text) => JSON.parse(text) as { device: { name: string } }),
+    hears({ topic, payload }: Message) {
+      subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain: true, properties: {} })
+    },
   }
 }
 
@@ -136,4 +153,34 @@ test('of connections that are lost before all is said, only the last one is gree
 
   expect(published).toEqual([bridgeTopic, moduleTopic, 'states of 8021/44107/350221'])
   expect(births).toEqual(['online'])
+})
+
+test('a device of an installation that is gone is logged ten minutes after the start', async () => {
+  const { connect, hears, clock, log } = aHouse()
+  await connect()
+  hears({ ...bridgeDocument(), topic: 'homeassistant/device/blink_manifestd_0badcafe/config' })
+
+  await clock.advance(600_000)
+
+  expect(log.lines).toMatchObject([{ level: 'warn', fields: { device: 'blink_manifestd_0badcafe' } }])
+})
+
+test('when a second network appears, and when it is gone, each device gets its name anew', async () => {
+  const { assistant, connect, knows, documents, clock } = aHouse()
+  await connect()
+  const other = aModule({ networkId: '44108', syncModuleId: '9', networkName: 'Cabin' })
+  const changes = { found: [], renamed: [], altered: [], gone: [] }
+  const names = () => documents().map(({ device }) => device.name)
+  expect(names()).toEqual(['Hall'])
+
+  knows(aModule(), other)
+  assistant.retained.module(other, 'identity')
+  assistant.listed('8021', { ...changes, found: [other] })
+  await clock.advance(10_000)
+  expect(names()).toEqual(['Hall (Home)', 'Hall (Cabin)'])
+
+  knows(aModule())
+  assistant.listed('8021', { ...changes, gone: [other] })
+  await clock.advance(10_000)
+  expect(names()[0]).toBe('Hall')
 })
