@@ -66,6 +66,8 @@ export interface ModuleSpec {
   readonly storageCompatible?: boolean
   /** `vo9_compatible` and whatever else a test wants to see in the module's homescreen entry. */
   readonly extra?: Readonly<Record<string, unknown>>
+  /** `usb_storage_used`, in percent; 31 when absent, 100 for a full drive. */
+  readonly storageUsed?: number
   readonly clips?: readonly ClipSpec[]
 }
 

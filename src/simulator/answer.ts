@@ -18,6 +18,10 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Buffer
+  /** The connection ends after so many bytes of the body, whose whole length was announced. */
+  readonly brokenAfter?: number
+  /** The body comes in pieces over so many milliseconds. */
+  readonly overMs?: number
 }
 
 export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {

@@ -4,16 +4,11 @@
  * A specification is a value and is replaced as a whole when a test changes something; what moves by itself
  * (being busy, the clips) stands beside it. Everything is found by its number, however many there are.
  */
-import type {
-  AccountSpec,
-  CameraSpec,
-  ClipSpec,
-  ModuleSpec,
-  NetworkSpec,
-  PersonSpec,
-} from './account-spec.ts'
+import type { AccountSpec, CameraSpec, ModuleSpec, NetworkSpec, PersonSpec } from './account-spec.ts'
+import { ClipTroubles } from './clip-trouble.ts'
 import { Commands } from './commands.ts'
 import { SignIns } from './sign-ins.ts'
+import { Stick } from './stick.ts'
 import type { SimulatorTime } from './time.ts'
 import { Tokens } from './tokens.ts'
 
@@ -21,6 +16,10 @@ export interface CloudSettings {
   readonly accessTokenSeconds: number
   readonly manifestSeconds: number
   readonly clipSeconds: number
+  /** From a motion until its clip is listed. */
+  readonly motionSeconds: number
+  /** How many clips one answer of the newer shape holds; all when absent. */
+  readonly mediaPageSize: number | undefined
   readonly time: SimulatorTime
 }
 
@@ -42,7 +41,9 @@ export interface Person extends Required<PersonSpec> {
 export interface ModuleState {
   readonly accountId: number
   spec: ModuleSpec
-  clips: readonly ClipSpec[]
+  readonly stick: Stick
+  /** What was listed before this is gone, in milliseconds since 1970. */
+  restartedAt: number
   /** When the module's command ends, in milliseconds since 1970. */
   busyUntil: number
 }
@@ -56,6 +57,7 @@ export class Cloud {
   readonly tokens: Tokens
   readonly commands: Commands
   readonly signIns: SignIns
+  readonly clipTroubles: ClipTroubles
   readonly accounts = new Map<number, AccountState>()
   readonly #regions = new Set<string>()
   readonly #modules = new Map<number, ModuleState>()
@@ -66,6 +68,7 @@ export class Cloud {
     this.tokens = new Tokens(settings.time)
     this.commands = new Commands(settings.time)
     this.signIns = new SignIns(this)
+    this.clipTroubles = new ClipTroubles(settings.time)
   }
 
   addAccount(spec: AccountSpec): AccountState {
@@ -86,7 +89,13 @@ export class Cloud {
   }
 
   addModule(account: AccountState, spec: ModuleSpec): ModuleState {
-    const module: ModuleState = { accountId: account.id, spec, clips: spec.clips ?? [], busyUntil: 0 }
+    const module: ModuleState = {
+      accountId: account.id,
+      spec,
+      stick: new Stick(spec.id, spec.clips ?? []),
+      restartedAt: 0,
+      busyUntil: 0,
+    }
     account.modules.set(spec.id, module)
     this.#modules.set(spec.id, module)
     return module
@@ -129,6 +138,14 @@ export class Cloud {
     return Object.entries(fields)
       .map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
       .join('|')
+  }
+
+  /** As if the power had been off: what the module was doing is lost, and its clips are numbered anew. */
+  restart(module: ModuleState): void {
+    this.commands.interrupt(module.spec.id)
+    module.stick.renumber()
+    module.restartedAt = this.time.now()
+    module.busyUntil = 0
   }
 
   isBusy(module: ModuleState): boolean {

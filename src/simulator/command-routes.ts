@@ -38,7 +38,9 @@ export function commandRoutes(cloud: Cloud): readonly Route[] {
 
 function showCommand(cloud: Cloud, { account, number }: Visit): Answer {
   const command = cloud.commands.find(number('id'))
-  if (command?.accountId !== account.id || command.networkId !== number('n')) return refuse('commandNotFound')
+  if (!command) return refuse(cloud.commands.wasGiven(number('id')) ? 'commandForgotten' : 'commandNotFound')
+  if (command.accountId !== account.id || command.networkId !== number('n')) return refuse('commandNotFound')
+  if (command.failed && cloud.commands.isDone(command)) return json(200, failedCommand)
   return json(200, {
     commands: [describe(command, cloud.time.now())],
     complete: cloud.commands.isDone(command),
@@ -47,6 +49,15 @@ function showCommand(cloud: Cloud, { account, number }: Visit): Answer {
     status_code: 908,
     status_msg: 'Command succeeded',
   })
+}
+
+const failedCommand = {
+  commands: [],
+  complete: true,
+  media_id: null,
+  status: 1,
+  status_code: 909,
+  status_msg: 'Command failed to complete',
 }
 
 function startOther(cloud: Cloud, name: string, { account, number }: Visit): Answer {

@@ -5,8 +5,9 @@
  * are forgotten some time after their beginning, and everything that hangs on them (manifests, uploads) goes
  * with them: ids live for minutes, not for ever.
  */
-import type { ClipSpec } from './account-spec.ts'
+import type { ClipTrouble } from './clip-trouble.ts'
 import type { ModuleState } from './cloud.ts'
+import type { StickClip } from './stick.ts'
 import type { SimulatorTime } from './time.ts'
 
 export interface Command {
@@ -17,21 +18,32 @@ export interface Command {
   readonly networkId: number
   readonly moduleId: number
   readonly startedAt: number
-  readonly readyAt: number
+  readyAt: number
+  /** It comes to its end all the same. */
+  failed: boolean
   /** What a manifest command lists: the clips of the moment it was asked for. */
   readonly manifest?: Manifest
-  /** `manifestId/clipId`, for the upload of a clip. */
-  readonly upload?: string
+  readonly upload?: Upload
+}
+
+export interface Upload {
+  /** `manifestId/clipId`. */
+  readonly address: string
+  readonly clip: StickClip
+  readonly trouble?: ClipTrouble
 }
 
 export interface Manifest {
   readonly id: string
-  readonly clips: readonly ClipSpec[]
+  readonly clips: readonly StickClip[]
 }
 
 export interface CommandContent {
   readonly manifest?: Manifest
-  readonly upload?: string
+  readonly upload?: Upload
+  readonly failed?: boolean
+  /** How long the module is busy with it; as long as the command takes when absent. */
+  readonly busySeconds?: number
 }
 
 // In the number range of ids published in November 2025; they only ever grow.
@@ -57,8 +69,9 @@ export class Commands {
   }
 
   /** Sets a module to work; the caller has made sure that it is free. */
-  start(module: ModuleState, name: string, seconds: number, content: CommandContent = {}): Command {
+  start(module: ModuleState, name: string, seconds: number, how: CommandContent = {}): Command {
     this.#forgetOld()
+    const { busySeconds = seconds, failed = false, ...content } = how
     const startedAt = this.#time.now()
     const command: Command = {
       id: this.#nextId++,
@@ -68,16 +81,17 @@ export class Commands {
       moduleId: module.spec.id,
       startedAt,
       readyAt: startedAt + seconds * 1000,
+      failed,
       ...content,
     }
     this.#byId.set(command.id, command)
     if (content.manifest) this.#byManifest.set(content.manifest.id, command)
-    if (content.upload) this.#byUpload.set(`${command.moduleId}/${content.upload}`, command)
-    module.busyUntil = command.readyAt
+    if (content.upload) this.#keepUpload(command, content.upload)
+    module.busyUntil = startedAt + busySeconds * 1000
     return command
   }
 
-  newManifest(clips: readonly ClipSpec[]): Manifest {
+  newManifest(clips: readonly StickClip[]): Manifest {
     return { id: String(this.#nextManifestId++), clips }
   }
 
@@ -85,14 +99,37 @@ export class Commands {
     return this.#byId.get(id)
   }
 
-  /** The finished manifest of a module; undefined while it is being made, and for another module's. */
-  findManifest(moduleId: number, manifestId: string): Manifest | undefined {
+  /** The finished manifest of a module; undefined while it is being made, for another module's, and for an old one. */
+  findManifest(moduleId: number, manifestId: string, notBefore: number): Manifest | undefined {
     const command = this.#byManifest.get(manifestId)
-    return command?.moduleId === moduleId && this.isDone(command) ? command.manifest : undefined
+    if (command?.moduleId !== moduleId || command.failed || command.startedAt < notBefore) return undefined
+    return this.isDone(command) ? command.manifest : undefined
   }
 
-  findUpload(moduleId: number, upload: string): Command | undefined {
-    return this.#byUpload.get(`${moduleId}/${upload}`)
+  findUpload(moduleId: number, address: string): Command | undefined {
+    return this.#byUpload.get(uploadKey(moduleId, address))
+  }
+
+  /** What has been uploaded well stays there while it is uploaded again, as blinkpy does with each clip. */
+  #keepUpload(command: Command, { address }: Upload): void {
+    const key = uploadKey(command.moduleId, address)
+    const before = this.#byUpload.get(key)
+    const isThere = before && this.isDone(before) && !before.failed && !before.upload?.trouble
+    if (!isThere) this.#byUpload.set(key, command)
+  }
+
+  /** Whether there was a command of this id: it has been forgotten since. */
+  wasGiven(id: number): boolean {
+    return id >= FIRST_ID && id < this.#nextId
+  }
+
+  /** Has what a module is doing fail now. */
+  interrupt(moduleId: number): void {
+    for (const command of this.#byId.values()) {
+      if (command.moduleId !== moduleId || this.isDone(command)) continue
+      command.failed = true
+      command.readyAt = this.#time.now()
+    }
   }
 
   isDone(command: Command): boolean {
@@ -108,8 +145,12 @@ export class Commands {
       if (command.startedAt > oldest) return
       this.#byId.delete(command.id)
       if (command.manifest) this.#byManifest.delete(command.manifest.id)
-      const upload = `${command.moduleId}/${command.upload}`
-      if (this.#byUpload.get(upload) === command) this.#byUpload.delete(upload)
+      const upload = command.upload && uploadKey(command.moduleId, command.upload.address)
+      if (upload && this.#byUpload.get(upload) === command) this.#byUpload.delete(upload)
     }
   }
+}
+
+function uploadKey(moduleId: number, address: string): string {
+  return `${moduleId}/${address}`
 }

@@ -5,10 +5,20 @@
  */
 import { storageOf } from './account-spec.ts'
 import { type Answer, json, type Request, text } from './answer.ts'
-import type { AccountState, Cloud } from './cloud.ts'
+import type { AccountState, Cloud, ModuleState } from './cloud.ts'
 import type { Faults } from './fault.ts'
-import { faultKinds, type Parsed, parseFault, parseModuleChange } from './parse-fault.ts'
+import { type RecordedMotion, recordMotion } from './motion.ts'
+import {
+  clipTroubleKinds,
+  faultKinds,
+  type Parsed,
+  parseClipTrouble,
+  parseFault,
+  parseModuleChange,
+  parseMotion,
+} from './parse-fault.ts'
 import type { Call } from './server.ts'
+import type { ClipRecord } from './stick.ts'
 
 export interface ControlNeeds {
   readonly cloud: Cloud
@@ -27,6 +37,8 @@ export function control(request: Request, needs: ControlNeeds): Answer | undefin
   if (path !== '/simulator' && !path.startsWith('/simulator/')) return undefined
   const module = /^\/simulator\/modules\/(\d+)\/(\d+)$/.exec(path)
   if (module) return method === 'PATCH' ? changeModule(needs, module, body) : wrongMethod('PATCH')
+  const restarted = /^\/simulator\/modules\/(\d+)\/(\d+)\/restart$/.exec(path)
+  if (restarted) return method === 'POST' ? restartModule(needs, restarted) : wrongMethod('POST')
   switch (path) {
     case '/simulator':
       return method === 'GET' ? text(200, help(needs)) : wrongMethod('GET')
@@ -34,6 +46,12 @@ export function control(request: Request, needs: ControlNeeds): Answer | undefin
       return method === 'GET' ? json(200, { calls: needs.calls.slice(-SHOWN_CALLS) }) : wrongMethod('GET')
     case '/simulator/misbehave':
       return method === 'POST' ? switchOn(needs, body) : wrongMethod('POST')
+    case '/simulator/motion':
+      return method === 'POST' ? seeMotion(needs, body) : wrongMethod('POST')
+    case '/simulator/clips':
+      return method === 'GET' ? json(200, showClips(needs)) : wrongMethod('GET')
+    case '/simulator/clip-trouble':
+      return method === 'POST' ? troubleClips(needs, body) : wrongMethod('POST')
     case '/simulator/calm':
       return method === 'POST' ? calm(needs) : wrongMethod('POST')
     default:
@@ -48,19 +66,68 @@ function switchOn({ faults }: ControlNeeds, body: string): Answer {
   return showFaults(faults)
 }
 
-function calm({ faults }: ControlNeeds): Answer {
+function calm({ cloud, faults }: ControlNeeds): Answer {
   faults.calm()
+  cloud.clipTroubles.calm()
   return showFaults(faults)
 }
 
 function changeModule({ cloud }: ControlNeeds, found: RegExpExecArray, body: string): Answer {
-  const [, networkId, id] = found.map(Number)
-  const module = cloud.findModule(networkId ?? 0, id ?? 0)
-  if (!module) return text(404, `There is no sync module ${networkId}/${id}.\n`)
+  const module = moduleIn(cloud, found)
+  if (!module) return noModule(found)
   const change = parseModuleChange(body)
   if (isWrong(change)) return refused(change.problems)
   module.spec = { ...module.spec, ...change.value }
   return json(200, module.spec)
+}
+
+function restartModule({ cloud }: ControlNeeds, found: RegExpExecArray): Answer {
+  const module = moduleIn(cloud, found)
+  if (!module) return noModule(found)
+  cloud.restart(module)
+  return json(200, { clips: module.stick.list(cloud.time.now()) })
+}
+
+function moduleIn(cloud: Cloud, found: RegExpExecArray): ModuleState | undefined {
+  return cloud.findModule(Number(found[1]), Number(found[2]))
+}
+
+function noModule(found: RegExpExecArray): Answer {
+  return text(404, `There is no sync module ${found[1]}/${found[2]}.\n`)
+}
+
+function seeMotion({ cloud }: ControlNeeds, body: string): Answer {
+  const motion = parseMotion(body)
+  if (isWrong(motion)) return refused(motion.problems)
+  try {
+    return json(200, inModule(recordMotion(cloud, motion.value)))
+  } catch (error) {
+    return refused([String(error instanceof Error ? error.message : error)])
+  }
+}
+
+function inModule({ module, clip }: RecordedMotion): object {
+  return placed(module, module.stick.record(clip))
+}
+
+function placed({ accountId, spec }: ModuleState, record: ClipRecord): object {
+  return { account_id: accountId, network_id: spec.networkId, sync_module_id: spec.id, ...record }
+}
+
+/** Every clip that ever was, and which of them met a trouble. */
+function showClips({ cloud }: ControlNeeds): object {
+  const modules = [...cloud.accounts.values()].flatMap((account) => [...account.modules.values()])
+  return {
+    clips: modules.flatMap((module) => module.stick.journal().map((record) => placed(module, record))),
+    struck: cloud.clipTroubles.struck,
+  }
+}
+
+function troubleClips({ cloud }: ControlNeeds, body: string): Answer {
+  const trouble = parseClipTrouble(body)
+  if (isWrong(trouble)) return refused(trouble.problems)
+  cloud.clipTroubles.switchOn(trouble.value)
+  return json(200, { troubles: cloud.clipTroubles.on })
 }
 
 function showFaults(faults: Faults): Answer {
@@ -101,9 +168,18 @@ Make something go wrong, change a module, put all right again:
   curl -X PATCH -d '{"status":"offline"}' ${url}/simulator/modules/44107/350221
   curl -X POST ${url}/simulator/calm
 
+Motion at a camera, a restart of a module, trouble with clips, and the clips that there were:
+  curl -d '{"camera":"Back Door"}' ${url}/simulator/motion
+  curl -X POST ${url}/simulator/modules/44107/350221/restart
+  curl -d '{"kind":"failed_upload","cameraName":"Back Door","count":1}' ${url}/simulator/clip-trouble
+  curl ${url}/simulator/clips
+
 Kinds: ${faultKinds.join(', ')}
 With any of them: path (part of it, or an expression between slashes), method, accountId, count,
 probability, and done (true: the cloud does what was asked all the same).
+
+Kinds of trouble with clips: ${clipTroubleKinds.join(', ')}
+With any of them: networkId, syncModuleId, cameraName, count, probability and seconds.
 `
 }
 

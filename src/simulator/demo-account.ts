@@ -17,6 +17,11 @@ const garageClips: readonly ClipSpec[] = [
   { id: 3192005412, cameraName: 'Back Door', size: 290, createdAt: '2025-11-19T07:04:05+00:00' },
 ]
 
+const cabinClips: readonly ClipSpec[] = [
+  { id: 2358747807, cameraName: 'Porch', size: 226, createdAt: '2025-11-20T18:12:26+00:00' },
+  { id: 1289590916, cameraName: 'Boat House', size: 119, createdAt: '2025-11-18T06:34:55+00:00' },
+]
+
 export const demoAccount: AccountSpec = {
   id: 8021,
   region: 'e008',
@@ -28,6 +33,7 @@ export const demoAccount: AccountSpec = {
     { id: 44110, name: 'Shed' },
     { id: 44111, name: 'Studio' },
     { id: 44113, name: 'Attic' },
+    { id: 44114, name: 'Cabin' },
   ],
   modules: [
     {
@@ -53,6 +59,8 @@ export const demoAccount: AccountSpec = {
     { id: 350225, networkId: 44111, name: 'Studio', type: 'kalahari', storage: 'incompatible' },
     { id: 350226, networkId: 44112, name: 'Guest House', type: 'sm2', subtype: 'vinnie' },
     { id: 350227, networkId: 44113, name: 'Attic', type: 'sm1', firmware: '2.13.26', storage: 'absent' },
+    // The one where nothing is odd: clients that are less thorough find their way here.
+    { id: 350228, networkId: 44114, name: 'Cabin', type: 'sm2', subtype: 'billy', clips: cabinClips },
   ],
   cameras: [
     { id: 610001, networkId: 44107, name: "Driveway (Anna's)" },
@@ -60,5 +68,7 @@ export const demoAccount: AccountSpec = {
     { id: 610003, networkId: 44108, name: 'Front Door' },
     { id: 610004, networkId: 44108, name: 'Kitchen', type: 'owl' },
     { id: 610005, networkId: 44109, name: 'Gate', type: 'lotus' },
+    { id: 610006, networkId: 44114, name: 'Porch' },
+    { id: 610007, networkId: 44114, name: 'Boat House' },
   ],
 }

@@ -39,7 +39,7 @@ export async function misbehave(fault: Fault, exchange: Exchange): Promise<numbe
     case 'drip':
       return await drip(exchange, answer ?? json(200, {}), fault.everyMs ?? 100)
     case 'truncated':
-      return truncate(response, answer ?? json(200, {}))
+      return truncate(response, answer ?? json(200, {}), halfOf(answer))
     case 'huge':
       return await stream(exchange, paddedJson(fault.megabytes ?? 64), false)
     case 'gzip_bomb':
@@ -92,10 +92,34 @@ function raw(status: number, body: string, headers: Readonly<Record<string, stri
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body }
 }
 
-function truncate(response: ServerResponse, answer: Answer): number {
+function halfOf(answer: Answer | undefined): number {
+  return Math.floor(Buffer.byteLength(answer?.body ?? '{}') / 2)
+}
+
+function truncate(response: ServerResponse, answer: Answer, bytes: number): number {
   const body = Buffer.from(answer.body)
   response.writeHead(answer.status, { ...answer.headers, 'Content-Length': body.length })
-  response.write(body.subarray(0, Math.floor(body.length / 2)), () => response.socket?.end())
+  response.write(body.subarray(0, bytes), () => response.socket?.end())
+  return answer.status
+}
+
+const PIECES = 20
+
+/** Sends an answer as it says it is to come: at once, in pieces, or broken off. */
+export async function deliver(
+  { response, time, signal }: Omit<Exchange, 'request' | 'answer'>,
+  answer: Answer,
+): Promise<number> {
+  if (answer.brokenAfter !== undefined) return truncate(response, answer, answer.brokenAfter)
+  if (answer.overMs === undefined) return send(response, answer)
+  const body = Buffer.from(answer.body)
+  const length = Math.ceil(body.length / PIECES)
+  response.writeHead(answer.status, { ...answer.headers, 'Content-Length': body.length })
+  for (let at = 0; at < body.length && !signal.aborted; at += length) {
+    response.write(body.subarray(at, at + length))
+    await time.wait(answer.overMs / PIECES, signal)
+  }
+  response.end()
   return answer.status
 }
 

@@ -1,9 +1,11 @@
 /**
- * Reads a misbehaviour, or a change of a module, that was sent as JSON; all that is wrong is told at once.
+ * Reads what is sent to the simulator's own pages as JSON; everything that is wrong is reported at once.
  *
  * A path between slashes is an expression: `"/manifest\\/request$/"`. Everything else is a part of the path.
  */
+import { type ClipTrouble, type ClipTroubleKind, clipTroubles } from './clip-trouble.ts'
 import { doneByDefault, type Fault, type FaultKind } from './fault.ts'
+import type { Motion } from './motion.ts'
 
 export type Parsed<Value> = { readonly value: Value } | { readonly problems: readonly string[] }
 
@@ -15,6 +17,8 @@ const isFlag: Check = (value) => typeof value === 'boolean'
 const isAnything: Check = () => true
 const isCount: Check = (value) => Number.isInteger(value) && Number(value) >= 1
 const isStatus: Check = (value) => Number.isInteger(value) && Number(value) >= 200 && Number(value) <= 599
+const isPercent: Check = (value) => typeof value === 'number' && value >= 0 && value <= 100
+const isSeconds: Check = (value) => typeof value === 'number' && value >= 0 && value <= 3_600
 const isShare: Check = (value) => typeof value === 'number' && value >= 0 && value <= 1
 const isWaiting: Check = (value) => typeof value === 'number' && value >= 0 && value <= 3_600_000
 const isSize: Check = (value) => isCount(value) && Number(value) <= 10_000
@@ -56,6 +60,24 @@ const moduleFields: Readonly<Record<string, readonly [Check, string]>> = {
   storage: [isText, 'active, memory_full, format_required, unmounted, unavailable, incompatible or absent'],
   storageEnabled: [isFlag, 'true or false'],
   storageCompatible: [isFlag, 'true or false'],
+  storageUsed: [isPercent, 'a number from 0 to 100'],
+}
+
+const troubleFields: Readonly<Record<string, readonly [Check, string]>> = {
+  kind: [isText, 'one of the kinds'],
+  networkId: [isCount, 'a positive integer'],
+  syncModuleId: [isCount, 'a positive integer'],
+  cameraName: [isText, 'a text'],
+  count: [isCount, 'a positive integer'],
+  probability: [isShare, 'a number from 0 to 1'],
+  seconds: [isSeconds, 'seconds, up to an hour'],
+}
+
+const motionFields: Readonly<Record<string, readonly [Check, string]>> = {
+  camera: [(value) => isText(value) || isCount(value), "a camera's name or id"],
+  networkId: [isCount, 'a positive integer'],
+  size: [(value) => isCount(value) && Number(value) <= 1_048_576, 'KiB, up to 1048576'],
+  delaySeconds: [isSeconds, 'seconds, up to an hour'],
 }
 
 export const faultKinds = Object.keys(doneByDefault)
@@ -78,6 +100,24 @@ export function parseFault(source: string): Parsed<Fault> {
 /** @returns the fields given, each of the right type */
 export function parseModuleChange(source: string): Parsed<Fields> {
   return parseFields(source, moduleFields)
+}
+
+export const clipTroubleKinds = Object.keys(clipTroubles)
+
+export function parseClipTrouble(source: string): Parsed<ClipTrouble> {
+  const parsed = parseFields(source, troubleFields)
+  if ('problems' in parsed) return parsed
+  const { kind } = parsed.value
+  if (!isTroubleKind(kind)) return { problems: [`kind must be one of ${clipTroubleKinds.join(', ')}`] }
+  return { value: { ...parsed.value, kind } }
+}
+
+export function parseMotion(source: string): Parsed<Motion> {
+  const parsed = parseFields(source, motionFields)
+  if ('problems' in parsed) return parsed
+  if (parsed.value.camera === undefined) return { problems: ['camera must be given'] }
+  // The edge to JSON: each field was looked at above, which the compiler cannot follow.
+  return { value: parsed.value as unknown as Motion }
 }
 
 function parseFields(
@@ -108,6 +148,10 @@ function isFields(value: unknown): value is Fields {
 
 function isKind(value: unknown): value is FaultKind {
   return typeof value === 'string' && Object.hasOwn(doneByDefault, value)
+}
+
+function isTroubleKind(value: unknown): value is ClipTroubleKind {
+  return typeof value === 'string' && Object.hasOwn(clipTroubles, value)
 }
 
 function isPath(value: unknown): boolean {

@@ -12,6 +12,7 @@ const refusals = {
   busy: [409, 307, 'System is busy, please wait'], // seen: homebridge-blink-security, blink2mqtt
   networkBusy: [409, 308, 'Network is busy, please wait'], // the status as for 307
   manifestInProcess: [409, 2113, 'Manifest command is in process, please wait'], // status and length seen
+  clipNotUploaded: [404, 2111, 'Clip is not downloaded yet'],
   mediaNotFound: [404, 700, 'Media not found'], // body seen: fronzbot/blinkpy#1069
   moduleNotFound: [400, 400, 'Sync module not found'],
   moduleInvalid: [400, 406, 'Invalid sync module'],
@@ -24,6 +25,7 @@ const refusals = {
   manifestInvalid: [404, 2104, 'Invalid manifest id'],
   clipInvalid: [404, 2103, 'Invalid clip id'],
   commandNotFound: [404, 906, 'Command not found'],
+  commandForgotten: [404, 911, 'Command not found'],
   notLiveView: [400, 900, 'Only live view commands can be terminated'],
   notFound: [404, 404, 'Not Found'],
 } as const satisfies Record<string, readonly [number, number, string]>

@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Answer, Request } from './answer.ts'
 import type { Fault, Meant } from './fault.ts'
-import { misbehave, send } from './misbehaviour.ts'
+import { deliver, misbehave, send } from './misbehaviour.ts'
 import type { Found } from './router.ts'
 import type { SimulatorTime } from './time.ts'
 
@@ -84,15 +84,23 @@ export class CloudServer {
     const found = this.#desk.find(request)
     const call = this.#record(request, found)
     const fault = this.#desk.pickFault({ ...request, kind: found.kind, accountId: found.accountId })
+    const { time } = this.#desk
     if (!fault) {
-      call.status = send(response, found.answer())
+      const answer = found.answer()
+      // Nobody is to be waited for by an answer that goes out at once, and most do.
+      const signal = answer.overMs === undefined ? this.#closing.signal : this.#endOf(response)
+      call.status = await deliver({ response, time, signal }, answer)
     } else {
       call.fault = fault.kind
-      const { time } = this.#desk
-      const signal = AbortSignal.any([this.#closing.signal, goneSignal(response)])
+      const signal = this.#endOf(response)
       call.status = await misbehave(fault, { request, response, answer: found.answer, time, signal })
     }
     call.endedAt = this.#desk.time.now()
+  }
+
+  /** Aborts when the simulator is closed or the client has gone. */
+  #endOf(response: ServerResponse): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, goneSignal(response)])
   }
 
   #record(request: Request, found: Found): OpenCall {

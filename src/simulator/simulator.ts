@@ -5,6 +5,7 @@
  * the same published answers, and a shared misreading would pass every test.
  */
 import type { AccountSpec, ClipSpec, ModuleSpec, PersonSpec } from './account-spec.ts'
+import type { ClipTrouble, StruckClip } from './clip-trouble.ts'
 import { Cloud, type ModuleChange, type ModuleState } from './cloud.ts'
 import { commandRoutes } from './command-routes.ts'
 import { control } from './control.ts'
@@ -13,11 +14,13 @@ import { type Fault, Faults } from './fault.ts'
 import { forbiddenRoutes } from './forbidden.ts'
 import { homescreenRoutes } from './homescreen.ts'
 import { localStorageRoutes } from './local-storage.ts'
+import { type Motion, recordMotion } from './motion.ts'
 import { networkRoutes } from './network-routes.ts'
 import { accountOfRefresh, oauthRoutes } from './oauth.ts'
 import { Router } from './router.ts'
 import { type Call, CloudServer } from './server.ts'
 import { signInRoutes } from './sign-in-routes.ts'
+import type { ClipRecord } from './stick.ts'
 import { realTime, type SimulatorTime } from './time.ts'
 import type { Rotation } from './tokens.ts'
 
@@ -33,6 +36,10 @@ export interface SimulatorOptions {
   readonly manifestSeconds?: number
   /** How long a module works on uploading a clip. */
   readonly clipSeconds?: number
+  /** From a motion until its clip is listed; 35 when absent, as it was seen. */
+  readonly motionSeconds?: number
+  /** How many clips one answer of the newer shape holds; all when absent. */
+  readonly mediaPageSize?: number
   readonly time?: SimulatorTime
 }
 
@@ -54,7 +61,17 @@ export interface Simulator extends AsyncDisposable {
   /** As if the pause between two codes were over. */
   allowAnotherCode(accountId: number): void
   misbehave(fault: Fault): void
-  /** Switches every misbehaviour off. */
+  /** Has something go wrong with single clips, until calm or so many times. */
+  troubleClips(trouble: ClipTrouble): void
+  /** Which clips met a trouble so far. */
+  readonly struckClips: readonly StruckClip[]
+  /**
+   * Motion at a camera: a clip comes onto the stick of its module.
+   *
+   * @throws Error when there is no such camera, or nowhere to put the clip
+   */
+  motion(motion: Motion): ClipRecord
+  /** Switches every misbehaviour and every trouble off. */
   calm(): void
   rotateRefreshTokens(rotation: Rotation): void
   /** Withdraws the refresh tokens of an account: its next refresh is refused. */
@@ -78,10 +95,17 @@ export interface Simulator extends AsyncDisposable {
 export interface ModuleHandle {
   readonly spec: ModuleSpec
   readonly busy: boolean
+  /** What a manifest lists now, newest first. */
   readonly clips: readonly ClipSpec[]
+  /** Every clip that was ever on the stick, oldest first, with the hash of its file. */
+  journal(): readonly ClipRecord[]
   change(change: ModuleChange): void
-  /** Motion was seen: the next manifest lists one clip more. */
-  addClip(clip: ClipSpec): void
+  /** The next manifest lists one clip more. */
+  addClip(clip: ClipSpec): ClipRecord
+  /** The clip with this number now is gone from the stick, as if deleted in the app. */
+  removeClip(id: number): void
+  /** The module restarts: its clips are numbered anew, and what it was doing has failed. */
+  restart(): void
   /** Keeps the module busy from now on, as the phone app would; 0 frees it. */
   occupy(seconds: number): void
 }
@@ -93,6 +117,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     accessTokenSeconds: options.accessTokenSeconds ?? 14_400,
     manifestSeconds: options.manifestSeconds ?? 4,
     clipSeconds: options.clipSeconds ?? 2,
+    motionSeconds: options.motionSeconds ?? 35,
+    mediaPageSize: options.mediaPageSize,
     time,
   })
   for (const account of accounts) cloud.addAccount(account)
@@ -144,7 +170,16 @@ function assemble({ cloud, faults, server, url, firstAccount }: Parts): Simulato
     codesSent: (accountId) => cloud.signIns.codesSent(accountId),
     allowAnotherCode: (accountId) => cloud.signIns.forgetPause(accountId),
     misbehave: (fault) => faults.switchOn(fault),
-    calm: () => faults.calm(),
+    troubleClips: (trouble) => cloud.clipTroubles.switchOn(trouble),
+    struckClips: cloud.clipTroubles.struck,
+    motion: (motion) => {
+      const { module, clip } = recordMotion(cloud, motion)
+      return module.stick.record(clip)
+    },
+    calm: () => {
+      faults.calm()
+      cloud.clipTroubles.calm()
+    },
     rotateRefreshTokens: (rotation) => {
       cloud.tokens.rotation = rotation
     },
@@ -177,14 +212,18 @@ function handle(cloud: Cloud, module: ModuleState): ModuleHandle {
       return cloud.isBusy(module)
     },
     get clips() {
-      return module.clips
+      return module.stick.list(cloud.time.now())
     },
     change: (change) => {
       module.spec = { ...module.spec, ...change }
     },
-    addClip: (clip) => {
-      module.clips = [clip, ...module.clips]
+    journal: () => module.stick.journal(),
+    addClip: (clip) => module.stick.record(module.stick.add(clip, 0)),
+    removeClip: (id) => {
+      const clip = module.stick.list(cloud.time.now()).find((each) => each.id === id)
+      if (clip) module.stick.remove(clip.key)
     },
+    restart: () => cloud.restart(module),
     occupy: (seconds) => {
       module.busyUntil = cloud.time.now() + seconds * 1000
     },

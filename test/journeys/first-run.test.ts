@@ -25,8 +25,9 @@ mosquittoTest(
       'blink-manifestd/sync/8021/44107/350221/manifest/requested',
       'blink-manifestd/sync/8021/44108/350222/manifest/requested',
       'blink-manifestd/sync/8021/44112/350226/manifest/requested',
+      'blink-manifestd/sync/8021/44114/350228/manifest/requested',
     ])
-    expect(answered).toHaveLength(4)
+    expect(answered).toHaveLength(5)
     for (const { qos, retained, properties } of items) {
       expect({ qos, retained }).toEqual({ qos: 1, retained: false })
       expect(properties).toMatchObject({ contentType: 'application/json', payloadFormatIndicator: true })

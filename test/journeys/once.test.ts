@@ -37,6 +37,7 @@ mosquittoTest(
         350225: 'incompatible',
         350226: 'requested',
         350227: 'no_storage',
+        350228: 'requested',
       },
     })
     expect(outcomes(stdout)[350221]).toMatchObject({

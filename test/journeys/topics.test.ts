@@ -134,7 +134,7 @@ mosquittoTest('happenings say their kind, are not retained and expire', async ()
 
   const common = { schema: 1, event_id: uuid7, ts: iso, account_id: 8021, trigger: 'start', tick_id: iso }
   expect(document(done)).toMatchObject({
-    requested: 3,
+    requested: 4,
     failed: 1,
     skipped: 3,
     trigger: 'start',

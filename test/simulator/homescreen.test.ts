@@ -48,8 +48,9 @@ test('the demonstration account has one module of each kind', async () => {
     { name: 'Studio', type: 'kalahari', local_storage_compatible: false },
     { name: 'Guest House', network_id: 44112 },
     { name: 'Attic' },
+    { name: 'Cabin', local_storage_enabled: true, local_storage_status: 'active' },
   ])
-  expect(field(home, 'networks')).toMatchObject([{ name: 'Home' }, { name: 'Home' }, {}, {}, {}, {}])
+  expect(field(home, 'networks')).toMatchObject([{ name: 'Home' }, { name: 'Home' }, {}, {}, {}, {}, {}])
   expect(field(home, 'networks')).not.toContainEqual(expect.objectContaining({ id: 44112 }))
 })
 
