@@ -64,12 +64,28 @@ test('a turn that ended before anything was sent is a failure but no attempt', (
   expect(record.failuresInARow).toBe(1)
 })
 
+test('a skip repeats the one before it when the reason is the same and no other turn came between', () => {
+  const turns = [
+    ...[skipped('offline'), skipped('offline'), skipped('paused'), skipped('offline')],
+    ...[failed(), skipped('offline'), requested(), skipped('offline'), skipped('offline')],
+  ]
+  let progress = noProgress
+  const repeated = turns.map((turn) => {
+    progress = afterReport(progress, turn)
+    return progress.lastSkip?.repeated
+  })
+
+  const none = undefined
+  expect(repeated).toEqual([false, true, false, false, none, false, none, false, true])
+})
+
 test('a skipped turn is no attempt and changes no counter', () => {
   const before = afterReport(afterReport(noProgress, requested()), failed())
 
   const record = afterReport(before, skipped('offline', { outcome: 'offline', at: start + 60_000 }))
 
-  expect(record).toEqual({ ...before, lastOutcome: 'offline', lastFailure: undefined })
+  const lastSkip = { reason: 'offline', repeated: false }
+  expect(record).toEqual({ ...before, lastOutcome: 'offline', lastFailure: undefined, lastSkip })
 })
 
 test('an id lives until its moment and not at it', () => {

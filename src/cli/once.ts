@@ -19,6 +19,9 @@ const brokerPatienceMs = 30_000
 /** The same, when only state topics wait, which the next run says again anyway. */
 const statePatienceMs = 2_000
 
+/** The same, when a person wants to end. */
+const interruptedMs = 1_000
+
 /** Below this, a progress bar is gone before it is seen. */
 const manyModules = 10
 
@@ -51,18 +54,19 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
       terminal.err(complaint({ loginKey, accountId: report?.accountId, status, failure }))
     }
     const patienceMs = daemon.waiting() > 0 ? brokerPatienceMs : statePatienceMs
-    const settled = await Promise.race([
-      daemon.drained(late.signal).then(() => true),
-      clock.sleep(patienceMs, AbortSignal.any([late.signal, terminal.stop])).then(
-        () => false,
-        () => false,
-      ),
-      daemon.failed,
-    ])
+    const drained = daemon.drained(late.signal).then(() => true)
+    const within = (ms: number, signal: AbortSignal) => {
+      const over = clock.sleep(ms, AbortSignal.any([late.signal, signal])).catch(() => undefined)
+      return Promise.race([drained, over.then(() => false), daemon.failed])
+    }
+    let settled = await within(patienceMs, terminal.stop)
+    // An interrupted run says which ids are left, so those that are on their way may still arrive.
+    if (!settled && terminal.stop.aborted) settled = await within(interruptedMs, late.signal)
     const delivered = settled || daemon.waiting() === 0
     if (!delivered) {
+      const why = whyNotDelivered(terminal.stop.aborted, daemon.broker.state.connected)
       const where = `${daemon.waiting()} request IDs wait in ${loaded.settings.dataDir}`
-      terminal.err(`blink-manifestd: the broker did not answer. ${where} and go out with the next run.\n`)
+      terminal.err(`blink-manifestd: ${why}. ${where} and go out with the next run.\n`)
     }
     return verdict(ticks, reports, delivered)
   } finally {
@@ -70,6 +74,11 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     progress?.stop()
     await daemon.stop()
   }
+}
+
+function whyNotDelivered(interrupted: boolean, connected: boolean): string {
+  if (interrupted) return 'interrupted before the broker had acknowledged everything'
+  return connected ? 'the broker has not acknowledged everything' : 'the broker did not answer'
 }
 
 /** The tick, ended early when a person asks for it. */

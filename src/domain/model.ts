@@ -167,6 +167,8 @@ export interface Progress {
   readonly lastAttemptAt: number | undefined
   readonly lastOutcome: Outcome | undefined
   readonly lastFailure: Failure | undefined
+  /** Why the last turn was skipped, and whether the one before it was for the same reason. */
+  readonly lastSkip: { readonly reason: SkipReason; readonly repeated: boolean } | undefined
   readonly lastLatencyMs: number | undefined
   readonly lastAccepted: Accepted | undefined
 }

@@ -13,13 +13,18 @@ export const noProgress: Progress = {
   lastAttemptAt: undefined,
   lastOutcome: undefined,
   lastFailure: undefined,
+  lastSkip: undefined,
   lastLatencyMs: undefined,
   lastAccepted: undefined,
 }
 
 /** The progress after a turn. A skipped turn is no attempt and changes no counter. */
 export function afterReport(before: Progress, report: ModuleReport): Progress {
-  if (report.kind === 'skipped') return { ...before, lastOutcome: report.outcome, lastFailure: undefined }
+  if (report.kind === 'skipped') {
+    const { outcome, reason } = report
+    const lastSkip = { reason, repeated: before.lastSkip?.reason === reason }
+    return { ...before, lastOutcome: outcome, lastFailure: undefined, lastSkip }
+  }
   // A turn that a throttle or a missing login ended before anything was sent is a failure, but no attempt.
   const lastAttemptAt = report.attempts > 0 ? report.at : before.lastAttemptAt
   if (report.kind === 'failed') {
@@ -30,6 +35,7 @@ export function afterReport(before: Progress, report: ModuleReport): Progress {
       failuresInARow,
       lastOutcome: report.outcome,
       lastFailure: report.failure,
+      lastSkip: undefined,
     }
   }
   const { requestId, trigger, requestedAt, expiresAt } = report.item
@@ -39,6 +45,7 @@ export function afterReport(before: Progress, report: ModuleReport): Progress {
     lastAttemptAt,
     lastOutcome: 'requested',
     lastFailure: undefined,
+    lastSkip: undefined,
     lastLatencyMs: report.latencyMs,
     lastAccepted: { requestId, trigger, requestedAt, expiresAt },
   }

@@ -1,10 +1,10 @@
 /**
  * Whose retained state is to be told again, and in which order: the most general first, modules in the order of their
- * first news. Of what waits for one module the largest news is kept.
+ * first news. Of what waits for one module the largest news is kept, and whether a request ID has ended.
  */
 import { type BlinkId, keyOf, type ModuleKey } from '../domain/model.ts'
 
-/** What changed of a module: a request ID ended, its progress, or what it is. Who tells of one tells of those before it. */
+/** What changed of a module: a request ID ended, its progress, or what it is. */
 const allNews = ['end', 'progress', 'identity'] as const
 export type News = (typeof allNews)[number]
 
@@ -12,7 +12,7 @@ export type Entry =
   | { readonly kind: 'bridge' }
   | { readonly kind: 'account'; readonly accountId: BlinkId }
   | { readonly kind: 'gone'; readonly key: ModuleKey }
-  | { readonly kind: 'module'; readonly key: ModuleKey; readonly news: News }
+  | { readonly kind: 'module'; readonly key: ModuleKey; readonly news: News; readonly ended: boolean }
   | Mark
 
 /** A place in the queue: whoever put it there is told when all before it was taken. */
@@ -41,8 +41,10 @@ export class StateNews {
     if (news !== 'identity' && this.#gone.has(name)) return
     this.#gone.delete(name)
     const noted = this.#modules.get(name)
-    const known = noted?.kind === 'module' ? allNews.indexOf(noted.news) : -1
-    if (known < allNews.indexOf(news)) this.#modules.set(name, { kind: 'module', key, news })
+    const before = noted?.kind === 'module' ? noted : undefined
+    const ended = news === 'end' || (before?.ended ?? false)
+    const isLarger = !before || allNews.indexOf(before.news) < allNews.indexOf(news)
+    this.#modules.set(name, { kind: 'module', key, news: isLarger ? news : before.news, ended })
   }
 
   gone(key: ModuleKey): void {

@@ -27,7 +27,7 @@ export function workItemMessages(topics: Topics, item: WorkItem, now: number): M
 export function moduleEvent(
   topics: Topics,
   report: Exclude<ModuleReport, { readonly kind: 'requested' }>,
-  { eventId, tickId, trigger, ttlMs }: EventContext,
+  { eventId, tickId, trigger, repeated, ttlMs }: EventContext,
 ): Message {
   const { module } = report
   const common = {
@@ -44,7 +44,7 @@ export function moduleEvent(
   const payload =
     report.kind === 'failed'
       ? json({ ...common, error: failure(report.failure) })
-      : json({ ...common, reason: report.reason })
+      : json({ ...common, reason: report.reason, repeated })
   return happening(`${topics.module(module)}/event`, payload, {
     eventId,
     expirySeconds: Math.round(ttlMs / 1000),
@@ -55,6 +55,8 @@ export interface EventContext {
   readonly eventId: string
   readonly tickId: string
   readonly trigger: string
+  /** Whether the module was skipped for the same reason the last time. */
+  readonly repeated: boolean
   readonly ttlMs: number
 }
 

@@ -5,7 +5,7 @@
  * text for those that want no template.
  */
 import { iso } from '../domain/clock.ts'
-import type { Accepted, AccountStatus, Message, ModuleRecord, WorkItem } from '../domain/model.ts'
+import type { AccountStatus, Message, ModuleRecord, WorkItem } from '../domain/model.ts'
 import { unexpired } from '../domain/module-history.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { workItem } from './events.ts'
@@ -43,29 +43,28 @@ export function moduleIdentity(topics: Topics, { record, available }: ModuleView
 }
 
 /**
- * `state`, `request_id`, `requested_at` and `manifest/pending`: what changes with every tick.
+ * `state`, and while a request ID lives also `request_id`, `requested_at` and `manifest/pending`.
  *
+ * @param ended true clears what tells of a request ID that has ended: brokers without message expiry would keep it
  * @param everything true clears as well what the broker may still hold from before
  */
 export function moduleProgress(
   topics: Topics,
   view: ModuleView,
-  { now, everything }: { readonly now: number; readonly everything: boolean },
+  { now, everything, ended }: { readonly now: number; readonly everything: boolean; readonly ended: boolean },
 ): Message[] {
   const { record } = view
   const stem = topics.module(record.module)
   const last = record.lastAccepted
   const messages = [state(`${stem}/state`, moduleState(view))]
-  if (last && last.expiresAt > now) {
+  const isLive = last !== undefined && last.expiresAt > now
+  // Said when it ended, and the same ever since.
+  if (!isLive && !everything && !ended) return messages
+  if (isLive) {
     const requestId = plain(`${stem}/request_id`, last.requestId)
     messages.push({ ...requestId, expirySeconds: secondsLeft(last, now) })
-  } else if (everything || (last && diedLately(last, view, now))) {
-    // Brokers without message expiry would show a dead id for ever.
-    messages.push(plain(`${stem}/request_id`, ''))
-  }
-  if (last || everything) {
-    messages.push(plain(`${stem}/requested_at`, last ? iso(last.requestedAt) : ''))
-  }
+  } else messages.push(plain(`${stem}/request_id`, ''))
+  messages.push(plain(`${stem}/requested_at`, last ? iso(last.requestedAt) : ''))
   messages.push(pending(topics, record, now))
   return messages
 }
@@ -98,11 +97,6 @@ function pendingList(
       smaller: () => pendingList(topic, live.slice(1), { now, omitted: omitted + 1 }),
     }),
   }
-}
-
-/** The ticks right after an id's end clear it; later ones need not say it again. */
-function diedLately(last: Accepted, { intervalMs }: ModuleView, now: number): boolean {
-  return intervalMs === undefined || now - last.expiresAt <= 2 * intervalMs
 }
 
 function moduleState(view: ModuleView): string {

@@ -3,7 +3,7 @@
  */
 import { type Clock, timeOrderedId } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
-import type { Message, ModuleChanges, ModuleReport, Slot, SyncModule } from '../domain/model.ts'
+import type { Message, ModuleChanges, ModuleKey, ModuleReport, Slot, SyncModule } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
 import { bridgeEvent, moduleChanged, moduleEvent } from './events.ts'
@@ -17,6 +17,8 @@ export interface OnlookerNeeds {
   /** Whether a happening would reach the broker now; one that would not is not kept for later. */
   readonly connected: () => boolean
   readonly modulesToo: boolean
+  /** Whether a module's last turn was skipped for the same reason as the one before it. */
+  readonly isRepeated: (key: ModuleKey) => boolean
   readonly ttlMs: number
   readonly refused: TellRefusal
   readonly clock: Clock
@@ -87,7 +89,9 @@ export function watch(needs: OnlookerNeeds): Onlookers {
       }
       if (!modulesToo) return
       const { tickId, trigger } = slot
-      happen(moduleEvent(topics, report, { eventId: eventId(), tickId, trigger, ttlMs: needs.ttlMs }))
+      const repeated = report.kind === 'skipped' && needs.isRepeated(report.module)
+      const context = { eventId: eventId(), tickId, trigger, repeated, ttlMs: needs.ttlMs }
+      happen(moduleEvent(topics, report, context))
     },
 
     slot(slot, { requested, failed, skipped }, elapsedMs) {

@@ -5,7 +5,7 @@
 import type { Account } from '../accounts/account.ts'
 import type { Settings } from '../config/load.ts'
 import type { Clock } from '../domain/clock.ts'
-import { PublishRefused } from '../domain/errors.ts'
+import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import type { ModuleKey, TickReport, WorkItem } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import { openHomeAssistant } from '../homeassistant/publisher.ts'
@@ -111,6 +111,7 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     publisher: events,
     retained,
     connected: () => broker.state.connected,
+    isRepeated: (key) => isRepeated(stores, key),
     ttlMs,
     signal: stopping.signal,
   })
@@ -154,6 +155,16 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
       await broker.close({ deadlineMs: goodbyeMs })
       await embedded?.close()
     },
+  }
+}
+
+/** A disk that cannot tell makes one event more than needed, no less. */
+function isRepeated({ ledger }: Stores, key: ModuleKey): boolean {
+  try {
+    return ledger.read(key)?.lastSkip?.repeated ?? false
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    return false
   }
 }
 

@@ -97,7 +97,7 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
       case 'gone':
         return clearing(entry.key)
       case 'module':
-        return spoken(entry.key, entry.news)
+        return spoken(entry)
       case 'mark':
         entry.reached()
         return []
@@ -109,13 +109,13 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
     return message && (message.payload !== '' || needs.accountUnread(accountId)) ? [message] : []
   }
 
-  function spoken(key: ModuleKey, what: News): Iterable<Message> {
+  function spoken({ key, news: what, ended }: Extract<Entry, { kind: 'module' }>): Iterable<Message> {
     try {
       const view = needs.view(key)
       const everything = what === 'identity'
       if (!view) return everything ? clearing(key) : []
       if (what === 'end') return moduleEnd(topics, view, needs.now())
-      const progress = moduleProgress(topics, view, { now: needs.now(), everything })
+      const progress = moduleProgress(topics, view, { now: needs.now(), everything, ended })
       return everything ? [...moduleIdentity(topics, view), ...progress] : progress
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error

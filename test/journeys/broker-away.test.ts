@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
 import { observe } from '../observer.ts'
 import { until } from '../until.ts'
+import { wireTo } from '../wire.ts'
 import { startWorld } from '../world.ts'
 import { asked, fast, home, itemsSeen, stem, workItems } from './homes.ts'
 
@@ -60,7 +61,7 @@ mosquittoTest('once without a broker ends with 75, and the next run delivers wha
   once.kill('SIGINT')
   const { code, stderr } = await once.finished()
   expect(code).toBe(75)
-  expect(stderr).toMatch(/broker did not answer\. 2 request IDs wait in .*data and go out with the next run/)
+  expect(stderr).toMatch(/interrupted before .*\. 2 request IDs wait in .*data and go out with the next run/)
 
   await world.broker.restart()
   await using observer = await observe(world.broker.url)
@@ -68,6 +69,24 @@ mosquittoTest('once without a broker ends with 75, and the next run delivers wha
 
   const items = await itemsSeen(observer, 2)
   expect(items.map(({ event_id }) => `"event_id":"${event_id}"`)).toEqual(promised)
+})
+
+mosquittoTest('once that is interrupted while ids are on their way blames no broker', async () => {
+  await using world = await startWorld({ simulator: two })
+  await using wire = await wireTo(world.broker.port)
+  world.cloud.misbehave({ kind: 'slow', delayMs: 1_500, path: '/manifest/request' })
+  const once = world.start(['once', '--json'], { MQTT_URL: wire.url })
+  await until('a request', () => asked(world.cloud, 'manifest-request') > 0, { state: once.stderr })
+  await until('the broker', () => wire.bytesThere > 100, { state: once.stderr })
+  wire.behave({ deaf: true })
+  await until('both outcomes', () => once.stdout().match(/"event_id"/g)?.length === 2, { state: once.stderr })
+
+  once.kill('SIGINT')
+  const { code, stderr } = await once.finished()
+
+  expect(code).toBe(75)
+  expect(stderr).toMatch(/interrupted before the broker had acknowledged everything\. 2 request IDs wait in /)
+  expect(stderr).not.toContain('did not answer')
 })
 
 mosquittoTest('a broker that is killed after a tick gets everything again when it is back', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { AccountSpec } from '../../src/simulator/account-spec.ts'
 import { mosquittoTest } from '../mosquitto.ts'
 import { type Observer, observe } from '../observer.ts'
 import { until } from '../until.ts'
@@ -118,4 +119,26 @@ mosquittoTest('a sync module that moves to another network is a new one there', 
   await until('it there', () => observer.latest(`${moved}/request_id`), { state })
   await until('its old place empty', () => observer.latest(`${stem(2)}/state`) === '', { state })
   expect(observer.latest(`${moved}/availability`)).toBe('online')
+})
+
+mosquittoTest('each skip after the first says that it repeats it, over a restart too', async () => {
+  const [first, second] = home(2).modules
+  const modules = [first, { ...second, status: 'offline' }].flatMap((module) => (module?.id ? [module] : []))
+  await using world = await startWorld({
+    simulator: { manifestSeconds: 0, accounts: [{ ...home(2), modules } as AccountSpec] },
+  })
+  const observer = await world.observer()
+  const repeats = () => observer.on(`${stem(2)}/event`).map((event) => document(event).repeated)
+  const daemon = world.start(['run'], fast)
+  await until('three runs', () => repeats().length >= 3, { state: daemon.stderr })
+  await daemon.stop('SIGTERM')
+  const before = repeats()
+  const again = world.start(['run'], fast)
+  await until('another run', () => repeats().length > before.length, { state: again.stderr })
+
+  expect(before).toEqual(before.map((_, run) => run > 0))
+  expect(repeats()[before.length]).toBe(true)
+  const lists = observer.on(`${stem(2)}/manifest/pending`).map(({ payload }) => payload)
+  // Once on each connection.
+  expect(lists).toEqual(['[]', '[]'])
 })

@@ -7,8 +7,15 @@ import { aModule, anItem, failed, skipped, start } from '../samples.ts'
 
 const topics = topicsBelow('blink-manifestd')
 const stem = 'blink-manifestd/sync/8021/44107/350221'
-const context = { eventId: 'e-1', tickId: '2026-11-23T09:00:00.000Z', trigger: 'schedule', ttlMs: 600_000 }
-const event = (report: Exclude<ModuleReport, { kind: 'requested' }>) => moduleEvent(topics, report, context)
+const context = {
+  eventId: 'e-1',
+  tickId: '2026-11-23T09:00:00.000Z',
+  trigger: 'schedule',
+  repeated: false,
+  ttlMs: 600_000,
+}
+const event = (report: Exclude<ModuleReport, { kind: 'requested' }>, repeated = false) =>
+  moduleEvent(topics, report, { ...context, repeated })
 const document = ({ payload }: Message) => JSON.parse(payload) as Record<string, unknown>
 const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
 
@@ -139,7 +146,9 @@ test('a skipped module is an event with the reason', () => {
     attempt: 0,
     outcome: 'skipped',
     reason: 'not_onboarded',
+    repeated: false,
   })
+  expect(document(event(skipped('offline'), true))).toMatchObject({ reason: 'offline', repeated: true })
 })
 
 test('a module that came, went or was renamed is an event of the bridge, for an hour', () => {

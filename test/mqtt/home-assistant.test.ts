@@ -123,6 +123,7 @@ const anyRecord: fc.Arbitrary<ModuleRecord> = fc.record({
   lastAttemptAt: maybe(fc.constant(start)),
   lastOutcome: fc.constantFrom(...outcomes),
   lastFailure: fc.constant(undefined),
+  lastSkip: fc.constant(undefined),
   lastLatencyMs: maybe(fc.nat(60_000)),
   lastAccepted: fc.constantFrom(fresh.lastAccepted, asked.lastAccepted),
   recent: fc.constant([]),
@@ -135,11 +136,12 @@ test('every value that is published on a topic of a document is one that its ent
     paused: fc.boolean(),
     accountStatus: fc.constantFrom(...statuses),
     everything: fc.boolean(),
+    ended: fc.boolean(),
     later: fc.constantFrom(0, 700_000),
     logLevel: fc.constantFrom('trace', 'debug', 'info', 'warn', 'error', 'silent'),
   })
   fc.assert(
-    fc.property(worlds, ({ record, everything, later, logLevel, ...rest }) => {
+    fc.property(worlds, ({ record, everything, ended, later, logLevel, ...rest }) => {
       const view = viewOf(record, rest)
       const { accountId } = record.module
       const account = { status: rest.accountStatus, since: start, detail: undefined, retryAt: undefined }
@@ -148,8 +150,8 @@ test('every value that is published on a topic of a document is one that its ent
         bridgeInfo(topics, { ...info, logLevel }),
         accountState(topics, accountId, account),
         ...moduleIdentity(topics, view),
-        ...moduleProgress(topics, view, { now: start, everything: true }),
-        ...moduleProgress(topics, view, { now: start + later, everything }),
+        ...moduleProgress(topics, view, { now: start, everything: true, ended: false }),
+        ...moduleProgress(topics, view, { now: start + later, everything, ended }),
       ]
       const newest = (topic: string) => said.findLast((message) => message.topic === topic)?.payload
       const placed = componentsOf([bridgeDocument([accountId]), moduleDocument(record.module)])
@@ -195,7 +197,7 @@ const shownOf = (id: string, payload: string, message = moduleDocument(aModule()
   render(String(placedIn(message, id).component.value_template), payload)
 const stateAfter = (report: ModuleReport, differing: Partial<ModuleView> = {}) => {
   const view = viewOf(recordAfter(asked, report), differing)
-  return moduleProgress(topics, view, { now: start, everything: false })[0]?.payload ?? ''
+  return moduleProgress(topics, view, { now: start, everything: false, ended: false })[0]?.payload ?? ''
 }
 
 test('a run that changes nothing but times and counters changes no attribute of the status', () => {
@@ -205,7 +207,7 @@ test('a run that changes nothing but times and counters changes no attribute of 
       { ...asked, lastAttemptAt: at, lastLatencyMs, requestsTotal: seconds },
       { nextAttemptAt: at },
     )
-    const [state] = moduleProgress(topics, view, { now: start, everything: false })
+    const [state] = moduleProgress(topics, view, { now: start, everything: false, ended: false })
     return attributesOf(placedIn(moduleDocument(aModule()), 'status'), state?.payload ?? '')
   }
 
@@ -229,7 +231,7 @@ test('the next request, the last error and a pulled drive are seen', () => {
 test('the request ID has the expiry and the poll path of the newest item as attributes', () => {
   const later = anItem({ requestId: '670555853', requestedAt: start + 60_000 })
   const record = recordAfter(asked, requested(later))
-  const said = moduleProgress(topics, viewOf(record), { now: start, everything: false })
+  const said = moduleProgress(topics, viewOf(record), { now: start, everything: false, ended: false })
   const payload = said.find(({ topic }) => topic.endsWith('manifest/pending'))?.payload ?? ''
   const id = placedIn(moduleDocument(aModule()), 'request_id')
 

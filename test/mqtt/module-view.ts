@@ -21,12 +21,14 @@ export function viewOf(record: ModuleRecord, differing: Partial<ModuleView> = {}
   }
 }
 
+type Saying = Parameters<typeof moduleProgress>[2]
+
 /** The messages by the last part of their topic. */
 export function byTopic(messages: readonly Message[]): Record<string, Message> {
   return Object.fromEntries(messages.map((message) => [message.topic.slice(stem.length + 1), message]))
 }
 
-export const progress = (view: ModuleView, now = start, everything = false) =>
-  byTopic(moduleProgress(topics, view, { now, everything }))
+export const progress = (view: ModuleView, now = start, differing: Partial<Saying> = {}) =>
+  byTopic(moduleProgress(topics, view, { now, everything: false, ended: false, ...differing }))
 export const document = (message: Message | undefined) =>
   JSON.parse(message?.payload ?? '') as Record<string, unknown>

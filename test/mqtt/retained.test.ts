@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { retainedModuleTopics } from '../../src/topics/topics.ts'
 import { settle } from '../fake-clock.ts'
-import { aModule } from '../samples.ts'
+import { aModule, start } from '../samples.ts'
 import { aView, aWorld, online, stem } from './retained-world.ts'
 
 test('on each connection everything is said, and last that the bridge is online', async () => {
@@ -198,4 +198,27 @@ test('progress says four topics of a module, a change of what it is all six', as
   await retained.settled()
 
   expect(published.slice(4).map(({ topic }) => topic)).toContain(`${stem}/availability`)
+})
+
+test('the end of a request ID is said even where larger news of its module waited with it', async () => {
+  for (const order of [['end', 'progress'] as const, ['progress', 'end'] as const]) {
+    const { retained, show, kept } = aWorld({ now: () => start + 600_000 })
+    show(aView())
+    kept.set(`${stem}/request_id`, '670555852').set(`${stem}/manifest/pending`, '[{}]')
+
+    for (const news of order) retained.module(aModule(), news)
+    await retained.settled()
+
+    expect([kept.has(`${stem}/request_id`), kept.get(`${stem}/manifest/pending`)]).toEqual([false, '[]'])
+  }
+})
+
+test('a run that brings no request ID publishes the state and nothing that is as it was', async () => {
+  const { retained, show, topicsPublished } = aWorld({ now: () => start + 600_000 })
+  show(aView())
+
+  retained.module(aModule(), 'progress')
+  await retained.settled()
+
+  expect(topicsPublished()).toEqual([`${stem}/state`])
 })

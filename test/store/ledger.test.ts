@@ -212,7 +212,8 @@ test('a module first heard of by its turn starts with a fresh record', async () 
 
   await ledger.record(skipped())
 
-  expect(ledger.read(aModule())).toEqual({ ...newRecord(aModule()), lastOutcome: 'skipped' })
+  const lastSkip = { reason: 'paused', repeated: false }
+  expect(ledger.read(aModule())).toEqual({ ...newRecord(aModule()), lastOutcome: 'skipped', lastSkip })
 })
 
 test("of a module's live items the newest fifty are told, and none that was dead when the last one came", async () => {
