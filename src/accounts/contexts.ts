@@ -42,6 +42,8 @@ export interface Way {
 }
 
 export interface Clouds {
+  /** For whoever sends commands to sync modules beside the manifest requests, which hold it already. */
+  readonly moduleLock: ModuleLock
   readonly ways: readonly Way[]
   /** Opens a way for a login that came later. */
   enter(login: Login): Promise<Way>
@@ -89,6 +91,7 @@ export async function openClouds({ settings, stores, clock, log }: CloudNeeds): 
   const needs = { settings, stores, clock, log, settle, moduleLock: createModuleLock() }
   ways.push(...(await Promise.all(roster.map((login) => openWay(login, http, needs)))))
   return {
+    moduleLock: needs.moduleLock,
     ways,
     async enter(login) {
       const way = await openWay(login, http, needs)

@@ -117,7 +117,7 @@ interface TunnelNeeds {
   readonly tunnels: Map<string, Tunnel>
 }
 
-/** What asks a proxy for tunnels. Its errors are told from those of the host behind it. */
+/** What asks a proxy for tunnels. Its errors are not those of the host behind it. */
 function tunnelClient(url: URL, { toProxy, timeoutMs, tunnels }: TunnelNeeds): Dispatcher {
   const proxy = url.host
   const pool = new Pool(url.origin, { connect: toProxy.connect, headersTimeout: timeoutMs })

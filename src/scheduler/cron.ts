@@ -147,7 +147,7 @@ class WatchedSchedule implements Schedule {
     try {
       onSlot(at)
     } catch (error) {
-      log.error({ slot: iso(at), detail: String(error), err: error }, 'slot failed')
+      log.error({ slot: iso(at), detail: String(error), err: error }, 'scheduled run failed')
     }
   }
 
@@ -155,7 +155,10 @@ class WatchedSchedule implements Schedule {
     const { lastRun, log } = this.#needs
     if (!lastRun || !this.#times.mayComeAgain(at)) return
     lastRun.keep(at).catch((error: unknown) => {
-      log.warn({ err: error }, 'the last run could not be kept: after a restart it may come twice today')
+      log.warn(
+        { err: error, remedy: 'Restarted within the hour, the daemon may run once more.' },
+        'last run could not be kept',
+      )
     })
   }
 

@@ -22,7 +22,7 @@ test('a slow line to a host whose other address leads nowhere connects', async (
   expect(await http.request(homescreenCall(`http://${line.host}`), calm())).toMatchObject({ text: '{}' })
 })
 
-test('a host of which no address takes the connection is told with all of them', async () => {
+test('a host of which no address takes the connection is named with all of them', async () => {
   const peer = await answering(200, {})
   await peer[Symbol.asyncDispose]()
   named('127.0.0.1', '127.0.0.2')
@@ -35,7 +35,7 @@ test('a host of which no address takes the connection is told with all of them',
   )
 })
 
-test('a host that does not finish the connection in time is told with its address', async () => {
+test('a host that does not finish the connection in time is named with its address', async () => {
   const clock = fakeClock()
   const seen: string[] = []
   // Says nothing, so the client goes on waiting for a word of TLS.
@@ -52,7 +52,7 @@ test('a host that does not finish the connection in time is told with its addres
   )
 })
 
-test('a host that took the connection is told without addresses', async () => {
+test('a host that took the connection is named without addresses', async () => {
   await using peer = await httpPeer((request) => request.socket.destroy())
   named('127.0.0.1')
   await using http = open()

@@ -1,4 +1,4 @@
-/** The way to the cloud through a proxy: what the proxy gets, what it never gets, and how its failures are told. */
+/** The way to the cloud through a proxy: what the proxy gets, what it never gets, and how its failures read. */
 import { rmSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'

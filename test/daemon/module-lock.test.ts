@@ -4,7 +4,7 @@ import { settle } from '../fake-clock.ts'
 
 const never = new AbortController().signal
 
-/** Work that goes on until it is told to end, and a list of what began and ended. */
+/** Work that goes on until a test ends it, and a list of what began and ended. */
 function works() {
   const seen: string[] = []
   const ends = new Map<string, () => void>()

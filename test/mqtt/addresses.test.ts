@@ -14,7 +14,7 @@ test('a slow line to a broker whose other address leads nowhere connects at the 
   expect(way.said('cannot connect to broker')).toEqual([])
 })
 
-test('a broker that refuses at every address is told with all of them', async () => {
+test('a broker that refuses at every address is named with all of them', async () => {
   const port = await freePort()
   const both = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
   const names = vi.spyOn(dns, 'lookup').mockImplementation(((...[, , done]: unknown[]) => {

@@ -18,7 +18,7 @@ const gaps = (fired: readonly string[]) =>
   fired.slice(1).map((at, index) => (Date.parse(at) - Date.parse(fired[index] ?? '')) / minute)
 
 for (const [zone, season, midnight] of changes) {
-  test(`in ${zone} a daily slot comes once on the day of the ${season} change, and so on the next`, async () => {
+  test(`in ${zone} a daily run comes once on the day of the ${season} change, and so on the next`, async () => {
     const { fired, pass, stop, warnings } = await schedule('0 8 * * *', zone, midnight)
 
     await pass(48 * hour)
@@ -29,7 +29,7 @@ for (const [zone, season, midnight] of changes) {
     expect(warnings()).toEqual([])
   })
 
-  test(`in ${zone} a slot every 15 minutes goes through the ${season} change without a gap`, async () => {
+  test(`in ${zone} a run every 15 minutes goes through the ${season} change without a gap`, async () => {
     const { fired, kept, pass, stop, warnings } = await schedule('*/15 * * * *', zone, midnight)
 
     await pass(12 * hour)
@@ -43,7 +43,7 @@ for (const [zone, season, midnight] of changes) {
 
 const halfPastTwo = ['30 2 * * *', 'Europe/Berlin'] as const
 
-test('a daily slot in the hour that comes twice happens once, at the first time', async () => {
+test('a daily run in the hour that comes twice happens once, at the first time', async () => {
   const { fired, kept, pass, stop } = await schedule(...halfPastTwo, '2026-10-24T12:00:00Z')
 
   await pass(48 * hour)
@@ -84,7 +84,7 @@ test('a daemon restarted between the two does not bring it again', async () => {
   expect(fired).toEqual(['2026-10-26T01:30:00.000Z'])
 })
 
-test('a slot made up for after sleep is not brought again by the second hour', async () => {
+test('a run made up for after sleep is not brought again by the second hour', async () => {
   const { fired, kept, pass, setClock, stop } = await schedule(...halfPastTwo, '2026-10-24T23:50:00Z')
   await pass(minute)
 
@@ -96,7 +96,7 @@ test('a slot made up for after sleep is not brought again by the second hour', a
   expect(kept).toEqual(fired)
 })
 
-test('in UTC, the default, a slot every 15 minutes comes every 15 minutes on all these days', async () => {
+test('in UTC, the default, a run every 15 minutes comes every 15 minutes on all these days', async () => {
   for (const [, , midnight] of changes) {
     const { fired, pass, stop } = await schedule('*/15 * * * *', 'UTC', midnight)
     await pass(12 * hour)
