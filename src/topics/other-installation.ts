@@ -16,6 +16,8 @@ export interface WatchNeeds {
   readonly topics: Topics
   readonly installId: string
   readonly subscribe: (filter: string, listener: MessageListener) => () => void
+  /** Called with the id of another installation each time that it is heard live. */
+  readonly heard?: (installId: string) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -24,7 +26,7 @@ export interface WatchNeeds {
 const longestInfoBytes = 64 * 1024
 
 /** Watches until what it returns is called. */
-export function watchForOthers({ topics, installId, subscribe, clock, log }: WatchNeeds): () => void {
+export function watchForOthers({ topics, installId, subscribe, heard, clock, log }: WatchNeeds): () => void {
   const complaints = new Complaints(clock, log)
   let keptOnline = false
   let keptOther: string | undefined
@@ -55,7 +57,10 @@ export function watchForOthers({ topics, installId, subscribe, clock, log }: Wat
       if (message.retain) {
         keptOther = other
         tellOfKept()
-      } else if (other !== undefined) tell(other)
+      } else if (other !== undefined) {
+        heard?.(other)
+        tell(other)
+      }
     }),
   ]
   return () => {

@@ -16,9 +16,11 @@ import { deliver } from '../outbox/delivery.ts'
 import { watchEnds } from '../outbox/ends.ts'
 import type { Stores } from '../storage/open.ts'
 import { workItemMessages } from './events.ts'
+import { moduleIdentity, moduleProgress } from './module-topics.ts'
 import { type Onlookers, watch } from './onlookers.ts'
 import { watchForOthers } from './other-installation.ts'
 import { spaced } from './rate-limiter.ts'
+import { openRepair } from './repair.ts'
 import { keepRetained, offline, online, type Retained, type RetainedNeeds } from './retained.ts'
 import { retainedSources } from './retained-sources.ts'
 import { type Topics, topicsBelow } from './topics.ts'
@@ -68,7 +70,7 @@ const goodbyeMs = 1_500
  * @throws ConfigInvalid when the broker's settings cannot be used or the built-in broker cannot listen
  */
 export async function openPublishing(needs: PublishingNeeds): Promise<Publishing> {
-  const { settings, stores, clock, log, fail } = needs
+  const { settings, stores, accounts, clock, log, fail } = needs
   const { mqtt } = settings
   const embedded = mqtt.url === 'embedded' ? await embed(settings, log) : undefined
   const topics = topicsBelow(mqtt.baseTopic)
@@ -89,7 +91,15 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const ttlMs = settings.request.ttlSeconds * 1000
   const refused = refusalTeller(clock, log)
   const common = { topics, publisher: broker, modulesToo, refused, clock, log }
-  const announce = (signal: AbortSignal) => broker.announce(signal)
+  /** Whether `bridge/state` was published on the present connection. */
+  let born = false
+  broker.onState(({ connected }) => {
+    if (!connected) born = false
+  })
+  const announce = async (signal: AbortSignal) => {
+    await broker.announce(signal)
+    born = broker.state.connected
+  }
   const sources = retainedSources(needs, topics)
   const unread: Pick<RetainedNeeds, 'moduleUnread' | 'accountUnread'> = {
     moduleUnread: (key) => assistant?.moduleUnread(key) ?? true,
@@ -134,8 +144,32 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
   const { items } = stores
   watchEnds({ items, ended, ttlMs, clock }, stopping.signal).catch(fail)
   const { installId } = stores.install
-  const subscribe: Broker['subscribe'] = (filter, listener) => broker.subscribe(filter, listener)
-  watchForOthers({ topics, installId, subscribe, clock, log })
+  const subscribe: Broker['subscribe'] = (filter, listener) =>
+    broker.subscribe(filter, listener, { noLocal: true })
+  const repair = needs.attended
+    ? openRepair(
+        {
+          ...common,
+          broker,
+          infoNow: sources.bridgeInfo,
+          accountNow: (id) =>
+            accounts().some((one) => one.accountId === id) ? sources.account(id) : undefined,
+          moduleNow(key) {
+            const view = sources.view(key)
+            const when = { now: clock.now(), everything: true, ended: true }
+            return view ? [...moduleIdentity(topics, view), ...moduleProgress(topics, view, when)] : []
+          },
+          sayState: () => {
+            if (born) announce(stopping.signal).catch(() => undefined)
+          },
+          sayInfo: kept.bridge,
+          sayAccount: kept.account,
+          sayModule: (key) => kept.module(key, 'identity'),
+        },
+        stopping.signal,
+      )
+    : undefined
+  watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
   if (!assistant) broker.onConnect(() => retained.all())
 
   return {
