@@ -14,6 +14,7 @@ import type { EmbeddedBroker } from '../mqtt/embedded.ts'
 import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
 import { watchEnds } from '../outbox/ends.ts'
+import { openAnnounced } from '../storage/discovery-prefix.ts'
 import type { Stores } from '../storage/open.ts'
 import { workItemMessages } from './events.ts'
 import { moduleIdentity, moduleProgress } from './module-topics.ts'
@@ -101,9 +102,11 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
     born = broker.state.connected
   }
   const sources = retainedSources(needs, topics)
+  // A single run removes no device, so it leaves what devices may read to the daemon.
+  const isUnread = needs.attended || (await announcedPrefix(settings, log)) === undefined
   const unread: Pick<RetainedNeeds, 'moduleUnread' | 'accountUnread'> = {
-    moduleUnread: (key) => assistant?.moduleUnread(key) ?? true,
-    accountUnread: (accountId) => assistant?.accountUnread(accountId) ?? true,
+    moduleUnread: (key) => assistant?.moduleUnread(key) ?? isUnread,
+    accountUnread: (accountId) => assistant?.accountUnread(accountId) ?? isUnread,
   }
   const kept = keepRetained(
     { ...common, ...sources, ...unread, announce, now: () => clock.now() },
@@ -189,6 +192,17 @@ export async function openPublishing(needs: PublishingNeeds): Promise<Publishing
       await broker.close({ deadlineMs: goodbyeMs })
       await embedded?.close()
     },
+  }
+}
+
+/** Below which topic the daemon of this data directory has announced devices, as far as the disk can tell. */
+async function announcedPrefix({ dataDir }: Settings, log: Log): Promise<string | undefined> {
+  try {
+    return await openAnnounced(dataDir).prefix()
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which devices were announced')
+    return undefined
   }
 }
 
