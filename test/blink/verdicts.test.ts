@@ -8,7 +8,7 @@ test.each([
   ['incompatible', [2105]],
   ['token_refused', [100, 101]],
   ['throttled', [106, 110, 111]],
-  ['refused', [400, 401, 406, 103, 105, 700, 900, 906, 911, 2103, 2104]],
+  ['refused', [400, 401, 406, 103, 105, 700, 900, 906, 911, 2103, 2104, 2111]],
 ])('the body codes of "%s" are these', (as, codes) => {
   const found = [...bodyCodes].filter(([, verdict]) => verdict.as === as).map(([code]) => code)
 
