@@ -19,7 +19,7 @@ import type { Settings } from './config/load.ts'
 import { type Clock, iso } from './domain/clock.ts'
 import { StoreFailed } from './domain/errors.ts'
 import type { ModuleReport, WorkItem } from './domain/model.ts'
-import type { Log, Outbox } from './domain/ports.ts'
+import type { Log, LogLevel, Outbox } from './domain/ports.ts'
 import type { Broker } from './mqtt/client.ts'
 import type { EmbeddedBroker } from './mqtt/embedded.ts'
 import { type Schedule, startSchedule } from './scheduler/cron.ts'
@@ -35,11 +35,11 @@ import { openPublishing } from './topics/publishing.ts'
 export interface DaemonNeeds {
   readonly settings: Settings
   /** The settings as `bridge/info` may show them, without secrets. */
-  readonly shownSettings: unknown
+  readonly shownSettings: Readonly<Record<string, unknown>>
   readonly version: string
   readonly clock: Clock
   /** With a level when that may be changed while running. */
-  readonly log: Log & { level?: string }
+  readonly log: Log & { level?: LogLevel }
   /** Whether to be there for others: discovered by Home Assistant, and commanded. Not for a single tick. */
   readonly attended?: boolean
   /** Told of each module as its turn is over. */

@@ -7,11 +7,11 @@
  * message, for libraries hang requests with their headers on them.
  */
 import { type DestinationStream, pino } from 'pino'
-import type { Log } from './domain/ports.ts'
+import type { Log, LogLevel } from './domain/ports.ts'
 import { visible, visibleInLine } from './domain/printable.ts'
 
 export interface LogOptions {
-  readonly level: string
+  readonly level: LogLevel
   readonly format: 'auto' | 'json' | 'pretty'
   /** Whether stderr is a terminal; decides what `auto` means. */
   readonly terminal: boolean
@@ -25,7 +25,7 @@ export interface LogOutput extends DestinationStream {
 }
 
 export interface LeveledLog extends Log {
-  level: string
+  level: LogLevel
 }
 
 /** Causes of causes that are told; a chain may go round in a circle. */
@@ -40,7 +40,8 @@ export async function openLog({ level, format, terminal, output }: LogOptions): 
 }
 
 /** A log that hands its lines, as JSON, to `stream`. */
-export function logTo(stream: DestinationStream, level: string): LeveledLog {
+export function logTo(stream: DestinationStream, level: LogLevel): LeveledLog {
+  let current = level
   const lines = pino(
     {
       level,
@@ -58,9 +59,10 @@ export function logTo(stream: DestinationStream, level: string): LeveledLog {
     warn: (fields, message) => lines.warn(fields, message),
     error: (fields, message) => lines.error(fields, message),
     get level() {
-      return lines.level
+      return current
     },
     set level(wanted) {
+      current = wanted
       lines.level = wanted
     },
   }

@@ -11,6 +11,7 @@ import { closedUntil } from '../domain/retry-policy.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { slotsPerDay } from '../scheduler/cron.ts'
 import { type Logins, openLogins } from '../storage/credentials.ts'
+import type { AccountLine } from '../topics/cli-schemas.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { type CommonOptions, readSettings } from './prepare.ts'
 import { plainTable } from './table.ts'
@@ -75,7 +76,7 @@ function line({ login, state, retryAt, modules }: Row): string {
     refreshed_at: timeOrNull(login.refreshedAt),
     refused_at: timeOrNull(login.refusedAt),
     retry_at: timeOrNull(retryAt),
-  })
+  } satisfies AccountLine)
 }
 
 function table(rows: readonly Row[]): string {

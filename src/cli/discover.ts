@@ -10,6 +10,7 @@ import { accountStatusOf, explain, needsPerson } from '../domain/failure.ts'
 import type { AccountStatus, BlinkId, Failure, SkipReason, SyncModule } from '../domain/model.ts'
 import { json, number } from '../domain/text.ts'
 import { openStores } from '../storage/open.ts'
+import type { Discovered } from '../topics/cli-schemas.ts'
 import { failure, ids } from '../topics/topics.ts'
 import { complaint } from './complaint.ts'
 import { type ExitCode, exit } from './exit.ts'
@@ -116,5 +117,5 @@ function toJson(found: readonly Found[]): string {
       })),
     })),
   }))
-  return `${json({ accounts })}\n`
+  return `${json({ accounts } satisfies Discovered)}\n`
 }

@@ -1,8 +1,10 @@
 /**
  * What came of each module, as a line of JSON for programs and as a table for people.
  */
+import { iso } from '../domain/clock.ts'
 import type { ModuleReport } from '../domain/model.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
+import type { OnceLine } from '../topics/cli-schemas.ts'
 import { failure, ids } from '../topics/topics.ts'
 import { plainTable } from './table.ts'
 import { printable } from './terminal.ts'
@@ -17,7 +19,7 @@ export function outcomeLine(report: ModuleReport): string {
     outcome: report.kind === 'requested' ? 'requested' : report.outcome,
     asked: report.attempts > 0,
     attempts: report.attempts,
-    at: timeOrNull(report.at),
+    at: iso(report.at),
     request_id: item ? number(item.requestId) : null,
     request_id_str: item?.requestId ?? null,
     event_id: item?.eventId ?? null,
@@ -26,7 +28,7 @@ export function outcomeLine(report: ModuleReport): string {
     latency_ms: report.kind === 'requested' ? report.latencyMs : null,
     reason: report.kind === 'skipped' ? report.reason : null,
     error: report.kind === 'failed' ? failure(report.failure) : null,
-  })
+  } satisfies OnceLine)
 }
 
 /** All outcomes for a terminal. */

@@ -61,7 +61,9 @@ export async function prepare(
 }
 
 /** The settings as others may see them: effective values, secrets masked, no origins. */
-export function shownSettings(loaded: LoadedConfig): unknown {
-  const { settings } = JSON.parse(showConfig(loaded, 'json')) as { readonly settings: unknown }
+export function shownSettings(loaded: LoadedConfig): Readonly<Record<string, unknown>> {
+  const { settings } = JSON.parse(showConfig(loaded, 'json')) as {
+    readonly settings: Readonly<Record<string, unknown>>
+  }
   return settings
 }

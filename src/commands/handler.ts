@@ -10,10 +10,12 @@ import type { Clock } from '../domain/clock.ts'
 import { type AskRules, isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import { keyOf, type ModuleKey, type Selection } from '../domain/model.ts'
+import type { LogLevel } from '../domain/ports.ts'
 import type { Ticks } from '../scheduler/runner.ts'
 import type { Stores } from '../storage/open.ts'
 import type { Order, Result, Target } from '../topics/commands.ts'
 import type { Retained } from '../topics/retained.ts'
+import type * as wire from '../topics/schemas.ts'
 import { accountFailed, type Fresh, requestResult } from './results.ts'
 import { type Bucket, type BucketSize, take } from './token-bucket.ts'
 
@@ -24,8 +26,8 @@ export interface ObeyNeeds {
   readonly rules: AskRules
   readonly retained: Retained
   readonly clock: Clock
-  readonly logLevel: { get(): string; set(level: string): void }
-  readonly health: () => object
+  readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
+  readonly health: () => wire.Health
   /** A person wants everything looked at again. */
   readonly rescanned: () => void
 }

@@ -8,6 +8,7 @@ import { StoreFailed } from '../domain/errors.ts'
 import { number, timeOrNull } from '../domain/text.ts'
 import type { Broker } from '../mqtt/client.ts'
 import type { Stores } from '../storage/open.ts'
+import type * as wire from '../topics/schemas.ts'
 
 export interface Parts {
   readonly version: string
@@ -24,7 +25,7 @@ export interface Parts {
   readonly clock: Clock
 }
 
-export function healthOf({ version, accounts, broker, stores, slots, begun, clock }: Parts): object {
+export function healthOf({ version, accounts, broker, stores, slots, begun, clock }: Parts): wire.Health {
   const { connected, protocol, since, reconnects } = broker.state
   return {
     version,
@@ -43,10 +44,14 @@ export function healthOf({ version, accounts, broker, stores, slots, begun, cloc
 }
 
 /** A disk that fails is what somebody who asks wants to know, so it does not keep the rest from being told. */
-function storeHealth({ ledger, outbox }: Parts['stores']): object {
+function storeHealth({
+  ledger,
+  outbox,
+}: Parts['stores']): Pick<wire.Health, 'store' | 'modules' | 'waiting'> {
   try {
     const { trouble } = ledger
-    const store = { state: trouble ? 'failing' : 'ok', detail: trouble?.message ?? null }
+    const state = trouble ? 'failing' : 'ok'
+    const store = { state, detail: trouble?.message ?? null } as const
     return { store, modules: ledger.count(), waiting: outbox.count() }
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error

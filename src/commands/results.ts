@@ -8,6 +8,7 @@ import type { AccountTick } from '../accounts/account.ts'
 import type { Accepted, Failure, ModuleKey, ModuleReport } from '../domain/model.ts'
 import { number, timeOrNull } from '../domain/text.ts'
 import type { Refusal, Result } from '../topics/commands.ts'
+import type * as wire from '../topics/schemas.ts'
 import { ids } from '../topics/topics.ts'
 
 /** A request ID that is new enough to be the answer. */
@@ -28,7 +29,7 @@ export function requestResult({ ticked, fresh, retryAt }: RequestOutcome): Resul
   const reports = ticked.flatMap(({ report }) => report?.modules ?? [])
   const count = (kind: ModuleReport['kind']) => reports.filter((report) => report.kind === kind).length
   const modules = [...fresh.map((item) => asked(item, true)), ...reports.map(told)]
-  const data = {
+  const data: wire.RequestResult = {
     requested: count('requested'),
     reused: fresh.length,
     failed: count('failed'),
@@ -68,13 +69,13 @@ function asRefusal(failure: Failure | undefined): Refusal | undefined {
   return failure && { ...failure, retryable: failure.retryable || failure.retryAt !== undefined }
 }
 
-function told(report: ModuleReport): object {
+function told(report: ModuleReport): wire.RequestResult['modules'][number] {
   if (report.kind === 'requested') return asked(report.item, false)
   const nothing = { request_id: null, request_id_str: null, requested_at: null, expires_at: null }
   return { ...ids(report.module), outcome: report.outcome, reused: false, ...nothing }
 }
 
-function asked(item: Fresh, reused: boolean): object {
+function asked(item: Fresh, reused: boolean): wire.RequestResult['modules'][number] {
   return {
     ...ids(item),
     outcome: 'requested',

@@ -74,6 +74,9 @@ export interface Publisher {
   publish(message: Message, signal: AbortSignal): Promise<void>
 }
 
+/** The levels that can be chosen while the daemon runs. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+
 /** Where log lines go. The message is a constant; what varies is in `fields`. */
 export interface Log {
   debug(fields: object, message: string): void

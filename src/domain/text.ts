@@ -5,15 +5,21 @@ import { iso } from './clock.ts'
 import type { BlinkId } from './model.ts'
 import { visible } from './printable.ts'
 
+/** A number that is printed as this text: what `JSON.rawJSON` makes. */
+export interface RawJson {
+  readonly rawJSON: string
+}
+
 declare global {
+  /** Standard since ES2025, not yet in TypeScript's library. */
   interface JSON {
-    /** Standard since ES2025, not yet in TypeScript's library: a number that is printed as this text. */
-    rawJSON(text: string): object
+    rawJSON(text: string): RawJson
+    isRawJSON(value: unknown): value is RawJson
   }
 }
 
 /** An id as a JSON number. Beyond 2^53 the text is taken over, since a JavaScript number would lose digits. */
-export function number(id: BlinkId): number | object {
+export function number(id: BlinkId): number | RawJson {
   const value = Number(id)
   return Number.isSafeInteger(value) ? value : JSON.rawJSON(id)
 }

@@ -3,7 +3,9 @@
  */
 import { iso } from '../domain/clock.ts'
 import type { AccountStatus, BlinkId, Message } from '../domain/model.ts'
+import type { LogLevel } from '../domain/ports.ts'
 import { json, timeOrNull } from '../domain/text.ts'
+import type * as wire from './schemas.ts'
 import { schema, state, type Topics } from './topics.ts'
 
 /** What the bridge tells of itself. */
@@ -13,9 +15,9 @@ export interface BridgeInfo {
   readonly startedAt: number
   readonly nextTickAt: number | undefined
   /** Effective settings without secrets. */
-  readonly settings: unknown
+  readonly settings: Readonly<Record<string, unknown>>
   /** As it is now; it may be changed while running. */
-  readonly logLevel: string
+  readonly logLevel: LogLevel
 }
 
 /** `bridge/info`. */
@@ -30,7 +32,7 @@ export function bridgeInfo(topics: Topics, info: BridgeInfo): Message {
       next_tick_at: timeOrNull(info.nextTickAt),
       log_level: info.logLevel,
       settings: info.settings,
-    }),
+    } satisfies wire.BridgeInfo),
   )
 }
 
@@ -51,6 +53,6 @@ export function accountState(topics: Topics, accountId: BlinkId, account: Accoun
       since: iso(account.since),
       detail: account.detail ?? null,
       retry_at: timeOrNull(account.retryAt),
-    }),
+    } satisfies wire.AccountState),
   )
 }

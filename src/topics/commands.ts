@@ -4,7 +4,9 @@
  * Whoever may write to the broker may send anything here, so every refusal says what is known instead.
  */
 import type { BlinkId } from '../domain/model.ts'
+import type { LogLevel } from '../domain/ports.ts'
 import { json, timeOrNull } from '../domain/text.ts'
+import type * as wire from './schemas.ts'
 import type { Topics } from './topics.ts'
 
 /** Which modules are meant: all, an account's, a network's, or one. */
@@ -14,9 +16,8 @@ export interface Target {
   readonly syncModuleId?: BlinkId
 }
 
-/** The levels that can be chosen while the daemon runs. */
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof logLevels)[number]
+/** Every level there is. */
+export const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
 export type Order =
   | { readonly verb: 'manifest/request' | 'pause' | 'resume'; readonly target: Target }
@@ -31,10 +32,9 @@ export interface Refusal {
 }
 
 /** What a command came to; `data` may go with a refusal. */
-export interface Result {
-  readonly data?: object
-  readonly refusal?: Refusal
-}
+export type Result =
+  | { readonly data: wire.ResponseData; readonly refusal?: undefined }
+  | { readonly data?: wire.ResponseData; readonly refusal: Refusal }
 
 /** A command as it came: its verb for the answer's topic, and what to do or why not. */
 export interface Command {
@@ -75,14 +75,11 @@ export function readCommand(topics: Topics, topic: string, payload: Uint8Array):
 }
 
 /** The answer's document: the README, "Commands". */
-export function answerOf(
-  { transaction }: Pick<Command, 'transaction'>,
-  { data = {}, refusal }: Result,
-): string {
-  if (!refusal) return json({ transaction, status: 'ok', data })
+export function answerOf({ transaction }: Pick<Command, 'transaction'>, { data, refusal }: Result): string {
+  if (!refusal) return json({ transaction, status: 'ok', data } satisfies wire.Response)
   const { code, message, retryable = false, retryAt } = refusal
   const error = { code, message, retryable, retry_at: timeOrNull(retryAt) }
-  return json({ transaction, status: 'error', data, error })
+  return json({ transaction, status: 'error', data: data ?? {}, error } satisfies wire.Response)
 }
 
 /**

@@ -5,8 +5,9 @@
  * a token, an e-mail address or a serial number, since a broker is a shared place.
  */
 import { iso } from '../domain/clock.ts'
-import type { Message, ModuleReport, SyncModule, WorkItem } from '../domain/model.ts'
+import type { Message, ModuleReport, Slot, SyncModule, Trigger, WorkItem } from '../domain/model.ts'
 import { json, number } from '../domain/text.ts'
+import type * as wire from './schemas.ts'
 import { failure, happening, ids, schema, secondsLeft, type Topics } from './topics.ts'
 
 const bridgeEventExpirySeconds = 3_600
@@ -31,8 +32,6 @@ export function moduleEvent(
 ): Message {
   const { module } = report
   const common = {
-    schema,
-    event_type: report.kind === 'failed' ? 'manifest_request_failed' : 'manifest_request_skipped',
     event_id: eventId,
     ts: iso(report.at),
     ...ids(module),
@@ -41,11 +40,11 @@ export function moduleEvent(
     attempt: report.attempts,
     outcome: report.outcome,
   }
-  const payload =
+  const payload: wire.ManifestRequestFailed | wire.ManifestRequestSkipped =
     report.kind === 'failed'
-      ? json({ ...common, error: failure(report.failure) })
-      : json({ ...common, reason: report.reason, repeated })
-  return happening(`${topics.module(module)}/event`, payload, {
+      ? { schema, event_type: 'manifest_request_failed', ...common, error: failure(report.failure) }
+      : { schema, event_type: 'manifest_request_skipped', ...common, reason: report.reason, repeated }
+  return happening(`${topics.module(module)}/event`, json(payload), {
     eventId,
     expirySeconds: Math.round(ttlMs / 1000),
   })
@@ -54,7 +53,7 @@ export function moduleEvent(
 export interface EventContext {
   readonly eventId: string
   readonly tickId: string
-  readonly trigger: string
+  readonly trigger: Trigger
   /** Whether the module was skipped for the same reason the last time. */
   readonly repeated: boolean
   readonly ttlMs: number
@@ -66,25 +65,52 @@ export function moduleChanged(
   change: 'sync_module_found' | 'sync_module_gone' | 'sync_module_renamed',
   { module, eventId, now }: { readonly module: SyncModule; readonly eventId: string; readonly now: number },
 ): Message {
-  return bridgeEvent(topics, change, {
-    eventId,
-    now,
-    fields: { ...ids(module), name: module.name, network_name: module.networkName ?? null },
+  return bridgeEvent(topics, {
+    schema,
+    event_type: change,
+    event_id: eventId,
+    ts: iso(now),
+    ...ids(module),
+    name: module.name,
+    network_name: module.networkName ?? null,
   })
 }
 
-/** `bridge/event` with fields of its own. */
-export function bridgeEvent(
+export interface RunCounts {
+  readonly requested: number
+  readonly failed: number
+  readonly skipped: number
+  readonly durationMs: number
+}
+
+/** `bridge/event` for a run that is over for all accounts. */
+export function tickDone(
   topics: Topics,
-  eventType: string,
-  { eventId, now, fields }: { readonly eventId: string; readonly now: number; readonly fields: object },
+  { tickId, trigger }: Pick<Slot, 'tickId' | 'trigger'>,
+  { eventId, now, counts }: { readonly eventId: string; readonly now: number; readonly counts: RunCounts },
 ): Message {
-  const payload = json({ schema, event_type: eventType, event_id: eventId, ts: iso(now), ...fields })
-  return happening(topics.bridgeEvent, payload, { eventId, expirySeconds: bridgeEventExpirySeconds })
+  const { requested, failed, skipped, durationMs } = counts
+  return bridgeEvent(topics, {
+    schema,
+    event_type: 'tick_done',
+    event_id: eventId,
+    ts: iso(now),
+    tick_id: tickId,
+    trigger,
+    requested,
+    failed,
+    skipped,
+    duration_ms: durationMs,
+  })
+}
+
+function bridgeEvent(topics: Topics, payload: wire.BridgeEvent): Message {
+  const eventId = payload.event_id
+  return happening(topics.bridgeEvent, json(payload), { eventId, expirySeconds: bridgeEventExpirySeconds })
 }
 
 /** The work item as the README shows it, "Topics". */
-export function workItem(item: WorkItem): object {
+export function workItem(item: WorkItem): wire.WorkItem {
   return {
     schema,
     event_type: 'manifest_requested',

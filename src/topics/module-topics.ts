@@ -9,6 +9,7 @@ import type { AccountStatus, Message, ModuleRecord, WorkItem } from '../domain/m
 import { unexpired } from '../domain/module-history.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { workItem } from './events.ts'
+import type * as wire from './schemas.ts'
 import { failure, plain, secondsLeft, state, type Topics } from './topics.ts'
 
 /** What a module's topics tell beyond its record. */
@@ -37,7 +38,7 @@ export function moduleIdentity(topics: Topics, { record, available }: ModuleView
         model: model ?? null,
         firmware: firmware ?? null,
         storage_status: storage ?? null,
-      }),
+      } satisfies wire.ModuleInfo),
     ),
   ]
 }
@@ -88,7 +89,7 @@ function pendingList(
   { now, omitted }: { readonly now: number; readonly omitted: number },
 ): Message {
   const newest = live.at(-1)
-  const message = state(topic, json(live.map(workItem)))
+  const message = state(topic, json(live.map(workItem) satisfies wire.ManifestPending))
   return {
     ...message,
     ...(omitted > 0 && { userProperties: { ...message.userProperties, omitted: String(omitted) } }),
@@ -114,11 +115,11 @@ function moduleState(view: ModuleView): string {
     paused: view.paused,
     interval_s: view.intervalMs === undefined ? null : Math.round(view.intervalMs / 1000),
     next_attempt_at: timeOrNull(view.nextAttemptAt),
-  })
+  } satisfies wire.ModuleState)
 }
 
 /** One word for what the module's requests are doing. */
-export type ModuleStatus = 'idle' | 'backoff' | 'paused' | 'unsupported' | 'offline' | 'error'
+export type ModuleStatus = wire.ModuleState['status']
 
 function statusOf({ record, paused, accountStatus }: ModuleView): ModuleStatus {
   if (paused) return 'paused'

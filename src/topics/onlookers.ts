@@ -6,7 +6,7 @@ import { PublishRefused } from '../domain/errors.ts'
 import type { Message, ModuleChanges, ModuleKey, ModuleReport, Slot, SyncModule } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
-import { bridgeEvent, moduleChanged, moduleEvent } from './events.ts'
+import { moduleChanged, moduleEvent, tickDone } from './events.ts'
 import type { Retained } from './retained.ts'
 import type { Topics } from './topics.ts'
 
@@ -95,15 +95,11 @@ export function watch(needs: OnlookerNeeds): Onlookers {
     },
 
     slot(slot, { requested, failed, skipped }, elapsedMs) {
-      const fields = {
-        tick_id: slot.tickId,
-        trigger: slot.trigger,
-        ...{ requested, failed, skipped },
-        duration_ms: Math.round(elapsedMs),
-      }
-      const { tick_id: tick, ...rest } = fields
-      log.info({ tick, ...rest }, 'tick done')
-      happen(bridgeEvent(topics, 'tick_done', { eventId: eventId(), now: clock.now(), fields }))
+      const durationMs = Math.round(elapsedMs)
+      const { tickId: tick, trigger } = slot
+      log.info({ tick, trigger, requested, failed, skipped, duration_ms: durationMs }, 'tick done')
+      const counts = { requested, failed, skipped, durationMs }
+      happen(tickDone(topics, slot, { eventId: eventId(), now: clock.now(), counts }))
     },
   }
 }

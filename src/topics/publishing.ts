@@ -7,7 +7,7 @@ import type { Settings } from '../config/load.ts'
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import type { ModuleKey, TickReport, WorkItem } from '../domain/model.ts'
-import type { Log, Publisher } from '../domain/ports.ts'
+import type { Log, LogLevel, Publisher } from '../domain/ports.ts'
 import { openHomeAssistant } from '../homeassistant/publisher.ts'
 import { type Broker, connectBroker } from '../mqtt/client.ts'
 import type { EmbeddedBroker } from '../mqtt/embedded.ts'
@@ -30,12 +30,12 @@ export interface PublishingNeeds {
   readonly settings: Settings
   readonly stores: Stores
   /** The settings as `bridge/info` may show them, without secrets. */
-  readonly shownSettings: unknown
+  readonly shownSettings: Readonly<Record<string, unknown>>
   readonly version: string
   /** Whether to be there for others: discovered by Home Assistant, and commanded. */
   readonly attended: boolean
   /** The level as it is now. */
-  readonly logLevel: () => string
+  readonly logLevel: () => LogLevel
   readonly accounts: () => readonly Account[]
   /** An account's moment after a slot, in milliseconds. */
   readonly offsetOf: (account: string) => number

@@ -6,6 +6,7 @@
  */
 import type { BlinkId, Failure, Message, ModuleKey } from '../domain/model.ts'
 import { number, timeOrNull } from '../domain/text.ts'
+import type * as wire from './schemas.ts'
 
 /** Version of the documents' shapes; additions do not raise it, removals and changes of meaning do. */
 export const schema = 1
@@ -44,7 +45,7 @@ export const retainedModuleTopics = [
 ] as const
 
 /** The `error` object of the README, "Events and their words". */
-export function failure(value: Failure): object {
+export function failure(value: Failure): wire.Failure {
   return {
     code: value.code,
     message: value.message,

@@ -9,6 +9,8 @@ import {
   type Selection,
   type SyncModule,
 } from '../../src/domain/model.ts'
+import type { LogLevel } from '../../src/domain/ports.ts'
+import type { Health } from '../../src/topics/schemas.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { aModule, anItem, newRecord, recordAfter, requested } from '../samples.ts'
 
@@ -16,6 +18,17 @@ export const hall = aModule()
 export const barn = aModule({ name: 'Barn', syncModuleId: '9' })
 export const shed = aModule({ name: 'Shed', networkId: '44108', syncModuleId: '7' })
 export const boat = aModule({ name: 'Boat', accountId: '9001', networkId: '1', syncModuleId: '2' })
+
+export const health: Health = {
+  version: '0.1.0',
+  uptime_s: 1,
+  next_tick_at: null,
+  mqtt: { connected: true, protocol: 5, since: '2026-11-23T09:00:00.000Z', reconnects: 0 },
+  accounts: [],
+  store: { state: 'ok', detail: null },
+  modules: 0,
+  waiting: 0,
+}
 
 interface House {
   readonly modules?: readonly SyncModule[]
@@ -49,7 +62,7 @@ export function aHouse({
   const asked: { readonly account: string; readonly list: boolean; readonly names: readonly string[] }[] = []
   const republished: string[] = []
   const paused: [string, boolean][] = []
-  const levels: string[] = []
+  const levels: LogLevel[] = []
   let made = 500
   let pauseFailure: Error | undefined
   let readFailure: Error | undefined
@@ -139,7 +152,7 @@ export function aHouse({
     },
     clock,
     logLevel: { get: () => levels.at(-1) ?? 'info', set: (level) => levels.push(level) },
-    health: () => ({ fine: true }),
+    health: () => health,
     rescanned: () => rescans++,
   })
   return {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../src/domain/errors.ts'
 import { aModule } from '../samples.ts'
-import { aHouse, barn, boat, hall, one, shed, two } from './obey-world.ts'
+import { aHouse, barn, boat, hall, health, one, shed, two } from './obey-world.ts'
 
 test('all modules of all accounts are asked, with a new list; one account only its own', async () => {
   const house = aHouse({ modules: [hall, barn, boat], accounts: [one, two] })
@@ -193,5 +193,5 @@ test('the log level is changed when one is named, and told in any case', async (
 
   expect(house.levels).toEqual(['debug'])
   expect(house.republished).toEqual(['bridge', 'bridge'])
-  expect(await house.obey({ verb: 'health' })).toEqual({ data: { fine: true } })
+  expect(await house.obey({ verb: 'health' })).toEqual({ data: health })
 })

@@ -12,7 +12,7 @@ const info = {
   nextTickAt: start + 300_000,
   settings: {},
   logLevel: 'info',
-}
+} as const
 
 test('the bridge tells its version, its installation, when it asks next, and how it is set up', () => {
   const message = bridgeInfo(topics, { ...info, settings: { request: { ttlSeconds: 600 } } })

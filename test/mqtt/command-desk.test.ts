@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { PublishRefused } from '../../src/domain/errors.ts'
 import type { Result } from '../../src/topics/commands.ts'
 import { settle } from '../fake-clock.ts'
-import { aDesk, health } from './desk.ts'
+import { aDesk, health, rescanned } from './desk.ts'
 
 test('a command is obeyed and answered on the topic of its verb, as JSON that is forgotten after a minute', async () => {
   const desk = aDesk()
@@ -14,7 +14,7 @@ test('a command is obeyed and answered on the topic of its verb, as JSON that is
   expect(desk.sent).toEqual([
     {
       topic: 'b/bridge/response/health',
-      payload: '{"transaction":"abc","status":"ok","data":{"done":true}}',
+      payload: JSON.stringify({ transaction: 'abc', status: 'ok', data: rescanned }),
       retain: false,
       json: true,
       expirySeconds: 60,
@@ -32,7 +32,7 @@ test('a button of one module is obeyed for that module, and the log says for whi
 
   expect(desk.obeyed).toEqual([{ verb: 'manifest/request', target }])
   expect(desk.answers()).toEqual([
-    ['b/bridge/response/manifest/request', { transaction: null, status: 'ok', data: { done: true } }],
+    ['b/bridge/response/manifest/request', { transaction: null, status: 'ok', data: rescanned }],
   ])
   expect(desk.log.lines[0]?.fields).toEqual({ verb: 'manifest/request', ...target })
 })
@@ -51,12 +51,12 @@ test('what means nothing is answered with what is known, and nobody is troubled 
 
 test('a refusal of what was ordered is answered with when to try again, and logged', async () => {
   const refusal = { code: 'throttled', message: 'asked too often', retryable: true, retryAt: 0 }
-  const desk = aDesk({ obey: async () => ({ data: { requested: 0 }, refusal }) })
+  const desk = aDesk({ obey: async () => ({ data: rescanned, refusal }) })
 
   await desk.send('b/bridge/request/manifest/request')
 
   expect(desk.answers()[0]?.[1]).toMatchObject({
-    data: { requested: 0 },
+    data: rescanned,
     error: { code: 'throttled', retryable: true, retry_at: '1970-01-01T00:00:00.000Z' },
   })
   const fields = { verb: 'manifest/request', code: 'throttled', detail: 'asked too often' }
@@ -84,7 +84,7 @@ test('retained commands are ignored, each topic is named once, and clearing one 
 
 test('while 64 commands wait for their turn, the next is told to come again, and is welcome afterwards', async () => {
   const turns: (() => void)[] = []
-  const obey = () => new Promise<Result>((resolve) => turns.push(() => resolve({})))
+  const obey = () => new Promise<Result>((resolve) => turns.push(() => resolve({ data: rescanned })))
   const desk = aDesk({ obey })
   for (let number = 0; number < 64; number++) await desk.send('b/bridge/request/rescan')
   expect(desk.sent).toEqual([])
@@ -169,7 +169,7 @@ test('once stopped, nothing is obeyed, and an answer that cannot be sent any mor
   const desk = aDesk({
     obey: async () => {
       desk.abort.abort(new Error('stopped'))
-      return {}
+      return { data: rescanned }
     },
     refuses: () => closed,
   })

@@ -90,10 +90,10 @@ test('answers have the shape that the README shows', () => {
   const retryAt = Date.parse('2026-11-23T09:00:00Z')
   const refusal = { code: 'throttled', message: 'later', retryable: true, retryAt }
 
-  expect(JSON.parse(answerOf({ transaction: 'abc' }, { data: { requested: 2 } }))).toEqual({
+  expect(JSON.parse(answerOf({ transaction: 'abc' }, { data: { modules: 2, paused: true } }))).toEqual({
     transaction: 'abc',
     status: 'ok',
-    data: { requested: 2 },
+    data: { modules: 2, paused: true },
   })
   expect(JSON.parse(answerOf({ transaction: null }, { refusal }))).toEqual({
     transaction: null,

@@ -13,8 +13,11 @@ interface Desk {
   readonly refuses?: (topic: string) => Error | undefined
 }
 
+/** What a rescan of nothing comes to. */
+export const rescanned = { accounts: 0, modules: 0, found: 0, renamed: 0, gone: 0 }
+
 /** A desk with a log that can be read, and all it has sent. */
-export function aDesk({ obey = async () => ({ data: { done: true } }), refuses }: Desk = {}) {
+export function aDesk({ obey = async () => ({ data: rescanned }), refuses }: Desk = {}) {
   const listeners = new Map<string, { readonly listener: MessageListener; readonly wish: Wish | undefined }>()
   const sent: OutgoingMessage[] = []
   const obeyed: Order[] = []

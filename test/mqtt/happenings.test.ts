@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, ModuleReport } from '../../src/domain/model.ts'
-import { bridgeEvent, moduleChanged, moduleEvent, workItemMessages } from '../../src/topics/events.ts'
+import { moduleChanged, moduleEvent, tickDone, workItemMessages } from '../../src/topics/events.ts'
 import { topicsBelow } from '../../src/topics/topics.ts'
 import { aModule, anItem, failed, skipped, start } from '../samples.ts'
 
@@ -13,7 +13,7 @@ const context = {
   trigger: 'schedule',
   repeated: false,
   ttlMs: 600_000,
-}
+} as const
 const event = (report: Exclude<ModuleReport, { kind: 'requested' }>, repeated = false) =>
   moduleEvent(topics, report, { ...context, repeated })
 const document = ({ payload }: Message) => JSON.parse(payload) as Record<string, unknown>
@@ -174,15 +174,24 @@ test('a module that came, went or was renamed is an event of the bridge, for an 
   }
 })
 
-test('an event of the bridge carries the fields it is given', () => {
-  const message = bridgeEvent(topics, 'tick_done', { eventId: 'e-3', now: start, fields: { requested: 2 } })
+test('the end of a run is an event of the bridge with its counts, for an hour', () => {
+  const counts = { requested: 2, failed: 1, skipped: 3, durationMs: 812 }
+
+  const message = tickDone(topics, context, { eventId: 'e-3', now: start, counts })
+
+  expect(message).toMatchObject({ topic: 'blink-manifestd/bridge/event', expirySeconds: 3_600 })
 
   expect(document(message)).toEqual({
     schema: 1,
     event_type: 'tick_done',
     event_id: 'e-3',
     ts: '2026-11-23T09:00:00.000Z',
+    tick_id: '2026-11-23T09:00:00.000Z',
+    trigger: 'schedule',
     requested: 2,
+    failed: 1,
+    skipped: 3,
+    duration_ms: 812,
   })
 })
 

@@ -5,6 +5,7 @@
 import type { PendingSignIn } from '../../blink/sign-in.ts'
 import { SignInRefused } from '../../blink/sign-in-refused.ts'
 import { codeLifeMs } from '../../blink/sign-in-responses.ts'
+import { iso } from '../../domain/clock.ts'
 import {
   AccountThrottled,
   CloudError,
@@ -14,6 +15,7 @@ import {
   StoreFailed,
 } from '../../domain/errors.ts'
 import { json, number, timeOrNull } from '../../domain/text.ts'
+import type { LoginLine, SignInFailure } from '../../topics/cli-schemas.ts'
 import { type ExitCode, exit } from '../exit.ts'
 import { printable } from '../terminal.ts'
 import { resendAt, timeOf } from './code-sent.ts'
@@ -64,7 +66,7 @@ export function keptLine({ login, unknown, replaced, pausedUntil }: Kept): strin
     replaced: replaced.length,
     paused_until: timeOrNull(pausedUntil),
     error: unknown ? errorOf(unknown) : null,
-  })}\n`
+  } satisfies LoginLine)}\n`
 }
 
 /** Behind the sentences of where the code went. */
@@ -78,10 +80,10 @@ export function wantedLine(pending: PendingSignIn): string {
     state: 'code_wanted',
     phone: challenge?.phone ?? null,
     method: challenge?.method ?? null,
-    sent_at: timeOrNull(sentAt),
+    sent_at: iso(sentAt),
     resend_at: timeOrNull(resendAt(pending)),
-    expires_at: timeOrNull(sentAt + codeLifeMs),
-  })}\n`
+    expires_at: iso(sentAt + codeLifeMs),
+  } satisfies LoginLine)}\n`
 }
 
 export function failedSentences(error: DaemonError): string {
@@ -91,10 +93,10 @@ export function failedSentences(error: DaemonError): string {
 }
 
 export function failedLine(error: DaemonError): string {
-  return `${json({ state: 'failed', error: errorOf(error) })}\n`
+  return `${json({ state: 'failed', error: errorOf(error) } satisfies LoginLine)}\n`
 }
 
-function errorOf(error: DaemonError): object {
+function errorOf(error: DaemonError): SignInFailure {
   const cloud = error instanceof CloudError ? error : undefined
   return {
     code: error.code,

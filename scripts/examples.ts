@@ -1,0 +1,292 @@
+/** An example for each document, as the documentation shows them. Checked against the schemas by a test. */
+
+const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
+const run = { trigger: 'schedule', tick_id: '2026-11-23T09:10:00.000Z' }
+const path =
+  '/api/v1/accounts/8021/networks/44107/sync_modules/350221/local_storage/manifest/request/670555852'
+const requestId = { request_id: 670555852, request_id_str: '670555852' }
+const requestedAt = { requested_at: '2026-11-23T09:12:44.182Z' }
+const expiresAt = { expires_at: '2026-11-23T09:22:44.182Z' }
+
+const workItem = {
+  schema: 1,
+  event_type: 'manifest_requested',
+  event_id: '019dfa1e-9a56-7d5c-8f0e-5b1f6f0c2a11',
+  ts: '2026-11-23T09:12:44.182Z',
+  ...ids,
+  ...requestId,
+  ...run,
+  attempt: 1,
+  poll_path: path,
+  poll_url: `https://rest-e008.immedia-semi.com${path}`,
+  ...requestedAt,
+  ...expiresAt,
+}
+
+const busy = {
+  code: 'module_busy',
+  message: 'manifest request: the network is busy (HTTP 409, code 308)',
+  http_status: 409,
+  body_code: 308,
+  retryable: true,
+  retry_at: null,
+}
+
+const failed = {
+  schema: 1,
+  event_type: 'manifest_request_failed',
+  event_id: '019dfa1e-9a57-7c01-9d2e-0c4ab1f6a3d7',
+  ts: '2026-11-23T09:11:02.517Z',
+  ...ids,
+  ...run,
+  attempt: 5,
+  outcome: 'busy',
+  error: busy,
+}
+
+const skipped = {
+  schema: 1,
+  event_type: 'manifest_request_skipped',
+  event_id: '019dfa1e-9a58-7e44-8b13-6f0d9c2e5b80',
+  ts: '2026-11-23T09:10:01.204Z',
+  ...ids,
+  ...run,
+  attempt: 0,
+  outcome: 'skipped',
+  reason: 'paused',
+  repeated: false,
+}
+
+const found = {
+  schema: 1,
+  event_type: 'sync_module_found',
+  event_id: '019dfa1e-9a59-7b1d-a6c2-77d0c3a91e02',
+  ts: '2026-11-23T09:10:01.204Z',
+  ...ids,
+  name: 'Garage',
+  network_name: 'Home',
+}
+
+const tickDone = {
+  schema: 1,
+  event_type: 'tick_done',
+  event_id: '019dfa1e-9a5a-7f3e-8d4b-1c2e5a7b9d03',
+  ts: '2026-11-23T09:12:45.020Z',
+  ...run,
+  requested: 1,
+  failed: 0,
+  skipped: 1,
+  duration_ms: 838,
+}
+
+const accountState = { state: 'ok', since: '2026-11-23T08:00:01.377Z', detail: null, retry_at: null }
+const ok = { transaction: 'abc', status: 'ok' }
+const error = (code: string, message: string, data: object = {}) => ({
+  transaction: 'abc',
+  status: 'error',
+  data,
+  error: { code, message, retryable: false, retry_at: null },
+})
+const target = { transaction: 'abc', account_id: 8021, network_id: 44107 }
+const paused = (isPaused: boolean) => ({ ...ok, data: { modules: 1, paused: isPaused } })
+
+/** By the name of the document's file in `docs/schemas`. */
+export const examples: Readonly<Record<string, readonly unknown[]>> = {
+  'bridge-info': [
+    {
+      version: '0.1.0',
+      schema: 1,
+      install_id: '0a1b2c3d',
+      started_at: '2026-11-23T08:00:00.000Z',
+      next_tick_at: '2026-11-23T09:15:00.000Z',
+      log_level: 'info',
+      settings: { request: { ttlSeconds: 600 } },
+    },
+  ],
+  'bridge-event': [found, tickDone],
+  'account-state': [
+    accountState,
+    {
+      state: 'throttled',
+      since: '2026-11-23T09:10:02.110Z',
+      detail: 'discover: too many requests (HTTP 429)',
+      retry_at: '2026-11-23T10:10:02.110Z',
+    },
+  ],
+  'module-info': [
+    {
+      name: 'Garage',
+      network_name: 'Home',
+      serial: 'G8T1-0001-0000-0001',
+      model: 'sm2',
+      firmware: '4.5.19',
+      storage_status: 'active',
+    },
+  ],
+  'module-state': [
+    {
+      status: 'idle',
+      request_id: 670555852,
+      ...requestedAt,
+      last_attempt_at: '2026-11-23T09:12:44.182Z',
+      last_outcome: 'requested',
+      last_error: null,
+      latency_ms: 412,
+      requests_total: 17,
+      failures_in_a_row: 0,
+      paused: false,
+      interval_s: 300,
+      next_attempt_at: '2026-11-23T09:15:04.000Z',
+    },
+  ],
+  'work-item': [workItem],
+  'manifest-pending': [[workItem]],
+  'module-event': [workItem, failed, skipped],
+  'command-manifest-request': [{}, target],
+  'command-rescan': [{}],
+  'command-pause': [target],
+  'command-resume': [target],
+  'command-options': [{ log_level: 'debug' }],
+  'command-health': [{ transaction: 'abc' }],
+  'response-manifest-request': [
+    {
+      ...ok,
+      data: {
+        requested: 1,
+        reused: 0,
+        failed: 0,
+        skipped: 0,
+        retry_at: null,
+        modules: [
+          { ...ids, outcome: 'requested', reused: false, ...requestId, ...requestedAt, ...expiresAt },
+        ],
+      },
+    },
+    error('unknown_target', 'no such account; known are 8021'),
+  ],
+  'response-rescan': [{ ...ok, data: { accounts: 1, modules: 2, found: 1, renamed: 0, gone: 0 } }],
+  'response-pause': [paused(true)],
+  'response-resume': [paused(false)],
+  'response-options': [{ ...ok, data: { log_level: 'debug' } }],
+  'response-health': [
+    {
+      ...ok,
+      data: {
+        version: '0.1.0',
+        uptime_s: 4_364,
+        next_tick_at: '2026-11-23T09:15:00.000Z',
+        mqtt: { connected: true, protocol: 5, since: '2026-11-23T08:00:00.412Z', reconnects: 0 },
+        accounts: [{ account_id: 8021, ...accountState }],
+        store: { state: 'ok', detail: null },
+        modules: 2,
+        waiting: 0,
+      },
+    },
+  ],
+  'response-rejected': [
+    error('unknown_verb', 'no such verb; known are manifest/request, rescan, pause, resume, options, health'),
+  ],
+  'once-line': [
+    {
+      ...ids,
+      name: 'Garage',
+      network_name: 'Home',
+      outcome: 'requested',
+      asked: true,
+      attempts: 1,
+      at: '2026-11-23T09:12:44.182Z',
+      ...requestId,
+      event_id: workItem.event_id,
+      poll_url: workItem.poll_url,
+      ...expiresAt,
+      latency_ms: 412,
+      reason: null,
+      error: null,
+    },
+  ],
+  discover: [
+    {
+      accounts: [
+        {
+          account_id: 8021,
+          state: 'ok',
+          error: null,
+          networks: [
+            {
+              network_id: 44107,
+              name: 'Home',
+              sync_modules: [
+                {
+                  ...ids,
+                  name: 'Garage',
+                  model: 'sm2',
+                  firmware: '4.5.19',
+                  status: 'online',
+                  onboarded: true,
+                  storage_status: 'active',
+                  asked: true,
+                  reason: null,
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  ],
+  'account-line': [
+    {
+      account_id: 8021,
+      login: 'login-1',
+      state: 'ok',
+      region: 'e008',
+      modules: 2,
+      client_id: 'ios',
+      source: 'login',
+      refreshed_at: '2026-11-23T08:00:00.912Z',
+      refused_at: null,
+      retry_at: null,
+    },
+  ],
+  'login-line': [
+    {
+      state: 'signed_in',
+      account_id: 8021,
+      region: 'e008',
+      client_id: 'ios',
+      source: 'login',
+      replaced: 0,
+      paused_until: null,
+      error: null,
+    },
+    {
+      state: 'code_wanted',
+      phone: '******4567',
+      method: 'sms',
+      sent_at: '2026-11-23T09:00:00.000Z',
+      resend_at: '2026-11-23T09:01:00.000Z',
+      expires_at: '2026-11-23T09:10:00.000Z',
+    },
+    {
+      state: 'failed',
+      error: {
+        code: 'throttled',
+        message: 'sign-in: too many requests (HTTP 429)',
+        remedy: null,
+        http_status: 429,
+        body_code: null,
+        retry_at: null,
+      },
+    },
+  ],
+}
+
+/** Of plain topics, by channel. */
+export const texts: Readonly<Record<string, readonly string[]>> = {
+  bridgeState: ['online', 'offline'],
+  moduleAvailability: ['online', 'offline'],
+  requestId: ['670555852'],
+  requestedAt: ['2026-11-23T09:12:44.182Z'],
+  requestNow: ['PRESS'],
+  setPolling: ['ON', 'OFF'],
+}

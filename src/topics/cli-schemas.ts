@@ -1,0 +1,119 @@
+/**
+ * One schema for each document that the command line prints with `--json`. As in `schemas.ts`, the program imports
+ * the types only.
+ */
+import { z } from 'zod'
+import {
+  accountStatus,
+  count,
+  digits,
+  eventId,
+  failure,
+  id,
+  moduleIds,
+  outcome,
+  skipReason,
+  storageStatus,
+  time,
+  workItem,
+} from './schemas.ts'
+
+export const onceLine = z
+  .strictObject({
+    ...moduleIds,
+    name: z.string(),
+    network_name: z.string().nullable(),
+    outcome,
+    asked: z.boolean(),
+    attempts: count,
+    at: time,
+    request_id: id.nullable(),
+    request_id_str: digits.nullable(),
+    event_id: eventId.nullable(),
+    poll_url: workItem.shape.poll_url.nullable(),
+    expires_at: time.nullable(),
+    latency_ms: z.number().min(0).nullable(),
+    reason: skipReason.nullable(),
+    error: failure.nullable(),
+  })
+  .meta({ title: 'once --json', description: 'One line for each sync module.' })
+export type OnceLine = z.infer<typeof onceLine>
+
+export const discovered = z
+  .strictObject({
+    accounts: z.array(
+      z.strictObject({
+        account_id: id.nullable(),
+        state: accountStatus,
+        error: failure.nullable(),
+        networks: z.array(
+          z.strictObject({
+            network_id: id,
+            name: z.string().nullable(),
+            sync_modules: z.array(
+              z.strictObject({
+                ...moduleIds,
+                name: z.string(),
+                model: z.string().nullable(),
+                firmware: z.string().nullable(),
+                status: z.enum(['online', 'offline', 'unknown']),
+                onboarded: z.boolean(),
+                storage_status: storageStatus.nullable(),
+                asked: z.boolean(),
+                reason: skipReason.nullable(),
+              }),
+            ),
+          }),
+        ),
+      }),
+    ),
+  })
+  .meta({ title: 'discover --json', description: 'One document.' })
+export type Discovered = z.infer<typeof discovered>
+
+export const accountLine = z
+  .strictObject({
+    account_id: id.nullable(),
+    login: z.string(),
+    state: accountStatus,
+    region: z.string().nullable(),
+    modules: count.nullable(),
+    client_id: z.string(),
+    source: z.enum(['environment', 'import', 'login']),
+    refreshed_at: time.nullable(),
+    refused_at: time.nullable(),
+    retry_at: time.nullable(),
+  })
+  .meta({ title: 'accounts --json', description: 'One line for each account.' })
+export type AccountLine = z.infer<typeof accountLine>
+
+const signInFailure = failure.omit({ retryable: true }).extend({ remedy: z.string().nullable() })
+export type SignInFailure = z.infer<typeof signInFailure>
+
+export const loginLine = z
+  .discriminatedUnion('state', [
+    z.strictObject({
+      state: z.literal('signed_in'),
+      account_id: id.nullable(),
+      region: z.string().nullable(),
+      client_id: z.string(),
+      source: accountLine.shape.source,
+      replaced: count,
+      paused_until: time.nullable(),
+      error: signInFailure.nullable(),
+    }),
+    z.strictObject({
+      state: z.literal('code_wanted'),
+      phone: z.string().nullable(),
+      method: z.string().nullable(),
+      sent_at: time,
+      resend_at: time.nullable(),
+      expires_at: time,
+    }),
+    z.strictObject({ state: z.literal('failed'), error: signInFailure }),
+  ])
+  .meta({
+    title: 'login --json',
+    description: 'One line for each account, and one for a code that is wanted.',
+  })
+export type LoginLine = z.infer<typeof loginLine>

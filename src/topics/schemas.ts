@@ -1,0 +1,367 @@
+/**
+ * One schema for each document that leaves or enters over MQTT: shapes, and the words in them.
+ *
+ * The types of these documents are inferred from here, so tsc checks what the mappers build. Nothing is validated
+ * while the daemon runs: it imports the types only; the schemas run in tests and in `npm run generate`.
+ * Objects are strict, which finds a key that nobody has documented. `docs/schemas` is open where we write and
+ * others read, because an additional key does not raise `schema`.
+ */
+import { z } from 'zod'
+import type { RawJson } from '../domain/text.ts'
+
+/** ISO 8601 in UTC, with milliseconds and `Z`. */
+export const time = z.iso.datetime({ precision: 3 })
+
+/** An id of Blink's in decimal digits. */
+export const digits = z.string().regex(/^[1-9]\d*$/)
+
+/**
+ * An id of Blink's as a JSON number of up to 64 bits. A JavaScript number cannot hold each of them: a large one is
+ * raw JSON in this process, and its readers need a parser that keeps digits, or the form `_str`.
+ */
+export const id = z
+  .union([z.int().min(1), z.custom<RawJson>((value) => JSON.isRawJSON(value))])
+  .meta({ type: 'integer', format: 'int64', minimum: 1 })
+
+const schema = z.literal(1).describe('Version of the shape. Additional keys do not raise it.')
+export const eventId = z.uuidv7().describe('The same on a redelivery: tells copies apart.')
+const trigger = z.enum(['schedule', 'start', 'command', 'once'])
+export const count = z.int().min(0)
+export const moduleIds = { account_id: id, network_id: id, sync_module_id: id }
+export const storageStatus = z.enum([
+  'active',
+  'memory_full',
+  'format_required',
+  'unmounted',
+  'unavailable',
+  'incompatible',
+  'unknown',
+])
+export const outcome = z
+  .enum([
+    'requested',
+    'busy',
+    'offline',
+    'no_storage',
+    'incompatible',
+    'skipped',
+    'throttled',
+    'login_required',
+    'unreachable',
+    'error',
+    'unknown',
+  ])
+  .describe('What became of one module in one run.')
+export const skipReason = z
+  .enum([
+    'excluded',
+    'paused',
+    'not_onboarded',
+    'offline',
+    'no_storage',
+    'incompatible',
+    'asked_recently',
+    'out_of_time',
+  ])
+  .describe('Why a module was not requested.')
+export const accountStatus = z.enum([
+  'ok',
+  'login_required',
+  'two_factor_required',
+  'throttled',
+  'unreachable',
+])
+const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+
+export const failure = z
+  .strictObject({
+    code: z.string().min(1),
+    message: z.string(),
+    http_status: z.int().nullable(),
+    body_code: z.int().nullable(),
+    retryable: z.boolean().describe('The request certainly did nothing and may be sent again.'),
+    retry_at: time.nullable(),
+  })
+  .describe('What went wrong; never the text of an answer of the cloud.')
+export type Failure = z.infer<typeof failure>
+
+// Plain texts
+
+export const presence = z.enum(['online', 'offline'])
+export const onOff = z.enum(['ON', 'OFF'])
+export const anything = z.string()
+
+// Retained state
+
+export const bridgeInfo = z
+  .strictObject({
+    version: z.string(),
+    schema,
+    install_id: z.string().regex(/^[\da-f]{8}$/),
+    started_at: time,
+    next_tick_at: time.nullable(),
+    log_level: logLevel,
+    settings: z.record(z.string(), z.unknown()).describe('The effective settings, without secrets.'),
+  })
+  .meta({ title: 'Bridge info', description: 'What the daemon is, and how it is set up.' })
+export type BridgeInfo = z.infer<typeof bridgeInfo>
+
+const accountFields = {
+  state: accountStatus,
+  since: time,
+  detail: z.string().nullable(),
+  retry_at: time.nullable(),
+}
+
+export const accountState = z
+  .strictObject(accountFields)
+  .meta({ title: 'Account state', description: 'How the account is as a whole, and since when.' })
+export type AccountState = z.infer<typeof accountState>
+
+export const moduleInfo = z
+  .strictObject({
+    name: z.string(),
+    network_name: z.string().nullable(),
+    serial: z.string().nullable(),
+    model: z.string().nullable(),
+    firmware: z.string().nullable(),
+    storage_status: storageStatus.nullable(),
+  })
+  .meta({ title: 'Sync module info', description: 'A sync module as the home screen shows it.' })
+export type ModuleInfo = z.infer<typeof moduleInfo>
+
+export const moduleState = z
+  .strictObject({
+    status: z.enum(['idle', 'backoff', 'paused', 'unsupported', 'offline', 'error']),
+    request_id: id.nullable().describe('The last request ID, also when it has expired.'),
+    requested_at: time.nullable(),
+    last_attempt_at: time.nullable(),
+    last_outcome: outcome.nullable(),
+    last_error: failure.nullable(),
+    latency_ms: z.number().min(0).nullable(),
+    requests_total: count,
+    failures_in_a_row: count,
+    paused: z.boolean(),
+    interval_s: count.nullable().describe('Seconds between two scheduled runs.'),
+    next_attempt_at: time.nullable(),
+  })
+  .meta({ title: 'Sync module state', description: 'What the requests of a sync module have come to.' })
+export type ModuleState = z.infer<typeof moduleState>
+
+// Events
+
+const runFields = {
+  ...moduleIds,
+  trigger,
+  tick_id: time.describe('The time of the scheduled run.'),
+}
+
+export const workItem = z
+  .strictObject({
+    schema,
+    event_type: z.literal('manifest_requested'),
+    event_id: eventId,
+    ts: time,
+    ...moduleIds,
+    request_id: id.describe('The id of the request, which is not the id of the manifest.'),
+    request_id_str: digits.describe('`request_id` for readers whose numbers lose digits beyond 2^53.'),
+    trigger,
+    tick_id: runFields.tick_id,
+    attempt: z.int().min(1).describe('1 for the first try in the run.'),
+    poll_path: z.string().regex(/^\//),
+    poll_url: z.url({ protocol: /^https?$/ }),
+    requested_at: time,
+    expires_at: time.describe('Assumed end of the request ID.'),
+  })
+  .meta({
+    title: 'Work item',
+    description: 'One accepted manifest request and how to poll for its manifest.',
+  })
+export type WorkItem = z.infer<typeof workItem>
+
+export const manifestPending = z
+  .array(workItem)
+  .meta({ title: 'Pending work items', description: 'Those that have not expired, newest last.' })
+export type ManifestPending = z.infer<typeof manifestPending>
+
+/** An attempt without a request ID: `attempt` counts the requests that were sent. */
+const unsuccessful = { event_id: eventId, ts: time, ...runFields, attempt: count, outcome }
+
+const manifestRequestFailed = z
+  .strictObject({
+    schema,
+    event_type: z.literal('manifest_request_failed'),
+    ...unsuccessful,
+    error: failure,
+  })
+  .meta({ title: 'Manifest request failed' })
+export type ManifestRequestFailed = z.infer<typeof manifestRequestFailed>
+
+const manifestRequestSkipped = z
+  .strictObject({
+    schema,
+    event_type: z.literal('manifest_request_skipped'),
+    ...unsuccessful,
+    reason: skipReason,
+    repeated: z.boolean().describe('Skipped for the same reason the last time.'),
+  })
+  .meta({ title: 'Manifest request skipped' })
+export type ManifestRequestSkipped = z.infer<typeof manifestRequestSkipped>
+
+export const moduleEvent = z
+  .discriminatedUnion('event_type', [workItem, manifestRequestFailed, manifestRequestSkipped])
+  .meta({ title: 'Sync module event' })
+
+const bridgeEventFields = { event_id: eventId, ts: time }
+const moduleChange = z.strictObject({
+  schema,
+  event_type: z.enum(['sync_module_found', 'sync_module_gone', 'sync_module_renamed']),
+  ...bridgeEventFields,
+  ...moduleIds,
+  name: z.string(),
+  network_name: z.string().nullable(),
+})
+const tickDone = z.strictObject({
+  schema,
+  event_type: z.literal('tick_done'),
+  ...bridgeEventFields,
+  tick_id: runFields.tick_id,
+  trigger,
+  requested: count,
+  failed: count,
+  skipped: count,
+  duration_ms: count,
+})
+export const bridgeEvent = z
+  .discriminatedUnion('event_type', [moduleChange, tickDone])
+  .meta({ title: 'Bridge event' })
+export type BridgeEvent = z.infer<typeof bridgeEvent>
+
+// Commands and their responses
+
+const transaction = z.union([z.string().max(256), z.number()])
+const optionalTransaction = { transaction: transaction.optional() }
+/** In a command an id may be digits as well; a number must be one that JavaScript holds. */
+const idInCommand = z
+  .union([id, digits.max(19)])
+  .optional()
+  .describe('A number, or its digits as text.')
+const noTarget = z.strictObject(optionalTransaction)
+const target = z
+  .strictObject({
+    ...optionalTransaction,
+    account_id: idInCommand,
+    network_id: idInCommand,
+    sync_module_id: idInCommand,
+  })
+  .refine(
+    (one) =>
+      (one.network_id === undefined || one.account_id !== undefined) &&
+      (one.sync_module_id === undefined || one.network_id !== undefined),
+  )
+  .meta({
+    title: 'Target',
+    description: 'The sync modules that are meant: all, those of an account, those of a network, or one.',
+    dependentRequired: { network_id: ['account_id'], sync_module_id: ['network_id'] },
+  })
+
+/** The object of each verb. */
+export const commands = {
+  'manifest/request': target.meta({ title: 'Command manifest/request' }),
+  rescan: noTarget.meta({ title: 'Command rescan' }),
+  pause: target.meta({ title: 'Command pause' }),
+  resume: target.meta({ title: 'Command resume' }),
+  options: z
+    .strictObject({ ...optionalTransaction, log_level: logLevel.optional() })
+    .meta({ title: 'Command options' }),
+  health: noTarget.meta({ title: 'Command health' }),
+} as const
+
+const requestResult = z.strictObject({
+  requested: count,
+  reused: count.describe('Modules that were requested a moment before; their last request ID is listed.'),
+  failed: count,
+  skipped: count,
+  retry_at: time.nullable(),
+  modules: z
+    .array(
+      z.strictObject({
+        ...moduleIds,
+        outcome,
+        reused: z.boolean(),
+        request_id: id.nullable(),
+        request_id_str: digits.nullable(),
+        requested_at: time.nullable(),
+        expires_at: time.nullable(),
+      }),
+    )
+    .max(200),
+})
+export type RequestResult = z.infer<typeof requestResult>
+
+const rescanResult = z.strictObject({
+  accounts: count,
+  modules: count,
+  found: count,
+  renamed: count,
+  gone: count,
+})
+
+const pauseResult = z.strictObject({ modules: count, paused: z.boolean() })
+
+const optionsResult = z.strictObject({ log_level: logLevel })
+
+const health = z.strictObject({
+  version: z.string(),
+  uptime_s: count,
+  next_tick_at: time.nullable(),
+  mqtt: z.strictObject({
+    connected: z.boolean(),
+    protocol: z.union([z.literal(4), z.literal(5)]).nullable(),
+    since: time,
+    reconnects: count,
+  }),
+  accounts: z.array(z.strictObject({ account_id: id.nullable(), ...accountFields })),
+  store: z.strictObject({ state: z.enum(['ok', 'failing']), detail: z.string().nullable() }),
+  modules: count.nullable(),
+  waiting: count.nullable().describe('Request IDs that wait for the broker.'),
+})
+export type Health = z.infer<typeof health>
+
+const nothing = z.strictObject({})
+const commandFailure = failure.pick({ code: true, message: true, retryable: true, retry_at: true })
+const failedWith = <Data extends z.ZodType>(data: Data) =>
+  z.strictObject({
+    transaction: transaction.nullable(),
+    status: z.literal('error'),
+    data,
+    error: commandFailure,
+  })
+const response = <Data extends z.ZodType>(title: string, data: Data) =>
+  z
+    .discriminatedUnion('status', [
+      z.strictObject({ transaction: transaction.nullable(), status: z.literal('ok'), data }),
+      failedWith(z.union([data, nothing])),
+    ])
+    .meta({ title })
+
+/** Wherever a response goes: its own topic, or the one that the command has named. */
+export const anyResponse = response(
+  'Response',
+  z.union([requestResult, rescanResult, pauseResult, optionsResult, health]),
+)
+export type Response = z.infer<typeof anyResponse>
+export type ResponseData = Extract<Response, { status: 'ok' }>['data']
+
+/** What answers a message that is no command. */
+export const rejected = failedWith(nothing).meta({ title: 'Response to an unknown verb' })
+
+/** The response to each verb. */
+export const responses = {
+  'manifest/request': response('Response to manifest/request', requestResult),
+  rescan: response('Response to rescan', rescanResult),
+  pause: response('Response to pause', pauseResult),
+  resume: response('Response to resume', pauseResult),
+  options: response('Response to options', optionsResult),
+  health: response('Response to health', health),
+} as const satisfies Record<keyof typeof commands, z.ZodType>
