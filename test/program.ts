@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { lineViolations } from './contract.ts'
 import { until } from './until.ts'
 
 export interface Ended {
@@ -28,6 +29,7 @@ export interface Program extends AsyncDisposable {
   /** Waits for a log line with this message, or for so many of them; resolves with the last of these. */
   says(message: string, times?: number, withinMs?: number): Promise<Record<string, unknown>>
   readonly ended: Promise<Ended>
+  /** Waits for the end; rejects when a line of `--json` is against the contract. */
   finished(): Promise<Finished>
   kill(signal?: NodeJS.Signals): void
   /** Kills with `signal` and waits for the end. */
@@ -92,6 +94,8 @@ export function startProgram(args: readonly string[], options: ProgramOptions): 
     ended,
     async finished() {
       const { code } = await ended
+      const wrong = lineViolations(args, texts.stdout)
+      if (wrong.length > 0) throw new Error(`output against the contract:\n${wrong.join('\n')}`)
       return { code, ...texts }
     },
     kill: (signal = 'SIGTERM') => void child.kill(signal),

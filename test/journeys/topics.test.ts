@@ -165,6 +165,7 @@ mosquittoTest('happenings say their kind, are not retained and expire', async ()
     attempt: 0,
     outcome: 'offline',
     reason: 'offline',
+    repeated: false,
   })
   const item = observer.on('44107/350221/manifest/requested').at(0)
   expect(document(asked)).toEqual(document(item))
