@@ -28,7 +28,7 @@ import { askedRecently } from './scheduler/recent-requests.ts'
 import { ticksOf } from './scheduler/runner.ts'
 import { turnsFor } from './scheduler/turns.ts'
 import { beat } from './storage/heartbeat.ts'
-import { openStores } from './storage/open.ts'
+import { keepInPlace, openStores } from './storage/open.ts'
 import { openDesk } from './topics/command-subscriber.ts'
 import { openPublishing } from './topics/publishing.ts'
 
@@ -209,7 +209,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       // What was said of the next ticks is wrong after a jump of the clock.
       const onJump = () => {
         retained.bridge()
-        for (const { accountId } of here()) if (accountId !== undefined) retained.modulesOf(accountId)
+        for (const { accountId } of here()) if (accountId !== undefined) republish(accountId)
       }
       const { lastRun } = stores
       schedule = startSchedule({ expression: cron, timezone, onSlot, onJump, lastRun, clock, log })
@@ -224,6 +224,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       }
       keepFresh({ ways: clouds.ways, withdrawn, clock, log }, stopping.signal).catch(fail)
       followLogins({ logins: stores.logins, inUse, apply, clock, log }, stopping.signal).catch(fail)
+      keepInPlace(stores, clock, stopping.signal).catch(fail)
     },
     once: () => ticks.once(),
     waiting: () => stores.outbox.count(),

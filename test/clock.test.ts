@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { DeadlineReached, deadline, iso, systemClock, timeOrderedId } from '../src/domain/clock.ts'
+import {
+  DeadlineReached,
+  deadline,
+  iso,
+  systemClock,
+  thisMoment,
+  timeOrderedId,
+} from '../src/domain/clock.ts'
 import { fakeClock, settle } from './fake-clock.ts'
 import { start } from './samples.ts'
 
@@ -130,4 +137,20 @@ test('chance comes in any length, and no piece of it twice', () => {
   first?.fill(0)
   expect(systemClock.randomBytes(16)).not.toEqual(first)
   expect(before).not.toEqual(first)
+})
+
+test('a moment of before the clock was set is counted back once it is', () => {
+  const clock = { at: 5_000, ran: 5_000, now: () => clock.at, elapsed: () => clock.ran }
+  const unset = thisMoment(clock)
+  clock.ran += 60_000
+  clock.at += 60_000
+  expect(unset()).toBe(5_000)
+
+  clock.at = Date.parse('2026-11-23T09:01:00.000Z')
+  const set = thisMoment(clock)
+  expect(unset()).toBe(Date.parse('2026-11-23T09:00:00.000Z'))
+
+  // Right by then: an hour of sleep, or a clock that is set back, changes nothing.
+  clock.at += 3_600_000
+  expect(set()).toBe(Date.parse('2026-11-23T09:01:00.000Z'))
 })

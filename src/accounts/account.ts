@@ -1,7 +1,7 @@
 /**
  * One account of the daemon: its ticks, one at a time, and the state that is published of it.
  */
-import type { Clock } from '../domain/clock.ts'
+import { type Clock, thisMoment } from '../domain/clock.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { accountStatusOf, explain, needsPerson } from '../domain/failure.ts'
 import type {
@@ -104,20 +104,23 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
   /** When a tick failed last, by the clock's elapsed milliseconds. */
   let failedAt = Number.NEGATIVE_INFINITY
   let last: Promise<unknown> = Promise.resolve()
-  let state = firstState(guard.pause, refused, clock.now())
+  const opened = thisMoment(clock)
+  let state = firstState(guard.pause, refused, opened())
+  const { refusedAt } = refused
+  let since = refusedAt === undefined ? opened : () => refusedAt
 
   const become = (status: AccountStatus, failure: Failure | undefined) => {
     const detail = failure && [failure.message, failure.remedy].filter(Boolean).join('. ')
     const retryAt = failure?.retryAt
     if (state.status === status && state.detail === detail && state.retryAt === retryAt) return
-    const since = state.status === status ? state.since : clock.now()
+    if (state.status !== status) since = thisMoment(clock)
     if (state.status !== status) {
       const fields = { account_id: accountId, login: needs.loginKey, state: status, detail }
       if (needsPerson(status)) log.error(fields, 'account needs a person to sign in')
       else if (status === 'ok') log.info(fields, 'account works again')
       else log.warn(fields, 'account cannot be asked')
     }
-    state = { status, since, detail, retryAt }
+    state = { status, since: since(), detail, retryAt }
     needs.changed(account)
   }
 
@@ -196,7 +199,7 @@ export function openAccount(needs: AccountNeeds, refused: Refused): Account {
       return accountId
     },
     get state() {
-      return state
+      return { ...state, since: since() }
     },
     async tick(slot) {
       if (needs.stopping.aborted) return undefined

@@ -23,6 +23,22 @@ export interface Clock {
   uuid(): string
 }
 
+/** No clock that was ever set says less: a small computer without one starts in 1970. */
+const firstPlausible = Date.parse('2020-01-01T00:00:00.000Z')
+
+/**
+ * This moment, in milliseconds since the epoch, to be asked for later: when the clock had not been set by then and is
+ * by now, it is counted back from now.
+ */
+export function thisMoment(clock: Pick<Clock, 'now' | 'elapsed'>): () => number {
+  const at = clock.now()
+  const elapsed = clock.elapsed()
+  return () => {
+    const now = clock.now()
+    return at >= firstPlausible || now < firstPlausible ? at : now - (clock.elapsed() - elapsed)
+  }
+}
+
 /** setTimeout fires at once for anything longer than this (2^31 - 1 ms, about 24.8 days). */
 const longestTimerMs = 2_147_483_647
 

@@ -14,7 +14,8 @@ import { StoreFailed } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
 import { closeQuietly, connect, type Row, rollBack, type Sql, type Value, withDamaged } from './connection.ts'
 import type { Reserve } from './disk-reserve.ts'
-import { setAside } from './quarantine.ts'
+import { placeOf } from './file-trouble.ts'
+import { removeDatabase, setAside } from './quarantine.ts'
 import { nothingSalvaged, restore, type Salvage, salvage } from './recovery.ts'
 import { DatabaseDamaged, expected } from './sqlite-errors.ts'
 import { type Write, WriteQueue } from './write-queue.ts'
@@ -46,6 +47,12 @@ export interface Database {
    * @throws StoreFailed when the commit failed; then nothing of it was kept
    */
   write<T>(work: () => T): Promise<T>
+  /**
+   * Makes the file again, with all that is in it, when it or its log was removed while it was in use.
+   *
+   * @throws StoreFailed when another file took its place, or it cannot be made
+   */
+  keepPlace(): void
   /** Writes what is waiting and closes; further writes are refused. */
   close(): Promise<void>
 }
@@ -75,6 +82,7 @@ export function openDatabase(directory: string, mending?: Mending): Database {
     prepare: (text) => database.prepare(text),
     read: (work) => database.read(work),
     write: (work) => database.write(work),
+    keepPlace: () => database.keepPlace(),
     close: () => database.close(),
   }
 }
@@ -86,6 +94,8 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
   /** Read from a damaged file and not yet in the fresh one. */
   #salvaged: Salvage | undefined
   readonly #writes = new WriteQueue((group) => this.#commit(group))
+  /** Which files these are; the log is there from the first write on. */
+  #place: { readonly file: string | undefined; readonly log: string | undefined } | undefined
   #inTransaction = false
   #cannotWrite = false
   #closed = false
@@ -138,6 +148,30 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
   write<T>(work: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreFailed(`cannot write to ${this.path}: it is closed`))
     return this.#writes.add(work)
+  }
+
+  keepPlace(): void {
+    const connection = this.#connection
+    if (this.#closed || !connection) return
+    const { file, log } = this.#place ?? {}
+    const found = { file: placeOf(this.path), log: placeOf(`${this.path}-wal`) }
+    if (found.file !== undefined && found.file !== file) {
+      throw new StoreFailed(`${this.path} was replaced by another file while it was in use`, {
+        remedy: 'Start again, which uses the new one. To put back a backup, stop the daemon first.',
+      })
+    }
+    if (found.file !== undefined && (log === undefined || found.log === log)) {
+      this.#place = found
+      return
+    }
+    // What was removed is still ours to read, until it is closed.
+    this.#salvaged ??= salvage(connection)
+    closeQuietly(connection)
+    this.#connection = undefined
+    removeDatabase(this.path)
+    this.#connect()
+    const remedy = 'Find out what removes files there: all was kept this time.'
+    this.#mending?.log.error({ path: this.path, remedy }, 'database was removed: written anew')
   }
 
   async close(): Promise<void> {
@@ -196,6 +230,7 @@ class MendedDatabase implements Omit<Database, 'reserve'> {
     }
     this.#salvaged = undefined
     this.#connection = sql
+    this.#place = { file: placeOf(this.path), log: placeOf(`${this.path}-wal`) }
     return sql
   }
 

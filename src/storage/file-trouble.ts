@@ -4,7 +4,7 @@
  */
 import { accessSync, closeSync, constants, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { NotRegular } from '../domain/file-failures.ts'
+import { fileFailed, NotRegular } from '../domain/file-failures.ts'
 
 /** The file system's first error with the database, its log or its directory; `undefined` when there is none. */
 export function troubleWith(path: string): unknown {
@@ -45,5 +45,24 @@ function tryToWrite(path: string): void {
   } finally {
     closeSync(file)
     rmSync(path, { force: true })
+  }
+}
+
+/** Which file or directory this is, whatever its name; `undefined` when there is none. */
+export function placeOf(path: string): string | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false, bigint: true })
+    return found && `${found.dev}:${found.ino}`
+  } catch (cause) {
+    throw fileFailed(`cannot look at ${path}`, cause)
+  }
+}
+
+/** Its permissions, as chmod takes them. */
+export function modeOf(path: string): number {
+  try {
+    return statSync(path).mode & 0o7777
+  } catch (cause) {
+    throw fileFailed(`cannot look at ${path}`, cause)
   }
 }

@@ -28,6 +28,15 @@ export function setAside(path: string, now: number): string {
   }
 }
 
+/** Removes what is left of a database whose other files were removed. @throws StoreFailed when it stays */
+export function removeDatabase(path: string): void {
+  try {
+    for (const ending of ['', '-wal', '-shm']) rmSync(`${path}${ending}`, { force: true })
+  } catch (cause) {
+    throw fileFailed(`cannot remove ${path}`, cause)
+  }
+}
+
 function renameIfThere(from: string, to: string): void {
   try {
     renameSync(from, to)

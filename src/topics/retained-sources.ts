@@ -3,6 +3,7 @@
  */
 
 import { accountFinder } from '../accounts/account-finder.ts'
+import { thisMoment } from '../domain/clock.ts'
 import { isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { ModuleKey } from '../domain/model.ts'
@@ -18,7 +19,7 @@ type Sources = Pick<RetainedNeeds, 'bridgeInfo' | 'accounts' | 'account' | 'modu
 export function retainedSources(needs: PublishingNeeds, topics: Topics): Sources {
   const { settings, stores, accounts, slots, offsetOf, clock } = needs
   const { ledger, install } = stores
-  const startedAt = clock.now()
+  const startedAt = thisMoment(clock)
   const accountById = accountFinder(accounts)
   // A login that does not tell its account yet may be that of any modules we know.
   const isEverybodyKnown = () => accounts().every(({ accountId }) => accountId !== undefined)
@@ -35,7 +36,7 @@ export function retainedSources(needs: PublishingNeeds, topics: Topics): Sources
       bridgeInfo(topics, {
         version: needs.version,
         installId: install.installId,
-        startedAt,
+        startedAt: startedAt(),
         nextTickAt: slots()[0],
         settings: needs.shownSettings,
         logLevel: needs.logLevel(),

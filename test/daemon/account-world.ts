@@ -23,9 +23,11 @@ export interface Trouble {
 type Refusal = Partial<Pick<Login, 'refusedAt' | 'refusedFor'>>
 
 /** An account over a guarded cloud with one module, and what may be wrong with each part. */
-export function aWorld(differing: Partial<AccountNeeds> & Refusal & { breaker?: Breaker } = {}) {
+export function aWorld(
+  differing: Partial<AccountNeeds> & Refusal & { breaker?: Breaker } = {},
+  clock = fakeClock(),
+) {
   const { breaker = closedBreaker, refusedAt, refusedFor, ...needs } = differing
-  const clock = fakeClock()
   const log = readableLog()
   const trouble: Trouble = {}
   const [asked, states, told]: [string[], string[], [ModuleReport, Slot][]] = [[], [], []]

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { CloudRefused, TwoFactorNeeded } from '../../src/domain/errors.ts'
 import { closedBreaker } from '../../src/domain/retry-policy.ts'
+import { fakeClock } from '../fake-clock.ts'
 import { start } from '../samples.ts'
 import { answerLost, diskFull, loginNeeded, notSent, slot, throttled } from '../scripted.ts'
 import { aWorld } from './account-world.ts'
@@ -75,6 +76,17 @@ test('a change of state is told and logged once, however many ticks it lasts', a
     ['error', 'account needs a person to sign in'],
     ['info', 'account works again'],
   ])
+})
+
+test('since is right once a clock that started in 1970 is set', async () => {
+  const clock = fakeClock(5_000)
+  const { account } = aWorld({}, clock)
+  await clock.advance(60_000)
+  expect(account.state.since).toBe(5_000)
+
+  clock.setWall(start)
+
+  expect(account.state.since).toBe(start - 60_000)
 })
 
 test('since tells when the state began, though the reason for it changes', async () => {
