@@ -22,7 +22,8 @@ export function awaitBirths({ answer, clock }: BirthNeeds, signal: AbortSignal):
   let notBefore = Number.NEGATIVE_INFINITY
   let waiting = false
   return ({ payload, retain }) => {
-    if (retain || waiting || Buffer.from(payload).toString() !== birth) return
+    if (retain || waiting || payload.length > birth.length || Buffer.from(payload).toString() !== birth)
+      return
     waiting = true
     const quietLeftMs = Math.max(0, notBefore - clock.elapsed())
     const waitMs = quietLeftMs + leastWaitMs + clock.random() * (mostWaitMs - leastWaitMs)

@@ -36,11 +36,15 @@ const shape = z.object({
   components: z.record(z.string(), z.object({ platform: z.string() })),
 })
 
+/** Ten times the largest of ours: anybody may write there. */
+const mostComponents = 2_000
+
 /** The document of this device, or `undefined` when it is none of ours. */
 export function readCopy(payload: Uint8Array, objectId: string): Copy | undefined {
   const text = new TextDecoder().decode(payload)
   const read = shape.safeParse(jsonOf(text))
   if (!read.success || read.data.device.identifiers[0] !== objectId) return undefined
+  if (Object.keys(read.data.components).length > mostComponents) return undefined
   return { components: read.data.components, print: printOf(text) }
 }
 

@@ -12,7 +12,7 @@ import type { Secret } from '../domain/secret.ts'
 import { allowSlowConnections, type Connection, type Ending } from './connection.ts'
 import { blamesMessage, describe } from './connection-errors.ts'
 import { keepConnected } from './keep-connected.ts'
-import { Complaints } from './log-throttle.ts'
+import { ThrottledLog } from './log-throttle.ts'
 import type { Protocol } from './protocol-version.ts'
 import { type OutgoingMessage, Outstanding } from './publish-queue.ts'
 import { readServer, type Server } from './server-options.ts'
@@ -101,9 +101,9 @@ class ReconnectingBroker implements Broker {
   readonly #outstanding: Outstanding
   readonly #subscriptions = new Subscriptions()
   readonly #refusedFilters = new Set<string>()
-  readonly #complaints: Complaints
+  readonly #throttled: ThrottledLog
   /** Apart, for a connection that lasts makes no refusal news again. */
-  readonly #refused: Complaints
+  readonly #refused: ThrottledLog
   readonly #connectListeners = new Set<(session: Session) => void>()
   readonly #stateListeners = new Set<(state: BrokerState) => void>()
   readonly #stop = new AbortController()
@@ -115,12 +115,12 @@ class ReconnectingBroker implements Broker {
   constructor(options: BrokerOptions, server: Server) {
     this.#options = options
     this.#outstanding = new Outstanding({ clock: options.clock, retry: () => this.#retryRefused() })
-    this.#complaints = new Complaints(options.clock, options.log)
-    this.#refused = new Complaints(options.clock, options.log)
+    this.#throttled = new ThrottledLog(options.clock, options.log)
+    this.#refused = new ThrottledLog(options.clock, options.log)
     const since = options.clock.now()
     this.#state = { connected: false, protocol: undefined, since, lastError: undefined, reconnects: 0 }
     this.#running = keepConnected(
-      { ...options, server, complaints: this.#complaints },
+      { ...options, server, throttled: this.#throttled },
       {
         opened: (connection) => this.#opened(connection),
         message: (message) => this.#subscriptions.dispatch(message),
@@ -229,7 +229,7 @@ class ReconnectingBroker implements Broker {
       this.#refusedFilters.add(filter)
       const remedy = 'Let this user read the topic on the broker.'
       const fields = { filter, reason_code: reasonCode, reason: `${filter}: ${message}`, remedy }
-      this.#refused.say('warn', fields, 'broker refuses a subscription')
+      this.#refused.say('warn', fields, 'broker refuses a subscription', { kind: filter })
     })
   }
 

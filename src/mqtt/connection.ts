@@ -15,6 +15,7 @@ import { reasonWords } from './connection-errors.ts'
 import { FrameLimit } from './frame-limit.ts'
 import { packetSize, publishProperties } from './properties.ts'
 import type { Protocol } from './protocol-version.ts'
+import { inOrder, puback } from './puback.ts'
 import type { Link } from './publish-queue.ts'
 import { acceptEveryRefusal } from './reason-codes.ts'
 import type { Server } from './server-options.ts'
@@ -41,6 +42,8 @@ export interface Incoming {
    * where the subscription wishes for the flag as its sender set it.
    */
   readonly retain: boolean
+  /** Whether the broker waits for an acknowledgement; otherwise nothing holds a flood back. */
+  readonly acknowledged?: boolean
   readonly properties: {
     readonly responseTopic?: string | undefined
     readonly correlationData?: Uint8Array | undefined
@@ -75,7 +78,8 @@ export interface Connection extends Link {
 
 export interface ConnectionEvents {
   opened(connection: Connection): void
-  message(message: Incoming): void
+  /** Acknowledged when it returns nothing, or else when what it returns resolves. */
+  message(message: Incoming): Promise<unknown> | undefined
   /** Called once, last. */
   ended(ending: Ending): void
 }
@@ -97,6 +101,8 @@ const mostGathered = 16 * maximumPacketSize
 /** mqtt.js gives an id out again after 65,535 publishes without looking whether it is still in use. */
 const widestWindow = 4_096
 const packetTooLarge = 0x95
+/** How long messages that came in may keep everything else waiting. */
+const longestTurnMs = 2
 const retainNotSupported = 0x9a
 const qosNotSupported = 0x9b
 
@@ -210,6 +216,13 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
     },
   }
 
+  // mqtt.js would acknowledge at once, or stop reading until it may, and the broker's own acknowledgements with it.
+  const goOn = turns()
+  client.handleMessage = (_packet, done) => goOn(() => done(acknowledgedHere))
+  const acknowledge = inOrder((ids) => {
+    if (!over) client.stream.write(Buffer.concat(ids.map(puback)))
+  })
+
   client.on('connect', ({ properties }) => {
     if (over) return
     maximumSize = properties?.maximumPacketSize ?? maximumSize
@@ -226,8 +239,11 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   })
   client.on('message', (topic, payload, packet) => {
     if (over) return
+    const { retain, messageId, qos } = packet
     const { responseTopic, correlationData } = packet.properties ?? {}
-    events.message({ topic, payload, retain: packet.retain, properties: { responseTopic, correlationData } })
+    const properties = { responseTopic, correlationData }
+    const taken = events.message({ topic, payload, retain, acknowledged: qos > 0, properties })
+    if (qos > 0 && messageId !== undefined) acknowledge(messageId, taken)
   })
   client.on('packetreceive', ({ cmd }) => {
     if (over || cmd !== 'pingresp') return
@@ -253,6 +269,25 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   })
   client.on('close', () => end({ kind: 'closed' }))
   return connection
+}
+
+/** Makes mqtt.js go on without an acknowledgement of its own. */
+const acknowledgedHere = new Error('acknowledged when taken')
+
+/**
+ * Calls what it is given at once, but for once in a few milliseconds: then everything else has its turn before.
+ *
+ * A flood comes in pieces of two megabytes, and sixty thousand messages in a piece would hold up all else for seconds.
+ */
+function turns(): (work: () => void) => void {
+  let begun = performance.now()
+  return (work) => {
+    if (performance.now() - begun < longestTurnMs) return work()
+    setImmediate(() => {
+      begun = performance.now()
+      work()
+    })
+  }
 }
 
 function wasReset(error: Error): boolean {

@@ -13,7 +13,7 @@ import {
   openConnection,
 } from './connection.ts'
 import { describe, remedyFor } from './connection-errors.ts'
-import type { Complaints } from './log-throttle.ts'
+import type { ThrottledLog } from './log-throttle.ts'
 import {
   type Answer,
   nextVersion,
@@ -30,7 +30,7 @@ export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean
   readonly url: string
   readonly clock: Clock
   readonly log: Log
-  readonly complaints: Complaints
+  readonly throttled: ThrottledLog
 }
 
 export interface KeepEvents extends Pick<ConnectionEvents, 'message' | 'opened'> {
@@ -61,7 +61,7 @@ export async function keepConnected(
   events: KeepEvents,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, log, complaints } = options
+  const { clock, log, throttled } = options
   let version: Version = options.protocol === 4 ? { step: 'fallback', since: clock.elapsed() } : preferred
   let reconnects = fresh
   // What the broker keeps of an earlier process is of no use; of an earlier connection, it holds the will back.
@@ -77,7 +77,7 @@ export async function keepConnected(
       const remedy =
         'Let the broker keep retained messages: without them no state and no discovery is published.'
       const fields = { url: shownUrl(options.url), reason: 'retain_available', remedy }
-      complaints.say('warn', fields, 'broker keeps no retained messages, going on without')
+      throttled.say('warn', fields, 'broker keeps no retained messages, going on without')
       continue
     }
     // The next one may keep them again.
@@ -100,7 +100,7 @@ export async function keepConnected(
       chance: clock.random(),
     })
     reconnects = next
-    if (next.flaps === 0 && ending.stood) complaints.forget()
+    if (next.flaps === 0 && ending.stood) throttled.forget()
     tell(ending, { options, reason, reconnects, advised })
     if (!ending.stood) events.failed(reason)
     await clock.sleep(pauseMs, signal).catch(() => undefined)
@@ -170,17 +170,18 @@ interface Telling {
 }
 
 function tell(ending: Ending, { options, reason, reconnects, advised }: Telling): void {
-  const { log, url, complaints } = options
+  const { log, url, throttled } = options
   const fields = { url: shownUrl(url), reason }
   if (advised !== undefined) {
     const { message, remedy } = advice[advised]
-    complaints.say('error', { ...fields, remedy }, message)
+    throttled.say('error', { ...fields, remedy }, message, { kind: `${message} ${reason}` })
   }
   if (!ending.stood) {
     const remedy = remedyFor(ending)
-    complaints.say('warn', { ...fields, ...(remedy && { remedy }) }, 'cannot connect to broker')
+    const kind = `connect ${reason}`
+    throttled.say('warn', { ...fields, ...(remedy && { remedy }) }, 'cannot connect to broker', { kind })
   } else if (reconnects.flaps < toleratedFlaps) log.info(fields, 'broker connection lost')
-  else complaints.say('warn', fields, 'broker connection does not last')
+  else throttled.say('warn', fields, 'broker connection does not last', { kind: `flapping ${reason}` })
 }
 
 function answerOf({ stood, kind, reasonCode }: Ending): Answer {

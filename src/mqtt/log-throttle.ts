@@ -1,41 +1,68 @@
-/** Says the same thing once an hour: a broker that is away for a day must not fill the log. */
+/**
+ * The throttled logger: lines of one kind at most so often, once an hour unless told otherwise.
+ *
+ * For everything that a broker, or whoever may write to it, can make us say again and again. What is left out is
+ * counted, and the next line of its kind tells how many. A kind that has been silent long enough starts afresh, and
+ * so does one that was pushed out by many others: nothing is silent for ever.
+ */
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 
-const hourMs = 60 * 60_000
-/** More different complaints than this are not kept apart, and told at `debug` only. */
-const mostKept = 50
-
-export interface Complaint {
-  /** What tells one complaint from another, with the message. */
-  readonly reason: string
-  /** What a person can do about it. */
-  readonly remedy?: string
-  readonly [field: string]: unknown
+/** So many lines at once, and another one each `everyMs`. */
+export interface Rate {
+  readonly burst: number
+  readonly everyMs: number
 }
 
-export class Complaints {
+export interface Limit {
+  /** What tells one kind of line from another; by default the message. */
+  readonly kind?: string
+  readonly rate?: Rate
+}
+
+interface Kind {
+  readonly lines: number
+  readonly at: number
+  readonly suppressed: number
+}
+
+const hourly: Rate = { burst: 1, everyMs: 60 * 60_000 }
+/** More than there are in this program. */
+const mostKinds = 200
+
+export class ThrottledLog {
   readonly #clock: Clock
   readonly #log: Log
-  readonly #saidAt = new Map<string, number>()
+  /** Those that were last heard of first. */
+  readonly #kinds = new Map<string, Kind>()
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock
     this.#log = log
   }
 
-  /** Logs at `level` when this was not said within the hour, else at `debug`. */
-  say(level: 'warn' | 'error', fields: Complaint, message: string): void {
-    const key = `${message} ${fields.reason}`
+  say(level: 'info' | 'warn' | 'error', fields: object, message: string, limit: Limit = {}): void {
+    const { kind: name = message, rate = hourly } = limit
     const now = this.#clock.elapsed()
-    const saidAt = this.#saidAt.get(key)
-    const due = saidAt === undefined ? this.#saidAt.size < mostKept : now - saidAt >= hourMs
-    if (due) this.#saidAt.set(key, now)
-    this.#log[due ? level : 'debug'](fields, message)
+    const kind = this.#kinds.get(name) ?? { lines: rate.burst, at: now, suppressed: 0 }
+    const lines = Math.min(rate.burst, kind.lines + (now - kind.at) / rate.everyMs)
+    const { suppressed } = kind
+    this.#kinds.delete(name)
+    if (lines < 1) this.#keep(name, { lines, at: now, suppressed: suppressed + 1 })
+    else {
+      this.#keep(name, { lines: lines - 1, at: now, suppressed: 0 })
+      this.#log[level]({ ...fields, ...(suppressed > 0 && { suppressed }) }, message)
+    }
   }
 
-  /** All is well again: the next complaint is news. */
+  /** All is well again: the next line of each kind is news. */
   forget(): void {
-    this.#saidAt.clear()
+    this.#kinds.clear()
+  }
+
+  #keep(name: string, kind: Kind): void {
+    const [oldest] = this.#kinds.keys()
+    if (this.#kinds.size >= mostKinds && oldest !== undefined) this.#kinds.delete(oldest)
+    this.#kinds.set(name, kind)
   }
 }

@@ -1,5 +1,6 @@
 /**
- * The priority queue of what waits for the broker: request IDs and events first, retained state and subscriptions after.
+ * The priority queue of what waits for the broker: request IDs and events first; retained state, subscriptions and
+ * answers to commands after, of which anybody can make many.
  *
  * An id grows old while it waits; state loses nothing, for the latest is what counts. So that state is published
  * during the longest flood too, it has each fourth turn while both wait. Each of the two keeps its own order.

@@ -21,6 +21,8 @@ import type { Wish } from './subscriptions.ts'
 export interface OutgoingMessage extends Message {
   /** Of the command that this message answers. */
   readonly correlationData?: Uint8Array
+  /** Whether this answers a command: it goes out behind work items. */
+  readonly answer?: boolean
 }
 
 /** Calls back with the broker's answer, and its refusal, if any; never after the link is lost. */
@@ -104,7 +106,7 @@ export class Outstanding {
       const madeAt = this.#clock.elapsed()
       const job: Job = {
         subject: { topic, bytes: Buffer.byteLength(message.payload), retain, durable },
-        urgent: !retain,
+        urgent: !retain && !message.answer,
         send: (link, done) => link.publish(aged(message, job.sentAt - madeAt), done),
         ...{ signal, sentAt: 0, losses: 0, settled: false, resolve, reject },
       }

@@ -12,7 +12,7 @@ import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Message } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
-import { Complaints } from './log-throttle.ts'
+import { ThrottledLog } from './log-throttle.ts'
 
 /** A publish or a subscription, as far as a refusal is concerned. */
 export interface Subject {
@@ -158,7 +158,7 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
 export type TellRefusal = (topic: string, error: PublishRefused, message: string) => void
 
 export function refusalTeller(clock: Clock, log: Log): TellRefusal {
-  const complaints = new Complaints(clock, log)
+  const throttled = new ThrottledLog(clock, log)
   return (topic, error, message) => {
     const { reasonCode, message: detail, bytes } = error
     const kind = kindOf(topic)
@@ -169,7 +169,7 @@ export function refusalTeller(clock: Clock, log: Log): TellRefusal {
       detail,
       remedy: error.remedy ?? remedyFor(reasonCode, kind, bytes),
     }
-    complaints.say('warn', { ...fields, reason: `${kind} ${reasonCode}` }, message)
+    throttled.say('warn', fields, message, { kind: `${message} ${kind} ${reasonCode}` })
   }
 }
 

@@ -1,7 +1,8 @@
 /** Who wants which messages: filters with their listeners, remembered over all connections. */
 import type { Incoming } from './connection.ts'
 
-export type MessageListener = (message: Incoming) => void
+/** A promise is returned where there is no room for the message yet: it is acknowledged when that is over. */
+export type MessageListener = (message: Incoming) => unknown
 
 /** What the broker is asked for with a filter; the first who wants a filter decides. */
 export interface Wish {
@@ -41,11 +42,17 @@ export class Subscriptions {
     return this.#listeners.delete(filter)
   }
 
-  dispatch(message: Incoming): void {
+  /** Returns a promise when not all listeners have taken the message yet. */
+  dispatch(message: Incoming): Promise<unknown> | undefined {
+    const later: Promise<unknown>[] = []
     for (const [filter, listeners] of this.#listeners) {
       if (!matches(filter, message.topic)) continue
-      for (const listener of [...listeners]) listener(message)
+      for (const listener of [...listeners]) {
+        const taken = listener(message)
+        if (taken instanceof Promise) later.push(taken)
+      }
     }
+    return later.length > 0 ? Promise.all(later) : undefined
   }
 }
 

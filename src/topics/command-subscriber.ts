@@ -3,18 +3,25 @@
  *
  * A retained command would run again at every reconnect, so it is ignored, and said once. MQTT 5 tells of it when it
  * is sent; under MQTT 3.1.1 a retained command that comes while we listen looks like any other and is obeyed once.
+ *
+ * Anybody who may send commands may send a million of them. A command is taken when there is room for its answer;
+ * until then the broker is not acknowledged and holds the others back. What nothing holds back, since it is sent with
+ * QoS 0 or by a broker that does not wait, is dropped and counted. What is larger than any command is not kept at all.
  */
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Broker, Incoming, OutgoingMessage } from '../mqtt/client.ts'
+import { type Rate, ThrottledLog } from '../mqtt/log-throttle.ts'
 import {
   answerOf,
   type Command,
   commandFilters,
   isOrder,
   mayAnswerOn,
+  mostCommandBytes,
   type Order,
+  type Refusal,
   type Result,
   readCommand,
 } from './commands.ts'
@@ -31,62 +38,91 @@ export interface DeskNeeds {
 }
 
 const answerExpirySeconds = 60
-/** Commands that are not answered yet: beyond that, somebody is not talking but shouting. */
+/** Commands in work: beyond that, somebody is not talking but shouting. */
 const mostOpen = 64
-/** Lines of the log that commands may fill in a minute; a person needs fewer. */
-const mostLines = 60
-const minuteMs = 60_000
+/** What the broker has not acknowledged yet of the answers; with more, no command is taken. */
+const mostAnswers = 64
+const mostAnswerBytes = 1024 * 1024
+/** Commands that wait for room. A broker with flow control never sends so many. */
+const mostWaiting = 64
 /** Of a topic in the log: anybody may make one of 64 kB. */
 const longestTopic = 200
+/** Half of the sixty lines that commands may fill in a minute; what they make the accounts do has the other. */
+export const commandLines: Rate = { burst: 15, everyMs: 4_000 }
+/** Topics that are not as they should be: some are worth a name. */
+const oddTopics: Rate = { burst: 5, everyMs: 60 * 60_000 }
+
+/** As much of a message as is kept of it. */
+interface Kept extends Pick<Incoming, 'topic' | 'properties'> {
+  /** Absent when it was too large. */
+  readonly payload?: Uint8Array
+}
+
+interface Waiting {
+  readonly message: Kept
+  readonly taken: () => void
+}
 
 /** Takes commands until `signal` is aborted. */
 export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
   const { topics, broker, obey, clock, log, fail } = needs
-  const said = new Set<string>()
+  const throttled = new ThrottledLog(clock, log)
+  const waiting: Waiting[] = []
+  const answers = { count: 0, bytes: 0 }
   let open = 0
-  let [minute, lines] = [0, 0]
 
-  function ignore(topic: string): void {
-    const remedy = 'Commands must not be retained; clear it by publishing an empty retained message there.'
-    warnOnce({ topic, remedy }, 'retained command ignored')
-  }
-
-  function warnOnce(
-    fields: { readonly topic: string; readonly [field: string]: unknown },
-    message: string,
-  ): void {
-    const topic = short(fields.topic)
-    const name = `${message} ${topic}`
-    if (said.size >= mostOpen || said.has(name)) return
-    said.add(name)
-    log.warn({ ...fields, topic }, message)
+  function odd(fields: { readonly topic: string; readonly [field: string]: unknown }, message: string): void {
+    throttled.say('warn', { ...fields, topic: short(fields.topic) }, message, { rate: oddTopics })
   }
 
   function tell(fields: object, message: string): void {
-    const now = Math.floor(clock.elapsed() / minuteMs)
-    lines = now === minute ? lines + 1 : 1
-    minute = now
-    if (lines === mostLines + 1) log.warn({}, 'a flood of commands, the rest of this minute is told at debug')
-    log[lines > mostLines ? 'debug' : 'info'](fields, message)
+    throttled.say('info', fields, message, { kind: 'commands', rate: commandLines })
   }
 
-  async function serve({ topic, payload, properties }: Incoming): Promise<void> {
-    const command = readCommand(topics, topic, payload)
-    const result = await resultOf(command)
-    const { order } = command
-    const verb = short(command.verb)
-    if (result.refusal) {
-      tell({ verb, code: result.refusal.code, detail: result.refusal.message }, 'command refused')
-    } else tell({ verb, ...(isOrder(order) && 'target' in order && order.target) }, 'command done')
-    await Promise.all(answers(command, result, properties).map(send))
+  function hasRoom(): boolean {
+    return answers.count < mostAnswers && answers.bytes < mostAnswerBytes
   }
 
-  async function resultOf({ order }: Command): Promise<Result> {
-    if (!isOrder(order)) return { refusal: order }
-    if (open >= mostOpen) {
-      const message = `${open} commands are waiting for their turn already`
-      return { refusal: { code: 'busy', message, retryable: true } }
+  /** Returns a promise of when the command is taken, where that is not at once. */
+  function arrived(message: Incoming): Promise<void> | undefined {
+    if (signal.aborted) return undefined
+    const { topic, retain, payload, acknowledged = false } = message
+    if (retain) {
+      // An empty one clears what was kept there: that is what we have asked for.
+      const remedy = 'Commands must not be retained; clear it by publishing an empty retained message there.'
+      if (payload.length > 0) odd({ topic, remedy }, 'retained command ignored')
+      return undefined
     }
+    const kept = keep(message)
+    if (kept === undefined) return drop('larger than any command')
+    if (hasRoom()) take(kept)
+    else if (!acknowledged || waiting.length >= mostWaiting)
+      return drop('more than the broker takes answers for')
+    else return new Promise((taken) => waiting.push({ message: kept, taken }))
+    return undefined
+  }
+
+  function drop(reason: string): undefined {
+    throttled.say('warn', { reason }, 'command dropped', { kind: `dropped ${reason}` })
+  }
+
+  /** Whatever is answered at once has its room in the same moment: many commands come in one piece. */
+  function take({ topic, payload, properties }: Kept): void {
+    const command = readCommand(topics, topic, payload)
+    const { order } = command
+    const reply = (result: Result) => answer(command, result, properties)
+    const answered =
+      isOrder(order) && open < mostOpen ? handle(order).then(reply) : reply({ refusal: whyNot(order) })
+    answered.catch(fail)
+  }
+
+  function whyNot(order: Command['order']): Refusal {
+    if (!isOrder(order)) return order
+    const message = `${open} commands are waiting for their turn already`
+    return { code: 'busy', message, retryable: true }
+  }
+
+  async function handle(order: Order): Promise<Result> {
     open++
     try {
       return await obey(order)
@@ -95,11 +131,30 @@ export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
     }
   }
 
-  function answers(command: Command, result: Result, properties: Incoming['properties']): OutgoingMessage[] {
+  function takeWaiting(): void {
+    while (hasRoom()) {
+      const next = waiting.shift()
+      if (!next) return
+      take(next.message)
+      next.taken()
+    }
+  }
+
+  async function answer(command: Command, result: Result, properties: Kept['properties']): Promise<void> {
+    const { order } = command
+    const verb = short(command.verb)
+    if (result.refusal) {
+      tell({ verb, code: result.refusal.code, detail: result.refusal.message }, 'command refused')
+    } else tell({ verb, ...(isOrder(order) && 'target' in order && order.target) }, 'command done')
+    await Promise.all(answersTo(command, result, properties).map(send))
+  }
+
+  function answersTo(command: Command, result: Result, properties: Kept['properties']): OutgoingMessage[] {
     const answer = {
       topic: `${topics.base}/bridge/response/${command.verb}`,
       payload: answerOf(command, result),
       retain: false,
+      answer: true,
       json: true,
       expirySeconds: answerExpirySeconds,
       userProperties: { schema: String(schema) },
@@ -109,34 +164,38 @@ export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
     const correlated = { ...answer, ...(correlationData && { correlationData }) }
     if (responseTopic === answer.topic) return [correlated]
     if (!mayAnswerOn(topics, responseTopic)) {
-      warnOnce({ topic: responseTopic }, 'response topic that is not for answers ignored')
+      odd({ topic: responseTopic }, 'response topic that is not for answers ignored')
       return [answer]
     }
     return [answer, { ...correlated, topic: responseTopic }]
   }
 
   async function send(message: OutgoingMessage): Promise<void> {
+    const bytes = message.payload.length
+    answers.count++
+    answers.bytes += bytes
     try {
       await broker.publish(message, signal)
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof PublishRefused)) throw error
-      warnOnce({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an answer')
+      odd({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an answer')
+    } finally {
+      answers.count--
+      answers.bytes -= bytes
+      takeWaiting()
     }
   }
 
-  for (const filter of commandFilters(topics)) {
-    broker.subscribe(
-      filter,
-      (message) => {
-        if (signal.aborted) return
-        if (!message.retain) serve(message).catch(fail)
-        // An empty one clears what was kept there: that is what we have asked for.
-        else if (message.payload.length > 0) ignore(message.topic)
-      },
-      { retainAsPublished: true },
-    )
-  }
+  for (const filter of commandFilters(topics)) broker.subscribe(filter, arrived, { retainAsPublished: true })
+}
+
+/** Nothing of what is too large but its topic, and not even that when it is a large one. */
+function keep({ topic, payload, properties }: Incoming): Kept | undefined {
+  const { responseTopic = '', correlationData } = properties
+  const around = Buffer.byteLength(topic) + Buffer.byteLength(responseTopic) + (correlationData?.length ?? 0)
+  if (around + payload.length <= mostCommandBytes) return { topic, payload, properties }
+  return Buffer.byteLength(topic) <= mostCommandBytes / 4 ? { topic, properties: {} } : undefined
 }
 
 function short(text: string): string {

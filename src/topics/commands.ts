@@ -65,13 +65,28 @@ export function isOrder(order: Order | Refusal): order is Order {
   return 'verb' in order
 }
 
-/** The command of a message that came on one of the filters. */
-export function readCommand(topics: Topics, topic: string, payload: Uint8Array): Command {
+/** The command of a message that came on one of the filters; `payload` is absent when it was too large to be kept. */
+export function readCommand(topics: Topics, topic: string, payload: Uint8Array | undefined): Command {
+  if (payload === undefined) return tooLarge(verbOf(topics, topic))
   const text = textOf(payload)
   const stem = `${topics.base}/bridge/request/`
   return topic.startsWith(stem)
     ? readRequest(topic.slice(stem.length), text)
     : readSetting(topic.slice(topics.base.length + 1), text)
+}
+
+/** What a command may hold, in bytes, its topics included. Those that mean something have a hundred. */
+export const mostCommandBytes = 4_096
+
+/** Where the answer to a command of this topic goes. */
+function verbOf({ base }: Topics, topic: string): string {
+  const stem = `${base}/bridge/request/`
+  return topic.startsWith(stem) ? topic.slice(stem.length) : topic.slice(topic.lastIndexOf('/') + 1)
+}
+
+function tooLarge(verb: string): Command {
+  const message = `a command is at most ${mostCommandBytes} bytes, with its topics and correlation data`
+  return { verb, transaction: null, order: { code: 'too_large', message } }
 }
 
 /** The answer's document: the README, "Commands". */

@@ -5,7 +5,9 @@ import { type Clock, timeOrderedId } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Message, ModuleChanges, ModuleKey, ModuleReport, Slot, SyncModule } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
+import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
+import { commandLines } from './command-subscriber.ts'
 import { moduleChanged, moduleEvent, tickDone } from './events.ts'
 import type { Retained } from './retained.ts'
 import type { Topics } from './topics.ts'
@@ -51,6 +53,7 @@ export function watch(needs: OnlookerNeeds): Onlookers {
     })
   }
   const eventId = () => timeOrderedId(clock)
+  const throttled = new ThrottledLog(clock, log)
 
   return {
     listed({ found, renamed, altered, gone }) {
@@ -97,7 +100,9 @@ export function watch(needs: OnlookerNeeds): Onlookers {
     slot(slot, { requested, failed, skipped }, elapsedMs) {
       const durationMs = Math.round(elapsedMs)
       const { tickId: tick, trigger } = slot
-      log.info({ tick, trigger, requested, failed, skipped, duration_ms: durationMs }, 'tick done')
+      const fields = { tick, trigger, requested, failed, skipped, duration_ms: durationMs }
+      if (trigger === 'command') throttled.say('info', fields, 'tick done', { rate: commandLines })
+      else log.info(fields, 'tick done')
       const counts = { requested, failed, skipped, durationMs }
       happen(tickDone(topics, slot, { eventId: eventId(), now: clock.now(), counts }))
     },

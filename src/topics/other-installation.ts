@@ -8,7 +8,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
-import { Complaints } from '../mqtt/log-throttle.ts'
+import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { MessageListener } from '../mqtt/subscriptions.ts'
 import type { Topics } from './topics.ts'
 
@@ -27,7 +27,7 @@ const longestInfoBytes = 64 * 1024
 
 /** Watches until what it returns is called. */
 export function watchForOthers({ topics, installId, subscribe, heard, clock, log }: WatchNeeds): () => void {
-  const complaints = new Complaints(clock, log)
+  const throttled = new ThrottledLog(clock, log)
   let keptOnline = false
   let keptOther: string | undefined
 
@@ -39,7 +39,7 @@ export function watchForOthers({ topics, installId, subscribe, heard, clock, log
       other_install_id: other,
       remedy: 'Stop one of the two, or give each its own mqtt.baseTopic.',
     }
-    complaints.say('error', fields, 'another installation publishes below this base topic')
+    throttled.say('error', fields, 'another installation publishes below this base topic')
   }
   const tellOfKept = () => {
     if (keptOnline && keptOther !== undefined) tell(keptOther)

@@ -17,7 +17,7 @@ import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
-import { Complaints } from '../mqtt/log-throttle.ts'
+import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 export interface RepairNeeds {
@@ -62,11 +62,13 @@ const aliveMs = 15 * 60_000
 const storedMs = 5_000
 const largestPayload = 64 * 1024
 const mostKept = 1_000
+/** Topics that are worth a name. */
+const oddTopics = { burst: 5, everyMs: 60 * 60_000 }
 
 /** Watches until `signal` is aborted. */
 export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
   const { topics, broker, clock } = needs
-  const complaints = new Complaints(clock, needs.log)
+  const throttled = new ThrottledLog(clock, needs.log)
   const wrong = new Map<string, Wrong>()
   const repaired = new Map<string, { readonly at: number; readonly gapMs: number }>()
   let timer: (() => void) | undefined
@@ -125,15 +127,16 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     repaired.delete(topic)
     repaired.set(topic, { at: now, gapMs: isState ? stateGapMs : Math.min(grown, longestGapMs) })
     if (repaired.size > mostKept) repaired.delete([...repaired.keys()][0] ?? '')
-    complaints.say(
+    const change = isState ? 'state' : payload === '' ? 'cleared' : 'overwritten'
+    throttled.say(
       'warn',
       {
-        reason: isState ? 'state' : payload === '' ? 'cleared' : 'overwritten',
         topic,
-        was: isState ? payload?.slice(0, 20) : payload === '' ? 'cleared' : 'overwritten',
+        was: isState ? payload?.slice(0, 20) : change,
         remedy: 'If that was no person, let no other user write this topic on the broker.',
       },
       'another client changed a retained topic of ours, publishing it again',
+      { kind: `repaired ${change}` },
     )
     ours.say()
   }
@@ -167,14 +170,15 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     if (before !== undefined ? now - before < longestGapMs : cleared.size >= mostKept) return
     cleared.set(topic, now)
     const kind = topic.replace(/(?<=\/)\d+(?=\/|$)/g, '+')
-    complaints.say(
+    throttled.say(
       'warn',
       {
-        reason: kind,
         topic,
         remedy: `We never retain it. Whoever may write ${kind} on the broker, or a bridge to another broker, could have left it; let only this user write there.`,
       },
       'cleared a retained message that another client left',
+      // The ids in a topic may be anything, so that it is no kind of its own.
+      { rate: oddTopics },
     )
     needs.publisher.publish(plain(topic, ''), signal).catch((error: unknown) => {
       // Without the right to do so it stays; the log has told of it.

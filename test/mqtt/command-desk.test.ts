@@ -16,6 +16,7 @@ test('a command is obeyed and answered on the topic of its verb, as JSON that is
       topic: 'b/bridge/response/health',
       payload: JSON.stringify({ transaction: 'abc', status: 'ok', data: rescanned }),
       retain: false,
+      answer: true,
       json: true,
       expirySeconds: 60,
       userProperties: { schema: '1' },
@@ -63,11 +64,11 @@ test('a refusal of what was ordered is answered with when to try again, and logg
   expect(desk.log.lines).toEqual([{ level: 'info', message: 'command refused', fields }])
 })
 
-test('retained commands are ignored, each topic is named once, and clearing one is not worth a word', async () => {
+test('retained commands are ignored and named, and clearing one is not worth a word', async () => {
   const desk = aDesk()
   const retain = true
 
-  for (const _ of [1, 2]) await desk.send(health, '{}', { retain })
+  await desk.send(health, '{}', { retain })
   await desk.send('b/sync/8021/44107/350221/set/polling', 'OFF', { retain })
   await desk.send('b/bridge/request/rescan', '', { retain })
 
@@ -127,7 +128,7 @@ test('a response topic outside of ours is not written to, and told of in the log
   const desk = aDesk()
 
   const properties = { responseTopic: 'zigbee2mqtt/bridge/request/restart' }
-  for (const _ of [1, 2]) await desk.send(health, '', { properties })
+  await desk.send(health, '', { properties })
 
   expect(desk.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
   expect(new Set(desk.sent.map(({ topic }) => topic))).toEqual(new Set(['b/bridge/response/health']))
@@ -181,36 +182,100 @@ test('once stopped, nothing is obeyed, and an answer that cannot be sent any mor
   expect(desk.failures).toEqual([])
 })
 
-test('a thousand retained commands of different topics do not fill the log', async () => {
+test('a thousand retained commands fill five lines, and an hour later they are named again', async () => {
   const desk = aDesk()
-
   for (let number = 0; number < 1_000; number++) {
     await desk.send(`b/bridge/request/${number}`, '{}', { retain: true })
   }
+  expect(desk.log.lines).toHaveLength(5)
 
-  expect(desk.log.lines.length).toBeLessThanOrEqual(64)
+  await desk.clock.advance(3_600_000)
+  await desk.send(health, '{}', { retain: true })
+
+  expect(desk.log.lines.slice(5)).toMatchObject([
+    { level: 'warn', message: 'retained command ignored', fields: { topic: health, suppressed: 995 } },
+  ])
 })
 
-test('a flood of commands fills sixty lines of the log in a minute, and one that says so', async () => {
+test('commands fill thirty lines of the log in a minute, at debug too, and what is left out is counted', async () => {
   const desk = aDesk()
-  const lines = (level: string) => desk.log.lines.filter((line) => line.level === level).length
 
-  for (let number = 0; number < 200; number++) await desk.send(health)
-  expect([lines('info'), lines('warn'), lines('debug')]).toEqual([60, 1, 140])
-  expect(desk.sent).toHaveLength(200)
-  await desk.clock.advance(60_000)
-  await desk.send(health)
+  for (let second = 0; second < 60; second++) {
+    for (let number = 0; number < 10; number++) await desk.send(health)
+    await desk.clock.advance(1_000)
+  }
 
-  expect(lines('info')).toBe(61)
+  expect(desk.sent).toHaveLength(600)
+  const { lines } = desk.log
+  expect(lines.length).toBeLessThanOrEqual(30)
+  const left = lines
+    .map(({ fields }) => Number(fields.suppressed ?? 0))
+    .reduce((sum, count) => sum + count, 0)
+  expect(left + lines.length).toBeGreaterThan(550)
 })
 
-test('a topic of sixty thousand letters is cut in the log', async () => {
+test('commands are taken while there is room for answers, and the others wait unacknowledged', async () => {
+  const { promise: acknowledging, resolve: acknowledge } = Promise.withResolvers<void>()
+  const desk = aDesk({ acknowledging })
+  const taken: unknown[] = []
+
+  for (let number = 0; number < 100; number++) {
+    taken.push(desk.arrive('b/bridge/request/dance', '{}', { acknowledged: true }))
+  }
+  await settle()
+  expect(taken.filter((each) => each === undefined)).toHaveLength(64)
+  expect(desk.sent).toHaveLength(64)
+  acknowledge()
+  await Promise.all(taken)
+
+  expect(desk.sent).toHaveLength(100)
+  expect(desk.log.lines.filter(({ message }) => message === 'command dropped')).toEqual([])
+})
+
+test.each([
+  ['nothing holds back', {}, 64],
+  ['a broker without flow control sends', { acknowledged: true }, 128],
+])('of commands that %s, those without room are dropped and counted', async (_, more, kept) => {
+  const { promise: acknowledging, resolve: acknowledge } = Promise.withResolvers<void>()
+  const desk = aDesk({ acknowledging })
+
+  for (let number = 0; number < 1_000; number++) desk.arrive('b/bridge/request/dance', '{}', more)
+  acknowledge()
+  await settle()
+  await settle()
+
+  expect(desk.sent).toHaveLength(kept)
+  expect(desk.log.lines).toContainEqual({
+    level: 'warn',
+    message: 'command dropped',
+    fields: { reason: 'more than the broker takes answers for' },
+  })
+})
+
+test.each([
+  ['payload', `{"transaction": "${'x'.repeat(4_096)}"}`, {}],
+  ['response topic', '{}', { properties: { responseTopic: `b/answers/${'x'.repeat(4_096)}` } }],
+  ['correlation data', '{}', { properties: { correlationData: new Uint8Array(4_096) } }],
+])('a command with a %s of more than 4 kB is refused, and nothing of it is kept', async (_, payload, more) => {
+  const desk = aDesk()
+
+  await desk.send(health, payload, more)
+
+  expect(desk.obeyed).toEqual([])
+  expect(desk.answers()).toMatchObject([
+    ['b/bridge/response/health', { transaction: null, error: { code: 'too_large' } }],
+  ])
+  expect(desk.sent[0]?.correlationData).toBeUndefined()
+})
+
+test('a topic of sixty thousand letters is cut in the log, and gets no answer', async () => {
   const desk = aDesk()
   const long = 'x'.repeat(60_000)
 
-  await desk.send(`b/bridge/request/${long}`, '', { properties: { responseTopic: long } })
+  await desk.send(`b/bridge/request/${long}`, '')
   await desk.send(`b/bridge/request/${long}`, '{}', { retain: true })
 
-  expect(desk.log.lines).toHaveLength(3)
+  expect(desk.sent).toEqual([])
+  expect(desk.log.lines).toHaveLength(2)
   expect(JSON.stringify(desk.log.lines).length).toBeLessThan(2_000)
 })

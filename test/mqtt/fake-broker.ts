@@ -70,6 +70,8 @@ export interface FakeBroker extends AsyncDisposable {
   readonly goodbyes: readonly Packet[]
   /** All filters asked for, of all connections. */
   readonly subscribed: readonly string[]
+  /** Ids of PUBACK packets, of all connections. */
+  readonly acknowledged: readonly number[]
   readonly openSockets: number
   behave(behaviour: Behaviour): void
 }
@@ -96,6 +98,7 @@ export async function fakeBroker(behaviour: Behaviour = {}): Promise<FakeBroker>
   const published: Packet[] = []
   const goodbyes: Packet[] = []
   const subscribed: string[] = []
+  const acknowledged: number[] = []
   let rules = behaviour
 
   const server = createServer((socket) => {
@@ -126,6 +129,7 @@ export async function fakeBroker(behaviour: Behaviour = {}): Promise<FakeBroker>
       if (rules.subscribe?.(session, packet)) return
       session.send({ cmd: 'suback', ...id, granted: packet.subscriptions?.map(() => 1) ?? [] })
     } else if (packet.cmd === 'unsubscribe') session.send({ cmd: 'unsuback', ...id, granted: [0] })
+    else if (packet.cmd === 'puback') acknowledged.push(packet.messageId ?? 0)
     else if (packet.cmd === 'pingreq') session.send({ cmd: 'pingresp' })
     else if (packet.cmd === 'disconnect') {
       goodbyes.push(packet)
@@ -144,6 +148,7 @@ export async function fakeBroker(behaviour: Behaviour = {}): Promise<FakeBroker>
     published,
     goodbyes,
     subscribed,
+    acknowledged,
     get openSockets() {
       return sockets.size
     },

@@ -91,7 +91,7 @@ test('whatever anybody publishes there is no more than ignored', () => {
       fc.constantFrom('b/bridge/info', 'b/bridge/state'),
       fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.json(), fc.string({ unit: 'binary' })),
       fc.boolean(),
-      (topic, payload, retain) => say(topic, payload, retain),
+      (topic, payload, retain) => void say(topic, payload, retain),
     ),
   )
   say('b/bridge/info', JSON.stringify({ install_id: '\u001b[2J' }), false)
