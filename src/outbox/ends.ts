@@ -30,8 +30,9 @@ export async function watchEnds(
   while (!signal.aborted) {
     let sleepMs = longestMs
     try {
-      await clearDead()
-      const next = items.nextEnd()
+      const now = clock.now()
+      await clearDead(now)
+      const next = items.nextEnd(now)
       if (next !== undefined) sleepMs = Math.min(Math.max(next - clock.now(), 0), longestMs)
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
@@ -39,9 +40,9 @@ export async function watchEnds(
     await clock.sleep(sleepMs + graceMs, signal).catch(() => undefined)
   }
 
-  async function clearDead(): Promise<void> {
+  async function clearDead(now: number): Promise<void> {
     for (;;) {
-      const modules = await items.clear(clock.now())
+      const modules = await items.clear(now)
       if (modules.length === 0 || signal.aborted) return
       for (const key of modules) ended(key)
     }

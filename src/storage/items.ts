@@ -15,8 +15,8 @@ export interface Items {
   add(item: WorkItem): Waiting
   /** The items of these numbers, as far as they have not been cleared. */
   of(seqs: readonly number[]): readonly WorkItem[]
-  /** When the next acknowledged one ends, or `undefined` when there is none. */
-  nextEnd(): number | undefined
+  /** When the next one ends after `now`, acknowledged or not, or `undefined` when none does. */
+  nextEnd(now: number): number | undefined
   /** Clears some that are dead and acknowledged; returns their modules, none when nothing was left to clear. */
   clear(now: number): Promise<readonly ModuleKey[]>
 }
@@ -30,7 +30,7 @@ export function openItems({ path, prepare, read, write }: Database): Items {
   const some = prepare('SELECT item FROM items WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq')
   // In the order of storing, which is that of their ends as long as nobody changes their length.
   const acknowledged = 'FROM items WHERE seq NOT IN (SELECT seq FROM outbox) ORDER BY seq'
-  const first = prepare(`SELECT expires_at ${acknowledged} LIMIT 1`)
+  const first = prepare('SELECT expires_at FROM items WHERE expires_at > ? ORDER BY seq LIMIT 1')
   const clearFirst = prepare(
     `DELETE FROM items
      WHERE seq IN (SELECT seq ${acknowledged} LIMIT ?)
@@ -48,8 +48,8 @@ export function openItems({ path, prepare, read, write }: Database): Items {
       return { seq, item }
     },
     of: (seqs) => read(() => some.all(JSON.stringify(seqs)).map((row) => toItem(row, path))),
-    nextEnd() {
-      const row = read(() => first.get())
+    nextEnd(now) {
+      const row = read(() => first.get(now))
       return row && Number(row.expires_at)
     },
     async clear(now) {

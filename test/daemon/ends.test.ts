@@ -20,7 +20,7 @@ function watching(...known: WorkItem[]) {
       for (const item of dead) known.splice(known.indexOf(item), 1)
       return [...new Map(dead.map((item) => [keyOf(item), item])).values()]
     },
-    nextEnd: () => known[0]?.expiresAt,
+    nextEnd: (now: number) => known.find(({ expiresAt }) => expiresAt > now)?.expiresAt,
   }
   const ended = (key: Parameters<typeof keyOf>[0]) => told.push([keyOf(key), clock.now() - start])
   const over = watchEnds({ items, ended, ttlMs, clock }, abort.signal)

@@ -40,21 +40,29 @@ test('a dead item that the broker has not acknowledged is not cleared, and is no
   const waiting = await put({ expiresAt: start })
   await database.write(() => outbox.add(waiting))
 
-  expect([await items.clear(start), items.nextEnd()]).toEqual([[], undefined])
+  expect([await items.clear(start), items.nextEnd(start)]).toEqual([[], undefined])
 
   await outbox.remove([waiting.seq])
-  expect(items.nextEnd()).toBe(start)
   expect(await items.clear(start)).toHaveLength(1)
 })
 
 test('the next end is that of the oldest', async () => {
   const { items, put } = opened()
-  expect(items.nextEnd()).toBeUndefined()
+  expect(items.nextEnd(start)).toBeUndefined()
 
   await put({ expiresAt: start + 5 })
   await put({ expiresAt: start + 9 })
 
-  expect(items.nextEnd()).toBe(start + 5)
+  expect(items.nextEnd(start)).toBe(start + 5)
+  expect(items.nextEnd(start + 5)).toBe(start + 9)
+})
+
+test('a living item that the broker has not acknowledged is waited for: it may be by then', async () => {
+  const { database, items, outbox, put } = opened()
+  const waiting = await put({ expiresAt: start + 5 })
+  await database.write(() => outbox.add(waiting))
+
+  expect(items.nextEnd(start)).toBe(start + 5)
 })
 
 test('a number is never given out twice by one process, and is larger than all on disk after a restart', async () => {
