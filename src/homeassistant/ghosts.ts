@@ -11,7 +11,7 @@ import { z } from 'zod'
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
-import type { MessageListener } from '../mqtt/subscriptions.ts'
+import type { MessageListener, Wish } from '../mqtt/subscriptions.ts'
 import type { Topics } from '../topics/topics.ts'
 import { discoveryFilter, installIdIn, isOurs, objectIdOf, originName } from './documents.ts'
 
@@ -20,7 +20,7 @@ export interface GhostNeeds {
   readonly installId: string
   /** Below which Home Assistant looks for documents. */
   readonly prefix: string
-  readonly subscribe: (filter: string, listener: MessageListener) => () => void
+  readonly subscribe: (filter: string, listener: MessageListener, wish?: Wish) => () => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -57,10 +57,15 @@ export async function findGhosts(
       if (document) states.set(device, document.availability[0]?.topic ?? '')
       else states.delete(device)
     }),
-    subscribe(topics.bridgeInfo, ({ payload, retain }) => {
-      const id = retain ? undefined : read(info, payload)?.install_id
-      if (id !== undefined) alive.add(id)
-    }),
+    subscribe(
+      topics.bridgeInfo,
+      ({ payload, retain }) => {
+        const id = retain ? undefined : read(info, payload)?.install_id
+        if (id !== undefined) alive.add(id)
+      },
+      // As all who listen there: the first decides for the filter.
+      { noLocal: true },
+    ),
   ]
   try {
     await connected

@@ -177,7 +177,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   broker.subscribe(discoveryFilter(prefix), discovery.heard)
   broker.subscribe(statusTopic, awaitBirths({ answer: () => void answer().catch(fail), clock }, signal))
   broker.onConnect(() => void greet().catch(fail))
-  const subscribe: Broker['subscribe'] = (filter, listener) => broker.subscribe(filter, listener)
+  const subscribe: Broker['subscribe'] = (...wanted) => broker.subscribe(...wanted)
   const ghosts = { topics: needs.topics, installId, prefix, subscribe, clock, log }
   findGhosts(ghosts, broker.connected(signal), signal).catch(
     (error: unknown) => signal.aborted || fail(error),
