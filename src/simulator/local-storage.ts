@@ -61,7 +61,8 @@ function readManifest(cloud: Cloud, module: ModuleState, visit: Visit): Answer {
     clips: manifest.clips.map((clip) => ({
       id: String(clip.id),
       size: String(clip.size),
-      camera_name: clip.cameraName.replaceAll(/\W/g, ''),
+      // Python's idea of what is no part of a word, which keeps letters of all languages: blinkpy, to_alphanumeric.
+      camera_name: clip.cameraName.replaceAll(/[^\p{L}\p{N}_]/gu, ''),
       created_at: clip.createdAt,
     })),
   })
