@@ -1,5 +1,5 @@
 /**
- * The nouns of clips: what a manifest lists, and what the cloud says on the way to a clip.
+ * The nouns of clips: what a manifest lists, and what the ledger keeps of each clip.
  *
  * A clip has no id of its own. The number in a manifest is an address inside that manifest: modules number their
  * clips anew after a restart. A clip is named by its sync module, its time in milliseconds and its size, with the
@@ -47,4 +47,42 @@ export interface StorageReading {
   readonly full: boolean
   /** Blink's own number; from 3 on the drive is nearly full. */
   readonly warning: number | undefined
+}
+
+/** What names a clip within its sync module. */
+export interface ClipName {
+  readonly createdAt: number
+  readonly listedSize: number | undefined
+  readonly cameraName: string
+}
+
+/**
+ * What the ledger holds of a clip, from its first sight until it has left the stick and its file is gone.
+ *
+ * - `listed`: on the stick at first sight and older than the backfill; not downloaded.
+ * - `ready`: whole on disk under its temporary name; `file` says what becomes of it.
+ * - `saved`: under its final name; its event is in the outbox or delivered.
+ * - `removed`: saved once, then removed by retention; not downloaded again.
+ * - `failed`: left alone until `retryAt`.
+ */
+export type KnownClip = ClipName &
+  (
+    | { readonly state: 'listed' | 'removed' }
+    | { readonly state: 'ready' | 'saved'; readonly file: ClipFile }
+    | { readonly state: 'failed'; readonly retryAt: number; readonly reason: string }
+  )
+
+/** A clip's file and what its event says. All of it is settled in the commit that makes the clip `ready`. */
+export interface ClipFile {
+  /** Relative to the directory of clips, with `/` between its parts. */
+  readonly path: string
+  readonly bytes: number
+  /** In hexadecimal. */
+  readonly sha256: string
+  /** The same in every copy of the event. */
+  readonly eventId: string
+  /** The camera's part of a topic: its id, or `unknown/` and a hash. */
+  readonly camera: string
+  readonly requestId: BlinkId
+  readonly downloadedAt: number
 }

@@ -1,0 +1,116 @@
+/**
+ * Which clips of a manifest are new: the difference between the manifest and what the ledger knows of the module.
+ *
+ * No cursor, and no clip's number: modules number their clips anew after a restart. Clips are compared as counts for
+ * each time and size, so that two cameras in one second are two clips and a renamed camera is not a new stick; the
+ * name decides only which of several is meant.
+ */
+import type { ClipName, KnownClip, ListedClip } from '../domain/clip.ts'
+import { strippedName } from './cameras.ts'
+
+export interface Comparison {
+  readonly listed: readonly ListedClip[]
+  /** Of this module, in whatever state. */
+  readonly known: readonly KnownClip[]
+  /** No manifest of this module has been compared before. */
+  readonly firstSight: boolean
+  readonly now: number
+  /** At first sight older clips are not downloaded: 0 downloads none, -1 all. */
+  readonly backfillDays: number
+  readonly maxPerRun: number
+}
+
+/** A clip to download; `known` where it has failed before. */
+export interface WantedClip {
+  readonly clip: ListedClip
+  readonly known?: KnownClip
+}
+
+export interface NewClips {
+  /** Newest first. */
+  readonly wanted: readonly WantedClip[]
+  /** To be downloaded too, in later runs. */
+  readonly waiting: number
+  /** Too old at first sight: to be put into the ledger as `listed`. */
+  readonly tooOld: readonly ListedClip[]
+  /** Known under another camera's name: the ledger must take this one, by which equal clips are told apart. */
+  readonly renamed: readonly { readonly known: KnownClip; readonly cameraName: string }[]
+  /** Known, and not on the stick any more. */
+  readonly gone: readonly KnownClip[]
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+
+export function newClips(comparison: Comparison): NewClips {
+  const { known, firstSight, now, backfillDays, maxPerRun } = comparison
+  const { pairs, unknown, gone } = match(eachOnce(comparison.listed), known)
+  const isTooOld = ({ createdAt }: ListedClip) => {
+    if (!firstSight || backfillDays < 0) return false
+    return backfillDays === 0 || createdAt < now - backfillDays * dayMs
+  }
+  const dueAgain = pairs.filter((pair) => pair.known.state === 'failed' && pair.known.retryAt <= now)
+  const wanted = [...unknown.filter((clip) => !isTooOld(clip)).map((clip) => ({ clip })), ...dueAgain].sort(
+    (a, b) => b.clip.createdAt - a.clip.createdAt,
+  )
+  return {
+    wanted: wanted.slice(0, maxPerRun),
+    waiting: Math.max(wanted.length - maxPerRun, 0),
+    tooOld: unknown.filter(isTooOld),
+    renamed: pairs.flatMap((pair) => renaming(pair) ?? []),
+    gone,
+  }
+}
+
+interface Pair {
+  readonly clip: ListedClip
+  readonly known: KnownClip
+}
+
+/** A list that comes in pages may repeat itself; within one manifest the number is the clip. */
+function eachOnce(listed: readonly ListedClip[]): readonly ListedClip[] {
+  return [...new Map(listed.map((clip) => [clip.clipId, clip])).values()]
+}
+
+type Likeness = (a: ClipName, b: ClipName) => boolean
+
+const sameSize: Likeness = (a, b) => a.listedSize === b.listedSize
+const sizeOpen: Likeness = (a, b) => a.listedSize === undefined || b.listedSize === undefined
+const sameCamera: Likeness = (a, b) => strippedName(a.cameraName) === strippedName(b.cameraName)
+
+/** From the surest to the least sure. One of the two shapes of a manifest has no sizes. */
+const likenesses: readonly Likeness[] = [
+  (a, b) => sameSize(a, b) && sameCamera(a, b),
+  sameSize,
+  (a, b) => sizeOpen(a, b) && sameCamera(a, b),
+  sizeOpen,
+]
+
+/** Pairs each listed clip with a known one of the same time, as long as there are any. */
+function match(listed: readonly ListedClip[], known: readonly KnownClip[]) {
+  const listedAt = Map.groupBy(listed, ({ createdAt }) => createdAt)
+  const knownAt = Map.groupBy(known, ({ createdAt }) => createdAt)
+  const pairs: Pair[] = []
+  const unknown: ListedClip[] = []
+  const gone: KnownClip[] = known.filter(({ createdAt }) => !listedAt.has(createdAt))
+  for (const [createdAt, clips] of listedAt) {
+    const left = [...(knownAt.get(createdAt) ?? [])]
+    let open: readonly ListedClip[] = clips
+    for (const isLike of likenesses) {
+      open = open.filter((clip) => {
+        const place = left.findIndex((one) => isLike(clip, one))
+        const [found] = place < 0 ? [] : left.splice(place, 1)
+        if (found) pairs.push({ clip, known: found })
+        return found === undefined
+      })
+    }
+    unknown.push(...open)
+    gone.push(...left)
+  }
+  return { pairs, unknown, gone }
+}
+
+function renaming({ clip, known }: Pair): NewClips['renamed'][number] | undefined {
+  // A shape without names renames nobody.
+  if (clip.cameraName === '' || sameCamera(clip, known)) return undefined
+  return { known, cameraName: clip.cameraName }
+}
