@@ -16,7 +16,7 @@ import {
 } from '../../domain/errors.ts'
 import { json, number, timeOrNull } from '../../domain/text.ts'
 import type { LoginLine, SignInFailure } from '../../topics/cli-schemas.ts'
-import { type ExitCode, exit } from '../exit.ts'
+import { type ExitCode, exit, exitCodeOf } from '../exit.ts'
 import { printable } from '../terminal.ts'
 import { resendAt, timeOf } from './code-sent.ts'
 import type { Kept } from './keep.ts'
@@ -113,6 +113,7 @@ export function exitOf(error: DaemonError): ExitCode {
   if (error instanceof SignInRefused) {
     return ['too_many_codes', 'too_quick', 'edge_refused'].includes(error.code) ? exit.temporary : exit.login
   }
-  if (error instanceof StoreFailed || error instanceof AccountThrottled) return exit.temporary
+  if (error instanceof StoreFailed) return exitCodeOf(error)
+  if (error instanceof AccountThrottled) return exit.temporary
   return error instanceof LoginNeeded || error instanceof CloudRefused ? exit.login : exit.temporary
 }
