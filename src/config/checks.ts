@@ -1,8 +1,9 @@
 /**
  * What settings must be true of each other and of the disk, once each is right by itself.
  */
+import { isLoopback } from '../domain/addresses.ts'
 import type { Problem } from '../domain/errors.ts'
-import { isOpenToOthers, isTls } from './addresses.ts'
+import { isOpenToOthers, isTls, parseListen } from './addresses.ts'
 import type { Values } from './schema.ts'
 import { placeOf } from './source.ts'
 import { readTextFile } from './text-file.ts'
@@ -40,7 +41,10 @@ type Finding = readonly [name: string, message: string] | undefined
 export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: Checks): Findings {
   // With half a file, what belongs together would look torn apart.
   const together = facts.whole
-    ? [perAccount(facts), cron(facts, checkCron), password(facts), certificateAndKey(facts), baseTopic(facts)]
+    ? [
+        ...[perAccount(facts), cron(facts, checkCron), password(facts), openBroker(facts)],
+        ...[certificateAndKey(facts), baseTopic(facts)],
+      ]
     : []
   const found = [...tokens(facts, checkTokens), ...together, ...pemFiles(facts, checkTls)]
   const problems = found
@@ -73,6 +77,17 @@ function password({ values: { mqtt }, usable }: Facts): Finding {
   if (!usable('mqtt.username', 'mqtt.password')) return undefined
   if (mqtt.password === undefined || mqtt.username !== undefined) return undefined
   return ['mqtt.password', 'needs mqtt.username with it']
+}
+
+/** Anyone in the network could send commands, and forge request IDs. */
+function openBroker({ values: { mqtt }, usable }: Facts): Finding {
+  if (mqtt.url !== 'embedded' || !usable('mqtt.listen', 'mqtt.username', 'mqtt.password')) return undefined
+  const { host } = parseListen(mqtt.listen)
+  if (mqtt.password !== undefined || isLoopback(host) || host === '::1') return undefined
+  return [
+    'mqtt.listen',
+    'would let anyone in this network into the built-in broker: set mqtt.username and mqtt.password, or listen on 127.0.0.1',
+  ]
 }
 
 function certificateAndKey({ values: { mqtt }, usable }: Facts): Finding {

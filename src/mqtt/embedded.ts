@@ -6,16 +6,20 @@
  * the client asked for, because nothing would bound a queue for one that never returns.
  *
  * A hostile client may waste its own connection, not the daemon's memory or life: packets, waiting and the number of
- * connections are limited, and a subscriber that does not read is thrown out before it holds up the others.
+ * connections are limited, so is what is retained, and a subscriber that does not read is thrown out before it holds up
+ * the others.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, isIPv6, type Server, type Socket } from 'node:net'
 import { Aedes, type AuthErrorCode, type AuthenticateError } from 'aedes'
+import { systemClock } from '../domain/clock.ts'
 import { ConfigInvalid } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
+import { limitWaiting, RetainedLimit } from './embedded-limits.ts'
 import { limitFrames } from './frame-limit.ts'
+import { Complaints } from './log-throttle.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly host: string
@@ -42,12 +46,16 @@ const connectTimeoutMs = 10_000
 /** While a subscriber does not take what it is sent, publishing waits for it. */
 const drainTimeoutMs = 5_000
 const mostConnections = 1_000
+/** Of a topic in the log. */
+const longestTopic = 200
 const badLogin: AuthErrorCode.BAD_USERNAME_OR_PASSWORD = 4
 
 /** @throws ConfigInvalid when the address cannot be listened on */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
   const { host, log } = options
   const sockets = new Set<Socket>()
+  const retained = new RetainedLimit()
+  const complaints = new Complaints(systemClock, log)
   const broker = await Aedes.createBroker({
     connectTimeout: connectTimeoutMs,
     drainTimeout: drainTimeoutMs,
@@ -56,6 +64,15 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       done(null, true)
     },
     authenticate: authenticator(options),
+    authorizePublish(client, packet, done) {
+      if (packet.retain && !retained.accepts(packet.topic, packet.payload.length)) {
+        packet.retain = false
+        const remedy = 'Clear retained messages that nobody needs, or use a broker of its own (mqtt.url).'
+        const fields = { clientId: client?.id, topic: packet.topic.slice(0, longestTopic), remedy }
+        complaints.say('warn', { ...fields, reason: 'full' }, 'built-in broker retains no more messages')
+      }
+      done(null)
+    },
   })
   broker.on('connectionError', (_client, error) =>
     log.debug({ reason: error.message }, 'MQTT client refused'),
@@ -68,6 +85,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     limitFrames(socket, largestPacketBytes)
+    limitWaiting(socket)
     broker.handle(socket)
   })
   server.maxConnections = mostConnections
@@ -83,10 +101,6 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   )
   const open = options.username === undefined && options.password === undefined
   log.info({ host, port, login: !open }, 'built-in broker listening')
-  if (open && !isLoopback(host)) {
-    const remedy = 'Set mqtt.username and mqtt.password, or let mqtt.listen begin with 127.0.0.1.'
-    log.warn({ host, port, remedy }, 'built-in broker lets anyone in this network in')
-  }
   return {
     host,
     port,
@@ -146,10 +160,6 @@ function authenticator({ username, password }: EmbeddedBrokerOptions): Authentic
 function digest(name: string, word: string | Uint8Array): Buffer {
   const hash = createHash('sha256').update(createHash('sha256').update(name).digest())
   return hash.update(word).digest()
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 function urlFor(host: string, port: number): string {

@@ -17,6 +17,12 @@ const torn: [string, Record<string, string>, string, string][] = [
     'needs mqtt.username with it',
   ],
   [
+    'the built-in broker is open to the network with a password only',
+    { MQTT_URL: 'embedded', MQTT_LISTEN: '0.0.0.0:1883' },
+    'mqtt.listen (environment MQTT_LISTEN)',
+    'would let anyone in this network into the built-in broker: set mqtt.username and mqtt.password, or listen on 127.0.0.1',
+  ],
+  [
     'a certificate needs its key',
     withUrl({ MQTT_CERT: 'some.pem' }),
     'mqtt.cert (environment MQTT_CERT)',
@@ -198,4 +204,12 @@ test('plain http costs a warning, except to this machine', () => {
   for (const url of ['http://localhost:8080', 'http://127.0.0.2', 'http://[::1]:80', 'https://example.org']) {
     expect(load({ env: { BLINK_REST_URL: url } }).warnings).toEqual([])
   }
+})
+
+test.each([
+  '127.0.0.1:0',
+  'localhost:1883',
+  '[::1]:1883',
+])('the built-in broker needs no password on %s', (listen) => {
+  expect(load({ env: { MQTT_URL: 'embedded', MQTT_LISTEN: listen } }).settings.mqtt.listen.text).toBe(listen)
 })

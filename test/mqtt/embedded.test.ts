@@ -102,14 +102,27 @@ test('an address of another machine is a setting that cannot be used', async () 
   )
 })
 
-test('open to the network without a login, it warns', async () => {
-  await using open = await embedded({ host: '0.0.0.0' })
-  await using closed = await embedded({ host: '0.0.0.0', username: 'ann', password: new Secret('secret') })
+test('it retains messages up to a limit, says so, and takes what replaces or clears one', async () => {
+  await using broker = await embedded()
+  await using way = wayTo(broker.url, { protocol: 4 })
+  const text = 'x'.repeat(1_000_000)
+  const leave = (number: number, payload = text) =>
+    way.broker.publish(message(payload, { topic: `house/${number}`, retain: true }), never)
+  for (let number = 0; number < 80; number++) await leave(number)
+  await leave(0, 'short')
+  await leave(90, 'another')
 
-  expect(open.url).toBe(`mqtt://127.0.0.1:${open.port}`)
-  expect(open.lines.map(({ level }) => level)).toEqual(['info', 'warn'])
-  expect(closed.lines.map(({ level }) => level)).toEqual(['info'])
-})
+  await using listener = await listenTo(broker.url, { version: 4 })
+  await until('all that is retained is there', () => listener.texts('house/90').length === 1, 15_000)
+  expect(listener.received.length).toBeGreaterThan(50)
+  expect(listener.received.length).toBeLessThan(70)
+  expect(broker.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+    {
+      message: 'built-in broker retains no more messages',
+      fields: { topic: expect.stringContaining('house/') },
+    },
+  ])
+}, 30_000)
 
 test.each([
   ['a web browser', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
@@ -147,6 +160,27 @@ test('a subscriber that does not read is thrown out, and the others are held up 
   }
   expect(broker.lines).toContainEqual(expect.objectContaining(thrownOut))
   expect(way.broker.state.reconnects).toBe(0)
+  deaf.destroy()
+}, 15_000)
+
+test('a subscriber for which too much waits is thrown out at once', async () => {
+  await using broker = await embedded()
+  await using way = wayTo(broker.url, { protocol: 4, clock: hurriedClock(5) })
+  const deaf = await rudeSocket(broker.port, packetBytes({ ...hello, clientId: 'deaf' }))
+  await once(deaf, 'data')
+  deaf.pause()
+  const subscriptions = [{ topic: '#', qos: 0 }]
+  deaf.write(packetBytes({ cmd: 'subscribe', messageId: 1, subscriptions }))
+  await way.broker.connected(never)
+  await way.broker.publish(message('first'), never)
+
+  const text = 'x'.repeat(900_000)
+  await Promise.all(Array.from({ length: 60 }, () => way.broker.publish(message(text), never)))
+  expect(broker.lines).toContainEqual(
+    expect.objectContaining({
+      fields: { clientId: 'deaf', reason: expect.stringContaining('bytes wait for this client to read') },
+    }),
+  )
   deaf.destroy()
 }, 15_000)
 
