@@ -123,7 +123,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       later(topic, payload, last.at + last.gapMs)
       return
     }
-    const grown = last && now - last.at < longestGapMs ? last.gapMs * 2 : firstGapMs
+    const grown = last && now - last.at < 2 * longestGapMs ? last.gapMs * 2 : firstGapMs
     repaired.delete(topic)
     repaired.set(topic, { at: now, gapMs: isState ? stateGapMs : Math.min(grown, longestGapMs) })
     if (repaired.size > mostKept) repaired.delete([...repaired.keys()][0] ?? '')
