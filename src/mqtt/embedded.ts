@@ -19,7 +19,7 @@ import type { Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
 import { limitWaiting, RetainedLimit } from './embedded-limits.ts'
 import { limitFrames } from './frame-limit.ts'
-import { Complaints } from './log-throttle.ts'
+import { ThrottledLog } from './log-throttle.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly host: string
@@ -55,7 +55,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const { host, log } = options
   const sockets = new Set<Socket>()
   const retained = new RetainedLimit()
-  const complaints = new Complaints(systemClock, log)
+  const throttled = new ThrottledLog(systemClock, log)
   const broker = await Aedes.createBroker({
     connectTimeout: connectTimeoutMs,
     drainTimeout: drainTimeoutMs,
@@ -69,7 +69,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
         packet.retain = false
         const remedy = 'Clear retained messages that nobody needs, or use a broker of its own (mqtt.url).'
         const fields = { clientId: client?.id, topic: packet.topic.slice(0, longestTopic), remedy }
-        complaints.say('warn', { ...fields, reason: 'full' }, 'built-in broker retains no more messages')
+        throttled.say('warn', fields, 'built-in broker retains no more messages')
       }
       done(null)
     },
