@@ -20,6 +20,8 @@ export interface Answer {
   readonly body: string | Buffer
   /** The connection ends after so many bytes of the body, whose whole length was announced. */
   readonly brokenAfter?: number
+  /** How long the body is stays open until its end. */
+  readonly unsized?: boolean
   /** The body comes in pieces over so many milliseconds. */
   readonly overMs?: number
 }

@@ -32,6 +32,7 @@ export const clipTroubles = {
   cut_file: 'the first half of the file, with the length of the half',
   broken_file: 'the length of the whole file, half of it, and then the connection ends',
   longer_file: 'a few bytes more than the last box',
+  unsized_file: 'the whole file, without saying how long it is',
   no_movie: 'a file without its moov box',
   slow_file: 'the file takes so many seconds to come; 10 when not given',
 } as const

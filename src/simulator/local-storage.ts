@@ -159,6 +159,8 @@ function fileAnswer(file: Buffer, trouble: ClipTrouble | undefined): Answer {
       return { ...video, brokenAfter: Math.floor(file.length / 2) }
     case 'longer_file':
       return { ...video, body: Buffer.concat([file, Buffer.from('more')]) }
+    case 'unsized_file':
+      return { ...video, unsized: true }
     case 'no_movie':
       return { ...video, body: withoutMovie(file) }
     case 'slow_file':

@@ -58,7 +58,7 @@ export async function misbehave(fault: Fault, exchange: Exchange): Promise<numbe
 export function send(response: ServerResponse, answer: Answer): number {
   // 204 and 304 have no body by definition; a length would have the client wait for one.
   const bare = answer.status === 204 || answer.status === 304
-  const length = bare ? {} : { 'Content-Length': Buffer.byteLength(answer.body) }
+  const length = bare || answer.unsized ? {} : { 'Content-Length': Buffer.byteLength(answer.body) }
   response.writeHead(answer.status, { ...length, ...answer.headers }).end(bare ? undefined : answer.body)
   return answer.status
 }

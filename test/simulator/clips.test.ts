@@ -198,6 +198,17 @@ test.each<[ClipTroubleKind, number, string]>([
   expect(answer.type).toBe(type)
 })
 
+test('an unsized file is whole, and does not say how long it is', async () => {
+  await using world = await visit()
+  world.simulator.troubleClips({ kind: 'unsized_file' })
+
+  const { at } = await upload(world)
+  const answer = await world.get(at)
+
+  expect(answer.headers.get('content-length')).toBeNull()
+  expect(await bytesOf(world, at)).toHaveLength(226 * 1024)
+})
+
 test('a broken file ends before the length it announced', async () => {
   await using world = await visit()
   world.simulator.troubleClips({ kind: 'broken_file', syncModuleId: 350228 })
