@@ -12,6 +12,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'vitest'
+import { longestWaitMs } from './until.ts'
 
 export interface MosquittoOptions {
   /** Names and passwords; nobody else may connect. */
@@ -50,14 +51,11 @@ export interface Mosquitto extends AsyncDisposable {
 }
 
 const missing = spawnSync('mosquitto', ['-h']).error !== undefined
-const startWithinMs = 5_000
-/** For a machine that is busy with other things. */
-const patienceMs = 60_000
 
 /** A test that needs Mosquitto. */
-export function mosquittoTest(name: string, body: () => Promise<void>, timeout = patienceMs): void {
+export function mosquittoTest(name: string, body: () => Promise<void>): void {
   if (missing && !process.env.CI) test.skip(`${name} [skipped: mosquitto is not installed]`, body)
-  else test(name, body, timeout)
+  else test(name, body)
 }
 
 /** Becomes Mosquitto, and kills it when our end of its input closes: a killed test run leaves none behind. */
@@ -118,7 +116,7 @@ async function launch(configuration: string, log: string[]): Promise<ChildProces
   child.once('exit', () => child.stdin.end())
   const { promise, resolve, reject } = Promise.withResolvers<ChildProcess>()
   const fail = () => reject(new Error(`mosquitto does not start:\n${log.join('\n')}`))
-  const timer = setTimeout(fail, startWithinMs)
+  const timer = setTimeout(fail, longestWaitMs)
   child.once('exit', fail)
   createInterface({ input: child.stderr }).on('line', (line) => {
     log.push(line)

@@ -27,7 +27,7 @@ export interface Program extends AsyncDisposable {
   /** Reads no more of stdout, as `head` does when it has enough. */
   closeStdout(): void
   /** Waits for a log line with this message, or for so many of them; resolves with the last of these. */
-  says(message: string, times?: number, withinMs?: number): Promise<Record<string, unknown>>
+  says(message: string, times?: number): Promise<Record<string, unknown>>
   readonly ended: Promise<Ended>
   /** Waits for the end; rejects when a line of `--json` is against the contract. */
   finished(): Promise<Finished>
@@ -85,11 +85,11 @@ export function startProgram(args: readonly string[], options: ProgramOptions): 
     stderr: () => texts.stderr,
     logged,
     closeStdout: () => child.stdout?.destroy(),
-    says: (message, times = 1, withinMs = 15_000) =>
+    says: (message, times = 1) =>
       until(
         `the log line "${message}", ${times} times`,
         () => logged().filter(({ msg }) => msg === message)[times - 1],
-        { withinMs, state: () => texts.stderr },
+        { state: () => texts.stderr },
       ),
     ended,
     async finished() {

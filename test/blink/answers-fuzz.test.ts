@@ -92,7 +92,7 @@ test('any bytes as a token, a home screen or a manifest answer: one of our error
     ),
     { numRuns: 150 },
   )
-}, 30_000)
+})
 
 test('whatever life an access token is said to have, and however our clock is set: it is used, and renewed in time', async () => {
   const life = fc.oneof(

@@ -37,7 +37,7 @@ test('V8 takes little room beyond what is in use, and for what is new enough for
   expect(small.fresh).toBeLessThan(20)
   expect(usual.fresh).toBeGreaterThan(20)
   expect(small.old).toBeLessThan(usual.old * 0.6)
-}, 60_000)
+})
 
 /** Runs when the program is done: as much work as a daemon has, and then what V8 has taken for what is new, in MB. */
 const afterwards = `
@@ -56,4 +56,4 @@ test('the program holds V8 to that before it does its work', () => {
 
   // By itself V8 has taken 134 by then, on a machine that has it.
   expect(Number(lines.at(-1))).toBeLessThan(40)
-}, 60_000)
+})

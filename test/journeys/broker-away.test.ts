@@ -25,7 +25,6 @@ mosquittoTest(
       .filter(({ sync_module_id }) => sync_module_id === 350001)
       .map(({ request_id }) => request_id)
     expect(ids).toEqual(ids.toSorted((a, b) => a - b))
-    expect(new Set(items.map(({ event_id }) => event_id)).size).toBe(items.length)
   },
 )
 
@@ -46,8 +45,8 @@ mosquittoTest(
     await again.stop('SIGKILL')
 
     expect(asked(world.cloud, 'manifest-request')).toBe(before)
+    expect(first).toHaveLength(before)
     expect(first.map(({ request_id }) => request_id)).toEqual(first.map((_, index) => 670_000_001 + index))
-    expect(new Set(first.map(({ event_id }) => event_id)).size).toBe(before)
   },
 )
 
@@ -93,7 +92,7 @@ mosquittoTest('a broker that is killed after a tick gets everything again when i
   await using world = await startWorld({ simulator: two })
   const before = await world.observer()
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
-  await itemsSeen(before, 2)
+  const items = await itemsSeen(before, 2)
   await daemon.says('tick done')
   await until('the birth', () => before.latest('blink-manifestd/bridge/state') === 'online')
 
@@ -109,7 +108,8 @@ mosquittoTest('a broker that is killed after a tick gets everything again when i
     expect(after.latest(`${stem(number)}/request_id`)).toBe(`67000000${number}`)
     expect(after.latest(`${stem(number)}/availability`)).toBe('online')
   }
-  expect(workItems(after)).toEqual([])
+  // No request ID but a copy, where the broker was killed before its PUBACK was read.
+  expect(items).toEqual(expect.arrayContaining([...workItems(after)]))
 })
 
 mosquittoTest('a request ID that expired before the broker came is dropped, counted and logged', async () => {

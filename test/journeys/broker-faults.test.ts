@@ -8,7 +8,7 @@ import { readableLog } from '../samples.ts'
 import { until } from '../until.ts'
 import { wireTo } from '../wire.ts'
 import { startWorld } from '../world.ts'
-import { asked, fast, home, itemsSeen, stem, workItems } from './homes.ts'
+import { asked, copies, fast, home, itemsSeen, stem } from './homes.ts'
 
 const two = { manifestSeconds: 0, accounts: [home(2)] }
 const bridgeState = 'blink-manifestd/bridge/state'
@@ -29,11 +29,9 @@ mosquittoTest('a broker that is emptied by kill -9 has every retained topic righ
 
   await world.broker.kill()
   await world.broker.restart({ forget: true })
-  const backAt = performance.now()
   await using after = await observe(world.broker.url)
   await until('the birth', () => after.latest(bridgeState) === 'online', { state: daemon.stderr })
 
-  expect(performance.now() - backAt).toBeLessThan(10_000)
   expect(kept(after)).toEqual(kept(before))
   expect(Object.keys(kept(after))).toHaveLength(2 + 1 + 2 * 6)
 })
@@ -56,12 +54,11 @@ mosquittoTest(
     await daemon.says('tick done', ticks + 3)
     const count = asked(world.cloud, 'manifest-request')
 
-    const all = () => Map.groupBy(workItems(observer), ({ event_id }) => event_id)
-    await until('a copy', () => [...all().values()].some((copies) => copies.length > 1), {
+    const all = () => Map.groupBy(copies(observer), ({ event_id }) => event_id)
+    await until('a copy', () => [...all().values()].some((of) => of.length > 1), {
       state: daemon.stderr,
     })
-    for (const copies of all().values())
-      expect(new Set(copies.map((item) => JSON.stringify(item))).size).toBe(1)
+    for (const of of all().values()) expect(new Set(of.map((item) => JSON.stringify(item))).size).toBe(1)
     await until('all of them', () => all().size >= count, { state: daemon.stderr })
   },
 )
@@ -69,18 +66,16 @@ mosquittoTest(
 mosquittoTest('a slow way to the broker delays what is published, and no tick', async () => {
   await using world = await startWorld({ simulator: two })
   await using wire = await wireTo(world.broker.port)
-  wire.behave({ delayMs: 250, pieceBytes: 32 })
+  // Three ways between the start and the first item: longer than a run takes on a busy machine.
+  wire.behave({ delayMs: 2_000, pieceBytes: 32 })
   const observer = await world.observer()
   const daemon = world.start(['run'], { ...fast, MQTT_URL: wire.url })
 
-  await daemon.says('tick done', 3)
-  const items = await itemsSeen(observer, 4, daemon.stderr)
-  const durations = daemon
-    .logged()
-    .filter(({ msg }) => msg === 'tick done')
-    .map(({ duration_ms }) => Number(duration_ms))
-  expect(Math.max(...durations)).toBeLessThan(1_000)
-  expect(new Set(items.map(({ event_id }) => event_id)).size).toBe(items.length)
+  await daemon.says('tick done')
+  expect(copies(observer)).toEqual([])
+  await itemsSeen(observer, 4, daemon.stderr)
+  const all = copies(observer).map(({ event_id }) => event_id)
+  expect(new Set(all).size).toBe(all.length)
   expect(daemon.logged().filter(({ msg }) => msg === 'broker connection lost')).toEqual([])
 })
 

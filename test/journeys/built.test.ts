@@ -33,8 +33,8 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
     SCHEDULE_ON_START: 'true',
     SCHEDULE_SPREAD_SECONDS: '0',
   }
-  await using program = startProgram(['run'], { env, cwd: world.directory, file })
   const observer = await world.observer()
+  await using program = startProgram(['run'], { env, cwd: world.directory, file })
   await until('a request ID', () => observer.on('/manifest/requested').length > 0, { state: program.stderr })
   expect((await program.stop()).code).toBe(0)
 

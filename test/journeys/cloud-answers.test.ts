@@ -53,7 +53,7 @@ mosquittoTest(
       world.cloud.misbehave({ ...misbehaviour, path: manifestPath(index + 1), count: 1 } satisfies Fault)
     }
 
-    const spoiled = await world.finish(['once', '--json'], { BLINK_TIMEOUT_SECONDS: '1' })
+    const spoiled = await world.finish(['once', '--json'], { BLINK_TIMEOUT_SECONDS: '4' })
     const posts = asked(world.cloud, 'manifest-request')
     const lines = spoiled.stdout
       .trimEnd()

@@ -79,7 +79,7 @@ mosquittoTest(
   async () => {
     await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(3)] } })
     const observer = await world.observer()
-    world.cloud.misbehave({ kind: 'slow', delayMs: 400, path: manifestPath(1), count: 1 })
+    world.cloud.misbehave({ kind: 'slow', delayMs: 2_000, path: manifestPath(1), count: 1 })
     const daemon = world.start(['run'], everySecond)
     await until('the first module', () => asked(world.cloud, 'manifest-request') === 1, {
       state: daemon.stderr,

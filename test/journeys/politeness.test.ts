@@ -15,14 +15,12 @@ test('a tick is one home screen and one request for each module, and nothing els
   await daemon.says('tick done', 3)
   await daemon.stop()
 
-  // A slot that found the last tick still running is told as done too, with nothing requested.
-  const ticks = daemon.logged().filter(({ msg, requested }) => msg === 'tick done' && requested === 3).length
-  const kinds = Object.entries(Object.groupBy(world.cloud.calls, ({ kind }) => kind))
-  expect(Object.fromEntries(kinds.map(([kind, calls]) => [kind, calls?.length]))).toEqual({
-    token: 1,
-    homescreen: ticks,
-    'manifest-request': 3 * ticks,
-  })
+  const [first, ...kinds] = world.cloud.calls.map(({ kind }) => kind)
+  const whole = ['homescreen', ...Array.from({ length: 3 }, () => 'manifest-request')]
+  expect(first).toBe('token')
+  // The stop may have cut the last one short.
+  expect(kinds).toEqual(kinds.map((_, index) => whole[index % 4]))
+  expect(kinds.length).toBeGreaterThanOrEqual(3 * 4)
 })
 
 test('an account has one request at a time, and a module never two, however slow the cloud is', async () => {
@@ -87,9 +85,10 @@ mosquittoTest(
     await until('the state', () => observer.latest(topic), { state: daemon.stderr })
     const state = document(observer.latest(topic))
     expect(state).toMatchObject({ state: 'throttled', detail: expect.any(String) })
-    const pauseMs = Date.parse(String(state.retry_at)) - Date.now()
-    expect(pauseMs).toBeGreaterThan(3_500_000)
-    expect(pauseMs).toBeLessThan(3_700_000)
+    const refusedAt = world.cloud.calls.find(({ status }) => status === 429)?.at ?? 0
+    const retryAt = Date.parse(String(state.retry_at))
+    expect(retryAt).toBeGreaterThanOrEqual(refusedAt + 3_600_000)
+    expect(retryAt).toBeLessThan(Date.now() + 3_700_000)
     expect(JSON.parse(accounts.stdout)).toMatchObject({ state: 'throttled', retry_at: expect.any(String) })
     expect(observer.latest('blink-manifestd/sync/8021/44001/350001/availability')).toBe('offline')
   },

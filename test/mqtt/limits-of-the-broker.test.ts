@@ -7,7 +7,7 @@ import { deliver } from '../../src/outbox/delivery.ts'
 import { mosquittoTest, startMosquitto } from '../mosquitto.ts'
 import { anItem } from '../samples.ts'
 import { fakeBroker, type Packet } from './fake-broker.ts'
-import { hurriedClock, message, never, readableLog, texts, until, wayTo } from './rig.ts'
+import { heldClock, message, never, pass, readableLog, texts, wayTo } from './rig.ts'
 
 /** An outbox in memory with these items in it. */
 function holding(items: readonly WorkItem[]): Outbox {
@@ -40,7 +40,7 @@ test('a broker whose quota is full is asked again later, and gets every item onc
       return true
     },
   })
-  const clock = hurriedClock(200)
+  const clock = heldClock()
   await using way = wayTo(peer.url, { clock })
   const outbox = holding(
     Array.from({ length: 12 }, (_, number) =>
@@ -55,9 +55,9 @@ test('a broker whose quota is full is asked again later, and gets every item onc
   const messagesFor = (item: WorkItem) => [message(item.requestId, { topic: keyOf(item) })]
   const delivering = deliver({ outbox, publisher: way.broker, messagesFor, clock, log }, stop.signal)
 
-  await until('each module was refused twice', () => refused.length >= 6)
+  await pass(clock, 1_000, ['each module was refused twice', () => refused.length >= 6])
   full = false
-  await until('all are delivered', () => outbox.count() === 0)
+  await pass(clock, 1_000, ['all are delivered', () => outbox.count() === 0])
   stop.abort(new Error('over'))
   await delivering
 
@@ -75,17 +75,19 @@ mosquittoTest(
   'when the other client with our id goes, we are back by ourselves and publish what waited',
   async () => {
     await using mosquitto = await startMosquitto()
-    await using way = wayTo(mosquitto.url, { clientId: 'one-of-two', clock: hurriedClock(30) })
+    const clock = heldClock()
+    await using way = wayTo(mosquitto.url, { clientId: 'one-of-two', clock })
     await way.broker.connected(never)
     const options = { clientId: 'one-of-two', protocolVersion: 5 as const, reconnectPeriod: 20 }
     const other = await connectAsync(mosquitto.url, options)
-    await until(
+    await pass(clock, 20, [
       'we give way',
       () => way.said('broker closes the connection again and again, waiting a minute').length > 0,
-    )
+    ])
     const waiting = way.broker.publish(message('kept'), never)
 
     await other.endAsync(true)
+    await pass(clock, 1_000, ['we are back', () => way.broker.state.connected])
     await waiting
     expect(way.broker.state.connected).toBe(true)
   },

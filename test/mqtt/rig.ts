@@ -1,5 +1,4 @@
 /** What the tests of the way to the broker share: a hurried clock, a log to read, a broker that closes itself. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type IPublishPacket } from 'mqtt'
 import { type Clock, systemClock } from '../../src/domain/clock.ts'
 import type { Log } from '../../src/domain/ports.ts'
@@ -9,26 +8,52 @@ import {
   connectBroker,
   type OutgoingMessage,
 } from '../../src/mqtt/client.ts'
+import { type FakeClock, fakeClock } from '../fake-clock.ts'
+import { longestWaitMs, until as seen } from '../until.ts'
 import type { Packet } from './fake-broker.ts'
 
-/** Real time, `speed` times as fast; chance is one half unless told. */
-export function hurriedClock(speed: number, chance = 0.5): Clock {
+/**
+ * Real time, but that pauses are short: a hundredth, and no longer than a moment when they are `none`.
+ *
+ * What is measured and what is limited is in real time, so that a busy machine makes nothing late.
+ */
+export function shortPauses(none?: 'none'): Clock {
+  const shortened = (ms: number) => (none ? Math.min(ms, 1) : ms / 100)
   return {
     ...systemClock,
-    now: () => systemClock.now(),
-    elapsed: () => systemClock.elapsed() * speed,
-    sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
-    after: (ms, work) => systemClock.after(ms / speed, work),
-    random: () => chance,
+    sleep: (ms, signal) => systemClock.sleep(shortened(ms), signal),
+    random: () => 0.5,
   }
 }
 
-/** Real time, but no sleep takes longer than a moment. */
-export function impatientClock(): Clock {
+/** Real time, but that no pause ever ends by itself. */
+export function endlessPauses(): Clock {
   return {
     ...systemClock,
-    sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 1), signal),
-    after: (ms, work) => systemClock.after(Math.min(ms, 1), work),
+    sleep: (_, signal) => systemClock.sleep(longestWaitMs, signal),
+    random: () => 0.99,
+  }
+}
+
+/**
+ * A clock in the test's hand whose chance is one half. Time passes with `pass`, which gives the sockets their turns;
+ * the limit on closing is in real time, for nobody passes time then.
+ */
+export function heldClock(): FakeClock {
+  return { ...fakeClock(systemClock.now(), 0.5), after: systemClock.after }
+}
+
+/** Lets time pass in steps until a condition holds; sockets get their turns between two steps. */
+export async function pass(
+  clock: FakeClock,
+  stepMs: number,
+  [what, condition]: readonly [string, () => boolean],
+): Promise<void> {
+  const giveUpAt = systemClock.elapsed() + longestWaitMs
+  while (!condition()) {
+    if (systemClock.elapsed() > giveUpAt) throw new Error(`waited in vain until ${what}`)
+    await clock.advance(stepMs)
+    await systemClock.sleep(1)
   }
 }
 
@@ -57,7 +82,7 @@ export interface Rig extends AsyncDisposable {
 export const never = new AbortController().signal
 export const stateTopic = 'house/bridge/state'
 
-/** A way to the broker at `url`, a hundred times hurried. */
+/** A way to the broker at `url` with short pauses between its tries. */
 export function wayTo(url: string, options: Partial<BrokerOptions> = {}): Rig {
   const { log, lines } = readableLog()
   const broker = connectBroker({
@@ -65,7 +90,7 @@ export function wayTo(url: string, options: Partial<BrokerOptions> = {}): Rig {
     clientId: `test-${systemClock.uuid()}`,
     will: { topic: stateTopic, payload: 'offline' },
     birth: 'online',
-    clock: hurriedClock(100),
+    clock: shortPauses(),
     log,
     ...options,
   })
@@ -73,7 +98,7 @@ export function wayTo(url: string, options: Partial<BrokerOptions> = {}): Rig {
     broker,
     lines,
     said: (message) => lines.filter((line) => line.message === message),
-    [Symbol.asyncDispose]: () => broker.close({ deadlineMs: 20_000 }),
+    [Symbol.asyncDispose]: () => broker.close({ deadlineMs: 200 }),
   }
 }
 
@@ -87,12 +112,8 @@ export function texts(packets: readonly Packet[]): readonly string[] {
 }
 
 /** Waits for a condition; fails with `what` when it does not come true in time. */
-export async function until(what: string, condition: () => boolean, withinMs = 5_000): Promise<void> {
-  const end = systemClock.elapsed() + withinMs
-  while (!condition()) {
-    if (systemClock.elapsed() > end) throw new Error(`waited in vain until ${what}`)
-    await delay(2)
-  }
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  await seen(`that ${what}`, condition, { lookEveryMs: 2 })
 }
 
 export interface Received {

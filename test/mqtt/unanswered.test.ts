@@ -4,7 +4,7 @@ import { PublishRefused } from '../../src/domain/errors.ts'
 import { type UnderWay, watchUnanswered } from '../../src/mqtt/puback-timeout.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { fakeBroker } from './fake-broker.ts'
-import { hurriedClock, message, never, texts, until, wayTo } from './rig.ts'
+import { heldClock, message, never, pass, texts, until, wayTo } from './rig.ts'
 
 /** A watch over one publish at a time. */
 function watching() {
@@ -82,9 +82,12 @@ test('a lost acknowledgement costs a connection, and the message and those after
   await using peer = await fakeBroker({
     publish: (session, { payload }) => session.number === 1 && String(payload) === '2',
   })
-  await using way = wayTo(peer.url, { clock: hurriedClock(200) })
+  const clock = heldClock()
+  await using way = wayTo(peer.url, { clock })
 
-  await Promise.all(['1', '2', '3'].map((text) => way.broker.publish(message(text), never)))
+  const all = Promise.all(['1', '2', '3'].map((text) => way.broker.publish(message(text), never)))
+  await pass(clock, 500, ['the last is sent again', () => peer.published.length === 4])
+  await all
 
   expect(texts(peer.published)).toEqual(['1', '2', '3', '2'])
   await until('the log tells', () => way.said('broker connection lost').length === 1)
@@ -93,13 +96,20 @@ test('a lost acknowledgement costs a connection, and the message and those after
 
 test('a message that is never acknowledged is refused after three connections, and those after it arrive', async () => {
   await using peer = await fakeBroker({ publish: (_, { payload }) => String(payload) === '2' })
-  await using way = wayTo(peer.url, { clock: hurriedClock(200) })
+  const clock = heldClock()
+  await using way = wayTo(peer.url, { clock })
 
   const [first, second, third] = ['1', '2', '3'].map((text) => way.broker.publish(message(text), never))
+  let over = false
+  void Promise.allSettled([first, second, third]).then(() => {
+    over = true
+  })
+  await pass(clock, 500, ['all have ended', () => over])
   await expect(second).rejects.toThrow(PublishRefused)
   await Promise.all([first, third])
 
   expect(texts(peer.published)).toEqual(['1', '2', '3', '2', '2'])
+  await pass(clock, 500, ['it is back', () => way.broker.state.connected])
   await way.broker.publish(message('4', { topic: 'house/other' }), never)
   expect(way.broker.state.connected).toBe(true)
 })
