@@ -6,9 +6,9 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { test } from 'vitest'
+import { programFile } from './program.ts'
 import { until } from './until.ts'
 import type { World } from './world.ts'
 
@@ -28,7 +28,6 @@ export interface AtTerminal extends AsyncDisposable {
 }
 
 const missing = !spawnSync('script', ['--help'], { encoding: 'utf8' }).stdout?.includes('--echo')
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const keys = { c: '\x03', d: '\x04' }
 
 /** A test that needs a terminal. */
@@ -43,7 +42,7 @@ export function sitDown(
   args: readonly string[],
   extra: Readonly<Record<string, string>> = {},
 ): AtTerminal {
-  const command = ['exec', process.execPath, main, ...args].map(quoted).join(' ')
+  const command = ['exec', process.execPath, programFile, ...args].map(quoted).join(' ')
   const child = spawn('script', ['-qfe', '--echo', 'always', '-c', command, '/dev/null'], {
     cwd: directory,
     env: { PATH: process.env.PATH, TERM: 'xterm', TZ: 'UTC', SHELL: '/bin/sh', ...env, ...extra },

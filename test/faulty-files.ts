@@ -5,11 +5,8 @@
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'vitest'
-import type { Finished } from './program.ts'
-
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+import { type Finished, programFile } from './program.ts'
 
 export interface Fault {
   readonly path: string
@@ -26,7 +23,7 @@ export function runWithFault(
 ): Finished {
   const { status, stdout, stderr } = spawnSync(
     'strace',
-    [...traced(fault), process.execPath, main, ...args],
+    [...traced(fault), process.execPath, programFile, ...args],
     { cwd, env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' },
   )
   return { code: status, stdout, stderr }

@@ -36,7 +36,13 @@ export interface Program extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<Ended>
 }
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+/** Names a built program for the tests to run. */
+export const programVariable = 'BLINK_MANIFESTD_UNDER_TEST'
+
+const sources = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+/** The program's first file: of the build that the end-to-end tests have made, or else of the sources. */
+export const programFile = process.env[programVariable] ?? sources
 
 /** Whom the program runs as, where that is not who runs the test. */
 export interface User {
@@ -48,8 +54,6 @@ export interface ProgramOptions extends User {
   readonly env: Readonly<Record<string, string>>
   /** Should be a directory of the test's own. */
   readonly cwd: string
-  /** Another form of the program than its sources. */
-  readonly file?: string
   /** Where its output goes, in place of here: file descriptors. */
   readonly stdout?: number
   readonly stderr?: number
@@ -57,8 +61,8 @@ export interface ProgramOptions extends User {
 
 /** Starts the program. */
 export function startProgram(args: readonly string[], options: ProgramOptions): Program {
-  const { env, cwd, file = main, stdout = 'pipe', stderr = 'pipe', ...user } = options
-  const child: ChildProcess = spawn(process.execPath, [file, ...args], {
+  const { env, cwd, stdout = 'pipe', stderr = 'pipe', ...user } = options
+  const child: ChildProcess = spawn(process.execPath, [programFile, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', stdout, stderr],

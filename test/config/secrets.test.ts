@@ -87,7 +87,7 @@ test('any text in any variable is either taken or refused with reasons, and no s
     fc.property(marked, (given) => {
       expect(everythingSaid({ env: given, cwd: nowhere })).not.toContain(secret)
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })
 
@@ -101,7 +101,7 @@ test('any text for any option is either taken or refused with reasons', () => {
     fc.property(overrides, (given) => {
       expect(everythingSaid({ env: {}, cwd: nowhere, overrides: new Map(given) })).not.toBe('')
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 
@@ -120,7 +120,7 @@ test('any value for any key of a file is either taken or refused with reasons, a
       expect(read.size + problems.length).toBeGreaterThan(0)
       expect(JSON.stringify(problems)).not.toContain(secret)
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })
 
@@ -154,6 +154,6 @@ test('any text as a file is either taken or refused with reasons', () => {
 
       for (const { place } of problems) expect(place).toContain('local.yaml')
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

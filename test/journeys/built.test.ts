@@ -1,28 +1,16 @@
 /** What `npm run build` makes, in a place where nothing else of this project is. */
-import { copyFileSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'rolldown'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import config from '../../rolldown.config.ts'
+import { expect, test } from 'vitest'
 import { mosquittoTest } from '../mosquitto.ts'
-import { startProgram } from '../program.ts'
+import { programFile, startProgram } from '../program.ts'
 import { until } from '../until.ts'
 import { startWorld } from '../world.ts'
 
-const place = mkdtempSync(join(tmpdir(), 'blink-manifestd-built-'))
-const dist = join(place, 'dist')
-const file = join(dist, 'main.js')
+const dist = dirname(programFile)
 /** The line above each source in a built file. */
 const partName = /^\s*\/\/ (src|node_modules)\/\S+$/gm
-
-beforeAll(async () => {
-  const root = join(import.meta.dirname, '..', '..')
-  copyFileSync(join(root, 'package.json'), join(place, 'package.json'))
-  await build({ ...config, cwd: root, logLevel: 'silent', output: { ...config.output, dir: dist } })
-})
-afterAll(() => rmSync(place, { recursive: true, force: true }))
 
 mosquittoTest('the built program needs no libraries beside it, and loads a few files to run', async () => {
   await using world = await startWorld()
@@ -34,7 +22,7 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
     SCHEDULE_SPREAD_SECONDS: '0',
   }
   const observer = await world.observer()
-  await using program = startProgram(['run'], { env, cwd: world.directory, file })
+  await using program = startProgram(['run'], { env, cwd: world.directory })
   await until('a request ID', () => observer.on('/manifest/requested').length > 0, { state: program.stderr })
   expect((await program.stop()).code).toBe(0)
 
@@ -43,7 +31,7 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
   const parts = loaded.flatMap(({ path }) => readFileSync(path, 'utf8').match(partName) ?? [])
   expect(parts).toContain('// src/app.ts')
   const unwanted =
-    /node_modules\/(aedes|pino-pretty|cli-)|src\/(simulator|mqtt\/embedded|commands\/(login|once|demo))/
+    /node_modules\/(aedes|pino-pretty|cli-)|src\/(simulator|mqtt\/embedded|cli\/(login|once|demo))/
   expect(parts.filter((part) => unwanted.test(part))).toEqual([])
   // What fills a table of all packet numbers, in mqtt-packet.
   const run = loaded.flatMap(({ functionsRun }) => functionsRun)
@@ -54,7 +42,7 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
 test('the built demo shows request IDs from the built-in broker and the simulated cloud', async () => {
   await using world = await startWorld({ broker: false })
   const env = { TMPDIR: world.directory }
-  await using demo = startProgram(['demo'], { env, cwd: world.directory, file })
+  await using demo = startProgram(['demo'], { env, cwd: world.directory })
 
   await until('a request ID', () => /request ID \d+/.test(demo.stdout()), { state: demo.stderr })
 

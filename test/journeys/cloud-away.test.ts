@@ -9,7 +9,6 @@ import { startWorld, type World } from '../world.ts'
 import { namesIn, roadTo, tlsRoadTo } from './cloud-road.ts'
 import { document, fast, home, itemsSeen, stem, workItems } from './homes.ts'
 
-const everySecond = { ...fast, SCHEDULE_CRON: '* * * * * *' }
 const simulator = { manifestSeconds: 0, accounts: [home(1)] }
 const portOf = ({ cloud }: World) => Number(new URL(cloud.url).port)
 
@@ -58,7 +57,7 @@ mosquittoTest('DNS failure: told as unreachable, and asked again at the first sl
   const names = namesIn(world.directory)
   await using road = await roadTo(portOf(world))
   const BLINK_REST_URL = `http://rest-{region}.invalid:${road.port}`
-  const daemon = world.start(['run'], { ...everySecond, ...names.env, BLINK_REST_URL })
+  const daemon = world.start(['run'], { ...fast, ...names.env, BLINK_REST_URL })
 
   await survive({
     ...{ observer: await world.observer(), daemon, detail: /is not known to the name server.*online/ },
@@ -78,7 +77,7 @@ mosquittoTest(
     await using world = await startWorld({ simulator })
     await using road = await roadTo(portOf(world))
     const BLINK_REST_URL = `http://127.0.0.1:${road.port}/rest-{region}`
-    const daemon = world.start(['run'], { ...everySecond, BLINK_REST_URL })
+    const daemon = world.start(['run'], { ...fast, BLINK_REST_URL })
 
     await survive({
       ...{ observer: await world.observer(), daemon, detail: /(refused|broke) the connection/ },
@@ -95,7 +94,7 @@ if (hasOpenssl()) {
       await using world = await startWorld({ simulator })
       await using road = await tlsRoadTo(portOf(world), world.directory)
       const daemon = world.start(['run'], {
-        ...everySecond,
+        ...fast,
         BLINK_REST_URL: `https://127.0.0.1:${road.port}/rest-{region}`,
         NODE_EXTRA_CA_CERTS: road.trusted,
       })
@@ -115,4 +114,5 @@ if (hasOpenssl()) {
       })
     },
   )
+  // biome-ignore lint/suspicious/noSkippedTests: the name says what is missing here
 } else test.skip('expired TLS certificate [skipped: openssl is not installed]', () => undefined)

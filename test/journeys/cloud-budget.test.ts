@@ -5,7 +5,6 @@ import { until } from '../until.ts'
 import { startWorld } from '../world.ts'
 import { asked, document, fast, home, itemsSeen, manifestPath } from './homes.ts'
 
-const everySecond = { ...fast, SCHEDULE_CRON: '* * * * * *' }
 const topic = 'blink-manifestd/account/8021/state'
 
 mosquittoTest(
@@ -13,7 +12,7 @@ mosquittoTest(
   async () => {
     await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
     const observer = await world.observer()
-    const env = { ...everySecond, BLINK_DAILY_BUDGET: '11' }
+    const env = { ...fast, BLINK_DAILY_BUDGET: '11' }
     const daemon = world.start(['run'], env)
     await until('throttled', () => observer.latest(topic)?.includes('throttled'), { state: daemon.stderr })
     const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
@@ -58,7 +57,7 @@ mosquittoTest(
   async () => {
     await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(6)] } })
     const observer = await world.observer()
-    const env = { ...everySecond, BLINK_PER_ACCOUNT: '6', BLINK_CONCURRENCY: '6' }
+    const env = { ...fast, BLINK_PER_ACCOUNT: '6', BLINK_CONCURRENCY: '6' }
     world.cloud.misbehave({ kind: 'status', status: 429, path: 'manifest/request' })
 
     const daemon = world.start(['run'], env)
@@ -80,7 +79,7 @@ mosquittoTest(
     await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(3)] } })
     const observer = await world.observer()
     world.cloud.misbehave({ kind: 'slow', delayMs: 2_000, path: manifestPath(1), count: 1 })
-    const daemon = world.start(['run'], everySecond)
+    const daemon = world.start(['run'], fast)
     await until('the first module', () => asked(world.cloud, 'manifest-request') === 1, {
       state: daemon.stderr,
     })
@@ -113,7 +112,7 @@ mosquittoTest(
     world.cloud.rotateRefreshTokens('never')
     world.cloud.misbehave({ kind: 'lose_answer_of_refresh', count: 1 })
 
-    const daemon = world.start(['run'], everySecond)
+    const daemon = world.start(['run'], fast)
     await itemsSeen(observer, 1, daemon.stderr)
 
     expect(asked(world.cloud, 'token')).toBe(2)

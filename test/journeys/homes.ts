@@ -6,9 +6,9 @@ import type { Simulator } from '../../src/simulator/simulator.ts'
 import type { Observer, Seen } from '../observer.ts'
 import { until } from '../until.ts'
 
-/** A scheduled run every other second, for all accounts at the same time. */
+/** A scheduled run every second, for all accounts at the same time. */
 export const fast = {
-  SCHEDULE_CRON: '*/2 * * * * *',
+  SCHEDULE_CRON: '* * * * * *',
   SCHEDULE_ALLOW_FAST: 'true',
   SCHEDULE_SPREAD_SECONDS: '0',
 }

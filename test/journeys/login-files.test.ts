@@ -3,13 +3,12 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { programFile } from '../program.ts'
 import { startWorld, type World } from '../world.ts'
 import { home } from './homes.ts'
 import { loginFiles, noTokens, personIn } from './person.ts'
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const email = 'anna@example.com'
 
 function aWorld(): Promise<World> {
@@ -36,7 +35,7 @@ async function run(world: World, command: readonly string[], texts: readonly (st
   return { code, stdout: await stdout, stderr: await stderr }
 }
 
-const login = (...args: readonly string[]) => [process.execPath, main, 'login', ...args]
+const login = (...args: readonly string[]) => [process.execPath, programFile, 'login', ...args]
 
 test.each([
   ['standard input', login('--password-file', '-'), ['pass word\n']],
@@ -57,7 +56,7 @@ test.each([
   await using world = await aWorld()
 
   const first = await run(world, command, texts)
-  const second = await run(world, [process.execPath, main, 'login', '--code-file', '-'], ['123456'])
+  const second = await run(world, [process.execPath, programFile, 'login', '--code-file', '-'], ['123456'])
 
   expect(first).toMatchObject({ code: 77, stderr: expect.stringContaining('Blink has sent a code') })
   expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining('account 8021') })
@@ -92,7 +91,7 @@ test.each([
   const refused = await run(world, command, [undefined])
 
   expect(refused).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(says) })
-  expect(refused.stderr).not.toMatch(/ at .*\.ts:\d+|pass word|anna/)
+  expect(refused.stderr).not.toMatch(/ at .*\.[jt]s:\d+|pass word|anna/)
   expect(world.cloud.calls).toEqual([])
 })
 

@@ -102,7 +102,7 @@ test.each<[what: string, person: object, fault: object | undefined, code: number
   const refused = await personIn(world).signIn()
 
   expect(refused).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) })
-  expect(refused.stderr).not.toMatch(/ at .*\.ts:\d+/)
+  expect(refused.stderr).not.toMatch(/ at .*\.[jt]s:\d+/)
   expect(loginFiles(world).size).toBe(0)
 })
 

@@ -11,7 +11,6 @@ import { startWorld, type World } from '../world.ts'
 import { asked, document, fast, home, itemsSeen, type WorkItem } from './homes.ts'
 
 const two = { manifestSeconds: 0, accounts: [home(2)] }
-const everySecond = { ...fast, SCHEDULE_CRON: '* * * * * *' }
 const kills = 15
 
 /** What lies in the outbox of a killed daemon, read from a copy; the copy's database must be in order. */
@@ -48,7 +47,7 @@ async function poller(world: World) {
 
 /** How long it takes on this machine, now, from the first line of the log to the end of the first run. */
 async function aRun(world: World): Promise<number> {
-  const daemon = world.start(['run'], everySecond)
+  const daemon = world.start(['run'], fast)
   await daemon.says('starting')
   const begun = performance.now()
   await daemon.says('tick done')
@@ -69,7 +68,7 @@ mosquittoTest(
     const wholeMs = await aRun(world)
 
     for (const [life, moment] of moments.entries()) {
-      const daemon = world.start(['run'], everySecond)
+      const daemon = world.start(['run'], fast)
       await daemon.says('starting')
       const begun = performance.now()
       await until('the moment', () => performance.now() - begun >= moment * wholeMs)
@@ -140,7 +139,7 @@ mosquittoTest(
   async () => {
     await using world = await startWorld({ simulator: two })
     const observer = await world.observer()
-    const daemon = world.start(['run'], everySecond)
+    const daemon = world.start(['run'], fast)
     await itemsSeen(observer, 2, daemon.stderr)
     const info = () => document(observer.latest('blink-manifestd/bridge/info') ?? '{}').next_tick_at
 

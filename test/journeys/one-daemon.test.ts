@@ -18,7 +18,7 @@ mosquittoTest(
       expect({ code, stdout }).toEqual({ code: 75, stdout: '' })
       expect(stderr).toContain(world.dataDir)
       expect(stderr).toMatch(/another/i)
-      expect(stderr).not.toMatch(/ at .*\.ts:\d+/)
+      expect(stderr).not.toMatch(/ at .*\.[jt]s:\d+/)
     }
     expect(world.cloud.calls.length).toBe(before)
   },

@@ -89,7 +89,7 @@ test('whatever an owner calls a sync module, Home Assistant takes its document w
     fc.property(anyModule, (module) => {
       expect(check(moduleDocument(module))).toEqual([])
     }),
-    { numRuns: 500 },
+    { numRuns: 150 },
   )
 })
 
@@ -158,7 +158,7 @@ test('every value that is published on a topic of a document is one that its ent
 
       expect(placed.flatMap((one) => refusals(one, newest))).toEqual([])
     }),
-    { numRuns: 500 },
+    { numRuns: 150 },
   )
 })
 

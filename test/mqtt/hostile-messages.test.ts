@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hostileText } from '../hostile.ts'
 import { fakeBroker, type Session } from './fake-broker.ts'
-import { message, never, until, wayTo } from './rig.ts'
+import { message, never, shortPauses, until, wayTo } from './rig.ts'
 
 /** A way that listens to everything, and the session it has at the moment. */
 async function listening() {
   const peer = await fakeBroker()
-  const way = wayTo(peer.url)
+  const way = wayTo(peer.url, { clock: shortPauses('none') })
   const heard: { topic: string; payload: string }[] = []
   way.broker.subscribe('#', ({ topic, payload }) =>
     heard.push({ topic, payload: Buffer.from(payload).toString() }),

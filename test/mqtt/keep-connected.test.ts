@@ -133,7 +133,7 @@ test('a broker that is away for a day does not fill the log', async () => {
   await using way = wayTo(`mqtt://127.0.0.1:${await freePort()}`, { clock })
   const start = clock.elapsed()
 
-  await pass(clock, 120_000, ['a day has passed', () => clock.elapsed() - start > 24 * 3_600_000])
+  await pass(clock, 600_000, ['a day has passed', () => clock.elapsed() - start > 24 * 3_600_000])
   const told = way.lines.filter(({ level }) => level !== 'debug')
   expect(told.length).toBeGreaterThan(1)
   expect(told.length).toBeLessThanOrEqual(25)

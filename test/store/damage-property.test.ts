@@ -84,6 +84,6 @@ test('flipped bits and cut off ends: the work goes on, with no item that was nev
       }
       expect(readdirSync(directory)).toContain('state.db')
     }),
-    { numRuns: 150, seed: 20261123 },
+    { numRuns: 60, seed: 20261123 },
   )
 })
