@@ -1,250 +1,258 @@
 /**
- * One account of the daemon: its ticks, one at a time, and the state that is published of it.
+ * One account: its way to the cloud, what limits it, and the state that is published of it.
+ *
+ * The circuit breaker and the request budget belong to the account and outlive its credentials: a new sign-in is no
+ * reason to request sooner.
  */
+import { type AccountCloud, createCloud } from '../blink/client.ts'
+import type { Http } from '../blink/http.ts'
+import { createSession, type Session } from '../blink/session.ts'
+import type { Settings } from '../config/settings.ts'
 import { type Clock, thisMoment } from '../domain/clock.ts'
-import { DaemonError } from '../domain/errors.ts'
-import { accountStatusOf, explain, needsPerson } from '../domain/failure.ts'
-import type {
-  AccountStatus,
-  BlinkId,
-  Failure,
-  Login,
-  ModuleChanges,
-  ModuleReport,
-  Selection,
-  SkipReason,
-  Slot,
-  SyncModule,
-  TickReport,
-  Trigger,
+import { StoreFailed } from '../domain/errors.ts'
+import { needsPerson } from '../domain/failure.ts'
+import {
+  type AccountSnapshot,
+  type AccountStatus,
+  type BlinkId,
+  type Credentials,
+  type Failure,
+  keyOf,
 } from '../domain/model.ts'
-import type { Cloud, Ledger, Log } from '../domain/ports.ts'
-import { leastPauseMs } from '../domain/retry-policy.ts'
-import { runTick } from '../scheduler/account-run.ts'
-import type { Turns } from '../scheduler/turns.ts'
-import type { AccountState } from '../topics/bridge-state.ts'
-import { type Guard, guarded, type Pause } from './circuit-breaker.ts'
+import type { Cloud, Log, Observer, Storage } from '../domain/ports.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
+import type { ModuleLock } from './module-lock.ts'
+import { openBudget, plannedBudget, type RequestBudget } from './request-budget.ts'
 
-/** The account at the cloud; its id may have to be asked for first. */
-export interface AccountCloud extends Cloud {
-  /** The account's id, from the login or from the cloud. */
-  identify(signal: AbortSignal): Promise<{ readonly accountId: BlinkId }>
-}
-
+/** What all accounts share. */
 export interface AccountNeeds {
-  /** Names the login, as long as the account's id is not known. */
-  readonly loginKey: string
-  readonly accountId: BlinkId | undefined
-  readonly cloud: AccountCloud
-  readonly guard: Guard
-  readonly ledger: Ledger
-  /** Whose turn it is to be asked. A command needs none: a person waits for it. */
-  readonly turns: Turns
+  readonly http: Http
+  readonly blink: Pick<Settings['blink'], 'oauthUrl' | 'restUrl' | 'dailyBudget'>
+  /** For the plan of the budget. */
+  readonly runsPerDay: number
+  readonly moduleLock: ModuleLock
+  readonly storage: Pick<Storage, 'credentials' | 'installation' | 'limits'>
+  readonly observer: Pick<Required<Observer>, 'accountChanged' | 'requestFinished'>
   readonly clock: Clock
   readonly log: Log
-  readonly reasonToSkip: (module: SyncModule, trigger: Trigger) => SkipReason | undefined
-  /** Whether the answers of a moment ago will do for all modules, so that the cloud need not be asked at all. */
-  readonly isAnswered: (accountId: BlinkId, trigger: Trigger) => boolean
-  readonly ttlMs: number
-  readonly parallel: number
-  /** Told what a new list of its modules has changed. */
-  readonly listed: (changes: ModuleChanges) => void
-  readonly tell: (report: ModuleReport, slot: Slot) => void
-  /** Told when a tick is over, however it went. */
-  readonly ticked: (slot: Slot) => void
-  /** Told when the account's published state has changed. */
-  readonly changed: (account: Account) => void
-  readonly stopping: AbortSignal
-  readonly abort: AbortSignal
 }
 
-/** What a tick came to; without a report when not even the account's id could be learned. */
-export interface AccountTick {
-  readonly loginKey: string
-  readonly report: TickReport | undefined
-  readonly failure: Failure | undefined
-  readonly status: AccountStatus
-}
+/** Credentials whose account is known. */
+export type AccountCredentials = Credentials & { readonly accountId: BlinkId }
 
 export interface Account {
-  readonly loginKey: string
-  readonly accountId: BlinkId | undefined
-  readonly state: AccountState
-  /** Asks the account's modules; `undefined` when its last tick is still running. */
-  tick(slot: Slot): Promise<AccountTick | undefined>
-  /**
-   * Asks some of them, after what is under way now; `choose` is called when its turn has come.
-   *
-   * `undefined` when there was nothing to choose.
-   */
-  command(slot: Slot, choose: () => Selection | undefined): Promise<AccountTick | undefined>
+  readonly accountId: BlinkId
+  readonly session: Session
+  /** Through the circuit breaker, counted on the budget. */
+  readonly cloud: Cloud
+  readonly breaker: Pick<CircuitBreaker, 'close' | 'pause'>
+  readonly budget: Pick<RequestBudget, 'spent' | 'limit'>
+  readonly snapshot: AccountSnapshot
+  /** Aborted when the account was removed: no more requests are sent for it. */
+  readonly removed: AbortSignal
+  /** Runs work that needs the account for itself, one after another: no module ever has two commands at a time. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>
+  /** Takes over a state; one that differs from the last one is logged and passed to the observer. */
+  become(status: AccountStatus, failure: Failure | undefined): void
+  /** Goes on with other credentials of the same account, and with a pause that their sign-in was told. */
+  signIn(credentials: AccountCredentials): Promise<void>
+  remove(): void
+  /** Resolves when everything about the account is on disk. */
+  settled(): Promise<void>
 }
 
-/** What is known of a login's refusal from before. */
-type Refused = Pick<Login, 'refusedFor' | 'unusable'> & Partial<Pick<Login, 'refusedAt'>>
-
-const ignore = () => undefined
-
-/** How an account is asked. */
-interface Asking {
-  /** On which a tick pauses. */
-  readonly clock: Clock
-  /** Absent for all modules of a new list. */
-  readonly selection: Selection | undefined
+/** Credentials at the cloud, with the limits of their account or, while that is not known, of their own. */
+export interface Connection {
+  readonly session: Session
+  readonly cloud: AccountCloud
 }
 
-/** Each module has its turn, in which it is told that it was asked a moment ago. */
-const nobody: Selection = { list: false, wants: () => true }
+/** What limits the requests of one account. */
+export interface Limits {
+  readonly breaker: CircuitBreaker
+  readonly budget: RequestBudget
+  /** The client for this account alone. */
+  readonly http: Http
+  /** Keeps how many modules the last list had, for the plan of the budget and for `accounts`. */
+  listed(count: number): Promise<void>
+}
 
-/** An account in the state that is known before the cloud has been asked. */
-export function openAccount(needs: AccountNeeds, refused: Refused): Account {
-  const { clock, guard, log } = needs
-  let accountId = needs.accountId
-  let running = false
-  /** When a tick failed last, by the clock's elapsed milliseconds. */
-  let failedAt = Number.NEGATIVE_INFINITY
-  let last: Promise<unknown> = Promise.resolve()
-  const opened = thisMoment(clock)
-  let state = firstState(guard.pause, refused, opened())
-  const { refusedAt } = refused
-  let since = refusedAt === undefined ? opened : () => refusedAt
+/** An account with what is kept of it; requests nothing. */
+export async function openAccount(needs: AccountNeeds, credentials: AccountCredentials): Promise<Account> {
+  const { accountId } = credentials
+  const limits = await openLimits(needs, accountId)
+  return new KnownAccount(needs, credentials, limits)
+}
 
-  const become = (status: AccountStatus, failure: Failure | undefined) => {
+/** The limits kept under a name: an account's id, or the key of credentials whose account is not known yet. */
+export async function openLimits(needs: AccountNeeds, name: string): Promise<Limits> {
+  const { runsPerDay, observer, clock, log } = needs
+  const { limits } = needs.storage
+  const { dailyBudget } = needs.blink
+  let modules = await limits.moduleCount(name)
+  const kept = (saving: Promise<void>, message: string) =>
+    saving.catch((error: unknown) => {
+      if (!(error instanceof StoreFailed)) throw error
+      log.warn({ account_id: name, detail: error.message, remedy: error.remedy }, message)
+    })
+  const budget = openBudget({
+    kept: await limits.spent(name),
+    limit: () => dailyBudget || plannedBudget({ runsPerDay, modules: modules ?? 0 }),
+    automatic: dailyBudget === 0,
+    clock,
+    save: (spent) => kept(limits.saveSpent(name, spent), 'cannot store the request budget'),
+  })
+  const breaker = new CircuitBreaker({
+    breaker: await limits.breaker(name),
+    budget,
+    clock,
+    finished: (call) => observer.requestFinished({ ...call, account: name }),
+    save: (state) => kept(limits.saveBreaker(name, state), 'cannot store the circuit breaker'),
+  })
+  return {
+    breaker,
+    budget,
+    http: breaker.protect(needs.http),
+    async listed(count) {
+      if (count === modules) return
+      modules = count
+      await kept(limits.saveModuleCount(name, count), 'cannot store the number of sync modules')
+    },
+  }
+}
+
+/** A session of these credentials, and the calls that are made with it; requests nothing. */
+export function connect(needs: AccountNeeds, credentials: Credentials, { http }: Limits): Connection {
+  const { blink, storage, clock, log } = needs
+  const { oauthUrl, restUrl } = blink
+  const session = createSession({
+    login: credentials,
+    hardwareId: storage.installation.hardwareId,
+    oauthUrl,
+    http,
+    clock,
+    log,
+    save: (changed) => storage.credentials.save(changed),
+  })
+  return { session, cloud: createCloud({ session, http, restUrl, clock, log }) }
+}
+
+class KnownAccount implements Account {
+  readonly accountId: BlinkId
+  readonly #needs: AccountNeeds
+  readonly #limits: Limits
+  readonly #removal = new AbortController()
+  #connection: Connection
+  #snapshot: Omit<AccountSnapshot, 'since'>
+  /** Counted back once a clock that had not been set is set. */
+  #since: () => number
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(needs: AccountNeeds, credentials: AccountCredentials, limits: Limits) {
+    this.accountId = credentials.accountId
+    this.#needs = needs
+    this.#limits = limits
+    this.#connection = connect(needs, credentials, limits)
+    this.#since = sinceOf(credentials, needs.clock)
+    this.#snapshot = this.#firstSnapshot(credentials)
+  }
+
+  get session(): Session {
+    return this.#connection.session
+  }
+
+  get cloud(): Cloud {
+    const { cloud } = this.#connection
+    return {
+      requestManifest: (module, signal) =>
+        this.#needs.moduleLock.hold(module.syncModuleId, () => cloud.requestManifest(module, signal), signal),
+      discover: async (signal) => {
+        const modules = await cloud.discover(signal)
+        // A list may name a module twice.
+        await this.#limits.listed(new Set(modules.map(keyOf)).size)
+        return modules
+      },
+    }
+  }
+
+  get breaker(): CircuitBreaker {
+    return this.#limits.breaker
+  }
+
+  get budget(): RequestBudget {
+    return this.#limits.budget
+  }
+
+  get snapshot(): AccountSnapshot {
+    return { ...this.#snapshot, since: this.#since() }
+  }
+
+  get removed(): AbortSignal {
+    return this.#removal.signal
+  }
+
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work)
+    // Only its end is waited for: its result, a report on every module, must not be kept until the next one.
+    this.#last = mine.then(ignore, ignore)
+    return mine
+  }
+
+  become(status: AccountStatus, failure: Failure | undefined): void {
     const detail = failure && [failure.message, failure.remedy].filter(Boolean).join('. ')
     const retryAt = failure?.retryAt
-    if (state.status === status && state.detail === detail && state.retryAt === retryAt) return
-    if (state.status !== status) since = thisMoment(clock)
-    if (state.status !== status) {
-      const fields = { account_id: accountId, login: needs.loginKey, state: status, detail }
+    const before = this.#snapshot
+    if (before.status === status && before.detail === detail && before.retryAt === retryAt) return
+    const { accountId } = this
+    const { observer, clock, log } = this.#needs
+    const isNew = before.status !== status
+    if (isNew) {
+      const fields = { account_id: accountId, state: status, detail }
       if (needsPerson(status)) log.error(fields, 'account needs a person to sign in')
       else if (status === 'ok') log.info(fields, 'account works again')
-      else log.warn(fields, 'account cannot be asked')
+      else log.warn(fields, 'account cannot be requested')
     }
-    state = { status, since: since(), detail, retryAt }
-    needs.changed(account)
+    if (isNew) this.#since = thisMoment(clock)
+    this.#snapshot = { accountId, status, detail, retryAt }
+    observer.accountChanged(this.snapshot)
   }
 
-  async function ask(slot: Slot, { clock, selection }: Asking): Promise<AccountTick | undefined> {
-    const { loginKey } = needs
-    try {
-      // Known after the first time; then this asks nobody.
-      accountId ??= (await guard.through(() => needs.cloud.identify(needs.abort))).accountId
-    } catch (error) {
-      if (!(error instanceof DaemonError)) throw error
-      const failure = explain(error, clock.now())
-      const status = accountStatusOf(error)
-      become(status, failure)
-      return { loginKey, report: undefined, failure, status }
+  async signIn(credentials: AccountCredentials): Promise<void> {
+    await this.breaker.adopt(await this.#needs.storage.limits.breaker(this.accountId))
+    this.#connection = connect(this.#needs, credentials, this.#limits)
+    this.#since = sinceOf(credentials, this.#needs.clock)
+    this.#snapshot = this.#firstSnapshot(credentials)
+  }
+
+  remove(): void {
+    this.#removal.abort(new Error('the account was removed'))
+  }
+
+  async settled(): Promise<void> {
+    await this.session.settled()
+    await this.budget.close()
+  }
+
+  /** What is known before the cloud has been asked. */
+  #firstSnapshot(credentials: Credentials): Omit<AccountSnapshot, 'since'> {
+    const { refusedAt, refusedFor = 'login_required', unusable } = credentials
+    const { accountId } = this
+    if (refusedAt !== undefined) {
+      const reason = refusedFor === 'login_required' ? 'refused the refresh token' : 'wants a code first'
+      const detail = unusable
+        ? `${unusable.message}. ${unusable.remedy}`
+        : `the cloud ${reason}. Sign in again`
+      return { accountId, status: refusedFor, detail, retryAt: undefined }
     }
-    if (guard.retired.aborted) return undefined
-    const { ledger, reasonToSkip, ttlMs, parallel, stopping, abort, listed, tell } = needs
-    const report = await runTick(slot, {
-      accountId,
-      cloud: guarded(needs.cloud, guard),
-      ledger,
-      clock,
-      reasonToSkip: (module) => reasonToSkip(module, slot.trigger),
-      ttlMs,
-      parallel,
-      selection,
-      listed,
-      tell: (module) => tell(module, slot),
-      stopping,
-      abort,
-    })
-    if (guard.retired.aborted) return { loginKey, report, failure: undefined, status: state.status }
-    // A tick in which not even the list came says nothing about the cloud's mood.
-    const wasGood = report.account.status === 'ok' && report.changes
-    if (wasGood && (!selection || report.modules.length > 0)) await guard.close()
-    const { changes, modules } = report
-    const { status, failure } = report.account
-    // Where nobody was asked, nothing was learned.
-    if (changes || failure || modules.some(({ attempts }) => attempts > 0)) become(status, failure)
-    return { loginKey, report, failure, status }
+    const { pause } = this.breaker
+    if (!pause) return { accountId, status: 'ok', detail: undefined, retryAt: undefined }
+    const detail = `${pause.reason}. ${pause.remedy}`
+    return { accountId, status: 'throttled', detail, retryAt: pause.until }
   }
-
-  /** A tick on start may fail a moment before a slot, which is no reason for the slot to ask in the same moment. */
-  async function afterFailure(): Promise<void> {
-    const restMs = failedAt + leastPauseMs - clock.elapsed()
-    if (restMs > 0) await clock.sleep(restMs, needs.stopping).catch(() => undefined)
-  }
-
-  function isAnswered({ trigger }: Slot): boolean {
-    return accountId !== undefined && needs.isAnswered(accountId, trigger)
-  }
-
-  /** What is left of the slot's time when it is the account's turn. */
-  async function turnOf(slot: Slot): Promise<AccountTick | undefined> {
-    const begun = clock.elapsed()
-    await afterFailure()
-    const tick = await needs.turns.take((pausing) => {
-      const budgetMs = slot.budgetMs - (clock.elapsed() - begun)
-      return ask({ ...slot, budgetMs }, { clock: pausing, selection: isAnswered(slot) ? nobody : undefined })
-    }, needs.stopping)
-    if (tick && hasFailed(tick)) failedAt = clock.elapsed()
-    return tick
-  }
-
-  /** One after another: no module may ever have two commands at a time. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = last.then(work)
-    // Only its end is waited for: what it came to, a report on every module, is not to be kept until the next one.
-    last = turn.then(ignore, ignore)
-    return turn
-  }
-
-  const account: Account = {
-    loginKey: needs.loginKey,
-    get accountId() {
-      return accountId
-    },
-    get state() {
-      return { ...state, since: since() }
-    },
-    async tick(slot) {
-      if (needs.stopping.aborted) return undefined
-      if (running) {
-        log.warn({ account_id: accountId, tick: slot.tickId }, 'tick skipped: the last one is still running')
-        return undefined
-      }
-      running = true
-      try {
-        return await inTurn(() => turnOf(slot))
-      } finally {
-        running = false
-        needs.ticked(slot)
-      }
-    },
-    command: (slot, choose) =>
-      inTurn(async () => {
-        const selection = choose()
-        return selection && ask(slot, { clock, selection })
-      }),
-  }
-  return account
 }
 
-/** Whether anything that was asked for did not come. */
-function hasFailed({ failure, report }: AccountTick): boolean {
-  if (failure) return true
-  return report?.modules.some(({ kind, attempts }) => kind === 'failed' && attempts > 0) ?? false
+function sinceOf({ refusedAt }: Credentials, clock: Clock): () => number {
+  return refusedAt === undefined ? thisMoment(clock) : () => refusedAt
 }
 
-function firstState(
-  pause: Pause | undefined,
-  { refusedAt, refusedFor = 'login_required', unusable }: Refused,
-  now: number,
-): AccountState {
-  if (refusedAt !== undefined) {
-    const wants = refusedFor === 'login_required' ? 'refused the refresh token' : 'wants a code first'
-    return {
-      status: refusedFor,
-      since: refusedAt,
-      detail: unusable ? `${unusable.message}. ${unusable.remedy}` : `the cloud ${wants}. Sign in again`,
-      retryAt: undefined,
-    }
-  }
-  if (pause)
-    return { status: 'throttled', since: now, detail: `${pause.says}. ${pause.remedy}`, retryAt: pause.until }
-  return { status: 'ok', since: now, detail: undefined, retryAt: undefined }
-}
+function ignore(): void {}

@@ -1,14 +1,18 @@
 /**
- * What stands between an account and its cloud: after "ask less", nothing is sent until the pause is over.
+ * Stands between an account and the cloud: after "slow down", nothing is sent until the pause is over.
  *
  * The first request after a pause is the probe, and no other goes out before the cloud has answered it with
- * anything better. The breaker closes when a whole tick went well; until then each further refusal doubles the
- * pause. It is kept on disk, since a restart is no reason to ask sooner. A pause is a length: setting the wall
+ * anything better. The breaker closes after a whole account run went well; until then each further refusal doubles
+ * the pause. It is kept on disk, since a restart is no reason to request sooner. A pause is a length: setting the wall
  * clock neither shortens nor lengthens it, and a computer that slept waits for the rest of it.
  */
+import type { CallKind } from '../blink/api.ts'
+import type { Http } from '../blink/http.ts'
+import type { HttpAnswer } from '../blink/http-answer.ts'
+import { refusalIn } from '../blink/response.ts'
 import type { Clock } from '../domain/clock.ts'
 import { AccountThrottled, CloudRefused, ModuleBusy, StoreFailed } from '../domain/errors.ts'
-import type { Cloud } from '../domain/ports.ts'
+import type { CloudCall } from '../domain/model.ts'
 import {
   afterThrottle,
   type Breaker,
@@ -18,69 +22,32 @@ import {
   longerOf,
   opensBreaker,
 } from '../domain/retry-policy.ts'
-import type { Budget } from './request-budget.ts'
+import type { RequestBudget } from './request-budget.ts'
 
-export interface GuardNeeds {
+export interface CircuitBreakerNeeds {
   readonly breaker: Breaker
-  readonly budget: Pick<Budget, 'limit' | 'spend' | 'usedUpUntil'>
+  readonly budget: Pick<RequestBudget, 'limit' | 'spend' | 'refund' | 'usedUpUntil'>
   readonly clock: Clock
-  /** Keeps the breaker on disk; one that cannot is expected to have said so. */
+  /** Called with each request that has ended. */
+  readonly finished: (call: Omit<CloudCall, 'account'>) => void
+  /** Keeps the breaker on disk; one that cannot has logged it. */
   readonly save: (breaker: Breaker) => Promise<void>
 }
 
-/** Why an account is not asked, and until when. */
+/** Why an account is not requested, and until when. */
 export interface Pause {
   readonly until: number
-  readonly says: string
+  readonly reason: string
   readonly remedy: string
-}
-
-export interface Guard {
-  /** As it is now. */
-  readonly breaker: Breaker
-  /** Aborted when nothing is sent any more, for another login of the account has taken its place. */
-  readonly retired: AbortSignal
-  /** `undefined` when the account may be asked now. */
-  readonly pause: Pause | undefined
-  /** Runs work that asks the cloud; after a pause one at a time, until one was answered well. */
-  through<T>(work: () => Promise<T>): Promise<T>
-  /**
-   * Called right before each single request, which may have waited for its turn while a pause began. Returns who
-   * is to be told the error it ended in: the next in turn must not be sent before that is known.
-   *
-   * @throws AccountThrottled with `retryAt` when nothing may be sent
-   */
-  admit(): (error: unknown) => void
-  /** Called after a tick that was not throttled. */
-  close(): Promise<void>
-  /** Lets nothing through any more, from this moment on. */
-  retire(): void
-  /** Goes on with the pause of another login of the account, where that is the longer one. */
-  adopt(breaker: Breaker): Promise<void>
 }
 
 /** A wall clock that is corrected by less than this was not set. */
 const toleranceMs = 2_000
 
-const patience = 'Nothing to do: asking goes on by itself. Do not restart the daemon to hurry it.'
+const patience = 'Nothing to do: requests go on by themselves. Do not restart the daemon to hurry it.'
 
-const succeeded = { says: 'another login of this account has taken its place', remedy: 'Nothing to do.' }
-
-/** A guard that goes on with the breaker that was kept. */
-export function guard(needs: GuardNeeds): Guard {
-  return new AccountGuard(needs)
-}
-
-/** A cloud that keeps quiet while its guard says so. */
-export function guarded(cloud: Cloud, { through }: Pick<Guard, 'through'>): Cloud {
-  return {
-    discover: (signal) => through(() => cloud.discover(signal)),
-    requestManifest: (module, signal) => through(() => cloud.requestManifest(module, signal)),
-  }
-}
-
-class AccountGuard implements Guard {
-  readonly #needs: GuardNeeds
+export class CircuitBreaker {
+  readonly #needs: CircuitBreakerNeeds
   #breaker: Breaker
   /** On the clock that is never set. */
   #opensAtElapsed = 0
@@ -88,99 +55,95 @@ class AccountGuard implements Guard {
   #proven = false
   #probe: Promise<void> | undefined
   #saving: Promise<void> = Promise.resolve()
-  readonly #retirement = new AbortController()
-  #retiredAt: number | undefined
 
-  constructor(needs: GuardNeeds) {
+  constructor(needs: CircuitBreakerNeeds) {
     this.#needs = needs
     this.#breaker = needs.breaker
     this.#measure(closedUntil(needs.breaker, needs.clock.now()))
   }
 
-  get breaker(): Breaker {
-    return this.#breaker
-  }
-
-  get retired(): AbortSignal {
-    return this.#retirement.signal
-  }
-
+  /** `undefined` when the account may be requested now. */
   get pause(): Pause | undefined {
-    if (this.#retiredAt !== undefined) return { until: this.#retiredAt, ...succeeded }
     const until = this.#openUntil()
-    if (until !== undefined) return { until, says: 'the cloud asked for a pause', remedy: patience }
+    if (until !== undefined) return { until, reason: 'the cloud asked for a pause', remedy: patience }
     const { limit, usedUpUntil } = this.#needs.budget
     if (usedUpUntil === undefined) return undefined
     return {
       until: usedUpUntil,
-      says: `the daily budget of ${limit} requests is used up`,
+      reason: `the daily budget of ${limit} requests is used up`,
       remedy:
-        'Asking goes on at midnight UTC. Something asks far more than planned: see the log at level debug. ' +
+        'Requests go on at midnight UTC. Something requests far more than planned: see the log at level debug. ' +
         'If so much is wanted, raise `blink.dailyBudget`.',
     }
   }
 
-  readonly through = async <T>(work: () => Promise<T>): Promise<T> => {
-    while (this.#probe) await this.#probe
-    this.#refuseWhilePaused()
-    const attempt = this.#attempt(work)
-    if (this.#breaker.failures === 0 || this.#proven) return attempt
-    const end = (well: boolean) => {
-      this.#proven ||= well
-      this.#probe = undefined
+  /**
+   * The same client for this account alone: counts each request, and sends none while the breaker is open.
+   *
+   * Its `request` throws AccountThrottled, with `retryAt`, while the breaker is open and when an answer opens it.
+   */
+  protect(http: Http): Http {
+    return {
+      ...http,
+      request: async (call, signal) => {
+        while (this.#probe) await this.#probe
+        this.#refuseWhilePaused()
+        const answered = this.#send(http, call, signal)
+        if (this.#breaker.failures === 0 || this.#proven) return answered
+        const end = (well: boolean) => {
+          this.#proven ||= well
+          this.#probe = undefined
+        }
+        this.#probe = answered.then(
+          (answer) => end(isWell(call.kind, answer, this.#needs.clock.now())),
+          () => end(false),
+        )
+        return answered
+      },
     }
-    this.#probe = attempt.then(
-      () => end(true),
-      // Busy, offline or refused is an answer too, and not the one that opens a breaker.
-      (error: unknown) => end(error instanceof ModuleBusy || error instanceof CloudRefused),
-    )
-    return attempt
   }
 
-  admit(): (error: unknown) => void {
-    this.#refuseWhilePaused()
-    this.#needs.budget.spend()
-    const { failures } = this.#breaker
-    return (error) => {
-      if (opensBreaker(error)) this.#open(error, failures)
-    }
+  /** Goes on with a pause that another process was told, where that is the longer one. */
+  async adopt(breaker: Breaker): Promise<void> {
+    this.#become(longerOf(this.#breaker, breaker))
+    await this.#saving
   }
 
+  /** Called after an account run that went well. */
   async close(): Promise<void> {
     if (this.#breaker.failures === 0) return
     this.#become(closedBreaker)
     await this.#saving
   }
 
-  retire(): void {
-    this.#retiredAt ??= this.#needs.clock.now()
-    this.#retirement.abort(new Error(succeeded.says))
-  }
-
-  async adopt(breaker: Breaker): Promise<void> {
-    this.#become(longerOf(this.#breaker, breaker))
+  async #send(http: Http, ...[call, signal]: Parameters<Http['request']>): Promise<HttpAnswer> {
+    const { clock, budget } = this.#needs
+    let refusal: AccountThrottled | undefined
+    const admit = () => {
+      // It may have waited in the queue while a pause began.
+      this.#refuseWhilePaused()
+      budget.spend()
+      const { failures } = this.#breaker
+      return (finished: Omit<CloudCall, 'account'>, answer: HttpAnswer | undefined) => {
+        if (!finished.sent) budget.refund()
+        this.#needs.finished(finished)
+        const error = answer && refusalIn({ kind: call.kind, ...answer, now: clock.now() })
+        if (!opensBreaker(error)) return
+        // Before the next in the queue is sent.
+        this.#open(error, failures)
+        refusal = error
+      }
+    }
+    const answer = await http.request(call, signal, { admit })
+    if (!refusal) return answer
     await this.#saving
+    const until = this.#openUntil() ?? clock.now()
+    throw throttled(refusal.message, { until, now: clock.now(), remedy: patience }, refusal)
   }
 
   #refuseWhilePaused(): void {
     const { pause } = this
-    if (!pause) return
-    throw throttled(pause.says, { ...pause, now: this.#needs.clock.now() })
-  }
-
-  async #attempt<T>(work: () => Promise<T>): Promise<T> {
-    const { clock } = this.#needs
-    const { failures } = this.#breaker
-    try {
-      return await work()
-    } catch (error) {
-      // With `retryAt` it is our own word and not the cloud's.
-      if (!opensBreaker(error) || error.retryAt !== undefined) throw error
-      this.#open(error, failures)
-      await this.#saving
-      const until = this.#openUntil() ?? clock.now()
-      throw throttled(error.message, { until, now: clock.now(), remedy: patience }, error)
-    }
+    if (pause) throw throttled(pause.reason, { ...pause, now: this.#needs.clock.now() })
   }
 
   /** @param failures those when the request was sent */
@@ -228,6 +191,12 @@ class AccountGuard implements Guard {
     this.#keep()
     return until
   }
+}
+
+/** Busy, offline or refused is an answer too, and not the one that opens a breaker. */
+function isWell(kind: CallKind, answer: HttpAnswer, now: number): boolean {
+  const refusal = refusalIn({ kind, ...answer, now })
+  return refusal === undefined || refusal instanceof ModuleBusy || refusal instanceof CloudRefused
 }
 
 /** The refusal as our callers see it: with the pause that we will keep, not only the one the cloud named. */

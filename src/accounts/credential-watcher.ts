@@ -1,45 +1,40 @@
 /**
- * Notices new, changed and removed logins while the daemon runs.
+ * Notices new, changed and removed credentials while the daemon runs, and keeps idle ones alive.
  *
- * By looking every two seconds at one time of change, that of the directory, and at the files only when it has moved:
- * watching by the system's events misses changes on network drives and on volumes shared with a container, and two
- * seconds are soon enough for a person who has just typed a code.
+ * Every two seconds it reads one time of change, and the credentials only when that has moved: file system events
+ * miss changes on network drives and on volumes shared with a container, and two seconds are soon enough for a
+ * person who has just typed a code.
+ *
+ * A refresh token that nobody uses ends some day; after how long is nowhere documented, and clients that idle for
+ * weeks have lost theirs. So one that no run has refreshed for a day is refreshed here, and not more often: each
+ * refresh rotates the token, which is a risk of its own.
  */
 import type { Clock } from '../domain/clock.ts'
-import { StoreFailed } from '../domain/errors.ts'
-import type { Login } from '../domain/model.ts'
-import type { Log } from '../domain/ports.ts'
+import { DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
+import { explain } from '../domain/failure.ts'
+import type { Credentials } from '../domain/model.ts'
+import type { CredentialStore, Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
-import type { Logins } from '../storage/credentials.ts'
+import type { Account } from './account.ts'
+import type { CredentialChanges, InUse } from './registry.ts'
 
 const lookEveryMs = 2_000
-
-/** How the logins on disk differ from those in use. */
-export interface LoginChanges {
-  readonly entered: readonly Login[]
-  /** Keys. */
-  readonly left: readonly string[]
-}
-
-/** A login in use, as it is in memory and as we last wrote it: they differ while the disk is slow or takes nothing. */
-export interface InUse {
-  readonly login: Login
-  readonly kept: Login
-}
+const idleLookEveryMs = 60 * 60 * 1000
+const idleMs = 24 * 60 * 60 * 1000
 
 /**
- * Compares the logins on disk with those in use. Pure.
+ * Compares the credentials on disk with those in use. Pure.
  *
- * A file whose token is neither the one in use nor the one that we wrote last was changed by somebody else, or we wrote
- * it while it was read: only the next look can tell.
+ * A file whose token is neither the one in use nor the one that this process wrote last was changed by somebody else, or
+ * was being written while it was read: only the next look can say.
  *
  * @param before the tokens that looked strange the last time, by key
  */
-export function loginChanges(
+export function credentialChanges(
   inUse: readonly InUse[],
-  found: readonly Login[],
+  found: readonly Credentials[],
   before: ReadonlyMap<string, string>,
-): LoginChanges & { readonly strange: ReadonlyMap<string, string> } {
+): CredentialChanges & { readonly strange: ReadonlyMap<string, string> } {
   const used = new Map(inUse.map((one) => [one.login.key, one]))
   const differs = found.filter(({ key, refreshToken, unusable }) => {
     const ours = used.get(key)
@@ -48,52 +43,85 @@ export function loginChanges(
     return ours !== undefined && ![ours.login, ours.kept].some((one) => isToken(one, refreshToken))
   })
   const changed = differs.filter(({ key, refreshToken }) => before.get(key) === refreshToken.reveal())
-  const waiting = differs.filter((login) => !changed.includes(login))
+  const waiting = differs.filter((one) => !changed.includes(one))
   const keys = new Set(found.map(({ key }) => key))
   const missing = inUse.map(({ login }) => login).filter(({ key }) => !keys.has(key))
   return {
-    entered: [...found.filter(({ key }) => !used.has(key)), ...changed],
-    left: [...missing, ...changed].map(({ key }) => key),
+    added: [...found.filter(({ key }) => !used.has(key)), ...changed],
+    removed: missing.map(({ key }) => key),
     strange: new Map(waiting.map(({ key, refreshToken }) => [key, refreshToken.reveal()])),
   }
 }
 
-function isToken({ refreshToken }: Login, token: Secret): boolean {
+function isToken({ refreshToken }: Credentials, token: Secret): boolean {
   return refreshToken.reveal() === token.reveal()
 }
 
-export interface FollowNeeds {
-  readonly logins: Pick<Logins, 'list' | 'changedAt'>
-  /** The logins in use, as they are now. */
+export interface WatchNeeds {
+  readonly credentials: Pick<CredentialStore, 'list' | 'changedAt'>
+  /** The credentials in use, as they are now. */
   readonly inUse: () => readonly InUse[]
-  readonly apply: (changes: LoginChanges) => Promise<void>
+  readonly apply: (changes: CredentialChanges) => Promise<void>
   readonly clock: Clock
   readonly log: Log
 }
 
-/** Follows until `signal` is aborted. A directory that cannot be read is told once and looked at again. */
-export async function followLogins(needs: FollowNeeds, signal: AbortSignal): Promise<void> {
-  const { logins, clock, log } = needs
+/** Watches until `signal` is aborted. A directory that cannot be read is logged once and read again later. */
+export async function watchCredentials(needs: WatchNeeds, signal: AbortSignal): Promise<void> {
+  const { credentials, clock, log } = needs
   let seen: number | undefined
   let strange: ReadonlyMap<string, string> = new Map()
-  let told = false
+  let isLogged = false
   while (!signal.aborted) {
     try {
-      const changedAt = await logins.changedAt()
+      const changedAt = await credentials.changedAt()
       // That an owner was put right does not show in the directory.
       const isUnusable = needs.inUse().some(({ login }) => login.unusable)
       if (changedAt !== seen || strange.size > 0 || isUnusable) {
-        const changes = loginChanges(needs.inUse(), await logins.list(), strange)
+        const changes = credentialChanges(needs.inUse(), await credentials.list(), strange)
         strange = changes.strange
-        if (changes.entered.length + changes.left.length > 0 && !signal.aborted) await needs.apply(changes)
+        if (changes.added.length + changes.removed.length > 0 && !signal.aborted) await needs.apply(changes)
         seen = changedAt
       }
-      told = false
+      isLogged = false
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
-      if (!told) log.warn({ detail: error.message, remedy: error.remedy }, 'cannot look for new logins')
-      told = true
+      if (!isLogged) {
+        log.warn({ detail: error.message, remedy: error.remedy }, 'cannot look for new credentials')
+      }
+      isLogged = true
     }
     await clock.sleep(lookEveryMs, signal).catch(() => undefined)
+  }
+}
+
+export interface IdleNeeds {
+  readonly accounts: () => readonly Pick<Account, 'accountId' | 'session' | 'become'>[]
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Refreshes idle credentials, looking once an hour until `signal` is aborted. */
+export async function refreshIdle({ accounts, clock, log }: IdleNeeds, signal: AbortSignal): Promise<void> {
+  const begun = clock.now()
+  const tried = new Map<string, number>()
+  while (!signal.aborted) {
+    for (const account of accounts()) {
+      const { accountId, session } = account
+      const { key, refusedAt, refreshedAt = begun } = session.login
+      const last = Math.max(refreshedAt, tried.get(key) ?? begun)
+      if (refusedAt !== undefined || clock.now() - last < idleMs || signal.aborted) continue
+      tried.set(key, clock.now())
+      try {
+        await session.accessToken(signal)
+        log.debug({ account_id: accountId }, 'idle credentials refreshed')
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof DaemonError)) throw error
+        log.debug({ account_id: accountId, detail: error.message }, 'cannot refresh idle credentials')
+        if (error instanceof LoginNeeded) account.become(error.code, explain(error, clock.now()))
+      }
+    }
+    await clock.sleep(idleLookEveryMs, signal).catch(() => undefined)
   }
 }

@@ -6,8 +6,7 @@
  * before a command is sent until its answer is here or it has failed.
  */
 import { unlessAborted } from '../domain/clock.ts'
-import type { BlinkId, ModuleKey } from '../domain/model.ts'
-import type { Cloud } from '../domain/ports.ts'
+import type { BlinkId } from '../domain/model.ts'
 
 export interface ModuleLock {
   /**
@@ -39,14 +38,5 @@ export function createModuleLock(): ModuleLock {
         resolve()
       }
     },
-  }
-}
-
-/** The same cloud; each manifest request holds its sync module. */
-export function locking<C extends Pick<Cloud, 'requestManifest'>>(cloud: C, lock: ModuleLock): C {
-  return {
-    ...cloud,
-    requestManifest: (module: ModuleKey, signal: AbortSignal) =>
-      lock.hold(module.syncModuleId, () => cloud.requestManifest(module, signal), signal),
   }
 }

@@ -1,71 +1,225 @@
 /**
- * The accounts of a running daemon, who come and go with their logins.
+ * The active accounts of this process, which come and go with their credentials.
  *
- * Who enters is asked at once; who leaves is asked no more, and what was published of them is cleared. A login that
- * takes the place of another of the same account does both, and nothing is cleared then.
+ * Credentials become active when their account is known. A token line need not name it; then the cloud is asked
+ * first, at each run until it has answered.
  */
-import type { BlinkId } from '../domain/model.ts'
-import type { Log } from '../domain/ports.ts'
-import type { Account } from './account.ts'
-import type { Clouds, Way } from './contexts.ts'
-import type { LoginChanges } from './credential-watcher.ts'
+import { parseTokenLines } from '../blink/credentials-file.ts'
+import { createHttp } from '../blink/http.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Clock } from '../domain/clock.ts'
+import { DaemonError } from '../domain/errors.ts'
+import { accountStatusOf, explain } from '../domain/failure.ts'
+import type { AccountStatus, BlinkId, Credentials, Failure } from '../domain/model.ts'
+import type { Log, Observer } from '../domain/ports.ts'
+import {
+  type Account,
+  type AccountCredentials,
+  type AccountNeeds,
+  type Connection,
+  connect,
+  type Limits,
+  openAccount,
+  openLimits,
+} from './account.ts'
+import { keyedByAccount, replaceOlder, takeOver } from './credentials.ts'
+import { createModuleLock } from './module-lock.ts'
 
-export interface HouseholdNeeds {
-  readonly clouds: Clouds
-  /** Makes an account that stops when `gone` is aborted. */
-  readonly accountFor: (way: Way, gone: AbortSignal) => Account
-  /** Says again, or clears, what is published of an account. */
-  readonly republish: (accountId: BlinkId) => void
-  /** Asks the account's modules now. */
-  readonly greet: (account: Account) => void
+export interface RegistryNeeds {
+  readonly settings: Pick<Settings, 'blink' | 'proxies'>
+  /** For the plan of the request budget. */
+  readonly runsPerDay: number
+  readonly storage: AccountNeeds['storage']
+  readonly observer: Required<Observer>
+  readonly clock: Clock
   readonly log: Log
 }
 
-export interface Household {
-  /** Those who are here; the same list for ever. */
-  readonly accounts: readonly Account[]
-  apply(changes: LoginChanges): Promise<void>
+/** How the credentials on disk differ from those in use. */
+export interface CredentialChanges {
+  readonly added: readonly Credentials[]
+  /** Keys. */
+  readonly removed: readonly string[]
 }
 
-/** The accounts of the logins that are there. */
-export function openHousehold({ clouds, accountFor, republish, greet, log }: HouseholdNeeds): Household {
-  const accounts: Account[] = []
-  const departures = new Map<string, AbortController>()
+/** Credentials in use: as they are in memory, and as this process last wrote them. */
+export interface InUse {
+  readonly login: Credentials
+  readonly kept: Credentials
+}
 
-  const enter = (way: Way): Account => {
-    const gone = new AbortController()
-    departures.set(way.login.key, gone)
-    const account = accountFor(way, AbortSignal.any([gone.signal, way.guard.retired]))
-    accounts.push(account)
+/** Credentials whose account could not be learned. */
+export interface Unidentified {
+  readonly key: string
+  readonly status: AccountStatus
+  readonly failure: Failure
+}
+
+export interface AccountRegistry {
+  /** All active accounts, in the order in which they came. */
+  readonly accounts: readonly Account[]
+  get(accountId: BlinkId): Account | undefined
+  /** Whether the account of all credentials is known. */
+  readonly allIdentified: boolean
+  /** How many credentials there are, those without a known account included. */
+  readonly size: number
+  /** Asks the cloud for the account of those credentials that do not name it, as far as `may` permits it now. */
+  identify(signal: AbortSignal, may?: (key: string) => Promise<boolean>): Promise<readonly Unidentified[]>
+  /** Takes over changed credentials; returns the accounts that are new or have new credentials. */
+  apply(changes: CredentialChanges): Promise<readonly Account[]>
+  inUse(): readonly InUse[]
+  /** Waits a moment for requests in flight, then ends them; a rotated token that came with one is still kept. */
+  close(): Promise<void>
+}
+
+const closeGraceMs = 1_000
+
+/**
+ * Opens the accounts of all credentials on disk and in the environment, whose token lines must have been found right
+ * when the settings were loaded; requests nothing.
+ *
+ * @throws StoreFailed when credentials cannot be read or kept
+ */
+export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistry> {
+  const { settings, storage, clock, log } = needs
+  const { blink, proxies } = settings
+  const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
+  for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
+  const credentials = await takeOver(storage.credentials, lines.logins, log)
+  const { timeoutSeconds, concurrency } = blink
+  const http = createHttp({
+    clock,
+    timeoutMs: timeoutSeconds * 1000,
+    concurrency,
+    proxies,
+    onCall: (call) => log.debug(call, 'request finished'),
+  })
+  const registry = new Registry({ ...needs, http, blink, moduleLock: createModuleLock() })
+  await registry.apply({ added: credentials, removed: [] })
+  return registry
+}
+
+interface SharedNeeds extends AccountNeeds {
+  readonly observer: Required<Observer>
+}
+
+interface Candidate extends Connection {
+  readonly limits: Limits
+}
+
+class Registry implements AccountRegistry {
+  readonly #needs: SharedNeeds
+  readonly #accounts = new Map<BlinkId, Account>()
+  readonly #unidentified = new Map<string, Candidate>()
+
+  constructor(needs: SharedNeeds) {
+    this.#needs = needs
+  }
+
+  get accounts(): readonly Account[] {
+    return [...this.#accounts.values()]
+  }
+
+  get(accountId: BlinkId): Account | undefined {
+    return this.#accounts.get(accountId)
+  }
+
+  get allIdentified(): boolean {
+    return this.#unidentified.size === 0
+  }
+
+  get size(): number {
+    return this.#accounts.size + this.#unidentified.size
+  }
+
+  async identify(
+    signal: AbortSignal,
+    may = (_key: string) => Promise.resolve(true),
+  ): Promise<readonly Unidentified[]> {
+    const failed = await Promise.all(
+      [...this.#unidentified].map(async ([key, candidate]) =>
+        (await may(key)) ? this.#identifyOne(key, candidate, signal) : undefined,
+      ),
+    )
+    return failed.filter((one) => one !== undefined)
+  }
+
+  async apply({ added, removed }: CredentialChanges): Promise<readonly Account[]> {
+    const { observer, log } = this.#needs
+    const changed: Account[] = []
+    for (const credentials of added) {
+      if (isIdentified(credentials)) changed.push(await this.#activate(credentials))
+      else this.#unidentified.set(credentials.key, await this.#candidate(credentials))
+    }
+    const replaced = new Set(added.map(({ key }) => key))
+    for (const key of removed) {
+      if (replaced.has(key)) continue
+      this.#unidentified.delete(key)
+      const account = this.accounts.find(({ session }) => session.login.key === key)
+      if (!account) continue
+      account.remove()
+      this.#accounts.delete(account.accountId)
+      log.info({ account_id: account.accountId }, 'account removed')
+      observer.accountRemoved(account.accountId)
+    }
+    return changed
+  }
+
+  inUse(): readonly InUse[] {
+    return [...this.#accounts.values(), ...this.#unidentified.values()].map(({ session }) => session)
+  }
+
+  async close(): Promise<void> {
+    await this.#needs.http.close({ graceMs: closeGraceMs })
+    await Promise.all(this.accounts.map((account) => account.settled()))
+    for (const { session, limits } of this.#unidentified.values()) {
+      await session.settled()
+      await limits.budget.close()
+    }
+  }
+
+  async #candidate(credentials: Credentials): Promise<Candidate> {
+    const limits = await openLimits(this.#needs, credentials.key)
+    return { ...connect(this.#needs, credentials, limits), limits }
+  }
+
+  async #identifyOne(
+    key: string,
+    { cloud, session, limits }: Candidate,
+    signal: AbortSignal,
+  ): Promise<Unidentified | undefined> {
+    const { storage, clock, log } = this.#needs
+    try {
+      const { accountId } = await cloud.identify(signal)
+      // Given up in the meantime, by a person who knows better.
+      if (!this.#unidentified.delete(key)) return undefined
+      await limits.budget.close()
+      await storage.limits.move(key, accountId)
+      const credentials = keyedByAccount({ ...session.login, accountId })
+      await storage.credentials.save(credentials)
+      if (credentials.key !== key) await storage.credentials.forget(key)
+      const all = await storage.credentials.list()
+      await replaceOlder(storage.credentials, credentials, { all, log })
+      await this.#activate(credentials)
+      return undefined
+    } catch (error) {
+      if (!(error instanceof DaemonError)) throw error
+      return { key, status: accountStatusOf(error), failure: explain(error, clock.now()) }
+    }
+  }
+
+  async #activate(credentials: AccountCredentials): Promise<Account> {
+    const { observer, log } = this.#needs
+    const known = this.#accounts.get(credentials.accountId)
+    await known?.signIn(credentials)
+    const account = known ?? (await openAccount(this.#needs, credentials))
+    this.#accounts.set(account.accountId, account)
+    log.info({ account_id: account.accountId, credentials: credentials.key }, 'account added')
+    observer.accountChanged(account.snapshot)
     return account
   }
+}
 
-  const leave = (key: string): BlinkId | undefined => {
-    departures.get(key)?.abort(new Error('logged out'))
-    departures.delete(key)
-    clouds.leave(key)
-    const at = accounts.findIndex(({ loginKey }) => loginKey === key)
-    return at < 0 ? undefined : accounts.splice(at, 1)[0]?.accountId
-  }
-
-  for (const way of clouds.ways) enter(way)
-
-  return {
-    accounts,
-    async apply({ entered, left }) {
-      const before = left.map((key) => leave(key))
-      const arrived = await Promise.all(entered.map(async (login) => enter(await clouds.enter(login))))
-      const after = arrived.map(({ accountId }) => accountId)
-      for (const account of arrived) {
-        log.info({ account_id: account.accountId, login: account.loginKey }, 'login noticed')
-        greet(account)
-      }
-      for (const accountId of before) {
-        if (accountId === undefined || accounts.some((one) => one.accountId === accountId)) continue
-        log.info({ account_id: accountId }, 'login gone, its topics are cleared')
-      }
-      const concerned = new Set([...before, ...after].filter((id) => id !== undefined))
-      for (const accountId of concerned) republish(accountId)
-    },
-  }
+function isIdentified(credentials: Credentials): credentials is AccountCredentials {
+  return credentials.accountId !== undefined
 }

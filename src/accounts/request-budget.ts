@@ -6,7 +6,7 @@
  * that is given back at an orderly end. A kill costs the rest of the part, never a request that is not counted.
  */
 import type { Clock } from '../domain/clock.ts'
-import type { Spent } from '../storage/credentials.ts'
+import type { Spent } from '../domain/model.ts'
 
 export interface BudgetNeeds {
   /** What was kept, or `undefined` when nothing was. */
@@ -20,7 +20,7 @@ export interface BudgetNeeds {
   readonly save: (spent: Spent) => Promise<void>
 }
 
-export interface Budget {
+export interface RequestBudget {
   readonly limit: number
   /** Requests of this day. */
   readonly spent: number
@@ -30,10 +30,6 @@ export interface Budget {
   spend(): void
   /** The last one never left this machine, and cost the cloud nothing. */
   refund(): void
-  /** This day's, as it would be kept. */
-  readonly today: Spent
-  /** Goes on with what another login of the account has spent, where that is more. */
-  adopt(spent: Spent): Promise<void>
   /** Writes down what was truly spent. */
   close(): Promise<void>
 }
@@ -46,11 +42,11 @@ const dayMs = 24 * 60 * 60 * 1000
  */
 const parts = 200
 
-export function openBudget(needs: BudgetNeeds): Budget {
+export function openBudget(needs: BudgetNeeds): RequestBudget {
   return new DailyBudget(needs)
 }
 
-class DailyBudget implements Budget {
+class DailyBudget implements RequestBudget {
   readonly #needs: BudgetNeeds
   #day: number
   #spent: number
@@ -99,23 +95,6 @@ class DailyBudget implements Budget {
     this.#spent = Math.max(0, this.#spent - 1)
   }
 
-  get today(): Spent {
-    const { spent, limit } = this
-    return { day: this.#day, requests: spent, limit }
-  }
-
-  async adopt({ day, requests, limit }: Spent): Promise<void> {
-    this.#turnDay()
-    if (day >= this.#day) {
-      this.#largest = Math.max(this.#largest, limit)
-      if (requests > this.#spent) {
-        this.#spent = requests
-        this.#keep(requests)
-      }
-    }
-    await this.#saving
-  }
-
   async close(): Promise<void> {
     if (this.#onDisk !== this.#spent) this.#keep(this.#spent)
     await this.#saving
@@ -141,16 +120,16 @@ class DailyBudget implements Budget {
 }
 
 export interface Plan {
-  readonly slotsPerDay: number
+  readonly runsPerDay: number
   /** Sync modules found so far. */
   readonly modules: number
 }
 
 /** Starts, `once`, `discover` and commands: as if there were one more tick an hour. */
-const otherTicksPerDay = 24
+const otherRunsPerDay = 24
 
 /** An access token lives an hour at worst, and each process needs one of its own. */
-const tokensPerDay = 24 + otherTicksPerDay
+const tokensPerDay = 24 + otherRunsPerDay
 
 /**
  * The automatic budget: one and a half times the planned requests of a day.
@@ -158,7 +137,7 @@ const tokensPerDay = 24 + otherTicksPerDay
  * An account without modules has the plan of one with a single module, so that the three tries for each home
  * screen on a day of trouble at the cloud do not use it up.
  */
-export function plannedBudget({ slotsPerDay, modules }: Plan): number {
-  const perTick = 1 + Math.max(1, modules)
-  return Math.ceil(1.5 * ((slotsPerDay + otherTicksPerDay) * perTick + tokensPerDay))
+export function plannedBudget({ runsPerDay, modules }: Plan): number {
+  const perRun = 1 + Math.max(1, modules)
+  return Math.ceil(1.5 * ((runsPerDay + otherRunsPerDay) * perRun + tokensPerDay))
 }

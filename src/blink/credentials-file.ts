@@ -8,7 +8,7 @@
  * @see BlinkMonitorProtocol, AUTHENTICATION.md, "Token Storage Format"
  */
 import { createHash } from 'node:crypto'
-import type { BlinkId, Login } from '../domain/model.ts'
+import type { BlinkId, Credentials } from '../domain/model.ts'
 import { Secret } from '../domain/secret.ts'
 import { regionOf } from './region.ts'
 
@@ -183,7 +183,10 @@ function unquote(raw: string): string {
 }
 
 /** A login that begins with what a line told. */
-export function loginOf(line: TokenLine, { key, source }: Pick<Login, 'key' | 'source'>): Login {
+export function credentialsOf(
+  line: TokenLine,
+  { key, source }: Pick<Credentials, 'key' | 'source'>,
+): Credentials {
   const { fingerprint, clientId, refreshToken, accountId, region, hardwareId } = line
   return {
     ...{ key, source, fingerprint, clientId, refreshToken, accountId, region, hardwareId },

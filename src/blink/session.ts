@@ -8,7 +8,7 @@
  */
 import { type Clock, unlessAborted } from '../domain/clock.ts'
 import { LoginNeeded, TwoFactorNeeded } from '../domain/errors.ts'
-import type { BlinkId, Login } from '../domain/model.ts'
+import type { BlinkId, Credentials } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
 import { leastPauseMs } from '../domain/retry-policy.ts'
 import type { Secret } from '../domain/secret.ts'
@@ -17,7 +17,7 @@ import { classify } from './response.ts'
 import { readTokens } from './wire.ts'
 
 export interface SessionNeeds {
-  readonly login: Login
+  readonly login: Credentials
   /** An access token that came with the login. */
   readonly access?: { readonly accessToken: Secret; readonly lifeMs: number }
   /** The installation's own, for logins that came without. */
@@ -27,14 +27,14 @@ export interface SessionNeeds {
   readonly clock: Clock
   readonly log: Log
   /** Keeps a changed login; resolves when it is on disk. Called once at a time, in the order of the changes. */
-  readonly save: (login: Login) => Promise<void>
+  readonly save: (login: Credentials) => Promise<void>
 }
 
 export interface Session {
   /** The login as it is now: with its newest refresh token, and with what was learned since. */
-  readonly login: Login
+  readonly login: Credentials
   /** The login as it was last known to be on disk: older, while the disk is slow or takes nothing. */
-  readonly kept: Login
+  readonly kept: Credentials
   /**
    * An access token that is good for a while.
    *
@@ -75,8 +75,8 @@ const betweenRefusalsMs = 60_000
 
 class LoginSession implements Session {
   readonly #needs: SessionNeeds
-  #login: Login
-  #kept: Login
+  #login: Credentials
+  #kept: Credentials
   #access: Access | undefined
   /** When the one before the access token was refused, by the clock's elapsed milliseconds; until this is accepted. */
   #refusedAt = Number.NEGATIVE_INFINITY
@@ -94,11 +94,11 @@ class LoginSession implements Session {
     if (needs.access) this.#access = this.#accessFor(needs.access)
   }
 
-  get login(): Login {
+  get login(): Credentials {
     return this.#login
   }
 
-  get kept(): Login {
+  get kept(): Credentials {
     return this.#kept
   }
 
@@ -220,7 +220,7 @@ class LoginSession implements Session {
   }
 
   /** Changes the login and saves it, after what is being saved already. */
-  async #keep(change: Partial<Login>): Promise<void> {
+  async #keep(change: Partial<Credentials>): Promise<void> {
     const login = { ...this.#login, ...change }
     this.#login = login
     const saved = this.#saving.then(() => this.#needs.save(login))
@@ -236,7 +236,7 @@ class LoginSession implements Session {
   }
 }
 
-function refusedBefore({ refusedFor, unusable }: Login): LoginNeeded {
+function refusedBefore({ refusedFor, unusable }: Credentials): LoginNeeded {
   if (unusable) return new LoginNeeded(unusable.message, { outcome: 'not-done', remedy: unusable.remedy })
   if (refusedFor === 'two_factor_required') {
     return new TwoFactorNeeded('token refresh: not tried, for the cloud wants a code for this login first', {

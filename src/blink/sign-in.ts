@@ -39,7 +39,7 @@ export interface PendingSignIn {
   readonly sentAt: number
 }
 
-export interface Credentials {
+export interface EmailAndPassword {
   readonly email: string
   readonly password: Secret
 }
@@ -57,7 +57,7 @@ export interface SignInNeeds {
 /** Each throws SignInRefused, CloudUnreachable or CloudChanged, or the signal's reason when aborted. */
 export interface SignIn {
   /** From the first page to the password, upon which the cloud sends a code. */
-  begin(credentials: Credentials, signal: AbortSignal): Promise<PendingSignIn>
+  begin(credentials: EmailAndPassword, signal: AbortSignal): Promise<PendingSignIn>
   /** Resolves when the code was right; a wrong one may be followed by another. */
   enterCode(pending: PendingSignIn, code: Secret, signal: AbortSignal): Promise<PendingSignIn>
   finish(pending: PendingSignIn, signal: AbortSignal): Promise<Tokens>

@@ -6,11 +6,12 @@
 import { openBudget, plannedBudget } from '../accounts/request-budget.ts'
 import type { Settings } from '../config/load.ts'
 import { systemClock } from '../domain/clock.ts'
-import type { AccountStatus, Login } from '../domain/model.ts'
+import type { AccountStatus, Credentials } from '../domain/model.ts'
+import type { LimitStore } from '../domain/ports.ts'
 import { closedUntil } from '../domain/retry-policy.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
-import { slotsPerDay } from '../scheduler/cron.ts'
-import { type Logins, openLogins } from '../storage/credentials.ts'
+import { runsPerDay } from '../scheduler/cron.ts'
+import { openCredentials } from '../storage/credentials.ts'
 import type { AccountLine } from '../topics/cli-schemas.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { type CommonOptions, readSettings } from './prepare.ts'
@@ -18,7 +19,7 @@ import { plainTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 interface Row {
-  readonly login: Login
+  readonly login: Credentials
   readonly state: AccountStatus
   readonly retryAt: number | undefined
   /** `undefined` when the account's modules were never looked at. */
@@ -27,11 +28,12 @@ interface Row {
 
 export async function accounts(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const logins = await openLogins(settings.dataDir)
+  const { credentials, limits } = await openCredentials(settings.dataDir)
   const rows = await Promise.all(
-    (await logins.list()).map(async (login): Promise<Row> => {
-      const modules = await logins.moduleCount(login.key)
-      const retryAt = await pausedUntil(login, { logins, settings, modules })
+    (await credentials.list()).map(async (login): Promise<Row> => {
+      const account = login.accountId ?? login.key
+      const modules = await limits.moduleCount(account)
+      const retryAt = await pausedUntil(account, { limits, settings, modules })
       const { refusedAt, refusedFor = 'login_required' } = login
       const state = refusedAt !== undefined ? refusedFor : retryAt ? 'throttled' : 'ok'
       return { login, state, retryAt, modules }
@@ -45,23 +47,23 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
 }
 
 interface PauseNeeds {
-  readonly logins: Logins
+  readonly limits: LimitStore
   readonly settings: Settings
   readonly modules: number | undefined
 }
 
 /** The end of a pause that the cloud has asked for, or of the day whose budget is used up. */
-async function pausedUntil({ key }: Login, needs: PauseNeeds): Promise<number | undefined> {
-  const { logins, settings, modules = 0 } = needs
-  const slots = slotsPerDay(settings.schedule.cron)
+async function pausedUntil(account: string, needs: PauseNeeds): Promise<number | undefined> {
+  const { limits, settings, modules = 0 } = needs
+  const runs = runsPerDay(settings.schedule.cron)
   const { usedUpUntil } = openBudget({
-    kept: await logins.spent(key),
-    limit: () => settings.blink.dailyBudget || plannedBudget({ slotsPerDay: slots, modules }),
+    kept: await limits.spent(account),
+    limit: () => settings.blink.dailyBudget || plannedBudget({ runsPerDay: runs, modules }),
     automatic: settings.blink.dailyBudget === 0,
     clock: systemClock,
     save: () => Promise.reject(new Error('`accounts` spends nothing')),
   })
-  return closedUntil(await logins.breaker(key), systemClock.now()) ?? usedUpUntil
+  return closedUntil(await limits.breaker(account), systemClock.now()) ?? usedUpUntil
 }
 
 function line({ login, state, retryAt, modules }: Row): string {

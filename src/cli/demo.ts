@@ -55,21 +55,21 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     clock: systemClock,
     log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),
     attended: true,
-    delivered: (item) => terminal.out(`${readable(item)}\n`),
+    observers: [{ eventDelivered: (item) => terminal.out(`${readable(item)}\n`) }],
   })
   parts.defer(() => daemon.stop())
-  const broker = daemon.embedded
+  const { brokerPort } = daemon
   const base = loaded.settings.mqtt.baseTopic
   terminal.out(
     [
-      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${broker?.port}, a tick every 10 s.`,
-      `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${broker?.port} -t '${base}/#' -v`,
+      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${brokerPort}, a tick every 10 s.`,
+      `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${brokerPort} -t '${base}/#' -v`,
       'Stop with Ctrl-C.',
       '',
       '',
     ].join('\n'),
   )
-  await daemon.start()
+  daemon.start()
   await Promise.race([stopAsked(AbortSignal.any([terminal.stop, terminal.outClosed])), daemon.failed])
   return exit.done
 }

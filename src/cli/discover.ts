@@ -2,16 +2,18 @@
  * `discover`: which sync modules there are, whether each would be asked, and why not. Asks for nothing else.
  */
 
-import type { Clouds, Way } from '../accounts/contexts.ts'
-import { openClouds } from '../accounts/contexts.ts'
-import { reasonToSkip } from '../domain/eligibility.ts'
+import type { Account } from '../accounts/account.ts'
+import { openRegistry } from '../accounts/registry.ts'
+import { ineligibility } from '../domain/eligibility.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { accountStatusOf, explain, needsPerson } from '../domain/failure.ts'
 import type { AccountStatus, BlinkId, Failure, SkipReason, SyncModule } from '../domain/model.ts'
-import { json, number } from '../domain/text.ts'
-import { openStores } from '../storage/open.ts'
+import { createNotifier } from '../domain/notifier.ts'
+import { ids, json, number } from '../domain/text.ts'
+import { runsPerDay } from '../scheduler/cron.ts'
+import { openStorage } from '../storage/open.ts'
 import type { Discovered } from '../topics/cli-schemas.ts'
-import { failure, ids } from '../topics/topics.ts'
+import { failure } from '../topics/topics.ts'
 import { complaint } from './complaint.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { type CommonOptions, prepare } from './prepare.ts'
@@ -19,7 +21,8 @@ import { plainTable } from './table.ts'
 import { printable, type Terminal } from './terminal.ts'
 
 interface Found {
-  readonly login: string
+  /** The account's id, or the key of credentials whose account is not known. */
+  readonly account: string
   readonly accountId: BlinkId | undefined
   readonly status: AccountStatus
   readonly failure: Failure | undefined
@@ -30,41 +33,52 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
   const { settings } = loaded
   await using parts = new AsyncDisposableStack()
-  const stores = await openStores(settings.dataDir, clock, log)
-  parts.defer(() => stores.database.close())
-  const clouds: Clouds = await openClouds({ settings, stores, clock, log })
-  parts.defer(() => clouds.close())
-  if (clouds.ways.length === 0) {
+  const storage = await openStorage(settings.dataDir, clock, log)
+  parts.defer(() => storage.close())
+  const observer = createNotifier(log)
+  const registry = await openRegistry({
+    settings,
+    storage,
+    runsPerDay: runsPerDay(settings.schedule.cron),
+    observer,
+    clock,
+    log,
+  })
+  parts.defer(() => registry.close())
+  if (registry.size === 0) {
     terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
     return exit.login
   }
 
-  const reasonOf = (module: SyncModule): SkipReason | undefined =>
-    reasonToSkip(module, settings.modules) ?? (stores.pauses.isPaused(module) ? 'paused' : undefined)
-  const look = async ({ login, cloud, guard }: Way): Promise<Found | undefined> => {
-    let accountId = login.accountId
+  const { stop } = terminal
+  const reasonOf = async (module: SyncModule) =>
+    ineligibility(module, settings.modules) ??
+    ((await storage.pauses.isPaused(module)) ? 'paused' : undefined)
+  const look = async ({ accountId, cloud }: Account): Promise<Found> => {
     try {
-      accountId = (await guard.through(() => cloud.identify(terminal.stop))).accountId
-      const modules = await guard.through(() => cloud.discover(terminal.stop))
-      return {
-        login: login.key,
-        accountId,
-        status: 'ok',
-        failure: undefined,
-        modules: modules.map((module) => ({ module, reason: reasonOf(module) })),
-      }
+      const modules = await Promise.all(
+        (await cloud.discover(stop)).map(async (module) => ({ module, reason: await reasonOf(module) })),
+      )
+      return { account: accountId, accountId, status: 'ok', failure: undefined, modules }
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error
-      // Another login of the account tells of it.
-      if (guard.retired.aborted) return undefined
       const status = accountStatusOf(error)
-      return { login: login.key, accountId, status, failure: explain(error, clock.now()), modules: [] }
+      const failure = explain(error, clock.now())
+      return { account: accountId, accountId, status, failure, modules: [] }
     }
   }
-  const found = (await Promise.all(clouds.ways.map(look))).filter((each) => each !== undefined)
+  const unidentified = (await registry.identify(stop)).map(
+    ({ key, ...rest }): Found => ({
+      ...rest,
+      account: key,
+      accountId: undefined,
+      modules: [],
+    }),
+  )
+  const found = [...(await Promise.all(registry.accounts.map(look))), ...unidentified]
   terminal.out(options.json ? toJson(found) : toTable(found))
-  for (const { failure: trouble, accountId, login, status } of found) {
-    if (trouble) terminal.err(complaint({ loginKey: login, accountId, status, failure: trouble }))
+  for (const { failure: trouble, account, status } of found) {
+    if (trouble) terminal.err(complaint({ account, status, failure: trouble }))
   }
   if (found.some(({ status }) => needsPerson(status))) return exit.login
   return found.some(({ failure: trouble }) => trouble) ? exit.temporary : exit.done
@@ -74,9 +88,9 @@ function toTable(found: readonly Found[]): string {
   const heads = ['Account', 'Network', 'Sync module', 'Name', 'Model', 'Status', 'Local storage', 'Asked?']
   const empty = found
     .filter(({ modules }) => modules.length === 0)
-    .map(({ accountId, login, status }) => {
+    .map(({ account, status }) => {
       const why = status === 'ok' ? 'no sync module' : `no: ${status}`
-      return [accountId ?? login, ...Array<string>(6).fill('-'), why]
+      return [account, ...Array<string>(6).fill('-'), why]
     })
   const rows = found.flatMap(({ modules }) => modules.map(rowOf))
   return `${plainTable(heads, [...empty, ...rows])}\n`

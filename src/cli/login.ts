@@ -4,7 +4,7 @@
 import { DaemonError } from '../domain/errors.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { type AnswerOptions, answersFrom, WrongUsage } from './login/answers.ts'
-import { type Bench, openBench } from './login/bench.ts'
+import { openSignInContext, type SignInContext } from './login/context.ts'
 import { CodeWanted, dialogue } from './login/dialogue.ts'
 import { importFile } from './login/import.ts'
 import { type Kept, keepLogin } from './login/keep.ts'
@@ -33,13 +33,13 @@ export async function login(
   options: CommonOptions,
   { importFile: path, client, newCode = false, ...given }: LoginOptions,
 ): Promise<ExitCode> {
-  await using bench = await openBench(terminal, options)
+  await using context = await openSignInContext(terminal, options)
   const told = tellerOf(terminal, options.json)
   try {
-    if (path !== undefined) return await takeOver(bench, told, { path, client })
+    if (path !== undefined) return await takeOver(context, told, { path, client })
     const answers = answersFrom(terminal, given)
-    const { login: fresh, tokens } = await dialogue(bench, answers, { anotherCode: newCode })
-    return told.kept(await keepLogin(bench, fresh, tokens))
+    const { login: fresh, tokens } = await dialogue(context, answers, { anotherCode: newCode })
+    return told.kept(await keepLogin(context, fresh, tokens))
   } catch (error) {
     if (error instanceof WrongUsage) {
       terminal.err(`blink-manifestd: ${error.message}\n`)
@@ -50,19 +50,19 @@ export async function login(
       terminal.err(options.json ? '' : wantedSentences())
       return exit.login
     }
-    if (error instanceof Interrupted || terminal.stop.aborted) return await interrupted(bench)
+    if (error instanceof Interrupted || terminal.stop.aborted) return await interrupted(context)
     if (!(error instanceof DaemonError)) throw error
     return told.failed(error)
   }
 }
 
 async function takeOver(
-  bench: Bench,
+  context: SignInContext,
   told: Teller,
   { path, client }: { readonly path: string; readonly client: string | undefined },
 ): Promise<ExitCode> {
   const codes: ExitCode[] = []
-  for await (const one of importFile(bench, path, client)) {
+  for await (const one of importFile(context, path, client)) {
     codes.push('kept' in one ? told.kept(one.kept) : told.failed(one.error))
   }
   return codes.find((code) => code === exit.login) ?? codes.find((code) => code !== exit.done) ?? exit.done
@@ -88,7 +88,7 @@ function tellerOf(terminal: Terminal, asJson: boolean): Teller {
 }
 
 /** Nobody is signed in, so that `login && run` does not run. */
-async function interrupted({ pending, terminal }: Bench): Promise<ExitCode> {
+async function interrupted({ pending, terminal }: SignInContext): Promise<ExitCode> {
   const left = await pending.read()
   const goesOn = left?.step === 'code' || left?.step === 'keep'
   terminal.err(

@@ -1,8 +1,8 @@
 /**
  * `logout`: forgets an account's login. Files only, so that it works beside the daemon, which then clears its topics.
  */
-import type { Login } from '../domain/model.ts'
-import { openLogins } from '../storage/credentials.ts'
+import type { Credentials } from '../domain/model.ts'
+import { openCredentials } from '../storage/credentials.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { type CommonOptions, readSettings } from './prepare.ts'
 import { printable, type Terminal } from './terminal.ts'
@@ -10,21 +10,21 @@ import { printable, type Terminal } from './terminal.ts'
 /** @param account an account id, or the name that `accounts` shows for a login whose account is not known */
 export async function logout(terminal: Terminal, options: CommonOptions, account: string): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const logins = await openLogins(settings.dataDir)
-  const all = await logins.list()
+  const { credentials } = await openCredentials(settings.dataDir)
+  const all = await credentials.list()
   const meant = all.filter(({ key, accountId }) => accountId === account || key === account)
   if (meant.length === 0) {
     const known = all.map(({ key, accountId }) => accountId ?? key).join(', ') || 'none'
     terminal.err(`blink-manifestd: there is no login of ${printable(account)}; there is ${known}.\n`)
     return exit.usage
   }
-  for (const { key } of meant) await logins.forget(key)
+  for (const { key } of meant) await credentials.forget(key)
   terminal.out(`Logged out: ${printable(account)}.\n`)
   terminal.err(advice(meant))
   return exit.done
 }
 
-function advice(meant: readonly Login[]): string {
+function advice(meant: readonly Credentials[]): string {
   const lines = ['A running daemon stops asking for it within seconds and clears its topics.']
   if (meant.some(({ source }) => source === 'environment')) {
     lines.push(

@@ -2,10 +2,10 @@
  * `once`: one tick, published and acknowledged, and what came of each module.
  */
 import { SingleBar } from 'cli-progress'
-import type { AccountTick } from '../accounts/account.ts'
 import { type Daemon, openDaemon } from '../app.ts'
 import { needsPerson } from '../domain/failure.ts'
 import type { ModuleReport } from '../domain/model.ts'
+import type { AccountRunResult } from '../scheduler/runner.ts'
 import { complaint } from './complaint.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { outcomeLine, outcomeTable } from './outcomes.ts'
@@ -34,14 +34,19 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     version,
     clock,
     log,
-    tell(report) {
-      if (options.json) terminal.out(`${outcomeLine(report)}\n`)
-      progress?.done(() => daemon.moduleCount())
-    },
+    observers: [
+      {
+        modulesListed: () => void daemon.status.moduleKeys().then((keys) => progress?.total(keys.length)),
+        moduleFinished(report) {
+          if (options.json) terminal.out(`${outcomeLine(report)}\n`)
+          progress?.done()
+        },
+      },
+    ],
   })
   const late = new AbortController()
   try {
-    if (daemon.accounts.length === 0) {
+    if (daemon.credentials === 0) {
       terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
       return exit.login
     }
@@ -49,11 +54,11 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     progress?.stop()
     const reports = ticks.flatMap(({ report }) => report?.modules ?? [])
     if (!options.json && reports.length > 0) terminal.out(`${outcomeTable(reports)}\n`)
-    for (const { report, failure, loginKey, status } of ticks) {
+    for (const { report, failure, account, status } of ticks) {
       if (report?.modules.length || !failure) continue
-      terminal.err(complaint({ loginKey, accountId: report?.accountId, status, failure }))
+      terminal.err(complaint({ account, status, failure }))
     }
-    const patienceMs = daemon.waiting() > 0 ? brokerPatienceMs : statePatienceMs
+    const patienceMs = (await daemon.outbox.count()) > 0 ? brokerPatienceMs : statePatienceMs
     const drained = daemon.drained(late.signal).then(() => true)
     const within = (ms: number, signal: AbortSignal) => {
       const over = clock.sleep(ms, AbortSignal.any([late.signal, signal])).catch(() => undefined)
@@ -62,10 +67,12 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     let settled = await within(patienceMs, terminal.stop)
     // An interrupted run says which ids are left, so those that are on their way may still arrive.
     if (!settled && terminal.stop.aborted) settled = await within(interruptedMs, late.signal)
-    const delivered = settled || daemon.waiting() === 0
+    const left = settled ? 0 : await daemon.outbox.count()
+    const delivered = left === 0
     if (!delivered) {
-      const why = whyNotDelivered(terminal.stop.aborted, daemon.broker.state.connected)
-      const where = `${daemon.waiting()} request IDs wait in ${loaded.settings.dataDir}`
+      const { broker } = await daemon.status.health()
+      const why = whyNotDelivered(terminal.stop.aborted, broker.connected)
+      const where = `${left} request IDs wait in ${loaded.settings.dataDir}`
       terminal.err(`blink-manifestd: ${why}. ${where} and go out with the next run.\n`)
     }
     return verdict(ticks, reports, delivered)
@@ -82,7 +89,7 @@ function whyNotDelivered(interrupted: boolean, connected: boolean): string {
 }
 
 /** The tick, ended early when a person asks for it. */
-async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountTick[]> {
+async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountRunResult[]> {
   const end = () => void daemon.stop()
   stop.addEventListener('abort', end, { once: true })
   try {
@@ -94,7 +101,7 @@ async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly Accou
 
 /** 77 before 75: what a person must mend does not mend itself by trying again. */
 export function verdict(
-  ticks: readonly AccountTick[],
+  ticks: readonly AccountRunResult[],
   reports: readonly ModuleReport[],
   delivered: boolean,
 ): ExitCode {
@@ -120,15 +127,20 @@ function progressBar() {
   })
   let count = 0
   let total = 0
+  const show = () => {
+    if (total < manyModules) return
+    if (bar.isActive) bar.setTotal(Math.max(total, count))
+    else bar.start(total, count)
+    bar.update(count)
+  }
   return {
-    /** @param known counts the modules; accounts still being discovered add to them */
-    done(known: () => number) {
+    done() {
       count++
-      if (count > total) total = known()
-      if (total < manyModules) return
-      if (bar.isActive) bar.setTotal(total)
-      else bar.start(total, count)
-      bar.update(count)
+      show()
+    },
+    /** Of accounts that are still being discovered the modules are added later. */
+    total(known: number) {
+      total = known
     },
     stop() {
       if (bar.isActive) bar.stop()

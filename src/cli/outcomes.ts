@@ -3,9 +3,9 @@
  */
 import { iso } from '../domain/clock.ts'
 import type { ModuleReport } from '../domain/model.ts'
-import { json, number, timeOrNull } from '../domain/text.ts'
+import { ids, json, number, timeOrNull } from '../domain/text.ts'
 import type { OnceLine } from '../topics/cli-schemas.ts'
-import { failure, ids } from '../topics/topics.ts'
+import { failure } from '../topics/topics.ts'
 import { plainTable } from './table.ts'
 import { printable } from './terminal.ts'
 

@@ -2,6 +2,7 @@
  * `run`: the daemon, until it is asked to stop.
  */
 import { openDaemon } from '../app.ts'
+import { beat } from '../storage/heartbeat.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { type CommonOptions, prepare, shownSettings } from './prepare.ts'
 import type { Terminal } from './terminal.ts'
@@ -13,7 +14,7 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
   const shown = shownSettings(loaded)
   const daemon = await openDaemon({ settings, shownSettings: shown, version, clock, log, attended: true })
-  if (daemon.accounts.length === 0) {
+  if (daemon.credentials === 0) {
     log.error(
       { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },
       'no Blink login, nothing to ask for',
@@ -22,8 +23,9 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   try {
     // A signal that came while all this was loaded and opened: nobody is asked any more.
     terminal.stop.throwIfAborted()
-    await daemon.start()
-    await Promise.race([stopAsked(terminal.stop), daemon.failed])
+    daemon.start()
+    const beating = beat(settings.dataDir, { clock, log }, terminal.stop)
+    await Promise.race([stopAsked(terminal.stop), daemon.failed, beating])
   } finally {
     await daemon.stop()
   }

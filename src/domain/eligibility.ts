@@ -6,7 +6,7 @@
  */
 import type { ModuleKey, Outcome, SkipReason, StorageStatus, SyncModule } from './model.ts'
 
-export interface AskRules {
+export interface EligibilityRules {
   /** `network_id` or `network_id/sync_module_id`; empty means all. */
   readonly include: readonly string[]
   readonly exclude: readonly string[]
@@ -15,14 +15,14 @@ export interface AskRules {
 }
 
 /** Whether the owner wants this module looked after at all. */
-export function isWanted(module: ModuleKey, rules: AskRules): boolean {
+export function isWanted(module: ModuleKey, rules: EligibilityRules): boolean {
   const names = [module.networkId, `${module.networkId}/${module.syncModuleId}`]
   if (names.some((name) => rules.exclude.includes(name))) return false
   return rules.include.length === 0 || names.some((name) => rules.include.includes(name))
 }
 
 /** Why this module is not asked, or `undefined` when it is. */
-export function reasonToSkip(module: SyncModule, rules: AskRules): SkipReason | undefined {
+export function ineligibility(module: SyncModule, rules: EligibilityRules): SkipReason | undefined {
   if (!isWanted(module, rules)) return 'excluded'
   if (rules.askAll) return undefined
   if (!module.onboarded) return 'not_onboarded'

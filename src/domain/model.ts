@@ -45,16 +45,20 @@ export interface SyncModule extends ModuleKey {
   readonly storage: StorageStatus | undefined
 }
 
-/** Who wanted a tick. */
+/** What caused a run. */
 export type Trigger = 'schedule' | 'start' | 'command' | 'once'
 
-/** A moment at which an account's modules are asked. The id is the slot's time, the same for all accounts. */
-export interface Slot {
+/** One firing of the schedule for all accounts, or a run that something else caused. */
+export interface Run {
+  /** The run's time, ISO 8601; the same for all accounts. */
   readonly tickId: string
   readonly trigger: Trigger
-  /** How long the tick may go on asking, in milliseconds. A length, not a moment: the wall clock may be set. */
+  /** How long an account run may go on sending requests, in milliseconds. A length, since the wall clock may be set. */
   readonly budgetMs: number
 }
+
+/** The results of all modules of a run. */
+export type RunCounts = Readonly<Record<ModuleReport['kind'], number>> & { readonly elapsedMs: number }
 
 /** Some of an account's modules, as a command wants them. */
 export interface Selection {
@@ -123,7 +127,13 @@ interface ReportBase {
 export type ModuleReport =
   | (ReportBase & { readonly kind: 'requested'; readonly item: WorkItem; readonly latencyMs: number })
   | (ReportBase & { readonly kind: 'failed'; readonly outcome: Outcome; readonly failure: Failure })
-  | (ReportBase & { readonly kind: 'skipped'; readonly outcome: Outcome; readonly reason: SkipReason })
+  | (ReportBase & {
+      readonly kind: 'skipped'
+      readonly outcome: Outcome
+      readonly reason: SkipReason
+      /** Whether the previous attempt was skipped for the same reason. */
+      readonly repeated?: boolean
+    })
 
 /** What only a person can mend, by signing in: a token that is withdrawn, a cloud that wants a code. */
 export type PersonNeeded = 'login_required' | 'two_factor_required'
@@ -141,16 +151,85 @@ export interface ModuleChanges {
   readonly gone: readonly SyncModule[]
 }
 
-/** What one tick of one account came to. */
-export interface TickReport {
+/** The result of one account run. */
+export interface AccountRunReport {
   readonly accountId: BlinkId
-  readonly slot: Slot
+  readonly run: Run
   readonly startedAt: number
   readonly finishedAt: number
   /** `undefined` when the cloud could not be asked for its modules. */
   readonly changes: ModuleChanges | undefined
   readonly account: { readonly status: AccountStatus; readonly failure?: Failure }
   readonly modules: readonly ModuleReport[]
+  /** Requests that the account has cost today, and may cost. */
+  readonly budget: { readonly spent: number; readonly limit: number }
+}
+
+/** The account as a whole, since when, and when it is tried again. */
+export interface AccountSnapshot {
+  readonly accountId: BlinkId
+  readonly status: AccountStatus
+  readonly since: number
+  readonly detail: string | undefined
+  readonly retryAt: number | undefined
+}
+
+/** A module as it is shown: its record, and what follows from its account and the schedule. */
+export interface ModuleSnapshot {
+  readonly record: ModuleRecord
+  /** Can it be requested now: account `ok`, module there, drive readable. */
+  readonly available: boolean
+  readonly paused: boolean
+  readonly accountStatus: AccountStatus
+  readonly intervalMs: number | undefined
+  readonly nextAttemptAt: number | undefined
+}
+
+/** One request to the cloud: `status` of an answer, or `errorCode` when there was none. */
+export interface CloudCall {
+  /** The account's id, or the key of credentials whose account is not known yet. */
+  readonly account: string
+  /** For instance `homescreen`. */
+  readonly kind: string
+  readonly status?: number
+  readonly errorCode?: string
+  /** False only when not one byte of the request was written. */
+  readonly sent: boolean
+  readonly ms: number
+}
+
+/** The connection to the broker. */
+export interface BrokerState {
+  readonly connected: boolean
+  /** MQTT version of the last connection that stood: 5, or 4 for 3.1.1. */
+  readonly protocol: 4 | 5 | undefined
+  /** When `connected` last changed, in milliseconds since the epoch. */
+  readonly since: number
+  /** Why there is no connection, or why the last one ended. */
+  readonly lastError: string | undefined
+  /** Connections after the first. */
+  readonly reconnects: number
+}
+
+/** The parts of the daemon and their state. */
+export interface Health {
+  readonly version: string
+  readonly uptimeMs: number
+  readonly nextRunAt: number | undefined
+  readonly broker: BrokerState
+  readonly accounts: readonly AccountSnapshot[]
+  readonly store: { readonly state: 'ok' | 'failing'; readonly detail: string | undefined }
+  /** `undefined` when storage cannot be read, as with `waiting`. */
+  readonly modules: number | undefined
+  readonly waiting: number | undefined
+}
+
+/** How many requests an account has cost the cloud in one day, counted since the epoch. */
+export interface Spent {
+  readonly day: number
+  readonly requests: number
+  /** The largest budget of that day. */
+  readonly limit: number
 }
 
 /** A sync module as the last lists showed it. */
@@ -183,7 +262,7 @@ export interface ModuleRecord extends Sighting, Progress {
 }
 
 /** One account's credentials as kept on disk. `key` names the record and never changes. */
-export interface Login {
+export interface Credentials {
   readonly key: string
   readonly source: 'environment' | 'import' | 'login'
   /** Of the text it came from, so that a changed text is told from a rotated token. */

@@ -1,45 +1,121 @@
 /**
- * What the middle of the house (`tick.ts`, `deliver.ts`) asks of the rooms around it (`blink/`, `store/`, `mqtt/`).
+ * What the parts of the program need of each other: the cloud, storage, the broker, observers.
  *
- * The middle says what it needs and the rooms provide it, so another floor plan can use the same rooms.
+ * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
 import type { StoreFailed } from './errors.ts'
 import type {
+  Accepted,
+  AccountRunReport,
+  AccountSnapshot,
   BlinkId,
+  BrokerState,
+  CloudCall,
+  Credentials,
+  Health,
   ManifestRequest,
   Message,
   ModuleChanges,
   ModuleKey,
+  ModuleRecord,
   ModuleReport,
+  ModuleSnapshot,
+  Progress,
+  Run,
+  RunCounts,
+  Spent,
   SyncModule,
   WorkItem,
 } from './model.ts'
+import type { Breaker } from './retry-policy.ts'
 
 /** One account at Blink's cloud. */
 export interface Cloud {
   /** All sync modules of the account's home screen. */
   discover(signal: AbortSignal): Promise<readonly SyncModule[]>
-  /** Asks the cloud to have a sync module list its clips. */
+  /** Requests a manifest of the clips on a sync module's stick. */
   requestManifest(module: ModuleKey, signal: AbortSignal): Promise<ManifestRequest>
+}
+
+/** What happened, for everyone who reports it. Values only: an observer cannot reach back. */
+export interface Observer {
+  /** The cloud has listed an account's modules; called before the first of them is requested. */
+  modulesListed?(accountId: BlinkId, changes: ModuleChanges): void
+  moduleFinished?(report: ModuleReport, run: Run): void
+  /**
+   * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, or
+   * Home Assistant has just made entities of it, which wait for its state.
+   */
+  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'discovered'): void
+  accountRunFinished?(report: AccountRunReport): void
+  runFinished?(run: Run, counts: RunCounts): void
+  /** An account was added, or its state changed. */
+  accountChanged?(snapshot: AccountSnapshot): void
+  accountRemoved?(accountId: BlinkId): void
+  /** The next run is another one, the clock was set, or the log level was changed. */
+  settingsChanged?(change: 'schedule' | 'clock' | 'log_level'): void
+  /** A person wants what was deleted in Home Assistant back, and everything published again. */
+  rescanRequested?(): void
+  /** Everything is to be published again. */
+  republishRequested?(): void
+  eventDelivered?(item: WorkItem): void
+  /** So many events expired before the broker took them. */
+  eventsExpired?(count: number): void
+  requestFinished?(call: CloudCall): void
+  connectionChanged?(state: BrokerState): void
+}
+
+/** The state as it is now, for everyone who shows it. */
+export interface StatusReader {
+  accounts(): Promise<readonly AccountSnapshot[]>
+  account(accountId: BlinkId): Promise<AccountSnapshot | undefined>
+  /** The keys of all modules that are shown, of one account or of all. */
+  moduleKeys(accountId?: BlinkId): Promise<readonly ModuleKey[]>
+  /** `undefined` for a module that is not shown: gone, unknown, or excluded by the owner. */
+  module(key: ModuleKey): Promise<ModuleSnapshot | undefined>
+  /** The next two runs, in milliseconds since the epoch; fewer when the schedule ends. */
+  nextRuns(): readonly number[]
+  /** Whether every account is known and `ok`, so that a module which is not shown has no right to its topics. */
+  isComplete(): Promise<boolean>
+  health(): Promise<Health>
 }
 
 /** What is known of the modules, and the way into the outbox. */
 export interface Ledger {
   /** The modules of an account as they were last seen. */
-  modulesOf(accountId: BlinkId): readonly SyncModule[]
+  modulesOf(accountId: BlinkId): Promise<readonly SyncModule[]>
   /** Compares the account's new list with the last one and keeps it. */
   seen(accountId: BlinkId, modules: readonly SyncModule[]): Promise<ModuleChanges>
   /**
-   * Keeps what a module's turn came to; a work item enters the outbox in the same commit.
+   * Keeps the result of a module's attempt; a work item enters the outbox in the same commit.
    *
-   * @throws StoreFailed when it could not be kept; resolves when it is on disk
+   * @throws StoreFailed when it could not be kept; resolves with the new progress when it is on disk
    */
-  record(report: ModuleReport): Promise<void>
-  /** Why an answer might not be kept, so that none should be asked for; `undefined` when all is well. */
+  record(report: ModuleReport): Promise<Progress>
+  /** Why an answer might not be kept, so that none should be requested; `undefined` when all is well. */
   readonly trouble: StoreFailed | undefined
+  /**
+   * The record of one module, or `undefined` when it is not known. An attempt that the disk refused is in it all the
+   * same, so that the published state is true.
+   */
+  read(key: ModuleKey): Promise<ModuleRecord | undefined>
+  /** Only the last accepted request of a module's record: read before each request, and much less to read. */
+  lastAccepted(key: ModuleKey): Promise<Accepted | undefined>
+  /** The keys of all modules of an account, or of all accounts. */
+  keys(accountId?: BlinkId): Promise<readonly ModuleKey[]>
+  /** The same with those that are gone and not forgotten yet. */
+  keysAndGone(accountId?: BlinkId): Promise<readonly ModuleKey[]>
+  /** How many modules are known, of an account or in all. */
+  count(accountId?: BlinkId): Promise<number>
+  /** Forgets a module if it is gone: until then it is remembered that its topics may still be retained. */
+  forget(key: ModuleKey): Promise<void>
+  /** When the next request ID expires after `now`, acknowledged or not, in milliseconds since the epoch. */
+  nextExpiry(now: number): Promise<number | undefined>
+  /** Deletes some request IDs that are acknowledged and expired; returns their modules, none when none was left. */
+  deleteExpired(now: number): Promise<readonly ModuleKey[]>
 }
 
-/** A work item the broker has not acknowledged; `seq` grows in the order of storing. */
+/** A work item that the broker has not acknowledged; `seq` grows in the order of storing. */
 export interface Waiting {
   readonly seq: number
   readonly item: WorkItem
@@ -47,20 +123,104 @@ export interface Waiting {
 
 /** Work items from the disk to the broker's acknowledgement. */
 export interface Outbox {
-  /** The oldest items, at most `limit`, but for those of the modules that `keyOf` names in `except`. */
-  waiting(limit: number, except: Iterable<string>): readonly Waiting[]
-  /** Forgets acknowledged items. */
+  /** The oldest items, at most `limit`, except those of the modules that `keyOf` names in `except`. */
+  waiting(limit: number, except: Iterable<string>): Promise<readonly Waiting[]>
+  /** Deletes acknowledged items. */
   remove(seqs: Iterable<number>): Promise<void>
   /**
-   * Drops items whose life is over; tells how many.
+   * Deletes expired items; returns how many.
    *
-   * @param spared those that the broker has or may have, looked at as they are when the disk writes
+   * @param spared those that the broker has or may have, read at the moment of the write
    */
   dropExpired(now: number, spared: Iterable<number>): Promise<number>
-  /** How many items wait. */
-  count(): number
-  /** Calls back with each item that was added, in their order; returns what ends that. */
+  count(): Promise<number>
+  /** Calls back with each item that was added, in order; returns a function that ends it. */
   onArrival(listener: (added: Waiting) => void): () => void
+}
+
+/** The accounts' credentials. */
+export interface CredentialStore {
+  /** All that are kept, those whose account is not known yet included. */
+  list(): Promise<readonly Credentials[]>
+  /** @throws StoreFailed when it could not be kept; what was forgotten meanwhile stays forgotten */
+  save(credentials: Credentials): Promise<void>
+  /** Removes credentials for good: whoever still holds them cannot save them again, and their key is remembered. */
+  forget(key: string): Promise<void>
+  /** The keys of credentials that were forgotten. */
+  forgotten(): Promise<ReadonlySet<string>>
+  /** When anything was last added, replaced or removed, in milliseconds since the epoch. */
+  changedAt(): Promise<number>
+}
+
+/** What limits the requests of one account, by its id, or by the credentials' key while the id is not known. */
+export interface LimitStore {
+  breaker(account: string): Promise<Breaker>
+  saveBreaker(account: string, breaker: Breaker): Promise<void>
+  /** What was spent of a day's budget; `undefined` when nothing is known. */
+  spent(account: string): Promise<Spent | undefined>
+  saveSpent(account: string, spent: Spent): Promise<void>
+  /** How many sync modules the last list had; `undefined` when there was none. */
+  moduleCount(account: string): Promise<number | undefined>
+  saveModuleCount(account: string, count: number): Promise<void>
+  /** Moves what was kept by a key to the account that it turned out to be; the longer pause and the larger sum stay. */
+  move(key: string, accountId: BlinkId): Promise<void>
+}
+
+/** For which modules scheduled requests are off. */
+export interface Pauses {
+  isPaused(key: ModuleKey): Promise<boolean>
+  /** Pauses or resumes all that the scope covers: empty, `account`, `account/network` or `account/network/module`. */
+  set(scope: string, paused: boolean): Promise<void>
+}
+
+/** When each account was last requested by a run at startup. */
+export interface StartThrottle {
+  /** In milliseconds since the epoch; `undefined` when it was not within the last hour. */
+  lastAt(account: string): Promise<number | undefined>
+  note(account: string): Promise<void>
+}
+
+/** What is made once for an installation and never changes. */
+export interface Installation {
+  /** Eight hexadecimal digits: enough to tell the installations on one broker apart, short enough for names. */
+  readonly installId: string
+  /** A version 4 UUID, shown to Blink. */
+  readonly hardwareId: string
+}
+
+/** The last scheduled run, kept on a day on which the clocks are set back: its time comes twice. */
+export interface LastRun {
+  /** In milliseconds since the epoch, as it was when storage was opened; `undefined` when none was kept. */
+  readonly at: number | undefined
+  /** @throws StoreFailed when it cannot be kept */
+  keep(at: number): Promise<void>
+}
+
+/** Below which topic Home Assistant's discovery documents were last published. */
+export interface DiscoveryPrefix {
+  prefix(): Promise<string | undefined>
+  keep(prefix: string): Promise<void>
+  forget(): Promise<void>
+}
+
+/** Everything that is kept over restarts. */
+export interface Storage {
+  readonly installation: Installation
+  readonly ledger: Ledger
+  readonly outbox: Outbox
+  readonly credentials: CredentialStore
+  readonly limits: LimitStore
+  readonly pauses: Pauses
+  readonly starts: StartThrottle
+  readonly lastRun: LastRun
+  readonly discoveryPrefix: DiscoveryPrefix
+  /**
+   * Checks until `signal` is aborted that everything is where it was opened, and repairs what can be repaired.
+   *
+   * @throws StoreFailed when something is gone, so that what is kept would be kept nowhere
+   */
+  watch(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
 }
 
 /** The way to the broker. */

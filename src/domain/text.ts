@@ -2,7 +2,7 @@
  * JSON as it leaves the program: ids with all their digits, times as ISO 8601, nothing that drives a terminal.
  */
 import { iso } from './clock.ts'
-import type { BlinkId } from './model.ts'
+import type { BlinkId, ModuleKey } from './model.ts'
 import { visible } from './printable.ts'
 
 /** A number that is printed as this text: what `JSON.rawJSON` makes. */
@@ -22,6 +22,15 @@ declare global {
 export function number(id: BlinkId): number | RawJson {
   const value = Number(id)
   return Number.isSafeInteger(value) ? value : JSON.rawJSON(id)
+}
+
+/** A module's three ids as JSON numbers with all their digits. */
+export function ids({ accountId, networkId, syncModuleId }: ModuleKey) {
+  return {
+    account_id: number(accountId),
+    network_id: number(networkId),
+    sync_module_id: number(syncModuleId),
+  }
 }
 
 /** ISO 8601, or `null` where there is no time: keys are always present in our documents. */

@@ -2,20 +2,20 @@
  * From the cloud's answer to the work item that pollers get. Pure.
  */
 import { type Clock, timeOrderedId } from './clock.ts'
-import type { ManifestRequest, ModuleKey, Slot, WorkItem } from './model.ts'
+import type { ManifestRequest, ModuleKey, Run, WorkItem } from './model.ts'
 
 export interface Answered {
   readonly module: ModuleKey
   readonly request: ManifestRequest
-  readonly slot: Slot
-  /** Requests sent for it in this tick. */
+  readonly run: Run
+  /** Requests sent for it in this run. */
   readonly attempt: number
   /** Life of a request ID, in milliseconds. */
   readonly ttlMs: number
 }
 
 /** The work item of a request that the cloud has answered now. */
-export function workItemOf({ module, request, slot, attempt, ttlMs }: Answered, clock: Clock): WorkItem {
+export function workItemOf({ module, request, run, attempt, ttlMs }: Answered, clock: Clock): WorkItem {
   const requestedAt = clock.now()
   const { accountId, networkId, syncModuleId } = module
   return {
@@ -24,8 +24,8 @@ export function workItemOf({ module, request, slot, attempt, ttlMs }: Answered, 
     syncModuleId,
     ...request,
     eventId: timeOrderedId(clock),
-    trigger: slot.trigger,
-    tickId: slot.tickId,
+    trigger: run.trigger,
+    tickId: run.tickId,
     attempt,
     requestedAt,
     expiresAt: requestedAt + ttlMs,

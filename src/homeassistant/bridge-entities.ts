@@ -3,6 +3,7 @@
  *
  * The accounts stand here and not as devices of their own: an account is no thing in the house.
  */
+
 import type { AccountStatus, BlinkId } from '../domain/model.ts'
 import { logLevels } from '../topics/commands.ts'
 import type { Topics } from '../topics/topics.ts'

@@ -6,7 +6,6 @@
  * in Home Assistant stays deleted until a rescan or a restart. Everything runs one after another, because
  * Home Assistant may skip a second document of a device while it still works on the first.
  */
-
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { keyOf, type Message, type ModuleKey } from '../domain/model.ts'
@@ -29,14 +28,14 @@ export interface DiscoveryNeeds {
   readonly discovering: Discovering
   readonly publisher: Publisher
   /** Absent where every document is to be taken back. */
-  readonly bridge: () => Device | undefined
-  readonly modules: () => readonly ModuleKey[]
+  readonly bridge: () => Promise<Device | undefined>
+  readonly modules: () => Promise<readonly ModuleKey[]>
   /** `undefined` for a module that should have no device. */
-  readonly module: (key: ModuleKey) => Device | undefined
-  /** Says a module's states again, for entities that have just been made. */
-  readonly restate: (key: ModuleKey) => void
+  readonly module: (key: ModuleKey) => Promise<Device | undefined>
+  /** Called for a module whose entities have just been made, and wait for its state. */
+  readonly discovered: (key: ModuleKey) => void
   /** Whether all that is ours is known by now, so that what is not known is an orphan. */
-  readonly complete: () => boolean
+  readonly complete: () => Promise<boolean>
   readonly refused: TellRefusal
   readonly clock: Clock
   readonly log: Log
@@ -66,6 +65,8 @@ export interface Discovery {
   /** Takes back what is ours and no longer known, once; call it again when `complete` may have come true. */
   sweep(): Promise<void>
 }
+
+type Devices = Iterable<Device> | AsyncIterable<Device>
 
 /** What Home Assistant needs between two documents of a device, and between a document and its states. */
 const pauseMs = 2_000
@@ -111,10 +112,9 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     return chain
   }
 
-  async function publish(messages: Iterable<Message>): Promise<void> {
-    const queue = messages[Symbol.iterator]()
+  async function publish(messages: AsyncGenerator<Message, void>): Promise<void> {
     const send = async () => {
-      for (let next = queue.next(); !next.done; next = queue.next()) {
+      for (let next = await messages.next(); !next.done; next = await messages.next()) {
         try {
           await needs.publisher.publish(next.value, signal)
         } catch (error) {
@@ -126,25 +126,25 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     await Promise.all(Array.from({ length: windowSize }, send))
   }
 
-  function* devices(): Generator<Device> {
-    const bridge = needs.bridge()
+  async function* devices(): AsyncGenerator<Device, void> {
+    const bridge = await needs.bridge()
     if (bridge) yield bridge
-    for (const key of needs.modules()) {
-      const device = needs.module(key)
+    for (const key of await needs.modules()) {
+      const device = await needs.module(key)
       if (device) yield device
     }
   }
 
   /** Components that left a document are removed first, or Home Assistant would keep them for ever. */
-  function* marked(all: Iterable<Device>): Generator<Message> {
-    for (const device of all) {
+  async function* marked(all: Devices): AsyncGenerator<Message, void> {
+    for await (const device of all) {
       const components = withMarkers(copies.get(device.objectId)?.components ?? {}, device.components)
       if (components && !deleted.has(device.objectId)) yield document({ ...device, components })
     }
   }
 
-  function* documents(all: Iterable<Device>): Generator<Message> {
-    for (const device of all) if (!deleted.has(device.objectId)) yield document(device)
+  async function* documents(all: Devices): AsyncGenerator<Message, void> {
+    for await (const device of all) if (!deleted.has(device.objectId)) yield document(device)
   }
 
   function document(device: Device): Message {
@@ -156,19 +156,22 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     return message
   }
 
-  async function say(all: () => Iterable<Device>): Promise<void> {
-    const first = [...marked(all())]
-    if (first.length > 0) {
-      await publish(first)
-      await clock.sleep(pauseMs, signal)
+  async function say(all: () => Devices): Promise<void> {
+    let isMarked = false
+    for await (const message of marked(all())) {
+      isMarked = true
+      await publish(each([message]))
     }
+    if (isMarked) await clock.sleep(pauseMs, signal)
     await publish(documents(all()))
   }
 
   /** Entities that have just been made over wait for the next word on each of their topics. */
   async function follow(): Promise<void> {
     await clock.sleep(pauseMs, signal)
-    for (const key of needs.modules()) if (fresh.has(moduleId(installId, key))) needs.restate(key)
+    for (const key of await needs.modules()) {
+      if (fresh.has(moduleId(installId, key))) needs.discovered(key)
+    }
     fresh.clear()
   }
 
@@ -184,10 +187,11 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     // The introduction is still to come, and says all there is.
     if (!isListening) return
     const keys = [...news.values()]
-    const bridge = bridgeNews ? needs.bridge() : undefined
+    const withBridge = bridgeNews
     news.clear()
     bridgeNews = false
-    const devices = changed([bridge, ...keys.map(needs.module)])
+    const bridge = withBridge ? await needs.bridge() : undefined
+    const devices = changed([bridge, ...(await Promise.all(keys.map(needs.module)))])
     if (devices.length > 0) await say(() => devices).then(follow)
   }
 
@@ -196,15 +200,16 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       said.delete(objectId)
       echoes.set(objectId, (echoes.get(objectId) ?? 0) + 1)
     }
-    await publish(objectIds.map((objectId) => clearedDocument(prefix, objectId)))
+    await publish(each(objectIds.map((objectId) => clearedDocument(prefix, objectId))))
     for (const objectId of objectIds) copies.delete(objectId)
   }
 
   async function removeOrphans(): Promise<void> {
-    if (swept || !isListening || !needs.complete()) return
+    if (swept || !isListening || !(await needs.complete())) return
     await known
-    if (swept || !needs.complete()) return
-    const wanted = new Set([...devices()].map(({ objectId }) => objectId))
+    if (swept || !(await needs.complete())) return
+    const wanted = new Set<string>()
+    for await (const { objectId } of devices()) wanted.add(objectId)
     const orphans = [...copies.keys()].filter((objectId) => !wanted.has(objectId))
     swept = true
     for (const device of orphans) log.info({ device }, 'removing orphaned Home Assistant device')
@@ -257,7 +262,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       const objectId = moduleId(installId, key)
       await known
       await inTurn(async () => {
-        if (needs.module(key)) return
+        if (await needs.module(key)) return
         deleted.delete(objectId)
         if (copies.has(objectId)) await remove([objectId])
       })
@@ -269,4 +274,8 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     },
     sweep: () => inTurn(removeOrphans),
   }
+}
+
+async function* each(messages: readonly Message[]): AsyncGenerator<Message, void> {
+  yield* messages
 }

@@ -1,280 +1,216 @@
 /**
- * The conversation with Home Assistant: who is told what when.
+ * Home Assistant: which documents it is given, and when.
  *
- * On each connection: everything retained, the documents, and that the bridge is online last. Retained states wait
- * for the entities at the broker, so none is said twice, but for those of a document that is new: after two seconds
- * these follow, for an entity that is made over waits for the next word. After Home Assistant's own start: the
- * documents, and two seconds later everything. What is removed loses its document first and its topics after that,
- * or Home Assistant would log an error for each empty topic. Switched off or moved to another prefix, what was said
- * before is removed once.
+ * On each connection: the documents, when everything retained is published, and that the bridge is online after them.
+ * Retained states wait for the entities at the broker, so none is published twice, but for those of a document that is
+ * new: after two seconds these follow, for an entity that is made over waits for the next message. After Home
+ * Assistant's own start: the documents, and two seconds later everything. What is removed loses its document first
+ * and its topics after that, or Home Assistant would log an error for each empty topic. Switched off or moved to
+ * another prefix, the documents of before are removed once.
  */
-
-import type { Account } from '../accounts/account.ts'
-import type { Settings } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
-import { isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import { type BlinkId, keyOf, type ModuleChanges, type ModuleKey } from '../domain/model.ts'
-import type { Log } from '../domain/ports.ts'
+import type { BlinkId, ModuleKey } from '../domain/model.ts'
+import type { Notifier } from '../domain/notifier.ts'
+import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
-import { openAnnounced } from '../storage/discovery-prefix.ts'
-import type { Stores } from '../storage/open.ts'
-import type { Retained } from '../topics/retained.ts'
+import type { TopicReader } from '../topics/retained.ts'
 import type { Topics } from '../topics/topics.ts'
 import { awaitBirths } from './birth.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
-import { type Discovery, type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
+import { type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
 import { bridgeId, discoveryFilter, moduleId } from './documents.ts'
 import { findGhosts } from './ghosts.ts'
 import { moduleDevice } from './module-entities.ts'
 
 export interface HomeAssistantNeeds {
-  readonly settings: Settings
-  readonly stores: Stores
+  readonly settings: Pick<Settings, 'homeAssistant' | 'mqtt'>
+  readonly storage: Pick<Storage, 'installation' | 'discoveryPrefix'>
   readonly version: string
-  readonly accounts: () => readonly Account[]
+  readonly status: StatusReader
+  readonly notify: Notifier
   readonly topics: Topics
   readonly broker: Broker
-  readonly retained: Retained
   readonly refused: TellRefusal
   readonly clock: Clock
   readonly log: Log
-  /** Told of what nobody expected. */
+  /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
 }
 
 export interface HomeAssistant {
-  /** The retained topics, with Home Assistant told of what comes, changes and goes. */
-  readonly retained: Retained
-  /** False while a module's device stands in the way of clearing its topics; it is removed then, and they follow. */
-  moduleUnread(key: ModuleKey): boolean
-  /** The same of an account's entities. */
-  accountUnread(accountId: BlinkId): boolean
-  /** The cloud has given an account's list of modules. */
-  listed(accountId: BlinkId, changes: ModuleChanges): void
-  /** A person wants everything looked at again: brings back what was deleted in Home Assistant. */
-  rescanned(): void
+  readonly reader: TopicReader
+  readonly observer: Observer
 }
 
-/** Starts to listen and, on each connection, to speak. */
+/** Starts to listen to Home Assistant; publishes when its reader is introduced. */
 export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal): HomeAssistant {
-  const { settings, stores, accounts, broker, retained, clock, log, fail } = needs
+  const { settings, storage, status, notify, broker, clock, log, fail } = needs
   const { enabled, prefix, statusTopic } = settings.homeAssistant
-  const announced = openAnnounced(settings.dataDir)
   const wanted = enabled && settings.mqtt.topics === 'all'
-  const common = {
-    publisher: broker,
-    refused: needs.refused,
-    clock,
-    log,
-    fail,
-    restate: (key: Parameters<Discovery['module']>[0]) => retained.module(key, 'identity'),
-  }
-  const { installId } = stores.install
+  const { installId } = storage.installation
+  const discovered = (key: ModuleKey) => notify.moduleChanged(key, 'discovered')
+  const common = { publisher: broker, refused: needs.refused, clock, log, fail, discovered }
   const discovering = { prefix, installId, version: needs.version }
-
-  /** Takes back what stands below a prefix that is no longer ours. */
-  async function withdraw(old: string): Promise<void> {
-    const nothing = {
-      bridge: () => undefined,
-      modules: () => [],
-      module: () => undefined,
-      complete: () => true,
-    }
-    const past = keepDiscovered(
-      { ...common, ...nothing, discovering: { ...discovering, prefix: old } },
-      signal,
-    )
-    const end = broker.subscribe(discoveryFilter(old), past.heard)
-    await past.introduce()
-    await past.sweep()
-    end()
-  }
-
-  /** What was said before and where, put in order once a broker is there. */
-  async function settlePast(): Promise<void> {
-    await broker.connected(signal)
-    const old = await announced.prefix()
-    if (old !== undefined && !(wanted && old === prefix)) await withdraw(old)
-    if (signal.aborted) return
-    if (wanted && old !== prefix) await announced.keep(prefix)
-    if (!wanted && old !== undefined) await announced.forget()
-  }
-
-  let isPastSettled = false
   const past = settlePast()
-    .catch((error: unknown) => {
-      if (signal.aborted) return
-      if (!(error instanceof StoreFailed)) return fail(error)
-      log.error({ detail: error.message, remedy: error.remedy }, 'cannot keep what Home Assistant was told')
-    })
-    .then(() => {
-      isPastSettled = true
-    })
-  const removing = new Set<string>()
-  /** Does the work once at a time for each name; what follows comes after it. */
-  const remove = (name: string, work: () => Promise<void>, next: () => void) => {
-    if (removing.has(name)) return
-    removing.add(name)
-    const done = work().finally(() => removing.delete(name))
-    done.then(next).catch((error: unknown) => signal.aborted || fail(error))
-  }
+  const isIgnored = (error: unknown) => signal.aborted || fail(error)
+
   if (!wanted) {
-    broker.onConnect(() => retained.all())
-    const unread = (name: string, next: () => void) => {
-      if (!isPastSettled) remove(name, () => past, next)
-      return isPastSettled
+    // Documents of before go first, where there are any.
+    const reader = {
+      introduce: async () => undefined,
+      sweep: async () => undefined,
+      beforeClearing: () => past,
     }
-    return {
-      retained,
-      moduleUnread: (key) => unread(keyOf(key), () => retained.module(key, 'identity')),
-      accountUnread: (accountId) => unread(accountId, () => retained.account(accountId)),
-      listed: () => undefined,
-      rescanned: () => undefined,
-    }
+    return { reader, observer: { rescanRequested: notify.republishRequested } }
   }
 
   const listed = new Set<BlinkId>()
-  const complete = () => {
-    const all = accounts()
-    const known = ({ accountId, state }: Account) =>
-      accountId !== undefined && state.status === 'ok' && listed.has(accountId)
-    return all.length > 0 && all.every(known)
-  }
   let severalNetworks = false
-  const made = devices(needs, discovering, () => severalNetworks)
-  const discovery = keepDiscovered({ ...common, ...made, discovering, complete }, signal)
-  const bridge = bridgeId(installId)
+  const complete = async () => {
+    const accounts = await status.accounts()
+    const isListed = accounts.every(({ accountId }) => listed.has(accountId))
+    return accounts.length > 0 && isListed && status.isComplete()
+  }
+  const devices = devicesOf(needs, discovering, () => severalNetworks)
+  const discovery = keepDiscovered({ ...common, ...devices, discovering, complete }, signal)
 
-  /** Names all devices anew where the first network got company, or lost it. */
-  const countNetworks = () => {
-    const keys = knownKeys(needs)
-    const networks = new Set(keys?.map(({ accountId, networkId }) => `${accountId}/${networkId}`))
-    if (!keys || networks.size > 1 === severalNetworks) return
+  /** Renames all devices where the first network got company, or lost it. */
+  async function countNetworks(): Promise<void> {
+    const keys = await status.moduleKeys()
+    const networks = new Set(keys.map(({ accountId, networkId }) => `${accountId}/${networkId}`))
+    if (networks.size > 1 === severalNetworks) return
     severalNetworks = networks.size > 1
     for (const key of keys) discovery.module(key)
   }
-
-  let greetings = 0
-  const greet = async () => {
-    const mine = ++greetings
-    retained.everything()
-    await retained.settled()
-    // Of connections that come and go, the last one is greeted.
-    if (mine !== greetings || signal.aborted) return
-    countNetworks()
-    await discovery.introduce()
-    if (mine !== greetings || signal.aborted) return
-    retained.birth()
-    await discovery.sweep()
+  function recount(): void {
+    countNetworks().catch((error: unknown) => {
+      if (!(error instanceof StoreFailed)) return isIgnored(error)
+      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which networks there are')
+    })
   }
-  const answer = async () => {
+
+  const birth = async () => {
     await discovery.introduce()
     await discovery.made()
-    if (!signal.aborted) retained.all()
+    if (!signal.aborted) notify.republishRequested()
   }
   broker.subscribe(discoveryFilter(prefix), discovery.heard)
-  broker.subscribe(statusTopic, awaitBirths({ answer: () => void answer().catch(fail), clock }, signal))
-  broker.onConnect(() => void greet().catch(fail))
   const subscribe: Broker['subscribe'] = (...wanted) => broker.subscribe(...wanted)
   const ghosts = { topics: needs.topics, installId, prefix, subscribe, clock, log }
-  findGhosts(ghosts, broker.connected(signal), signal).catch(
-    (error: unknown) => signal.aborted || fail(error),
-  )
+  findGhosts(ghosts, broker.connected(signal), signal).catch(isIgnored)
+  broker.subscribe(statusTopic, awaitBirths({ answer: () => void birth().catch(isIgnored), clock }, signal))
 
   return {
-    retained: {
-      ...retained,
-      account(accountId) {
-        retained.account(accountId)
+    reader: {
+      async introduce() {
+        await countNetworks()
+        await discovery.introduce()
+      },
+      sweep: () => discovery.sweep(),
+      async beforeClearing(removed) {
+        if (typeof removed !== 'string') {
+          if (discovery.holds(moduleId(installId, removed))) await discovery.clear(removed)
+        } else if (discovery.holds(bridgeId(installId), accountComponent(removed))) {
+          await discovery.known()
+          await discovery.bridge()
+        }
+      },
+    },
+    observer: {
+      modulesListed(accountId, { found, gone, altered }) {
+        listed.add(accountId)
+        for (const key of altered) discovery.module(key)
+        if (found.length + gone.length > 0) recount()
+      },
+      accountRunFinished() {
+        discovery.sweep().catch(isIgnored)
+      },
+      accountChanged() {
         void discovery.bridge()
       },
-      modulesOf(accountId) {
-        retained.modulesOf(accountId)
-        if (hasLeft(needs, accountId)) countNetworks()
+      accountRemoved() {
+        void discovery.bridge()
+        recount()
       },
-      module(key, news) {
-        retained.module(key, news)
-        if (news === 'identity') discovery.module(key)
+      rescanRequested() {
+        discovery.restore().then(notify.republishRequested, isIgnored)
       },
-    },
-    moduleUnread(key) {
-      if (!discovery.holds(moduleId(installId, key))) return true
-      remove(
-        keyOf(key),
-        () => discovery.clear(key),
-        () => retained.module(key, 'identity'),
-      )
-      return false
-    },
-    accountUnread(accountId) {
-      if (!discovery.holds(bridge, accountComponent(accountId))) return true
-      remove(
-        accountId,
-        () => discovery.known().then(() => discovery.bridge()),
-        () => retained.account(accountId),
-      )
-      return false
-    },
-    listed(accountId, { found, gone }) {
-      listed.add(accountId)
-      if (found.length + gone.length > 0) countNetworks()
-      discovery.sweep().catch(fail)
-    },
-    rescanned() {
-      discovery
-        .restore()
-        .then(() => retained.all())
-        .catch(fail)
     },
   }
-}
 
-/** Whether the account's login is gone; not to be told while an account's id is still to be learned. */
-function hasLeft({ accounts }: HomeAssistantNeeds, id: BlinkId): boolean {
-  return accounts().every(({ accountId }) => accountId !== undefined && accountId !== id)
-}
-
-/** The modules that are to have a device, or `undefined` where the disk cannot tell. */
-function knownKeys(needs: HomeAssistantNeeds): readonly ModuleKey[] | undefined {
-  const { settings, stores, log } = needs
-  const left = new Map<BlinkId, boolean>()
-  const isHere = ({ accountId }: ModuleKey) => {
-    const known = left.get(accountId) ?? hasLeft(needs, accountId)
-    left.set(accountId, known)
-    return !known
+  /** Removes the documents below a prefix that is no longer ours, once a broker is there. */
+  async function settlePast(): Promise<void> {
+    try {
+      await broker.connected(signal)
+      const old = await storage.discoveryPrefix.prefix()
+      if (old !== undefined && !(wanted && old === prefix)) await withdraw(old)
+      if (signal.aborted) return
+      if (wanted && old !== prefix) await storage.discoveryPrefix.keep(prefix)
+      if (!wanted && old !== undefined) await storage.discoveryPrefix.forget()
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof StoreFailed)) return fail(error)
+      log.error({ detail: error.message, remedy: error.remedy }, 'cannot store the discovery prefix')
+    }
   }
-  try {
-    return stores.ledger.keys().filter((key) => isHere(key) && isWanted(key, settings.modules))
-  } catch (error) {
-    if (!(error instanceof StoreFailed)) throw error
-    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which networks there are')
-    return undefined
+
+  async function withdraw(old: string): Promise<void> {
+    const nothing = {
+      bridge: async () => undefined,
+      modules: async () => [],
+      module: async () => undefined,
+      complete: async () => true,
+    }
+    const former = { ...discovering, prefix: old }
+    const past_ = keepDiscovered({ ...common, ...nothing, discovering: former }, signal)
+    const end = broker.subscribe(discoveryFilter(old), past_.heard)
+    await past_.introduce()
+    await past_.sweep()
+    end()
   }
 }
 
 /** The devices of this daemon as they are now. */
-function devices(
-  needs: HomeAssistantNeeds,
+function devicesOf(
+  { status, topics }: Pick<HomeAssistantNeeds, 'status' | 'topics'>,
   discovering: DiscoveryNeeds['discovering'],
   severalNetworks: () => boolean,
 ): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module'> {
-  const { settings, stores, accounts, topics } = needs
-  const { ledger } = stores
   return {
-    bridge: () =>
-      bridgeDevice(
+    async bridge() {
+      const accounts = await status.accounts()
+      return bridgeDevice(
         topics,
         discovering,
-        accounts().flatMap(({ accountId }) => accountId ?? []),
-      ),
-    modules: () => ledger.keys(),
-    module(key) {
-      const record = ledger.read(key)
-      if (!record || !isWanted(record.module, settings.modules)) return undefined
-      if (hasLeft(needs, key.accountId)) return undefined
-      return moduleDevice(topics, discovering, record.module, severalNetworks())
+        accounts.map(({ accountId }) => accountId),
+      )
+    },
+    modules: () => status.moduleKeys(),
+    async module(key) {
+      const snapshot = await status.module(key)
+      return snapshot && moduleDevice(topics, discovering, snapshot.record.module, severalNetworks())
     },
   }
+}
+
+/**
+ * For a single run, which publishes no documents: where a daemon has published some, the topics that they read are
+ * left to it.
+ */
+export async function leaveToDaemon(
+  { discoveryPrefix }: Pick<Storage, 'discoveryPrefix'>,
+  log: Log,
+): Promise<TopicReader | undefined> {
+  try {
+    if ((await discoveryPrefix.prefix()) === undefined) return undefined
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read the discovery prefix')
+    return undefined
+  }
+  const never = new Promise<never>(() => undefined)
+  return { introduce: async () => undefined, sweep: async () => undefined, beforeClearing: () => never }
 }

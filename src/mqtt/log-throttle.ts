@@ -26,6 +26,8 @@ interface Kind {
   readonly suppressed: number
 }
 
+/** Half of the sixty lines that commands may fill in a minute; what they make the accounts do has the other. */
+export const commandLines: Rate = { burst: 15, everyMs: 4_000 }
 const hourly: Rate = { burst: 1, everyMs: 60 * 60_000 }
 /** More than there are in this program. */
 const mostKinds = 200

@@ -114,7 +114,7 @@ class Delivery {
     // Not waited for: what is acknowledged is known by its number, on disk or not.
     void this.#forgetting.now()
     try {
-      const dead = this.#takeNext()
+      const dead = await this.#takeNext()
       if (dead.length === 0) return
       await this.#dropping.met(dead)
       this.#wake()
@@ -148,12 +148,12 @@ class Delivery {
   }
 
   /** Sends what waits, until the window is full or there is an end of it, or of the living; returns the dead ones met. */
-  #takeNext(): readonly number[] {
+  async #takeNext(): Promise<readonly number[]> {
     const now = this.#needs.clock.now()
     while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
       // What is acknowledged may still lie on the disk, in front of what is to go out.
       const limit = windowSize - this.#inFlight.size + this.#forgetting.size
-      const waiting = this.#needs.outbox.waiting(limit, this.#busy)
+      const waiting = await this.#needs.outbox.waiting(limit, this.#busy)
       const rows = waiting.filter(({ seq }) => !this.#forgetting.has(seq))
       if (!this.#dropping.isRefused) {
         // Not only left out: if the clock were set back, they would live again, behind later ones.

@@ -1,48 +1,41 @@
 /**
- * One tick of one account: discover its sync modules, ask the askable ones, store each answer.
+ * One account run: discover the account's sync modules, request a manifest of each that is eligible, store each answer.
  *
- * The order is the product: an id is on disk before the next module is asked. A module that fails is reported
- * and the rest still get their turn; what concerns the whole account (a login, a throttle, a full disk, a cloud
- * that is away) ends the asking, and the modules left are reported with that. Everything comes by argument.
+ * The order is the product: an id is on disk before the next module is requested. A module that fails is reported
+ * and the rest go on; what concerns the whole account (credentials, a throttle, a full disk, a cloud that does not
+ * answer) ends the requests, and the modules left are reported with that. Everything comes by argument.
  */
-
+import type { Account } from '../accounts/account.ts'
 import type { Clock } from '../domain/clock.ts'
 import { outcomeOfSkip } from '../domain/eligibility.ts'
 import { CloudUnreachable, DaemonError, StoreFailed } from '../domain/errors.ts'
 import { accountStatusOf, concernsAccount, explain, outcomeOf } from '../domain/failure.ts'
 import {
-  type BlinkId,
+  type AccountRunReport,
   type Failure,
   keyOf,
   type ModuleChanges,
   type ModuleReport,
+  type Run,
   type Selection,
   type SkipReason,
-  type Slot,
   type SyncModule,
-  type TickReport,
+  type Trigger,
 } from '../domain/model.ts'
-import type { Cloud, Ledger } from '../domain/ports.ts'
+import type { Ledger, Observer } from '../domain/ports.ts'
 import { pauseBeforeRetry } from '../domain/retry-policy.ts'
 import { workItemOf } from '../domain/work-item.ts'
 
-export interface TickNeeds {
-  readonly accountId: BlinkId
-  readonly cloud: Cloud
-  readonly ledger: Ledger
-  readonly clock: Clock
-  /** Why a module is not asked, or `undefined` when it is. */
-  readonly reasonToSkip: (module: SyncModule) => SkipReason | undefined
+export interface AccountRunNeeds {
+  readonly ledger: Pick<Ledger, 'modulesOf' | 'seen' | 'record' | 'trouble'>
+  readonly observer: Pick<Required<Observer>, 'modulesListed' | 'moduleFinished' | 'accountRunFinished'>
+  /** Why a module is not requested, or `undefined` when it is. */
+  readonly skipReason: (module: SyncModule, trigger: Trigger) => Promise<SkipReason | undefined>
   /** Life of a request ID, in milliseconds. */
   readonly ttlMs: number
-  /** Modules asked at the same time. */
+  /** Modules requested at the same time. */
   readonly parallel: number
-  /** Told what a new list has changed, before anybody is asked. */
-  readonly listed: (changes: ModuleChanges) => void
-  /** Told of each module as it is done. */
-  readonly tell: (report: ModuleReport) => void
-  /** What a command narrows the tick to; absent for all modules of a new list. */
-  readonly selection?: Selection | undefined
+  readonly clock: Clock
   /** Ends waits and starts nothing more, but lets a request in flight come home. */
   readonly stopping: AbortSignal
   /** Ends a request in flight. */
@@ -52,56 +45,85 @@ export interface TickNeeds {
 /** So many modules in a row without an answer, and the cloud is away for all of them. */
 const unreachableInARow = 3
 
-/** Asks one account's modules. Throws only for bugs and when stopped before the modules are known. */
-export async function runTick(slot: Slot, needs: TickNeeds): Promise<TickReport> {
-  const tick = new Tick(slot, needs)
-  await tick.run()
-  return tick.report()
+/**
+ * Requests manifests of one account's modules; must have the account for itself. Throws only for bugs.
+ *
+ * @param selection what a command narrows the run to; absent for all modules of a new list
+ */
+export async function runAccount(
+  account: Account,
+  { run, selection }: { readonly run: Run; readonly selection?: Selection | undefined },
+  needs: AccountRunNeeds,
+): Promise<AccountRunReport> {
+  const stopping = AbortSignal.any([needs.stopping, account.removed])
+  const running = new AccountRun(account, run, { ...needs, stopping })
+  await running.run(selection)
+  const report = running.report()
+  if (!account.removed.aborted) await conclude(account, report, selection)
+  needs.observer.accountRunFinished(report)
+  return report
 }
 
-/** The state of one tick: what is left of its budget, what has been reported, what ended it early. */
-class Tick {
-  readonly #slot: Slot
-  readonly #needs: TickNeeds
+/** What the run says about the account as a whole. */
+async function conclude(
+  account: Account,
+  { account: { status, failure }, changes, modules }: AccountRunReport,
+  selection: Selection | undefined,
+): Promise<void> {
+  // A run in which not even the list came says nothing about the cloud's mood.
+  if (status === 'ok' && changes && (!selection || modules.length > 0)) await account.breaker.close()
+  // Where nothing was requested, nothing was learned.
+  if (changes || failure || modules.some(({ attempts }) => attempts > 0)) account.become(status, failure)
+}
+
+/** The state of one account run: what is left of its time, what has been reported, what ended it early. */
+class AccountRun {
+  readonly #account: Account
+  readonly #run: Run
+  readonly #needs: AccountRunNeeds
   readonly #startedAt: number
   readonly #endsAt: number
   readonly #reports: ModuleReport[] = []
   #changes: ModuleChanges | undefined
-  /** Why nothing more is asked, told as of the moment it happened. */
+  /** Why nothing more is requested, as of the moment it happened. */
   #ended: { readonly error: DaemonError; readonly failure: Failure } | undefined
   #bug = false
   #unreachable = 0
 
-  constructor(slot: Slot, needs: TickNeeds) {
-    this.#slot = slot
+  constructor(account: Account, run: Run, needs: AccountRunNeeds) {
+    this.#account = account
+    this.#run = run
     this.#needs = needs
     this.#startedAt = needs.clock.now()
-    this.#endsAt = needs.clock.elapsed() + slot.budgetMs
+    this.#endsAt = needs.clock.elapsed() + run.budgetMs
   }
 
-  async run(): Promise<void> {
-    const { parallel, stopping, selection } = this.#needs
+  async run(selection: Selection | undefined): Promise<void> {
+    const { parallel, stopping } = this.#needs
     const listed = selection?.list === false ? undefined : await this.#discover()
-    const modules = (listed ?? this.#known()).filter((module) => selection?.wants(module) ?? true)
-    // A list may name a module twice; it has one turn all the same.
+    const known = listed ?? (await this.#known())
+    const modules = known.filter((module) => selection?.wants(module) ?? true)
+    // A list may name a module twice; it has one attempt all the same.
     const queue = new Map(modules.map((module) => [keyOf(module), module])).values()
-    const askInTurn = async () => {
+    const attemptInTurn = async () => {
       for (const module of queue) {
         if (stopping.aborted || this.#bug) return
-        await this.#turn(module).catch((error: unknown) => {
+        await this.#attempt(module).catch((error: unknown) => {
           this.#bug = true
           throw error
         })
       }
     }
-    await Promise.all(Array.from({ length: parallel }, askInTurn))
+    await Promise.all(Array.from({ length: parallel }, attemptInTurn))
   }
 
-  report(): TickReport {
+  report(): AccountRunReport {
     const ended = this.#ended
+    const { accountId, budget } = this.#account
     return {
-      accountId: this.#needs.accountId,
-      slot: this.#slot,
+      accountId,
+      run: this.#run,
+      budget: { spent: budget.spent, limit: budget.limit },
       startedAt: this.#startedAt,
       finishedAt: this.#needs.clock.now(),
       changes: this.#changes,
@@ -111,11 +133,12 @@ class Tick {
   }
 
   async #discover(): Promise<readonly SyncModule[] | undefined> {
-    const { accountId, cloud, ledger, listed, abort } = this.#needs
+    const { ledger, observer, abort } = this.#needs
+    const { accountId, cloud } = this.#account
     try {
       const { value } = await this.#persist(() => cloud.discover(abort))
       this.#changes = await ledger.seen(accountId, value)
-      listed(this.#changes)
+      observer.modulesListed(accountId, this.#changes)
       return value
     } catch (error) {
       if (this.#wasCutOff(error)) return []
@@ -124,29 +147,30 @@ class Tick {
     }
   }
 
-  /** The modules of the last list, for telling them that nobody could be asked. */
-  #known(): readonly SyncModule[] {
+  /** The modules of the last list, to report that they could not be requested. */
+  async #known(): Promise<readonly SyncModule[]> {
     try {
-      return this.#needs.ledger.modulesOf(this.#needs.accountId)
+      return await this.#needs.ledger.modulesOf(this.#account.accountId)
     } catch (error) {
       this.#end(this.#expected(error))
       return []
     }
   }
 
-  /** One module's turn: asked, skipped, or told that the tick is over for all. */
-  async #turn(module: SyncModule): Promise<void> {
-    const reason = this.#needs.reasonToSkip(module)
+  /** One module's attempt: requested, skipped, or reported with what ended the run for all. */
+  async #attempt(module: SyncModule): Promise<void> {
+    const reason = await this.#needs.skipReason(module, this.#run.trigger)
     if (reason === 'excluded') return this.#skip(module, reason)
     if (this.#needs.ledger.trouble) this.#end(this.#needs.ledger.trouble)
     if (this.#ended) return this.#fail(module, this.#ended, 0)
     if (reason) return this.#skip(module, reason)
     if (this.#leftMs() <= 0) return this.#skip(module, 'out_of_time')
-    await this.#ask(module)
+    await this.#request(module)
   }
 
-  async #ask(module: SyncModule): Promise<void> {
-    const { clock, cloud, abort, ttlMs } = this.#needs
+  async #request(module: SyncModule): Promise<void> {
+    const { clock, abort, ttlMs } = this.#needs
+    const { cloud } = this.#account
     let sentAt = clock.elapsed()
     const tries = { count: 0 }
     try {
@@ -154,11 +178,11 @@ class Tick {
         sentAt = clock.elapsed()
         return cloud.requestManifest(module, abort)
       }, tries)
-      const item = workItemOf({ module, request: value, slot: this.#slot, attempt, ttlMs }, clock)
+      const item = workItemOf({ module, request: value, run: this.#run, attempt, ttlMs }, clock)
       const at = item.requestedAt
       const latencyMs = Math.round(clock.elapsed() - sentAt)
       this.#unreachable = 0
-      // Stored before the next module is asked: a crash loses at most the answer in hand.
+      // Stored before the next module is requested: a crash loses at most the answer in hand.
       await this.#keep({ kind: 'requested', module, at, attempts: attempt, item, latencyMs })
     } catch (error) {
       if (this.#wasCutOff(error)) return
@@ -209,16 +233,16 @@ class Tick {
   }
 
   async #keep(report: ModuleReport): Promise<void> {
-    const told = await this.#kept(report)
-    this.#reports.push(told)
-    this.#needs.tell(told)
+    const kept = await this.#kept(report)
+    this.#reports.push(kept)
+    this.#needs.observer.moduleFinished(kept, this.#run)
   }
 
-  /** The report, or what it became: an answer that cannot be kept is lost, and the next is not asked for. */
+  /** The report, or what it became: an answer that cannot be kept is lost, and no other is requested. */
   async #kept(report: ModuleReport): Promise<ModuleReport> {
     try {
-      await this.#needs.ledger.record(report)
-      return report
+      const { lastSkip } = await this.#needs.ledger.record(report)
+      return report.kind === 'skipped' ? { ...report, repeated: lastSkip?.repeated ?? false } : report
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
       this.#end(error)
@@ -227,7 +251,7 @@ class Tick {
     }
   }
 
-  /** The first error that ends a tick is the one it is told by. */
+  /** The first error that ends a run is the one it is reported with. */
   #end(error: DaemonError): void {
     this.#ended ??= { error, failure: explain(error, this.#needs.clock.now()) }
   }
@@ -242,7 +266,7 @@ class Tick {
     return abort.aborted && error === abort.reason
   }
 
-  /** An error a tick can live with; throws the others again, for they are bugs. */
+  /** An expected error; throws the others again, for they are bugs. */
   #expected(error: unknown): DaemonError {
     if (error instanceof DaemonError) return error
     throw error

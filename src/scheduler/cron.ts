@@ -193,7 +193,7 @@ class WatchedSchedule implements Schedule {
 }
 
 /** How many slots a day has at most: that of a day which the expression means, whatever the others have. */
-export function slotsPerDay(expression: string): number {
+export function runsPerDay(expression: string): number {
   const { second, minute, hour } = parse(expression)
   return second.length * minute.length * hour.length
 }

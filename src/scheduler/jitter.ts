@@ -33,7 +33,10 @@ export function momentsInWindow(accounts: Iterable<string>, windowMs: number): M
  * Tells the moment of each account; `accounts` is asked when a new one turns up. The others may then move a
  * little, to make room.
  */
-export function spreadOver(accounts: () => readonly string[], windowMs: number): (account: string) => number {
+export function offsetsInWindow(
+  accounts: () => readonly string[],
+  windowMs: number,
+): (account: string) => number {
   let moments: ReadonlyMap<string, number> = new Map()
   return (account) => {
     const known = moments.get(account)

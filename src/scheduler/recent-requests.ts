@@ -1,142 +1,123 @@
 /**
- * Who need not be asked now, because the answer of a moment ago still stands: a tick on start, a command and a slot
- * may come together, and a supervisor may start the daemon every few seconds. The cloud is to notice none of it.
+ * Which modules need no request now, because the answer of a moment ago still stands: a run at startup, a command and
+ * a scheduled run may come together, and a supervisor may start the daemon every few seconds. The cloud is to notice
+ * none of it.
  *
- * What the schedule itself has asked for never counts against it, so no regular tick is ever left out.
+ * What a scheduled run has requested never counts against the next one, so no regular run leaves a module out.
  */
-
-import type { Account } from '../accounts/account.ts'
 import type { Clock } from '../domain/clock.ts'
-import { type AskRules, isWanted, reasonToSkip } from '../domain/eligibility.ts'
+import { type EligibilityRules, ineligibility, isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey, SkipReason, SyncModule, Trigger } from '../domain/model.ts'
-import type { Log } from '../domain/ports.ts'
-import type { Stores } from '../storage/open.ts'
-import type { Starts } from '../storage/start-throttle.ts'
+import type { Log, Storage } from '../domain/ports.ts'
+import type { Timetable } from './timetable.ts'
 
 export interface RecentNeeds {
-  readonly stores: Pick<Stores, 'ledger' | 'pauses'> & { readonly starts: Starts }
-  readonly rules: AskRules
-  /** The next two slots, in milliseconds since the epoch. */
-  readonly slots: () => readonly number[]
-  /** An account's moment after a slot, in milliseconds. */
-  readonly offsetOf: (account: string) => number
+  readonly storage: Pick<Storage, 'ledger' | 'pauses' | 'starts'>
+  readonly rules: EligibilityRules
+  readonly times: Timetable
   readonly clock: Clock
   readonly log: Log
   readonly stopping: AbortSignal
 }
 
-export interface Recent {
-  /** Why a tick does not ask this module, or `undefined` when it does. */
-  reasonToSkip(module: SyncModule, trigger: Trigger): SkipReason | undefined
-  /** Whether all of the account's modules have an answer that will do: then not even their list is asked for. */
-  isAnswered(accountId: BlinkId, trigger: Trigger): boolean
-  /** A module was asked. */
-  asked(trigger: Trigger): void
-  /** Waits until the tick on start may ask an account; false when the next slot does. */
-  mayStart(account: Account): Promise<boolean>
+export interface RecentRequests {
+  /** Why a run does not request this module, or `undefined` when it does. */
+  skipReason(module: SyncModule, trigger: Trigger): Promise<SkipReason | undefined>
+  /** Whether all of the account's modules have an answer that will do: then not even their list is requested. */
+  isAnswered(accountId: BlinkId, trigger: Trigger): Promise<boolean>
+  /** A module was requested. */
+  requested(trigger: Trigger): void
+  /**
+   * Waits until the run at startup may request an account, by its id, or by its credentials' key; false when the next
+   * scheduled run does.
+   */
+  mayStart(account: string): Promise<boolean>
 }
 
-/** So long an ID that was asked for on start, by command or by `once` does for a slot. */
-const sparesSlotMs = 30_000
-/** Restarts do not ask more often than a schedule may. */
+/** So long an ID that was requested at startup, by command or by `once` does for a scheduled run. */
+const sparesRunMs = 30_000
+/** Restarts do not request more often than a schedule may. */
 const betweenStartsMs = 60_000
 const minuteMs = 60_000
 
-/** Looks into the ledger. */
-export function askedRecently(needs: RecentNeeds): Recent {
-  const { stores, rules, slots, offsetOf, clock, log, stopping } = needs
-  const { ledger, pauses, starts } = stores
+export function recentRequests(needs: RecentNeeds): RecentRequests {
+  const { storage, rules, times, clock, log, stopping } = needs
+  const { ledger, pauses, starts } = storage
   const begunAt = clock.now()
   /** Until then there may be answers that count; the schedule alone makes none. */
   let watchfulUntil = clock.elapsed() + betweenStartsMs
 
-  function intervalMs(): number {
-    const [next, afterNext] = slots()
-    return next === undefined || afterNext === undefined ? Number.POSITIVE_INFINITY : afterNext - next
-  }
-
   /** A fast schedule is its owner's wish, for restarts as well. */
-  const startsApartMs = () => Math.min(betweenStartsMs, intervalMs() / 2)
+  const startsApartMs = () => Math.min(betweenStartsMs, (times.intervalMs() ?? Number.POSITIVE_INFINITY) / 2)
 
-  function hasAnswer(key: ModuleKey, trigger: Trigger): boolean {
+  async function hasAnswer(key: ModuleKey, trigger: Trigger): Promise<boolean> {
     if (clock.elapsed() > watchfulUntil) return false
-    const last = lastOf(key)
+    // A failure is logged where it is written; not to know is no reason not to request.
+    const last = await unlessUnreadable(ledger.lastAccepted(key), undefined)
     if (!last || last.expiresAt <= clock.now()) return false
     const ageMs = clock.now() - last.requestedAt
     if (ageMs < 0) return false
-    // What this process has asked for is no matter of restarts, as with a login that comes while it runs.
+    // What this process has requested has nothing to do with restarts, as with credentials added while it runs.
     if (trigger === 'start') return last.requestedAt < begunAt && ageMs < startsApartMs()
     if (trigger !== 'schedule') return false
-    return last.trigger !== 'schedule' && ageMs < sparesSlotMs && intervalMs() >= minuteMs
+    const intervalMs = times.intervalMs() ?? Number.POSITIVE_INFINITY
+    return last.trigger !== 'schedule' && ageMs < sparesRunMs && intervalMs >= minuteMs
   }
 
-  function lastOf(key: ModuleKey) {
-    try {
-      return ledger.lastAccepted(key)
-    } catch (error) {
-      // Told of where it is written; not to know is no reason not to ask.
-      if (error instanceof StoreFailed) return undefined
-      throw error
-    }
-  }
-
-  function wanted(accountId: BlinkId): readonly ModuleKey[] {
-    try {
-      return ledger.keys(accountId).filter((key) => isWanted(key, rules))
-    } catch (error) {
-      if (error instanceof StoreFailed) return []
-      throw error
-    }
-  }
-
-  function isAnswered(accountId: BlinkId, trigger: Trigger): boolean {
+  async function isAnswered(accountId: BlinkId, trigger: Trigger): Promise<boolean> {
     if (clock.elapsed() > watchfulUntil) return false
-    const keys = wanted(accountId)
-    return keys.length > 0 && keys.every((key) => hasAnswer(key, trigger))
+    const keys = (await unlessUnreadable(ledger.keys(accountId), [])).filter((key) => isWanted(key, rules))
+    for (const key of keys) if (!(await hasAnswer(key, trigger))) return false
+    return keys.length > 0
   }
 
-  function restMs(loginKey: string): number {
-    const lastAt = starts.lastAt(loginKey)
-    return lastAt === undefined ? 0 : Math.max(0, lastAt + startsApartMs() - clock.now())
-  }
-
-  async function note(loginKey: string): Promise<void> {
+  async function note(account: string): Promise<void> {
     try {
-      await starts.note(loginKey)
+      await starts.note(account)
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
-      log.warn({ detail: error.message, remedy: error.remedy }, 'cannot keep when this start has asked')
+      log.warn({ detail: error.message, remedy: error.remedy }, 'cannot store the time of the run at startup')
     }
   }
 
   return {
     isAnswered,
-    reasonToSkip(module, trigger) {
+    async skipReason(module, trigger) {
       const isRegular = trigger === 'schedule' || trigger === 'start'
-      const reason = reasonToSkip(module, rules)
+      const reason = ineligibility(module, rules)
       if (reason !== undefined || !isRegular) return reason
-      if (pauses.isPaused(module)) return 'paused'
-      return hasAnswer(module, trigger) ? 'asked_recently' : undefined
+      if (await pauses.isPaused(module)) return 'paused'
+      return (await hasAnswer(module, trigger)) ? 'asked_recently' : undefined
     },
-    asked(trigger) {
+    requested(trigger) {
       if (trigger === 'schedule') return
-      watchfulUntil = Math.max(watchfulUntil, clock.elapsed() + sparesSlotMs)
+      watchfulUntil = Math.max(watchfulUntil, clock.elapsed() + sparesRunMs)
     },
-    async mayStart({ accountId, loginKey }) {
-      if (accountId !== undefined && isAnswered(accountId, 'start')) return true
-      const waitMs = restMs(loginKey)
+    async mayStart(account) {
+      if (await isAnswered(account, 'start')) return true
+      const lastAt = await starts.lastAt(account)
+      const waitMs = lastAt === undefined ? 0 : Math.max(0, lastAt + startsApartMs() - clock.now())
       if (waitMs > 0) {
-        const [slot = Number.POSITIVE_INFINITY] = slots()
-        const left = slot + offsetOf(accountId ?? loginKey) <= clock.now() + waitMs + sparesSlotMs
-        const fields = { account_id: accountId, login: loginKey, wait_s: Math.ceil(waitMs / 1000) }
-        log.info({ ...fields, left_to_slot: left }, 'tick on start waits: the last one was a moment ago')
-        if (left) return false
+        const [next = Number.POSITIVE_INFINITY] = times.next()
+        const isLeft = next + times.offsetOf(account) <= clock.now() + waitMs + sparesRunMs
+        const fields = { account_id: account, wait_s: Math.ceil(waitMs / 1000), left_to_schedule: isLeft }
+        log.info(fields, 'run at startup waits: the last one was a moment ago')
+        if (isLeft) return false
         await clock.sleep(waitMs, stopping).catch(() => undefined)
         if (stopping.aborted) return false
       }
-      await note(loginKey)
+      await note(account)
       return true
     },
+  }
+}
+
+async function unlessUnreadable<T>(reading: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof StoreFailed) return otherwise
+    throw error
   }
 }

@@ -1,16 +1,17 @@
 /**
- * The accounts' credentials, and what goes with each: breaker, budget, number of modules. A few small files for
- * each login, readable by their owner only.
+ * The accounts' credentials, and what limits each account: circuit breaker, request budget, number of modules. Small
+ * files, readable by their owner only, which commands can read beside a running daemon.
  *
  * Apart from the database on purpose: a damaged database costs counters, a lost refresh token costs a person a
- * sign-in with a code by phone. A login's file is replaced whole before a rotated token is used.
+ * sign-in with a code by phone. A file of credentials is replaced whole before a rotated token is used.
  */
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StoreFailed } from '../domain/errors.ts'
-import type { BlinkId, Login } from '../domain/model.ts'
-import { type Breaker, closedBreaker } from '../domain/retry-policy.ts'
+import type { Credentials, Spent } from '../domain/model.ts'
+import type { CredentialStore, LimitStore } from '../domain/ports.ts'
+import { closedBreaker, longerOf } from '../domain/retry-policy.ts'
 import { Secret } from '../domain/secret.ts'
 import {
   listFiles,
@@ -22,34 +23,10 @@ import {
   writeWhole,
 } from './state-files.ts'
 
-/** How many requests an account has cost its cloud in one day, counted since the epoch. */
-export interface Spent {
-  readonly day: number
-  readonly requests: number
-  /** The largest budget of that day. */
-  readonly limit: number
-}
-
-export interface Logins {
+export interface StoredCredentials {
   readonly directory: string
-  /** All logins on disk; one whose file is of no use says so. */
-  list(): Promise<readonly Login[]>
-  save(login: Login): Promise<void>
-  remove(key: string): Promise<void>
-  /** Removes a login for good: whoever still holds it cannot save it again, and its key is remembered. */
-  forget(key: string): Promise<void>
-  /** When a file was last made, replaced or removed here. */
-  changedAt(): Promise<number>
-  /** The keys of logins that were forgotten. */
-  forgotten(): Promise<ReadonlySet<string>>
-  breaker(key: string): Promise<Breaker>
-  saveBreaker(key: string, breaker: Breaker): Promise<void>
-  /** What was spent of a day's budget; `undefined` when nothing is known, or what is cannot be read. */
-  spent(key: string): Promise<Spent | undefined>
-  saveSpent(key: string, spent: Spent): Promise<void>
-  /** How many sync modules the last list had; `undefined` when there was none, or what was kept cannot be read. */
-  moduleCount(key: string): Promise<number | undefined>
-  saveModuleCount(key: string, count: number, accountId?: BlinkId): Promise<void>
+  readonly credentials: CredentialStore
+  readonly limits: LimitStore
 }
 
 const loginFile = z.object({
@@ -73,14 +50,10 @@ const spentFile = z.object({
   limit: z.int().nonnegative(),
 })
 
-const modulesFile = z.object({
-  modules: z.int().nonnegative(),
-  /** Whose login it is, should the login's own file be damaged. */
-  account_id: z.string().regex(/^\d+$/).optional(),
-})
+const modulesFile = z.object({ modules: z.int().nonnegative() })
 
 const loginSuffix = '.login.json'
-/** A login's file that is not what we wrote; the login waits for a sign-in until it is replaced. */
+/** A file that is not what we wrote; its account waits for a sign-in until the file is replaced. */
 const damagedSuffix = '.login.json.damaged'
 const breakerSuffix = '.breaker.json'
 const spentSuffix = '.spent.json'
@@ -88,35 +61,38 @@ const modulesSuffix = '.modules.json'
 const forgottenSuffix = '.forgotten'
 
 /**
- * The logins kept below the data directory.
+ * The credentials and limits kept below the data directory.
  *
  * @throws StoreFailed from each method when the disk does not play along or a file is not what we wrote
  */
-export async function openLogins(dataDir: string): Promise<Logins> {
+export async function openCredentials(dataDir: string): Promise<StoredCredentials> {
   const directory = join(dataDir, 'logins')
   await makeDirectory(directory)
-  const pathOf = (suffix: string) => (key: string) => join(directory, `${key}${suffix}`)
-  const loginPath = pathOf(loginSuffix)
-  const damagedPath = pathOf(damagedSuffix)
-  const breakerPath = pathOf(breakerSuffix)
-  const spentPath = pathOf(spentSuffix)
-  const modulesPath = pathOf(modulesSuffix)
-  const forgottenPath = pathOf(forgottenSuffix)
+  const credentials = credentialFiles(directory)
+  const limits = limitFiles(directory)
+  // Until version 0.1 limits were kept by the credentials' key, also where the account was known.
+  const names = await listFiles(directory)
+  for (const { key, accountId } of await credentials.list()) {
+    const isOld = [breakerSuffix, spentSuffix, modulesSuffix].some((suffix) => names.includes(key + suffix))
+    if (isOld && accountId !== undefined) await limits.move(key, accountId)
+  }
+  return { directory, credentials, limits }
+}
 
-  const modulesOf = async (key: string) =>
-    modulesFile.safeParse(parseJson((await readWhole(modulesPath(key))) ?? '')).data
+function credentialFiles(directory: string): CredentialStore {
+  const loginPath = (key: string) => join(directory, `${key}${loginSuffix}`)
+  const forgottenPath = (key: string) => join(directory, `${key}${forgottenSuffix}`)
 
-  /** In place of a login whose file is of no use: no account's file is a condition for another's. */
-  const unusable = async (key: string, reason: Login['unusable']): Promise<Login> => ({
+  const damagedPath = (key: string) => join(directory, `${key}${damagedSuffix}`)
+
+  /** In place of credentials whose file is of no use: no account's file is a condition for another's. */
+  const unusable = async (key: string, reason: Credentials['unusable']): Promise<Credentials> => ({
     key,
     source: 'login',
     fingerprint: undefined,
     clientId: 'unknown',
     refreshToken: new Secret(''),
-    accountId: await modulesOf(key).then(
-      (kept) => kept?.account_id,
-      () => undefined,
-    ),
+    accountId: /^(\d+)-/.exec(key)?.[1],
     region: undefined,
     hardwareId: undefined,
     refusedAt: Math.floor(await modifiedAt(damagedPath(key)).catch(() => 0)),
@@ -125,12 +101,12 @@ export async function openLogins(dataDir: string): Promise<Logins> {
   })
 
   /** A power cut leaves files that are empty or full of zeros. */
-  const setAside = async (key: string): Promise<Login> => {
+  const quarantine = async (key: string): Promise<Credentials> => {
     await rename(loginPath(key), damagedPath(key)).catch(() => undefined)
     return unusable(key, damage(damagedPath(key)))
   }
 
-  const read = async (key: string): Promise<Login | undefined> => {
+  const read = async (key: string): Promise<Credentials | undefined> => {
     let text: string | undefined
     try {
       text = await readWhole(loginPath(key))
@@ -140,7 +116,7 @@ export async function openLogins(dataDir: string): Promise<Logins> {
     }
     if (text === undefined) return undefined
     const kept = loginFile.safeParse(parseJson(text)).data
-    if (!kept) return setAside(key)
+    if (!kept) return quarantine(key)
     return {
       key,
       source: kept.source,
@@ -158,33 +134,20 @@ export async function openLogins(dataDir: string): Promise<Logins> {
 
   const keysOf = (names: readonly string[], suffix: string) =>
     names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
-  const remove = async (key: string) => {
-    for (const path of [loginPath, damagedPath, breakerPath, spentPath, modulesPath])
-      await removeFile(path(key))
-  }
-  const write = async (key: string, path: string, value: object) => {
-    await writeWhole(path, toText(value))
-    // Looked at afterwards: a login that is forgotten in this very moment must not come back, nor leave anything.
-    if ((await readWhole(forgottenPath(key))) !== undefined) await remove(key)
-  }
-
   return {
-    directory,
     async list() {
       const names = await listFiles(directory)
-      const gone = keysOf(names, forgottenSuffix)
-      const whole = keysOf(names, loginSuffix)
-      const damaged = keysOf(names, damagedSuffix)
-      const keys = new Set([...whole, ...damaged].filter((key) => !gone.includes(key)))
-      const logins = await Promise.all(
-        [...keys]
-          .sort()
-          .map((key) => (whole.includes(key) ? read(key) : unusable(key, damage(damagedPath(key))))),
+      const gone = new Set(keysOf(names, forgottenSuffix))
+      const whole = new Set(keysOf(names, loginSuffix))
+      const keys = new Set([...whole, ...keysOf(names, damagedSuffix)].filter((key) => !gone.has(key)))
+      const all = await Promise.all(
+        [...keys].sort().map((key) => (whole.has(key) ? read(key) : unusable(key, damage(damagedPath(key))))),
       )
-      return logins.filter((login) => login !== undefined)
+      return all.filter((one) => one !== undefined)
     },
     async save(login) {
-      await write(login.key, loginPath(login.key), {
+      const path = loginPath(login.key)
+      const content = {
         source: login.source,
         fingerprint: login.fingerprint,
         client_id: login.clientId,
@@ -195,36 +158,67 @@ export async function openLogins(dataDir: string): Promise<Logins> {
         refused_at: login.refusedAt,
         refused_for: login.refusedFor,
         refreshed_at: login.refreshedAt,
-      })
+      }
+      await writeWhole(path, toText(content))
+      // Looked at afterwards: what is forgotten in this very moment must not come back.
+      if ((await readWhole(forgottenPath(login.key))) !== undefined) await removeFile(path)
     },
-    remove,
     async forget(key) {
       await writeWhole(forgottenPath(key), '')
-      await remove(key)
+      for (const path of [loginPath, damagedPath]) await removeFile(path(key))
     },
     forgotten: async () => new Set(keysOf(await listFiles(directory), forgottenSuffix)),
     changedAt: () => modifiedAt(directory),
-    async breaker(key) {
-      // Of a damaged one the pause is not known; the cloud says it again.
-      const kept = breakerFile.safeParse(parseJson((await readWhole(breakerPath(key))) ?? '')).data
+  }
+}
+
+function limitFiles(directory: string): LimitStore {
+  const pathOf = (suffix: string) => (account: string) => join(directory, `${account}${suffix}`)
+  const breakerPath = pathOf(breakerSuffix)
+  const spentPath = pathOf(spentSuffix)
+  const modulesPath = pathOf(modulesSuffix)
+
+  const limits: LimitStore = {
+    async breaker(account) {
+      // Of a damaged one the pause is not known; the cloud names it again.
+      const kept = await readOr(breakerFile, breakerPath(account))
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
     },
-    saveBreaker: (key, { failures, openUntil }) =>
-      write(key, breakerPath(key), { failures, open_until: openUntil }),
-    spent: async (key) => spentFile.safeParse(parseJson((await readWhole(spentPath(key))) ?? '')).data,
-    saveSpent: (key, spent) => write(key, spentPath(key), spent),
-    moduleCount: async (key) => (await modulesOf(key))?.modules,
-    saveModuleCount: (key, modules, accountId) =>
-      write(key, modulesPath(key), { modules, account_id: accountId }),
+    saveBreaker: (account, { failures, openUntil }) =>
+      writeWhole(breakerPath(account), toText({ failures, open_until: openUntil })),
+    spent: async (account) => readOr(spentFile, spentPath(account)),
+    saveSpent: (account, spent) => writeWhole(spentPath(account), toText(spent)),
+    moduleCount: async (account) => (await readOr(modulesFile, modulesPath(account)))?.modules,
+    saveModuleCount: (account, modules) => writeWhole(modulesPath(account), toText({ modules })),
+    async move(key, accountId) {
+      const [breaker, own] = [await limits.breaker(key), await limits.breaker(accountId)]
+      if (longerOf(own, breaker) !== own) await limits.saveBreaker(accountId, breaker)
+      const [spent, ownSpent] = [await limits.spent(key), await limits.spent(accountId)]
+      if (spent && isMore(spent, ownSpent)) await limits.saveSpent(accountId, spent)
+      const modules = await limits.moduleCount(key)
+      if (modules !== undefined) await limits.saveModuleCount(accountId, modules)
+      for (const path of [breakerPath(key), spentPath(key), modulesPath(key)]) await removeFile(path)
+    },
   }
+  return limits
+}
+
+function isMore(one: Spent, other: Spent | undefined): boolean {
+  if (!other) return true
+  return one.day === other.day ? one.requests > other.requests : one.day > other.day
+}
+
+/** What cannot be read counts as none. */
+async function readOr<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined> {
+  return schema.safeParse(parseJson((await readWhole(path)) ?? '')).data
 }
 
 function toText(value: object): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }
 
-/** What is said of a damaged file, never what it holds. */
-function damage(path: string): Login['unusable'] {
+/** The message about a damaged file, never what it holds. */
+function damage(path: string): Credentials['unusable'] {
   return {
     message: `the file of this login is damaged and was set aside as ${path}`,
     remedy: 'Sign in again with `blink-manifestd login`, or put back a copy from a backup.',

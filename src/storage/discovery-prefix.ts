@@ -1,23 +1,17 @@
 /**
- * Under which topic Home Assistant was last told of our devices, kept so that they can be taken back there.
+ * Below which topic our discovery documents were last published, kept so that they can be removed there.
  *
- * Without this note, a daemon whose discovery is switched off could not tell devices of its own past from none.
+ * Without this note, a daemon whose discovery is switched off could not know whether it has published any.
  */
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { DiscoveryPrefix } from '../domain/ports.ts'
 import { parseJson, readWhole, removeFile, writeWhole } from './state-files.ts'
-
-export interface Announced {
-  /** Below which topic, or `undefined` when there is nothing to take back. */
-  prefix(): Promise<string | undefined>
-  keep(prefix: string): Promise<void>
-  forget(): Promise<void>
-}
 
 const file = z.object({ prefix: z.string().min(1) })
 
 /** The note in the data directory; a damaged one counts as none. @throws StoreFailed from each method */
-export function openAnnounced(dataDir: string): Announced {
+export function openDiscoveryPrefix(dataDir: string): DiscoveryPrefix {
   const path = join(dataDir, 'home-assistant.json')
   return {
     async prefix() {

@@ -8,14 +8,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
+import type { Installation } from '../domain/ports.ts'
 import { parseJson, readWhole, writeWhole } from './state-files.ts'
-
-export interface Install {
-  /** Eight hexadecimal digits: enough to tell the installations on one broker apart, short enough for names. */
-  readonly installId: string
-  /** A version 4 UUID. */
-  readonly hardwareId: string
-}
 
 const file = z.object({ install_id: z.string().regex(/^[0-9a-f]{8}$/), hardware_id: z.uuid() })
 
@@ -24,7 +18,7 @@ const file = z.object({ install_id: z.string().regex(/^[0-9a-f]{8}$/), hardware_
  *
  * @throws StoreFailed when it is damaged: a new one in its place would double every device downstream
  */
-export async function openInstall(dataDir: string, clock: Clock): Promise<Install> {
+export async function openInstallation(dataDir: string, clock: Clock): Promise<Installation> {
   const path = join(dataDir, 'install.json')
   const text = await readWhole(path)
   if (text === undefined) {

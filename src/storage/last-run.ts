@@ -4,19 +4,13 @@
  */
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { LastRun } from '../domain/ports.ts'
 import { parseJson, readWhole, writeWhole } from './state-files.ts'
-
-export interface StoredRun {
-  /** In milliseconds since the epoch, as it was when this was opened; `undefined` when none was kept. */
-  readonly at: number | undefined
-  /** @throws StoreFailed when it cannot be kept */
-  keep(at: number): Promise<void>
-}
 
 const file = z.object({ at: z.number() })
 
 /** The note in the data directory; a damaged one counts as none. @throws StoreFailed when it cannot be read */
-export async function openLastRun(dataDir: string): Promise<StoredRun> {
+export async function openLastRun(dataDir: string): Promise<LastRun> {
   const path = join(dataDir, 'last-run.json')
   return {
     at: file.safeParse(parseJson((await readWhole(path)) ?? '')).data?.at,

@@ -7,12 +7,10 @@
 import { StoreFailed } from '../domain/errors.ts'
 import { explain } from '../domain/failure.ts'
 import {
-  type Accepted,
   type BlinkId,
   keyOf,
   type ModuleChanges,
   type ModuleKey,
-  type ModuleRecord,
   type ModuleReport,
   type Progress,
   type Sighting,
@@ -22,31 +20,12 @@ import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '.
 import type { Ledger, Waiting } from '../domain/ports.ts'
 import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
-import type { Items } from './items.ts'
 import type { StoredOutbox } from './outbox.ts'
 import { moduleIn, progressIn, readable, recentIn, recentText } from './rows.ts'
 import { touch } from './schema.ts'
 
-export interface StoredLedger extends Ledger {
-  /**
-   * The record of one module, or `undefined` when it is not known. Where the disk refused its last turn, that is
-   * in it all the same, so that the state tells the truth.
-   */
-  read(key: ModuleKey): ModuleRecord | undefined
-  /** Of a module's record the last accepted request only: asked for before each request, and much less to read. */
-  lastAccepted(key: ModuleKey): Accepted | undefined
-  /** The keys of all modules of an account, or of all accounts. */
-  keys(accountId?: BlinkId): readonly ModuleKey[]
-  /** The same with those that are gone and not forgotten yet. */
-  keysAndGone(accountId?: BlinkId): readonly ModuleKey[]
-  /** How many modules are known, of an account or in all. */
-  count(accountId?: BlinkId): number
-  /** Forgets a module if it is gone: until then it is remembered that others may still be shown it. */
-  forget(key: ModuleKey): Promise<void>
-}
-
-/** The ledger of an open database; work items go into `items` and `outbox`. */
-export function openLedger(database: Database, items: Items, outbox: StoredOutbox): StoredLedger {
+/** The ledger of an open database; work items go into `outbox`. */
+export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
   const { path, prepare, read, write, reserve } = database
   const isIt = 'account_id = ? AND network_id = ? AND sync_module_id = ?'
   const isKnown = `missing < ${listsUntilGone}`
@@ -103,26 +82,22 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
       (accountId === undefined ? allKeys.all(lists) : keysOfAccount.all(lists, accountId)).map(toKey),
     )
 
-  /** Keeps what a turn came to; returns the item that has entered the outbox, if one has. */
-  function keep(report: ModuleReport): Waiting | undefined {
+  /** Keeps the result of an attempt; returns the item that has entered the outbox, if one has. */
+  function keep(report: ModuleReport): { readonly progress: Progress; readonly added?: Waiting } {
     const key = columns(report.module)
     const row = turnsOf.get(...key)
     if (!row) sight({ module: report.module, missing: 0 })
     const before = unkept.get(keyOf(report.module)) ?? (row ? toProgress(row) : noProgress)
-    const progress = JSON.stringify(afterReport(before, report))
+    const progress = afterReport(before, report)
+    const text = JSON.stringify(progress)
     if (report.kind !== 'requested') {
-      putTurn.run(progress, String(row?.recent ?? '[]'), ...key)
-      return undefined
+      putTurn.run(text, String(row?.recent ?? '[]'), ...key)
+      return { progress }
     }
-    const added = items.add(report.item)
-    outbox.add(added)
+    const added = outbox.add(report.item)
     const recent = unexpired(row ? toRecent(row) : [], report.at)
-    putTurn.run(
-      progress,
-      recentText([...recent, { seq: added.seq, expiresAt: report.item.expiresAt }]),
-      ...key,
-    )
-    return added
+    putTurn.run(text, recentText([...recent, { seq: added.seq, expiresAt: report.item.expiresAt }]), ...key)
+    return { progress, added }
   }
 
   function progressOf(key: ModuleKey): Progress {
@@ -142,20 +117,20 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
     get trouble() {
       return reserve?.missing
     },
-    read: (key) =>
+    read: async (key) =>
       read(() => {
         const row = one.get(...columns(key))
         if (!row) return undefined
         const progress = unkept.get(keyOf(key)) ?? toProgress(row)
-        const listed = items.of(toRecent(row).map(({ seq }) => seq))
+        const listed = outbox.items(toRecent(row).map(({ seq }) => seq))
         // Numbers begin anew where the table was empty at a start; a clock that was set back may remember older ones.
         const recent = listed.filter((item) => keyOf(item) === keyOf(key))
         return { module: toModule(row), missing: Number(row.missing), ...progress, recent }
       }),
-    lastAccepted: (key) => progressOf(key).lastAccepted,
-    keys: (accountId) => keysOf(listsUntilGone, accountId),
-    keysAndGone: (accountId) => keysOf(Number.MAX_SAFE_INTEGER, accountId),
-    count(accountId) {
+    lastAccepted: async (key) => progressOf(key).lastAccepted,
+    keys: async (accountId) => keysOf(listsUntilGone, accountId),
+    keysAndGone: async (accountId) => keysOf(Number.MAX_SAFE_INTEGER, accountId),
+    async count(accountId) {
       if (accountId === undefined) return read(() => Number(size.get()?.size ?? 0))
       const known = counted.get(accountId) ?? read(() => Number(sizeOfAccount.get(accountId)?.size ?? 0))
       counted.set(accountId, known)
@@ -165,7 +140,7 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
       // Most that are cleared are not gone, but not wanted.
       if (read(() => gone.get(...columns(key)))) await write(() => forget.run(...columns(key)))
     },
-    modulesOf(accountId) {
+    async modulesOf(accountId) {
       const isHere = ({ missing }: Row) => Number(missing) < listsUntilGone
       return read(() => ofAccount.all(accountId).filter(isHere).map(toModule))
     },
@@ -181,14 +156,17 @@ export function openLedger(database: Database, items: Items, outbox: StoredOutbo
     },
     async record(report) {
       try {
-        const added = await write(() => keep(report))
+        const { progress, added } = await write(() => keep(report))
         unkept.delete(keyOf(report.module))
         if (added) outbox.announce(added)
+        return progress
       } catch (error) {
         if (error instanceof StoreFailed) note(report, error)
         throw error
       }
     },
+    nextExpiry: (now) => outbox.nextExpiry(now),
+    deleteExpired: (now) => outbox.deleteExpired(now),
   }
 }
 

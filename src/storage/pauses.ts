@@ -8,16 +8,11 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { StoreFailed } from '../domain/errors.ts'
 import type { ModuleKey } from '../domain/model.ts'
+import type { Pauses } from '../domain/ports.ts'
 import { parseJson, readWhole, writeWhole } from './state-files.ts'
 
 /** Rules by scope: empty for all, else `account`, `account/network` or `account/network/module`. */
 export type PauseRules = Readonly<Record<string, boolean>>
-
-export interface Pauses {
-  isPaused(key: ModuleKey): boolean
-  /** Pauses or resumes all that the scope covers, whatever was said of parts of it before. */
-  set(scope: string, paused: boolean): Promise<void>
-}
 
 const file = z.object({ paused: z.record(z.string(), z.boolean()) })
 
@@ -35,7 +30,7 @@ export async function openPauses(directory: string): Promise<Pauses> {
   }
 
   return {
-    isPaused: (key) => isPaused(rules, key),
+    isPaused: async (key) => isPaused(rules, key),
     set(scope, paused) {
       // One after another, since each begins with what the last one has left.
       const turn = last.then(() => keep(scope, paused))

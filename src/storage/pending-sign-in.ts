@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Login } from '../domain/model.ts'
+import type { Credentials } from '../domain/model.ts'
 import { Secret } from '../domain/secret.ts'
 import { parseJson, readWhole, removeFile, writeWhole } from './state-files.ts'
 
@@ -31,7 +31,7 @@ export interface AwaitsCode {
 /** Signed in, with a refresh token that is nowhere else yet. */
 export interface AwaitsKeeping {
   readonly step: 'keep'
-  readonly login: Login
+  readonly login: Credentials
 }
 
 /** The cloud has locked the account for a while; asking sooner makes it longer. */

@@ -1,18 +1,12 @@
 /**
- * When each login was last asked by a tick on start, kept so that a daemon which is restarted again and again does
- * not ask again and again. Written before the asking: what ends the daemon may be the answer.
+ * When each account was last requested by a run at startup, kept so that a daemon that is restarted again and again
+ * does not request again and again. Written before the request: what ends the daemon may be the answer.
  */
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../domain/clock.ts'
+import type { StartThrottle } from '../domain/ports.ts'
 import { parseJson, readWhole, writeWhole } from './state-files.ts'
-
-export interface Starts {
-  /** In milliseconds since the epoch; `undefined` when it was not within the last hour. */
-  lastAt(loginKey: string): number | undefined
-  /** It is asked now. @throws StoreFailed when that cannot be kept */
-  note(loginKey: string): Promise<void>
-}
 
 const file = z.record(z.string(), z.number())
 
@@ -20,7 +14,7 @@ const file = z.record(z.string(), z.number())
 const keptMs = 60 * 60_000
 
 /** The note in the data directory; a damaged one counts as none. @throws StoreFailed when it cannot be read */
-export async function openStarts(dataDir: string, clock: Clock): Promise<Starts> {
+export async function openStartThrottle(dataDir: string, clock: Clock): Promise<StartThrottle> {
   const path = join(dataDir, 'starts.json')
   const at = new Map(Object.entries(file.safeParse(parseJson((await readWhole(path)) ?? '')).data ?? {}))
   let last: Promise<void> = Promise.resolve()
@@ -34,13 +28,13 @@ export async function openStarts(dataDir: string, clock: Clock): Promise<Starts>
   }
 
   return {
-    lastAt(loginKey) {
-      const moment = at.get(loginKey)
+    async lastAt(account) {
+      const moment = at.get(account)
       return moment !== undefined && isKept(moment) ? moment : undefined
     },
-    note(loginKey) {
+    note(account) {
       for (const [key, moment] of at) if (!isKept(moment)) at.delete(key)
-      at.set(loginKey, clock.now())
+      at.set(account, clock.now())
       // All that are noted while the file is being written go into the next one together.
       if (!next) {
         next = last.then(write, write)

@@ -2,7 +2,7 @@
  * What the daemon tells of itself and of its accounts: values in, retained messages out.
  */
 import { iso } from '../domain/clock.ts'
-import type { AccountStatus, BlinkId, Message } from '../domain/model.ts'
+import type { AccountSnapshot, Message } from '../domain/model.ts'
 import type { LogLevel } from '../domain/ports.ts'
 import { json, timeOrNull } from '../domain/text.ts'
 import type * as wire from './schemas.ts'
@@ -36,18 +36,10 @@ export function bridgeInfo(topics: Topics, info: BridgeInfo): Message {
   )
 }
 
-/** The account as a whole, since when, and when it is tried again. */
-export interface AccountState {
-  readonly status: AccountStatus
-  readonly since: number
-  readonly detail: string | undefined
-  readonly retryAt: number | undefined
-}
-
 /** `account/<account_id>/state`. */
-export function accountState(topics: Topics, accountId: BlinkId, account: AccountState): Message {
+export function accountState(topics: Topics, account: AccountSnapshot): Message {
   return state(
-    topics.accountState(accountId),
+    topics.accountState(account.accountId),
     json({
       state: account.status,
       since: iso(account.since),

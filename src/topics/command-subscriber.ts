@@ -9,29 +9,27 @@
  * QoS 0 or by a broker that does not wait, is dropped and counted. What is larger than any command is not kept at all.
  */
 import type { Clock } from '../domain/clock.ts'
+import type { Command, CommandError, CommandResult } from '../domain/commands.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Broker, Incoming, OutgoingMessage } from '../mqtt/client.ts'
-import { type Rate, ThrottledLog } from '../mqtt/log-throttle.ts'
+import { commandLines, type Rate, ThrottledLog } from '../mqtt/log-throttle.ts'
 import {
   answerOf,
-  type Command,
+  type CommandMessage,
   commandFilters,
-  isOrder,
+  isCommand,
   mayAnswerOn,
   mostCommandBytes,
-  type Order,
-  type Refusal,
-  type Result,
   readCommand,
 } from './commands.ts'
 import { schema, type Topics } from './topics.ts'
 
-export interface DeskNeeds {
+export interface SubscriberNeeds {
   readonly topics: Topics
   readonly broker: Pick<Broker, 'subscribe' | 'publish'>
-  /** Does what is ordered; never rejects but for bugs. */
-  readonly obey: (order: Order) => Promise<Result>
+  /** Carries out a command; rejects only for bugs. */
+  readonly handle: (command: Command) => Promise<CommandResult>
   readonly clock: Clock
   readonly log: Log
   readonly fail: (error: unknown) => void
@@ -47,8 +45,6 @@ const mostAnswerBytes = 1024 * 1024
 const mostWaiting = 64
 /** Of a topic in the log: anybody may make one of 64 kB. */
 const longestTopic = 200
-/** Half of the sixty lines that commands may fill in a minute; what they make the accounts do has the other. */
-export const commandLines: Rate = { burst: 15, everyMs: 4_000 }
 /** Topics that are not as they should be: some are worth a name. */
 const oddTopics: Rate = { burst: 5, everyMs: 60 * 60_000 }
 
@@ -64,8 +60,8 @@ interface Waiting {
 }
 
 /** Takes commands until `signal` is aborted. */
-export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
-  const { topics, broker, obey, clock, log, fail } = needs
+export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): void {
+  const { topics, broker, clock, log, fail } = needs
   const throttled = new ThrottledLog(clock, log)
   const waiting: Waiting[] = []
   const answers = { count: 0, bytes: 0 }
@@ -75,7 +71,7 @@ export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
     throttled.say('warn', { ...fields, topic: short(fields.topic) }, message, { rate: oddTopics })
   }
 
-  function tell(fields: object, message: string): void {
+  function record(fields: object, message: string): void {
     throttled.say('info', fields, message, { kind: 'commands', rate: commandLines })
   }
 
@@ -108,24 +104,24 @@ export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
 
   /** Whatever is answered at once has its room in the same moment: many commands come in one piece. */
   function take({ topic, payload, properties }: Kept): void {
-    const command = readCommand(topics, topic, payload)
-    const { order } = command
-    const reply = (result: Result) => answer(command, result, properties)
+    const received = readCommand(topics, topic, payload)
+    const { command } = received
+    const reply = (result: CommandResult) => answer(received, result, properties)
     const answered =
-      isOrder(order) && open < mostOpen ? handle(order).then(reply) : reply({ refusal: whyNot(order) })
+      isCommand(command) && open < mostOpen ? handle(command).then(reply) : reply({ error: whyNot(command) })
     answered.catch(fail)
   }
 
-  function whyNot(order: Command['order']): Refusal {
-    if (!isOrder(order)) return order
+  function whyNot(command: CommandMessage['command']): CommandError {
+    if (!isCommand(command)) return command
     const message = `${open} commands are waiting for their turn already`
     return { code: 'busy', message, retryable: true }
   }
 
-  async function handle(order: Order): Promise<Result> {
+  async function handle(command: Command): Promise<CommandResult> {
     open++
     try {
-      return await obey(order)
+      return await needs.handle(command)
     } finally {
       open--
     }
@@ -140,16 +136,24 @@ export function openDesk(needs: DeskNeeds, signal: AbortSignal): void {
     }
   }
 
-  async function answer(command: Command, result: Result, properties: Kept['properties']): Promise<void> {
-    const { order } = command
-    const verb = short(command.verb)
-    if (result.refusal) {
-      tell({ verb, code: result.refusal.code, detail: result.refusal.message }, 'command refused')
-    } else tell({ verb, ...(isOrder(order) && 'target' in order && order.target) }, 'command done')
-    await Promise.all(answersTo(command, result, properties).map(send))
+  async function answer(
+    received: CommandMessage,
+    result: CommandResult,
+    properties: Kept['properties'],
+  ): Promise<void> {
+    const { command } = received
+    const verb = short(received.verb)
+    if (result.error) {
+      record({ verb, code: result.error.code, detail: result.error.message }, 'command refused')
+    } else record({ verb, ...(isCommand(command) && 'target' in command && command.target) }, 'command done')
+    await Promise.all(answersTo(received, result, properties).map(send))
   }
 
-  function answersTo(command: Command, result: Result, properties: Kept['properties']): OutgoingMessage[] {
+  function answersTo(
+    command: CommandMessage,
+    result: CommandResult,
+    properties: Kept['properties'],
+  ): OutgoingMessage[] {
     const answer = {
       topic: `${topics.base}/bridge/response/${command.verb}`,
       payload: answerOf(command, result),

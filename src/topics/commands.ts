@@ -1,51 +1,29 @@
 /**
- * Commands over MQTT: a topic and a payload in, an order or a refusal out; and the answers. Pure.
+ * Commands over MQTT: a topic and a payload in, a command or an error out; and the responses. Pure.
  *
- * Whoever may write to the broker may send anything here, so every refusal says what is known instead.
+ * Whoever may write to the broker may send anything here, so every error says what is known instead.
  */
+import type { Command, CommandError, CommandResult, Target } from '../domain/commands.ts'
 import type { BlinkId } from '../domain/model.ts'
 import type { LogLevel } from '../domain/ports.ts'
 import { json, timeOrNull } from '../domain/text.ts'
+import { responseData } from './responses.ts'
 import type * as wire from './schemas.ts'
 import type { Topics } from './topics.ts'
-
-/** Which modules are meant: all, an account's, a network's, or one. */
-export interface Target {
-  readonly accountId?: BlinkId
-  readonly networkId?: BlinkId
-  readonly syncModuleId?: BlinkId
-}
 
 /** Every level there is. */
 export const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
-export type Order =
-  | { readonly verb: 'manifest/request' | 'pause' | 'resume'; readonly target: Target }
-  | { readonly verb: 'rescan' | 'health' }
-  | { readonly verb: 'options'; readonly logLevel: LogLevel | undefined }
-
-export interface Refusal {
-  readonly code: string
-  readonly message: string
-  readonly retryable?: boolean
-  readonly retryAt?: number | undefined
-}
-
-/** What a command came to; `data` may go with a refusal. */
-export type Result =
-  | { readonly data: wire.ResponseData; readonly refusal?: undefined }
-  | { readonly data?: wire.ResponseData; readonly refusal: Refusal }
-
 /** A command as it came: its verb for the answer's topic, and what to do or why not. */
-export interface Command {
+export interface CommandMessage {
   readonly verb: string
   readonly transaction: string | number | null
-  readonly order: Order | Refusal
+  readonly command: Command | CommandError
 }
 
 const targetKeys = ['account_id', 'network_id', 'sync_module_id'] as const
 /** The keys of each verb's object, `transaction` aside. */
-const verbs: Readonly<Record<Order['verb'], readonly string[]>> = {
+const verbs: Readonly<Record<Command['verb'], readonly string[]>> = {
   'manifest/request': targetKeys,
   rescan: [],
   pause: targetKeys,
@@ -60,13 +38,13 @@ export function commandFilters({ base }: Topics): readonly string[] {
   return [`${base}/bridge/request/#`, `${base}/sync/+/+/+/set/+`]
 }
 
-/** Whether this is an order and no refusal. */
-export function isOrder(order: Order | Refusal): order is Order {
-  return 'verb' in order
+/** Whether this is a command and no error. */
+export function isCommand(command: Command | CommandError): command is Command {
+  return 'verb' in command
 }
 
 /** The command of a message that came on one of the filters; `payload` is absent when it was too large to be kept. */
-export function readCommand(topics: Topics, topic: string, payload: Uint8Array | undefined): Command {
+export function readCommand(topics: Topics, topic: string, payload: Uint8Array | undefined): CommandMessage {
   if (payload === undefined) return tooLarge(verbOf(topics, topic))
   const text = textOf(payload)
   const stem = `${topics.base}/bridge/request/`
@@ -84,17 +62,21 @@ function verbOf({ base }: Topics, topic: string): string {
   return topic.startsWith(stem) ? topic.slice(stem.length) : topic.slice(topic.lastIndexOf('/') + 1)
 }
 
-function tooLarge(verb: string): Command {
+function tooLarge(verb: string): CommandMessage {
   const message = `a command is at most ${mostCommandBytes} bytes, with its topics and correlation data`
-  return { verb, transaction: null, order: { code: 'too_large', message } }
+  return { verb, transaction: null, command: { code: 'too_large', message } }
 }
 
 /** The answer's document: the README, "Commands". */
-export function answerOf({ transaction }: Pick<Command, 'transaction'>, { data, refusal }: Result): string {
-  if (!refusal) return json({ transaction, status: 'ok', data } satisfies wire.Response)
-  const { code, message, retryable = false, retryAt } = refusal
-  const error = { code, message, retryable, retry_at: timeOrNull(retryAt) }
-  return json({ transaction, status: 'error', data: data ?? {}, error } satisfies wire.Response)
+export function answerOf(
+  { transaction }: Pick<CommandMessage, 'transaction'>,
+  { data, error }: CommandResult,
+): string {
+  if (!error) return json({ transaction, status: 'ok', data: responseData(data) } satisfies wire.Response)
+  const { code, message, retryable = false, retryAt } = error
+  const shown = { code, message, retryable, retry_at: timeOrNull(retryAt) }
+  const shownData = data ? responseData(data) : {}
+  return json({ transaction, status: 'error', data: shownData, error: shown } satisfies wire.Response)
 }
 
 /**
@@ -108,13 +90,13 @@ export function mayAnswerOn({ base }: Topics, topic: string): boolean {
   return rest.startsWith('bridge/response/') || !/^(bridge|account|sync)(\/|$)/.test(rest)
 }
 
-function readRequest(verb: string, text: string | undefined): Command {
+function readRequest(verb: string, text: string | undefined): CommandMessage {
   const object = text === undefined ? undefined : objectOf(text)
   const transaction = transactionOf(object?.transaction)
-  const refused = (code: string, message: string): Command => ({
+  const refused = (code: string, message: string): CommandMessage => ({
     verb,
     transaction,
-    order: { code, message },
+    command: { code, message },
   })
   if (!isVerb(verb))
     return refused('unknown_verb', `no such verb; known are ${Object.keys(verbs).join(', ')}`)
@@ -128,10 +110,10 @@ function readRequest(verb: string, text: string | undefined): Command {
   if (object.transaction !== undefined && transaction === null) {
     return refused('malformed', `transaction must be a number or a text of at most ${longestTransaction}`)
   }
-  return { verb, transaction, order: orderOf(verb, object) }
+  return { verb, transaction, command: commandOf(verb, object) }
 }
 
-function orderOf(verb: Order['verb'], object: Readonly<Record<string, unknown>>): Order | Refusal {
+function commandOf(verb: Command['verb'], object: Readonly<Record<string, unknown>>): Command | CommandError {
   switch (verb) {
     case 'rescan':
     case 'health':
@@ -145,13 +127,13 @@ function orderOf(verb: Order['verb'], object: Readonly<Record<string, unknown>>)
   }
 }
 
-function optionsOf(level: unknown): Order | Refusal {
+function optionsOf(level: unknown): Command | CommandError {
   const logLevel = logLevels.find((known) => known === level)
   if (level === undefined || logLevel) return { verb: 'options', logLevel }
   return { code: 'malformed', message: `log_level must be one of ${logLevels.join(', ')}` }
 }
 
-function targetOf(object: Readonly<Record<string, unknown>>): Target | Refusal {
+function targetOf(object: Readonly<Record<string, unknown>>): Target | CommandError {
   const ids = targetKeys.map((key) => object[key])
   for (const [index, id] of ids.entries()) {
     if (id !== undefined && idOf(id) === undefined) {
@@ -170,26 +152,26 @@ function targetOf(object: Readonly<Record<string, unknown>>): Target | Refusal {
 }
 
 /** `sync/<account>/<network>/<module>/set/<name>`: what Home Assistant's plain values stand for. */
-function readSetting(path: string, text: string | undefined): Command {
+function readSetting(path: string, text: string | undefined): CommandMessage {
   const [, accountId = '', networkId = '', syncModuleId = '', , name = ''] = path.split('/')
-  const refused = (verb: string, message: string): Command => ({
+  const refused = (verb: string, message: string): CommandMessage => ({
     verb,
     transaction: null,
-    order: { code: 'malformed', message },
+    command: { code: 'malformed', message },
   })
   const target = { accountId, networkId, syncModuleId }
   if (Object.values(target).some((id) => idOf(id) === undefined))
     return refused(name, 'the topic holds no ids')
   if (name === 'request_now') {
-    return { verb: 'manifest/request', transaction: null, order: { verb: 'manifest/request', target } }
+    return { verb: 'manifest/request', transaction: null, command: { verb: 'manifest/request', target } }
   }
   if (name !== 'polling') return refused(name, 'no such setting; known are request_now, polling')
   if (text !== 'ON' && text !== 'OFF') return refused('pause', 'polling must be ON or OFF')
   const verb = text === 'ON' ? 'resume' : 'pause'
-  return { verb, transaction: null, order: { verb, target } }
+  return { verb, transaction: null, command: { verb, target } }
 }
 
-function isVerb(verb: string): verb is Order['verb'] {
+function isVerb(verb: string): verb is Command['verb'] {
   return Object.hasOwn(verbs, verb)
 }
 

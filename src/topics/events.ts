@@ -5,10 +5,10 @@
  * a token, an e-mail address or a serial number, since a broker is a shared place.
  */
 import { iso } from '../domain/clock.ts'
-import type { Message, ModuleReport, Slot, SyncModule, Trigger, WorkItem } from '../domain/model.ts'
-import { json, number } from '../domain/text.ts'
+import type { Message, ModuleReport, Run, RunCounts, SyncModule, Trigger, WorkItem } from '../domain/model.ts'
+import { ids, json, number } from '../domain/text.ts'
 import type * as wire from './schemas.ts'
-import { failure, happening, ids, schema, secondsLeft, type Topics } from './topics.ts'
+import { failure, happening, schema, secondsLeft, type Topics } from './topics.ts'
 
 const bridgeEventExpirySeconds = 3_600
 
@@ -76,20 +76,13 @@ export function moduleChanged(
   })
 }
 
-export interface RunCounts {
-  readonly requested: number
-  readonly failed: number
-  readonly skipped: number
-  readonly durationMs: number
-}
-
 /** `bridge/event` for a run that is over for all accounts. */
 export function tickDone(
   topics: Topics,
-  { tickId, trigger }: Pick<Slot, 'tickId' | 'trigger'>,
+  { tickId, trigger }: Run,
   { eventId, now, counts }: { readonly eventId: string; readonly now: number; readonly counts: RunCounts },
 ): Message {
-  const { requested, failed, skipped, durationMs } = counts
+  const { requested, failed, skipped, elapsedMs } = counts
   return bridgeEvent(topics, {
     schema,
     event_type: 'tick_done',
@@ -100,7 +93,7 @@ export function tickDone(
     requested,
     failed,
     skipped,
-    duration_ms: durationMs,
+    duration_ms: Math.round(elapsedMs),
   })
 }
 

@@ -5,26 +5,15 @@
  * text for those that want no template.
  */
 import { iso } from '../domain/clock.ts'
-import type { AccountStatus, Message, ModuleRecord, WorkItem } from '../domain/model.ts'
+import type { Message, ModuleRecord, ModuleSnapshot, WorkItem } from '../domain/model.ts'
 import { unexpired } from '../domain/module-history.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { workItem } from './events.ts'
 import type * as wire from './schemas.ts'
 import { failure, plain, secondsLeft, state, type Topics } from './topics.ts'
 
-/** What a module's topics tell beyond its record. */
-export interface ModuleView {
-  readonly record: ModuleRecord
-  /** Can it be asked now: account in order, module there, drive readable. */
-  readonly available: boolean
-  readonly paused: boolean
-  readonly accountStatus: AccountStatus
-  readonly intervalMs: number | undefined
-  readonly nextAttemptAt: number | undefined
-}
-
 /** `availability` and `info`: what changes rarely. */
-export function moduleIdentity(topics: Topics, { record, available }: ModuleView): Message[] {
+export function moduleIdentity(topics: Topics, { record, available }: ModuleSnapshot): Message[] {
   const stem = topics.module(record.module)
   const { name, networkName, serial, model, firmware, storage } = record.module
   return [
@@ -51,7 +40,7 @@ export function moduleIdentity(topics: Topics, { record, available }: ModuleView
  */
 export function moduleProgress(
   topics: Topics,
-  view: ModuleView,
+  view: ModuleSnapshot,
   { now, everything, ended }: { readonly now: number; readonly everything: boolean; readonly ended: boolean },
 ): Message[] {
   const { record } = view
@@ -71,7 +60,7 @@ export function moduleProgress(
 }
 
 /** What changes with the end of a request ID: `manifest/pending`, and `request_id` if it was the last. */
-export function moduleEnd(topics: Topics, { record }: ModuleView, now: number): Message[] {
+export function moduleEnd(topics: Topics, { record }: ModuleSnapshot, now: number): Message[] {
   const { lastAccepted, module } = record
   const isLast = lastAccepted !== undefined && lastAccepted.expiresAt <= now
   const still = pending(topics, record, now)
@@ -100,7 +89,7 @@ function pendingList(
   }
 }
 
-function moduleState(view: ModuleView): string {
+function moduleState(view: ModuleSnapshot): string {
   const { record } = view
   return json({
     status: statusOf(view),
@@ -121,7 +110,7 @@ function moduleState(view: ModuleView): string {
 /** One word for what the module's requests are doing. */
 export type ModuleStatus = wire.ModuleState['status']
 
-function statusOf({ record, paused, accountStatus }: ModuleView): ModuleStatus {
+function statusOf({ record, paused, accountStatus }: ModuleSnapshot): ModuleStatus {
   if (paused) return 'paused'
   if (accountStatus === 'throttled' || record.lastOutcome === 'throttled') return 'backoff'
   if (record.missing > 0) return 'offline'

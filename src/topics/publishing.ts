@@ -1,218 +1,159 @@
 /**
- * Everything that faces the broker: the connection, the outbox's delivery, the retained topics, the events.
+ * Everything that is published: the outbox's work items, the retained topics, the events.
+ *
+ * On each connection: all retained state, then the documents of who reads it, and that the bridge is online last.
  */
-
-import type { Account } from '../accounts/account.ts'
-import type { Settings } from '../config/load.ts'
-import type { Clock } from '../domain/clock.ts'
-import { PublishRefused, StoreFailed } from '../domain/errors.ts'
-import type { ModuleKey, TickReport, WorkItem } from '../domain/model.ts'
-import type { Log, LogLevel, Publisher } from '../domain/ports.ts'
-import { openHomeAssistant } from '../homeassistant/publisher.ts'
-import { type Broker, connectBroker } from '../mqtt/client.ts'
-import type { EmbeddedBroker } from '../mqtt/embedded.ts'
-import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
+import type { Settings } from '../config/settings.ts'
+import { type Clock, thisMoment } from '../domain/clock.ts'
+import type { Command, CommandResult } from '../domain/commands.ts'
+import { PublishRefused } from '../domain/errors.ts'
+import type { Notifier } from '../domain/notifier.ts'
+import type { Log, LogLevel, Observer, Publisher, StatusReader, Storage } from '../domain/ports.ts'
+import type { Broker } from '../mqtt/client.ts'
+import type { TellRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
-import { watchEnds } from '../outbox/ends.ts'
-import { openAnnounced } from '../storage/discovery-prefix.ts'
-import type { Stores } from '../storage/open.ts'
+import { watchExpiry } from '../outbox/expiry.ts'
+import { type BridgeInfo, bridgeInfo } from './bridge-state.ts'
+import { subscribeCommands } from './command-subscriber.ts'
+import { publishEvents } from './event-publisher.ts'
 import { workItemMessages } from './events.ts'
-import { moduleIdentity, moduleProgress } from './module-topics.ts'
-import { type Onlookers, watch } from './onlookers.ts'
 import { watchForOthers } from './other-installation.ts'
 import { spaced } from './rate-limiter.ts'
 import { openRepair } from './repair.ts'
-import { keepRetained, offline, online, type Retained, type RetainedNeeds } from './retained.ts'
-import { retainedSources } from './retained-sources.ts'
-import { type Topics, topicsBelow } from './topics.ts'
+import { keepRetained, type TopicReader } from './retained.ts'
+import type { Topics } from './topics.ts'
 
 export interface PublishingNeeds {
-  readonly settings: Settings
-  readonly stores: Stores
-  /** The settings as `bridge/info` may show them, without secrets. */
-  readonly shownSettings: Readonly<Record<string, unknown>>
-  readonly version: string
-  /** Whether to be there for others: discovered by Home Assistant, and commanded. */
-  readonly attended: boolean
-  /** The level as it is now. */
-  readonly logLevel: () => LogLevel
-  readonly accounts: () => readonly Account[]
-  /** An account's moment after a slot, in milliseconds. */
-  readonly offsetOf: (account: string) => number
-  /** The next two slots, in milliseconds since the epoch. */
-  readonly slots: () => readonly number[]
-  readonly delivered: ((item: WorkItem) => void) | undefined
-  /** Told of what nobody expected. */
-  readonly fail: (error: unknown) => void
+  readonly settings: Pick<Settings, 'mqtt' | 'request'>
+  readonly storage: Pick<Storage, 'installation' | 'ledger' | 'outbox'>
+  readonly status: StatusReader
+  readonly notify: Notifier
+  readonly topics: Topics
+  readonly broker: Broker
+  readonly refused: TellRefusal
+  /** What `bridge/info` shows of the program. */
+  readonly shown: Pick<BridgeInfo, 'version' | 'settings'> & { readonly logLevel: () => LogLevel }
+  /** Absent where nobody reads the topics by documents of its own. */
+  readonly reader: TopicReader | undefined
+  /** Carries out commands; absent where none are taken. */
+  readonly handle: ((command: Command) => Promise<CommandResult>) | undefined
   readonly clock: Clock
   readonly log: Log
+  /** Called with what nobody expected. */
+  readonly fail: (error: unknown) => void
 }
 
 export interface Publishing {
-  readonly broker: Broker
-  readonly embedded: EmbeddedBroker | undefined
-  readonly retained: Retained
-  readonly onlookers: Onlookers
-  readonly topics: Topics
-  /** An account's tick is over. */
-  ticked(report: TickReport): void
-  /** A person wants everything looked at again. */
-  rescanned(): void
-  /** Publishes `offline` and ends; what is not acknowledged then stays in the outbox. */
+  /** Who has to be notified for it. */
+  readonly observers: readonly Observer[]
+  /** Resolves when all state that waits now has been acknowledged. */
+  settled(): Promise<void>
+  /** Ends; what is not acknowledged then stays in the outbox. */
   close(): Promise<void>
 }
 
-/** How long the goodbye to a broker may take. */
-const goodbyeMs = 1_500
-
-/**
- * Starts to connect and to deliver.
- *
- * @throws ConfigInvalid when the broker's settings cannot be used or the built-in broker cannot listen
- */
-export async function openPublishing(needs: PublishingNeeds): Promise<Publishing> {
-  const { settings, stores, accounts, clock, log, fail } = needs
-  const { mqtt } = settings
-  const embedded = mqtt.url === 'embedded' ? await embed(settings, log) : undefined
-  const topics = topicsBelow(mqtt.baseTopic)
-  const { ca, cert, key, username, password } = mqtt
-  const broker = connectBroker({
-    ...(embedded ? { url: embedded.url, protocol: embedded.protocol } : { url: mqtt.url, ca, cert, key }),
-    username,
-    password,
-    // At most 23 letters and digits: a broker need take no others.
-    clientId: mqtt.clientId ?? `blinkmanifestd${stores.install.installId}`,
-    will: { topic: topics.bridgeState, payload: offline },
-    birth: online,
-    clock,
-    log,
-  })
+/** Starts to publish on each connection. */
+export function openPublishing(needs: PublishingNeeds): Publishing {
+  const { settings, storage, status, notify, topics, broker, refused, reader, clock, log, fail } = needs
   const stopping = new AbortController()
-  const modulesToo = mqtt.topics === 'all'
+  const { signal } = stopping
+  const modulesToo = settings.mqtt.topics === 'all'
   const ttlMs = settings.request.ttlSeconds * 1000
-  const refused = refusalTeller(clock, log)
-  const common = { topics, publisher: broker, modulesToo, refused, clock, log }
-  /** Whether `bridge/state` was published on the present connection. */
-  let born = false
-  broker.onState(({ connected }) => {
-    if (!connected) born = false
-  })
-  const announce = async (signal: AbortSignal) => {
-    await broker.announce(signal)
-    born = broker.state.connected
-  }
-  const sources = retainedSources(needs, topics)
-  // A single run removes no device, so it leaves what devices may read to the daemon.
-  const isUnread = needs.attended || (await announcedPrefix(settings, log)) === undefined
-  const unread: Pick<RetainedNeeds, 'moduleUnread' | 'accountUnread'> = {
-    moduleUnread: (key) => assistant?.moduleUnread(key) ?? isUnread,
-    accountUnread: (accountId) => assistant?.accountUnread(accountId) ?? isUnread,
-  }
-  const kept = keepRetained(
-    { ...common, ...sources, ...unread, announce, now: () => clock.now() },
-    stopping.signal,
-  )
-  const assistant = needs.attended
-    ? openHomeAssistant({ ...needs, topics, broker, refused, retained: kept }, stopping.signal)
-    : undefined
-  const retained = assistant?.retained ?? kept
+  const { ledger, outbox, installation } = storage
   const events = spaced(broker, clock, (topic) => {
-    log.info({ topic }, 'more events at once than rules can follow: the rest of them is not published')
+    log.info({ topic }, 'event rate limit exceeded, dropping events')
   })
-  const onlookers = watch({
-    ...common,
-    publisher: events,
-    retained,
-    connected: () => broker.state.connected,
-    isRepeated: (key) => isRepeated(stores, key),
-    ttlMs,
-    signal: stopping.signal,
-  })
+  const common = { topics, modulesToo, refused, clock, log, fail }
+  const { installId } = installation
+  const startedAt = thisMoment(clock)
+  const { version, settings: shownSettings, logLevel } = needs.shown
+  const info = () =>
+    bridgeInfo(topics, {
+      ...{ version, installId, startedAt: startedAt() },
+      settings: shownSettings,
+      nextTickAt: status.nextRuns()[0],
+      logLevel: logLevel(),
+    })
+  const retained = keepRetained(
+    { ...common, publisher: broker, bridgeInfo: info, status, ledger, reader, now: () => clock.now() },
+    signal,
+  )
+  const isConnected = () => broker.state.connected
+  const eventPublisher = publishEvents({ ...common, publisher: events, isConnected, ttlMs }, signal)
   const delivering = deliver(
     {
-      outbox: stores.outbox,
+      outbox,
       publisher: workItemsFirst(events, refused),
-      messagesFor: (item) => {
-        const messages = workItemMessages(topics, item, clock.now())
-        return modulesToo ? messages : messages.slice(0, 1)
-      },
+      messagesFor: (item) => workItemMessages(topics, item, clock.now()).slice(0, modulesToo ? 2 : 1),
+      delivered: notify.eventDelivered,
+      expired: notify.eventsExpired,
       clock,
       log: withoutRefusals(log),
-      ...(needs.delivered && { delivered: needs.delivered }),
     },
-    stopping.signal,
+    signal,
   )
   delivering.catch(fail)
-  const ended = (key: ModuleKey) => retained.module(key, 'end')
-  const { items } = stores
-  watchEnds({ items, ended, ttlMs, clock }, stopping.signal).catch(fail)
-  const { installId } = stores.install
+  const expired = (key: Parameters<Notifier['moduleChanged']>[0]) => notify.moduleChanged(key, 'expired')
+  watchExpiry({ ledger, expired, ttlMs, clock }, signal).catch(fail)
+  /** Whether `bridge/state` was published on the present connection. */
+  let isAnnounced = false
+  broker.onState((state) => {
+    notify.connectionChanged(state)
+    if (!state.connected) isAnnounced = false
+  })
+  const announce = () => {
+    if (isAnnounced) sayOnline().catch(ignoreWhenStopped)
+  }
+  const repaired = { ...common, publisher: broker, broker, status, bridgeInfo: info, announce, retained }
+  const repair = needs.handle ? openRepair(repaired, signal) : undefined
   const subscribe: Broker['subscribe'] = (filter, listener) =>
     broker.subscribe(filter, listener, { noLocal: true })
-  const repair = needs.attended
-    ? openRepair(
-        {
-          ...common,
-          broker,
-          infoNow: sources.bridgeInfo,
-          accountNow: (id) =>
-            accounts().some((one) => one.accountId === id) ? sources.account(id) : undefined,
-          moduleNow(key) {
-            const view = sources.view(key)
-            const when = { now: clock.now(), everything: true, ended: true }
-            return view ? [...moduleIdentity(topics, view), ...moduleProgress(topics, view, when)] : []
-          },
-          sayState: () => {
-            if (born) announce(stopping.signal).catch(() => undefined)
-          },
-          sayInfo: kept.bridge,
-          sayAccount: kept.account,
-          sayModule: (key) => kept.module(key, 'identity'),
-        },
-        stopping.signal,
-      )
-    : undefined
   watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
-  if (!assistant) broker.onConnect(() => retained.all())
+
+  if (needs.handle) subscribeCommands({ topics, broker, handle: needs.handle, clock, log, fail }, signal)
+
+  function ignoreWhenStopped(error: unknown): void {
+    if (!signal.aborted) fail(error)
+  }
+  let connections = 0
+  let settling: Promise<void> = Promise.resolve()
+  async function publishAll(isNew: boolean): Promise<void> {
+    const mine = ++connections
+    const isLast = () => mine === connections && !signal.aborted
+    await retained.everything()
+    await retained.settled()
+    // Of connections that come and go, only the last one goes on.
+    if (isNew && isLast()) await reader?.introduce()
+    if (isLast()) await sayOnline()
+    if (isLast()) await reader?.sweep()
+  }
+  async function sayOnline(): Promise<void> {
+    try {
+      await broker.announce(signal)
+      isAnnounced = broker.state.connected
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof PublishRefused)) throw error
+      refused(topics.bridgeState, error, 'broker refused a state topic')
+    }
+  }
+  const publishAgain = (isNew: boolean) => {
+    settling = publishAll(isNew)
+    settling.catch(ignoreWhenStopped)
+  }
+  broker.onConnect(() => publishAgain(true))
 
   return {
-    broker,
-    embedded,
-    retained,
-    topics,
-    onlookers,
-    ticked({ accountId, changes }) {
-      if (changes) assistant?.listed(accountId, changes)
+    observers: [retained, eventPublisher, { republishRequested: () => publishAgain(false) }],
+    async settled() {
+      await settling
+      await retained.settled()
     },
-    rescanned: () => assistant?.rescanned(),
     async close() {
-      // Cut before the goodbye, so that nothing new is handed to the broker after `offline`.
+      // Ended before the broker is left, so that nothing new is handed to it after `offline`.
       stopping.abort(new Error('stopped'))
       await delivering.catch(() => undefined)
-      await broker.close({ deadlineMs: goodbyeMs })
-      await embedded?.close()
     },
-  }
-}
-
-/** Below which topic the daemon of this data directory has announced devices, as far as the disk can tell. */
-async function announcedPrefix({ dataDir }: Settings, log: Log): Promise<string | undefined> {
-  try {
-    return await openAnnounced(dataDir).prefix()
-  } catch (error) {
-    if (!(error instanceof StoreFailed)) throw error
-    log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which devices were announced')
-    return undefined
-  }
-}
-
-/** A disk that cannot tell makes one event more than needed, no less. */
-function isRepeated({ ledger }: Stores, key: ModuleKey): boolean {
-  try {
-    return ledger.read(key)?.lastSkip?.repeated ?? false
-  } catch (error) {
-    if (!(error instanceof StoreFailed)) throw error
-    return false
   }
 }
 
@@ -247,11 +188,4 @@ function withoutRefusals(log: Log): Log {
     ...log,
     warn: (fields, message) => log['reason_code' in fields ? 'debug' : 'warn'](fields, message),
   }
-}
-
-/** Loaded only where it is wanted: most have a broker of their own. */
-async function embed({ mqtt }: Settings, log: Log): Promise<EmbeddedBroker> {
-  const { startEmbeddedBroker } = await import('../mqtt/embedded.ts')
-  const { listen, username, password } = mqtt
-  return startEmbeddedBroker({ host: listen.host, port: listen.port, username, password, log })
 }

@@ -14,10 +14,13 @@
  */
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
-import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
-import type { Log, Publisher } from '../domain/ports.ts'
+import type { Message } from '../domain/model.ts'
+import type { Log, Publisher, StatusReader } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
+import { accountState } from './bridge-state.ts'
+import { moduleIdentity, moduleProgress } from './module-topics.ts'
+import type { Retained } from './retained.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 export interface RepairNeeds {
@@ -25,15 +28,13 @@ export interface RepairNeeds {
   readonly broker: Pick<Broker, 'subscribe' | 'onConnect' | 'state'>
   readonly publisher: Publisher
   readonly modulesToo: boolean
-  /** What an account's, or a module's, topics should say now; nothing for one that is not ours. */
-  readonly accountNow: (accountId: BlinkId) => Message | undefined
-  readonly moduleNow: (key: ModuleKey) => readonly Message[]
-  readonly infoNow: () => Message
+  readonly status: Pick<StatusReader, 'account' | 'module'>
+  readonly bridgeInfo: () => Message
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
-  readonly sayState: () => void
-  readonly sayInfo: () => void
-  readonly sayAccount: (accountId: BlinkId) => void
-  readonly sayModule: (key: ModuleKey) => void
+  readonly announce: () => void
+  readonly retained: Pick<Retained, 'publish'>
+  /** Called with what nobody expected. */
+  readonly fail: (error: unknown) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -84,27 +85,31 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     const before = wrong.get(topic)
     if (before) before.payload = text
     else wrong.set(topic, { payload: text, dueAt: clock.elapsed() + settleMs })
-    timer ??= clock.after(settleMs, look)
+    timer ??= clock.after(settleMs, startLook)
   }
 
-  function look(): void {
+  function startLook(): void {
+    look().catch(needs.fail)
+  }
+
+  async function look(): Promise<void> {
     timer = undefined
     if (signal.aborted) return
     for (const [topic, each] of wrong) {
       if (each.dueAt > clock.elapsed()) continue
       wrong.delete(topic)
       try {
-        judge(topic, each)
+        await judge(topic, each)
       } catch (error) {
         if (!(error instanceof StoreFailed)) throw error
       }
     }
-    if (wrong.size > 0) timer = clock.after(settleMs, look)
+    if (wrong.size > 0) timer ??= clock.after(settleMs, startLook)
   }
 
-  function judge(topic: string, { payload }: Wrong): void {
+  async function judge(topic: string, { payload }: Wrong): Promise<void> {
     if (!broker.state.connected) return
-    const ours = ownOf(topic)
+    const ours = await ownOf(topic)
     if (!ours || ours.payload === payload) return
     const now = clock.elapsed()
     const isState = topic === topics.bridgeState
@@ -138,28 +143,39 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       'another client changed a retained topic of ours, publishing it again',
       { kind: `repaired ${change}` },
     )
-    ours.say()
+    ours.publish()
   }
 
   function later(topic: string, payload: string | undefined, dueAt: number): void {
     if (!wrong.has(topic)) wrong.set(topic, { payload, dueAt })
   }
 
-  /** What the topic should say and how to have it said; `undefined` for a topic that is not ours. */
-  function ownOf(topic: string): { readonly payload: string; readonly say: () => void } | undefined {
-    if (topic === topics.bridgeState) return { payload: 'online', say: needs.sayState }
-    if (topic === topics.bridgeInfo) return { payload: needs.infoNow().payload, say: needs.sayInfo }
+  /** What the topic should hold, and how to publish it; `undefined` for a topic that is not ours. */
+  async function ownOf(
+    topic: string,
+  ): Promise<{ readonly payload: string; readonly publish: () => void } | undefined> {
+    const { status, retained, bridgeInfo, announce } = needs
+    if (topic === topics.bridgeState) return { payload: 'online', publish: announce }
+    if (topic === topics.bridgeInfo) {
+      return { payload: bridgeInfo().payload, publish: () => retained.publish('bridge') }
+    }
     const [kind, accountId = '', networkId = '', syncModuleId = ''] = topic
       .slice(topics.base.length + 1)
       .split('/')
     if (kind === 'account') {
-      const message = needs.accountNow(accountId)
-      return message && { payload: message.payload, say: () => needs.sayAccount(accountId) }
+      const snapshot = await status.account(accountId)
+      if (!snapshot) return undefined
+      const { payload } = accountState(topics, snapshot)
+      return { payload, publish: () => retained.publish(accountId) }
     }
     if (![accountId, networkId, syncModuleId].every((id) => /^\d{1,19}$/.test(id))) return undefined
     const key = { accountId, networkId, syncModuleId }
-    const message = needs.moduleNow(key).find((each) => each.topic === topic)
-    return message && { payload: message.payload, say: () => needs.sayModule(key) }
+    const snapshot = await status.module(key)
+    if (!snapshot) return undefined
+    const when = { now: clock.now(), everything: true, ended: true }
+    const messages = [...moduleIdentity(topics, snapshot), ...moduleProgress(topics, snapshot, when)]
+    const message = messages.find((each) => each.topic === topic)
+    return message && { payload: message.payload, publish: () => retained.publish(key) }
   }
 
   const cleared = new Map<string, number>()

@@ -1,62 +1,50 @@
 /**
  * The retained topics: what a reader who subscribes tomorrow should see.
  *
- * Holds no payloads, only which modules have news; what to say is read when it is sent, so the latest wins and a
- * slow broker costs no memory. On each connection everything is said again, `bridge/state` last: a broker that
- * lost its store is whole again, and `online` never comes before what it promises.
+ * Holds no payloads, only which topics need publishing again; the payload is read when it is sent, so the latest wins
+ * and a slow broker costs no memory. On each connection everything is published again, `bridge/state` last: a broker
+ * that lost its store is whole again, and `online` never comes before what it promises.
  */
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
-import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
-import type { Log, Publisher } from '../domain/ports.ts'
+import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/model.ts'
+import type { Ledger, Log, Observer, Publisher, StatusReader } from '../domain/ports.ts'
 import { smallerThan, type TellRefusal } from '../mqtt/refusals.ts'
+import { accountState } from './bridge-state.ts'
 import { type Entry, type News, StateNews } from './dirty-set.ts'
-import { type ModuleView, moduleEnd, moduleIdentity, moduleProgress } from './module-topics.ts'
+import { moduleEnd, moduleIdentity, moduleProgress } from './module-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
+
+/** Reads the retained topics by documents of its own, which must go before the topics do. */
+export interface TopicReader {
+  /** Publishes the documents; called on each connection when the state is there. */
+  introduce(): Promise<void>
+  /** Removes documents of what is no longer known. */
+  sweep(): Promise<void>
+  /** Removes the document that reads the topics of a module or of an account. */
+  beforeClearing(removed: ModuleKey | BlinkId): Promise<void>
+}
 
 export interface RetainedNeeds {
   readonly topics: Topics
   readonly publisher: Publisher
-  /** Publishes the birth, `bridge/state` online. */
-  readonly announce: (signal: AbortSignal) => Promise<void>
   /** False publishes only bridge and account topics. */
   readonly modulesToo: boolean
   readonly bridgeInfo: () => Message
-  /** One at a time: those that come before a StoreFailed are told of all the same. */
-  readonly accounts: () => Iterable<BlinkId>
-  readonly account: (accountId: BlinkId) => Message | undefined
-  /** Those that are gone included, until they are cleared. */
-  readonly modules: (accountId?: BlinkId) => readonly ModuleKey[]
-  /** `undefined` for a module that should have no topics: gone, unknown, or not wanted by the owner. */
-  readonly view: (key: ModuleKey) => ModuleView | undefined
-  /**
-   * Whether nothing reads the topics of a module that is to have none. While false they are not cleared;
-   * `module(key, 'identity')` tries again.
-   */
-  readonly moduleUnread: (key: ModuleKey) => boolean
-  /** The same of an account that is gone; `account` tries again. */
-  readonly accountUnread: (accountId: BlinkId) => boolean
-  /** The broker has cleared the topics of a module that is not to have any. */
-  readonly cleared: (key: ModuleKey) => void
+  readonly status: Pick<StatusReader, 'accounts' | 'account' | 'module'>
+  readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
+  readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
   readonly now: () => number
   readonly refused: TellRefusal
   readonly log: Log
+  readonly fail: (error: unknown) => void
 }
 
-export interface Retained {
-  /** Everything, then `bridge/state`; for each new connection. */
-  all(): void
-  /** Everything but `bridge/state`: for a connection that has more to say first, and its own birth. */
-  everything(): void
-  /** `bridge/state`, after all that is waiting now. */
-  birth(): void
-  bridge(): void
-  account(accountId: BlinkId): void
-  /** The account's modules, availability included. */
-  modulesOf(accountId: BlinkId): void
-  module(key: ModuleKey, news: News): void
-  /** Clears the topics of a module that is gone. */
-  clear(key: ModuleKey): void
-  /** Resolves when all that is waiting now has been acknowledged, whatever comes meanwhile; the caller bounds the time. */
+export interface Retained extends Observer {
+  /** Publishes one thing again: `bridge/info`, an account, or a module. */
+  publish(what: 'bridge' | BlinkId | ModuleKey): void
+  /** Everything but `bridge/state`. */
+  everything(): Promise<void>
+  /** Resolves when all that waits now has been acknowledged, whatever comes meanwhile; the caller bounds the time. */
   settled(): Promise<void>
 }
 
@@ -64,94 +52,106 @@ export interface Retained {
 export const online = 'online'
 export const offline = 'offline'
 
-/** Unacknowledged state publishes at a time. */
+type ModuleEntry = Extract<Entry, { kind: 'module' }>
+
+/** Modules whose topics are on their way at a time. */
 const windowSize = 32
 
 /** Publishes until `signal` is aborted. */
 export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retained {
-  const { topics } = needs
+  const { topics, status, ledger, log } = needs
   const news = new StateNews()
-  const sending = new Set<Promise<void>>()
-  /** What follows when the broker has taken a message. */
-  const whenTaken = new WeakMap<Message, () => void>()
-  const queue = waiting()
+  const working = new Set<Promise<void>>()
+  /** What is being removed from the reader, and what no longer has a document there. */
+  const [removing, unread] = [new Set<string>(), new Set<string>()]
   let starting = false
-  let births = 0
-  let birth = Promise.resolve()
 
-  /** The next topic to publish, or `undefined` when there is none. */
-  function* waiting(): Generator<Message | undefined, never> {
-    for (;;) {
-      const next = news.take()
-      if (next) yield* messagesOf(next)
-      else yield undefined
-    }
-  }
-
-  function messagesOf(entry: Entry): Iterable<Message> {
+  async function messagesOf(entry: Exclude<Entry, { kind: 'mark' }>): Promise<readonly Message[]> {
     switch (entry.kind) {
       case 'bridge':
         return [needs.bridgeInfo()]
       case 'account':
-        return ofAccount(entry.accountId)
+        return accountMessages(entry.accountId)
       case 'gone':
         return clearing(entry.key)
       case 'module':
-        return spoken(entry)
-      case 'mark':
-        entry.reached()
-        return []
+        return moduleMessages(entry)
     }
   }
 
-  function ofAccount(accountId: BlinkId): Iterable<Message> {
-    const message = needs.account(accountId)
-    return message && (message.payload !== '' || needs.accountUnread(accountId)) ? [message] : []
+  async function accountMessages(accountId: BlinkId): Promise<readonly Message[]> {
+    const snapshot = await status.account(accountId)
+    if (snapshot) return [accountState(topics, snapshot)]
+    return afterReader(accountId, accountId, () => [plain(topics.accountState(accountId), '')])
   }
 
-  function spoken({ key, news: what, ended }: Extract<Entry, { kind: 'module' }>): Iterable<Message> {
-    try {
-      const view = needs.view(key)
-      const everything = what === 'identity'
-      if (!view) return everything ? clearing(key) : []
-      if (what === 'end') return moduleEnd(topics, view, needs.now())
-      const progress = moduleProgress(topics, view, { now: needs.now(), everything, ended })
-      return everything ? [...moduleIdentity(topics, view), ...progress] : progress
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error
-      needs.log.error({ detail: error.message, remedy: error.remedy }, 'cannot read what to say of a module')
-      return []
-    }
+  async function moduleMessages({ key, news: what, ended }: ModuleEntry): Promise<readonly Message[]> {
+    const snapshot = await status.module(key)
+    const everything = what === 'identity'
+    if (!snapshot) return everything ? clearing(key) : []
+    const now = needs.now()
+    if (what === 'end') return moduleEnd(topics, snapshot, now)
+    const progress = moduleProgress(topics, snapshot, { now, everything, ended })
+    return everything ? [...moduleIdentity(topics, snapshot), ...progress] : progress
   }
 
   function clearing(key: ModuleKey): readonly Message[] {
-    if (!needs.moduleUnread(key)) return []
-    const messages = cleared(topics, key)
-    let left = messages.length
-    const taken = () => {
-      if (--left === 0) needs.cleared(key)
-    }
-    for (const message of messages) whenTaken.set(message, taken)
-    return messages
+    return afterReader(keyOf(key), key, () => cleared(topics, key))
   }
 
-  function noteAll(accountId?: BlinkId): void {
-    if (!needs.modulesToo) return
-    asFarAsReadable(() => {
-      for (const key of needs.modules(accountId)) news.module(key, 'identity')
-    })
+  /** The messages, once the reader has no document of what is removed; nothing now, and these later, until then. */
+  function afterReader(
+    name: string,
+    what: ModuleKey | BlinkId,
+    messages: () => readonly Message[],
+  ): readonly Message[] {
+    if (!needs.reader || unread.delete(name)) return messages()
+    if (removing.has(name)) return []
+    removing.add(name)
+    const removal = needs.reader.beforeClearing(what).finally(() => removing.delete(name))
+    note(
+      removal.then(() => {
+        unread.add(name)
+        if (typeof what === 'string') news.account(what)
+        else news.module(what, 'identity')
+        start()
+      }),
+    )
+    return []
   }
 
-  function asFarAsReadable(work: () => void): void {
+  async function publishEntry(entry: Exclude<Entry, { kind: 'mark' }>): Promise<void> {
+    const messages = await messagesOf(entry)
+    const taken = await Promise.all(messages.map(isTaken))
+    const isCleared = messages.length > 0 && messages.every(({ payload }) => payload === '')
+    if ('key' in entry && isCleared && taken.every(Boolean)) await ledger.forget(entry.key)
+  }
+
+  async function isTaken(message: Message): Promise<boolean> {
     try {
-      work()
+      await needs.publisher.publish(message, signal)
+      return true
     } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error
-      needs.log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
+      if (signal.aborted) return false
+      if (!(error instanceof PublishRefused)) throw error
+      needs.refused(message.topic, error, 'broker refused a state topic')
+      const smaller = smallerThan(message, error)
+      return smaller !== undefined && isTaken(smaller)
     }
   }
 
-  /** Soon, and not at once: of news that come together the largest is said, once. */
+  async function publishNext(entry: Exclude<Entry, { kind: 'mark' }>): Promise<void> {
+    try {
+      await publishEntry(entry)
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof StoreFailed)) return needs.fail(error)
+      // It is published again on the next connection.
+      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read the state to publish')
+    }
+  }
+
+  /** Soon, and not at once: of what comes together for one module, the largest change is published, once. */
   function start(): void {
     if (starting) return
     starting = true
@@ -162,108 +162,110 @@ export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retaine
   }
 
   function pump(): void {
-    while (sending.size < windowSize && !signal.aborted) {
-      const message = queue.next().value
-      if (!message) return
-      const sent = publish(message).finally(() => {
-        sending.delete(sent)
+    while (working.size < windowSize && !signal.aborted) {
+      const entry = news.take()
+      if (!entry) return
+      if (entry.kind === 'mark') {
+        entry.reached()
+        continue
+      }
+      const work = publishNext(entry).finally(() => {
+        working.delete(work)
         pump()
       })
-      sending.add(sent)
+      working.add(work)
     }
   }
 
-  async function publish(message: Message): Promise<void> {
-    for (let next: Message | undefined = message; next; ) {
-      const said: Message = next
-      const end = await endOf(said.topic, () => needs.publisher.publish(said, signal))
-      if (end === 'taken') whenTaken.get(said)?.()
-      next = end instanceof PublishRefused ? smallerThan(said, end) : undefined
-    }
-  }
-
-  async function endOf(
-    topic: string,
-    work: () => Promise<void>,
-  ): Promise<'taken' | 'stopped' | PublishRefused> {
-    try {
-      await work()
-      return 'taken'
-    } catch (error) {
-      if (signal.aborted) return 'stopped'
-      if (!(error instanceof PublishRefused)) throw error
-      needs.refused(topic, error, 'broker refused a state topic')
-      return error
-    }
-  }
-
-  /** Resolves when all that is waiting now has been acknowledged, or `signal` is aborted. */
-  async function passed(): Promise<void> {
-    if (signal.aborted) return
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    signal.addEventListener('abort', resolve)
-    // Not a moment without news: in a fleet there may be none for long.
-    news.mark(() => resolve(Promise.all(sending)))
+  async function noteModules(accountId?: BlinkId): Promise<void> {
+    if (!needs.modulesToo) return
+    for (const key of await ledger.keysAndGone(accountId)) news.module(key, 'identity')
     start()
-    await promise
-    signal.removeEventListener('abort', resolve)
   }
 
-  async function sayBirth(): Promise<void> {
-    const mine = ++births
-    await passed()
-    if (mine === births && !signal.aborted) await endOf(topics.bridgeState, () => needs.announce(signal))
-  }
-
-  const everything = () => {
-    // A birth that waits was meant for what was to be said before.
-    births++
-    news.bridge()
-    asFarAsReadable(() => {
-      for (const accountId of needs.accounts()) news.account(accountId)
+  function note(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (signal.aborted) return
+      if (!(error instanceof StoreFailed)) return needs.fail(error)
+      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
     })
-    noteAll()
+  }
+
+  function module(key: ModuleKey, what: News): void {
+    if (!needs.modulesToo) return
+    news.module(key, what)
     start()
+  }
+
+  function account(accountId: BlinkId): void {
+    news.account(accountId)
+    start()
+    note(noteModules(accountId))
+  }
+
+  async function noteEverything(): Promise<void> {
+    news.bridge()
+    start()
+    const active = (await status.accounts()).map(({ accountId }) => accountId)
+    // Those of modules we know whose account is no longer active have topics to be cleared.
+    const known = (await ledger.keysAndGone()).map(({ accountId }) => accountId)
+    for (const accountId of new Set([...active, ...known])) news.account(accountId)
+    await noteModules()
   }
 
   return {
-    all() {
-      everything()
-      birth = sayBirth()
-    },
-    everything,
-    birth() {
-      birth = sayBirth()
-    },
-    bridge() {
-      news.bridge()
+    publish(what) {
+      if (typeof what !== 'string') module(what, 'identity')
+      else if (what === 'bridge') news.bridge()
+      else news.account(what)
       start()
     },
-    account(accountId) {
-      news.account(accountId)
-      start()
-    },
-    modulesOf(accountId) {
-      noteAll(accountId)
-      start()
-    },
-    module(key, what) {
-      if (!needs.modulesToo) return
-      news.module(key, what)
-      start()
-    },
-    clear(key) {
-      if (!needs.modulesToo) return needs.cleared(key)
-      news.gone(key)
-      start()
+    async everything() {
+      try {
+        await noteEverything()
+      } catch (error) {
+        if (!(error instanceof StoreFailed)) throw error
+        log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
+      }
     },
     async settled() {
-      await Promise.all([birth, passed()])
+      if (signal.aborted) return
+      const { promise, resolve } = Promise.withResolvers<unknown>()
+      const aborted = () => resolve(undefined)
+      signal.addEventListener('abort', aborted)
+      // Not a moment without work: in a fleet there may be none for long.
+      news.mark(() => resolve(Promise.all(working)))
+      start()
+      await promise
+      signal.removeEventListener('abort', aborted)
+    },
+
+    modulesListed(_accountId, { altered, gone }) {
+      for (const key of altered) module(key, 'identity')
+      for (const key of gone) {
+        if (!needs.modulesToo) note(ledger.forget(key))
+        else news.gone(key)
+      }
+      start()
+    },
+    moduleFinished(report) {
+      if (report.kind !== 'skipped' || report.reason !== 'excluded') module(report.module, 'progress')
+    },
+    moduleChanged(key, change) {
+      module(key, change === 'expired' ? 'end' : change === 'polling' ? 'progress' : 'identity')
+    },
+    accountChanged: ({ accountId }) => account(accountId),
+    accountRemoved: (accountId) => account(accountId),
+    settingsChanged(change) {
+      news.bridge()
+      start()
+      // The next attempts are not what was published before.
+      if (change === 'clock') note(noteModules())
     },
   }
 }
 
-function cleared(topics: Topics, key: ModuleKey): Message[] {
+function cleared(topics: Topics, key: ModuleKey): readonly Message[] {
   const stem = topics.module(key)
   return retainedModuleTopics.map((name) => plain(`${stem}/${name}`, ''))
 }

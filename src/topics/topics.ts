@@ -5,7 +5,7 @@
  * reconnect. Paths hold Blink's numeric ids, never names, since owners rename things.
  */
 import type { BlinkId, Failure, Message, ModuleKey } from '../domain/model.ts'
-import { number, timeOrNull } from '../domain/text.ts'
+import { timeOrNull } from '../domain/text.ts'
 import type * as wire from './schemas.ts'
 
 /** Version of the documents' shapes; additions do not raise it, removals and changes of meaning do. */
@@ -53,15 +53,6 @@ export function failure(value: Failure): wire.Failure {
     body_code: value.bodyCode ?? null,
     retryable: value.retryable,
     retry_at: timeOrNull(value.retryAt),
-  }
-}
-
-/** A module's three ids as JSON numbers with all their digits. */
-export function ids({ accountId, networkId, syncModuleId }: ModuleKey) {
-  return {
-    account_id: number(accountId),
-    network_id: number(networkId),
-    sync_module_id: number(syncModuleId),
   }
 }
 

@@ -8,7 +8,7 @@ import type { AccountSpec } from '../../src/simulator/account-spec.ts'
 import type { Call } from '../../src/simulator/server.ts'
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts'
 import { realTime } from '../../src/simulator/time.ts'
-import { type Mosquitto, startMosquitto } from '../mosquitto.ts'
+import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { type FleetSize, fleetOf } from './fleet.ts'
 import { wallClock } from './wall-clock.ts'
 

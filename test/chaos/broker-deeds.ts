@@ -2,7 +2,7 @@
  * Carries out what the plan has for the broker and for the way to it, and keeps the times.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Mosquitto } from '../mosquitto.ts'
+import type { Mosquitto } from '../support/mosquitto.ts'
 import type { BrokerEnd } from './deliveries.ts'
 import type { BrokerDeed } from './plan.ts'
 import type { Wiretap } from './wiretap.ts'

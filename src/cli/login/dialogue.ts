@@ -10,12 +10,12 @@ import { createHash } from 'node:crypto'
 import { createSignIn, type PendingSignIn, type SignIn, type Tokens } from '../../blink/sign-in.ts'
 import { SignInRefused } from '../../blink/sign-in-refused.ts'
 import { codeLifeMs } from '../../blink/sign-in-responses.ts'
-import type { Login } from '../../domain/model.ts'
+import type { Credentials } from '../../domain/model.ts'
 import { Secret } from '../../domain/secret.ts'
 import type { AwaitsCode, PendingLogin } from '../../storage/pending-sign-in.ts'
 import type { Answers } from './answers.ts'
-import type { Bench } from './bench.ts'
 import { resendAt, timeOf, whereSent } from './code-sent.ts'
+import type { SignInContext } from './context.ts'
 
 /** A code has been sent, and nobody is here to type it. */
 export class CodeWanted extends Error {
@@ -29,7 +29,7 @@ export class CodeWanted extends Error {
 }
 
 export interface SignedIn {
-  readonly login: Login
+  readonly login: Credentials
   /** `undefined` for a sign-in of which only the last step was left. */
   readonly tokens: Tokens | undefined
 }
@@ -40,7 +40,7 @@ interface Wish {
 }
 
 /** Who talks, and about what; the same for every step. */
-interface Talk extends Pick<Bench, 'pending' | 'clock' | 'terminal'> {
+interface Talk extends Pick<SignInContext, 'pending' | 'clock' | 'terminal'> {
   readonly answers: Answers
   readonly signIn: SignIn
   readonly email: () => Promise<string>
@@ -48,23 +48,26 @@ interface Talk extends Pick<Bench, 'pending' | 'clock' | 'terminal'> {
 }
 
 /** @throws CodeWanted, SignInRefused, WrongUsage, Interrupted, and what the cloud's calls throw */
-export async function dialogue(bench: Bench, answers: Answers, wish: Wish): Promise<SignedIn> {
-  const before = await bench.pending.read()
+export async function dialogue(context: SignInContext, answers: Answers, wish: Wish): Promise<SignedIn> {
+  const before = await context.pending.read()
   if (before?.step === 'keep') {
-    bench.terminal.err('The last sign-in was cut off right before its end; going on there.\n')
+    context.terminal.err('The last sign-in was cut off right before its end; going on there.\n')
     return { login: before.login, tokens: undefined }
   }
-  const talk = talkOf(bench, answers)
+  const talk = talkOf(context, answers)
   let state = (await resume(talk, before, wish)) ?? (await begin(talk))
   while (state.challenge) state = await takeAnswer(talk, state)
   return finish(talk, state)
 }
 
-function talkOf({ pending, clock, terminal, install, settings, http }: Bench, answers: Answers): Talk {
+function talkOf(
+  { pending, clock, terminal, installation, settings, http }: SignInContext,
+  answers: Answers,
+): Talk {
   const { oauthUrl } = settings.blink
   return {
     ...{ pending, clock, terminal, answers },
-    signIn: createSignIn({ http, oauthUrl, hardwareId: install.hardwareId, clock }),
+    signIn: createSignIn({ http, oauthUrl, hardwareId: installation.hardwareId, clock }),
     // Another code takes the same two again, and nobody likes to type them twice.
     email: askedOnce(() => answers.email()),
     password: askedOnce(() => answers.password()),
@@ -141,7 +144,7 @@ async function finish(talk: Talk, state: AwaitsCode): Promise<SignedIn> {
     const given = await signIn.finish(state, terminal.stop)
     return { ...given, refreshToken: given.refreshToken ?? notGiven() }
   })
-  const login: Login = {
+  const login: Credentials = {
     key: `login-${clock.uuid().slice(0, 13)}`,
     source: 'login',
     fingerprint: undefined,

@@ -2,12 +2,12 @@
  * `login --import`: takes over what another program has obtained, one account after another, each tried first.
  */
 
-import { loginOf, type TokenLine, type TokenLines } from '../../blink/credentials-file.ts'
+import { credentialsOf, type TokenLine, type TokenLines } from '../../blink/credentials-file.ts'
 import { parseImport } from '../../blink/import-file.ts'
 import { DaemonError, StoreFailed } from '../../domain/errors.ts'
-import type { Login } from '../../domain/model.ts'
+import type { Credentials } from '../../domain/model.ts'
 import { fileText, WrongUsage } from './answers.ts'
-import type { Bench } from './bench.ts'
+import type { SignInContext } from './context.ts'
 import { type Kept, keepLogin } from './keep.ts'
 
 /** What became of one login. */
@@ -22,11 +22,11 @@ export type Imported = { readonly kept: Kept } | { readonly error: DaemonError }
  * @throws WrongUsage when the file cannot be read or holds none
  */
 export async function* importFile(
-  bench: Bench,
+  context: SignInContext,
   path: string,
   client: string | undefined,
 ): AsyncGenerator<Imported, void, void> {
-  const { pending, terminal } = bench
+  const { pending, terminal } = context
   const { logins, problems, notes, unit } = parseImport(await fileText(terminal, path), client)
   const nothing = logins.length === 0 && problems.length === 0 ? ['there is no login in it'] : problems
   if (nothing.length > 0) throw new WrongUsage(nothing.map((problem) => `${path}: ${problem}`).join('\n'))
@@ -36,9 +36,9 @@ export async function* importFile(
   if (cutOff) terminal.err('The last login was cut off right before it was kept; that one comes first.\n')
   // The token of its line is used up.
   const lines = logins.filter(({ fingerprint }) => fingerprint !== cutOff?.fingerprint)
-  const all = [...(cutOff ? [cutOff] : []), ...lines.map((line) => fromLine(bench, line))]
+  const all = [...(cutOff ? [cutOff] : []), ...lines.map((line) => fromLine(context, line))]
   for (const [at, login] of all.entries()) {
-    const one = await tryToKeep(bench, login)
+    const one = await tryToKeep(context, login)
     yield one
     const isLeft = (await pending.read())?.step === 'keep'
     if (isLeft || ('error' in one && one.error instanceof StoreFailed)) {
@@ -50,9 +50,9 @@ export async function* importFile(
   }
 }
 
-async function tryToKeep(bench: Bench, login: Login): Promise<Imported> {
+async function tryToKeep(context: SignInContext, login: Credentials): Promise<Imported> {
   try {
-    return { kept: await keepLogin(bench, login) }
+    return { kept: await keepLogin(context, login) }
   } catch (error) {
     if (error instanceof DaemonError) return { error }
     throw error
@@ -78,6 +78,6 @@ function stoppedSentences({
   return `${sentences.join('\n')}\n`
 }
 
-function fromLine({ clock }: Bench, line: TokenLine): Login {
-  return loginOf(line, { key: `import-${clock.uuid().slice(0, 13)}`, source: 'import' })
+function fromLine({ clock }: SignInContext, line: TokenLine): Credentials {
+  return credentialsOf(line, { key: `import-${clock.uuid().slice(0, 13)}`, source: 'import' })
 }

@@ -5,21 +5,21 @@
  * become. Kept in one step and not touched afterwards, for the same reason.
  */
 
-import { inherit, replacedBy } from '../../accounts/credentials.ts'
-import { blinkAccount } from '../../blink/account.ts'
-import type { Identity } from '../../blink/client.ts'
+import { keyedByAccount, replacedBy } from '../../accounts/credentials.ts'
+import { createCloud, type Identity } from '../../blink/client.ts'
+import { createSession } from '../../blink/session.ts'
 import type { Tokens } from '../../blink/sign-in.ts'
 import { type AccountThrottled, DaemonError, LoginNeeded } from '../../domain/errors.ts'
-import type { Login } from '../../domain/model.ts'
+import type { Credentials } from '../../domain/model.ts'
 import { afterThrottle, closedUntil, opensBreaker } from '../../domain/retry-policy.ts'
-import type { Bench } from './bench.ts'
+import type { SignInContext } from './context.ts'
 
 export interface Kept {
-  readonly login: Login
+  readonly login: Credentials
   /** Why the cloud did not tell account and region; the daemon will ask for them. */
   readonly unknown: DaemonError | undefined
   /** The logins that were given up for it. */
-  readonly replaced: readonly Login[]
+  readonly replaced: readonly Credentials[]
   /** When the pause that the cloud asked of this account, before or just now, is over. */
   readonly pausedUntil: number | undefined
 }
@@ -30,15 +30,18 @@ export interface Kept {
  * @param fresh the tokens of a sign-in, which need no refresh to be tried
  * @throws LoginNeeded and other errors of the cloud when the token does not work; nothing is kept then
  */
-export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Promise<Kept> {
-  const { http, settings, install, logins, pending, clock, log, terminal } = bench
-  const kept = (await logins.list()).find(({ key }) => key === login.key)
+export async function keepLogin(context: SignInContext, login: Credentials, fresh?: Tokens): Promise<Kept> {
+  const { http, settings, installation, credentials, pending, clock, log, terminal } = context
+  const isSame = ({ key }: Credentials) => key === login.key || key.endsWith(`-${login.key}`)
+  const kept = (await credentials.list()).find(isSame)
   // Killed right after that: a daemon may have used the login since, and our token with it.
-  if (kept && kept.refusedAt === undefined) return settled(bench, kept)
+  if (kept && kept.refusedAt === undefined) return settled(context, kept)
   let tried = fresh !== undefined
-  const { session, cloud } = blinkAccount(settings.blink, {
+  const { oauthUrl, restUrl } = settings.blink
+  const session = createSession({
     login,
-    hardwareId: install.hardwareId,
+    hardwareId: installation.hardwareId,
+    oauthUrl,
     http,
     clock,
     log,
@@ -50,6 +53,7 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
       tried = true
     },
   })
+  const cloud = createCloud({ session, http, restUrl, clock, log })
   let identity: Identity | undefined
   let unknown: DaemonError | undefined
   try {
@@ -62,40 +66,50 @@ export async function keepLogin(bench: Bench, login: Login, fresh?: Tokens): Pro
       if (!tried) terminal.err('Stopping as soon as Blink has answered, so that no token is lost.\n')
       await session.settled()
     }
-    if (error instanceof LoginNeeded) await forgetNote(bench, login)
+    if (error instanceof LoginNeeded) await forgetNote(context, login)
     if (!tried || error instanceof LoginNeeded || !(error instanceof DaemonError)) throw error
     unknown = error
   }
-  const works = { ...session.login, ...identity }
+  const works = keyedByAccount({ ...session.login, ...identity })
   // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
-  for (const old of replacedBy(works, await logins.list())) await inherit(logins, old, works)
-  if (opensBreaker(unknown)) await pause(bench, works, unknown)
-  await logins.save(works)
-  return settled(bench, works, unknown)
+  if (opensBreaker(unknown)) await pause(context, works, unknown)
+  await credentials.save(works)
+  return settled(context, works, unknown)
 }
 
 /** What is left to do when a login is kept: those whose place it takes are given up. */
-async function settled(bench: Bench, login: Login, unknown?: DaemonError): Promise<Kept> {
-  const { logins, clock } = bench
-  const replaced = replacedBy(login, await logins.list())
-  for (const { key } of replaced) await logins.forget(key)
-  await forgetNote(bench, login)
-  const pausedUntil = closedUntil(await logins.breaker(login.key), clock.now())
+async function settled(context: SignInContext, login: Credentials, unknown?: DaemonError): Promise<Kept> {
+  const { credentials, limits, clock } = context
+  const replaced = replacedBy(login, await credentials.list())
+  for (const { key } of replaced) await credentials.forget(key)
+  await forgetNote(context, login)
+  const pausedUntil = closedUntil(await limits.breaker(limitsOf(login)), clock.now())
   return { login, unknown, replaced, pausedUntil }
 }
 
 /** Keeps the pause that the cloud has just asked for; one of before that is longer goes on. */
-async function pause({ logins, clock }: Bench, { key }: Login, error: AccountThrottled): Promise<void> {
-  const before = await logins.breaker(key)
+async function pause(
+  { limits, clock }: SignInContext,
+  login: Credentials,
+  error: AccountThrottled,
+): Promise<void> {
+  const name = limitsOf(login)
+  const before = await limits.breaker(name)
   const { failures, openUntil } = afterThrottle(before, error, { now: clock.now(), chance: clock.random() })
-  await logins.saveBreaker(key, {
+  await limits.saveBreaker(name, {
     failures,
     openUntil: Math.max(openUntil ?? 0, before.openUntil ?? 0),
   })
 }
 
+/** The name by which the limits of these credentials are kept. */
+function limitsOf({ accountId, key }: Credentials): string {
+  return accountId ?? key
+}
+
 /** The next sign-in must not go on with a login that is kept, or is worth nothing; a note of another stays. */
-async function forgetNote({ pending }: Bench, { key }: Login): Promise<void> {
+async function forgetNote({ pending }: SignInContext, { key }: Credentials): Promise<void> {
   const note = await pending.read()
-  if (note?.step === 'keep' && note.login.key === key) await pending.remove()
+  if (note?.step === 'keep' && (key === note.login.key || key.endsWith(`-${note.login.key}`)))
+    await pending.remove()
 }

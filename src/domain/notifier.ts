@@ -1,0 +1,44 @@
+/**
+ * Passes what happened to every observer of a list, in its order.
+ *
+ * An observer that throws is logged once and never stops a run.
+ */
+import type { Log, Observer } from './ports.ts'
+
+export interface Notifier extends Required<Observer> {
+  add(...observers: readonly Observer[]): void
+}
+
+export function createNotifier(log: Log): Notifier {
+  const observers: Observer[] = []
+  const failed = new WeakSet<Observer>()
+
+  const each = (notify: (observer: Observer) => void) => {
+    for (const observer of observers) {
+      try {
+        notify(observer)
+      } catch (error) {
+        if (!failed.has(observer)) log.error({ err: error }, 'an observer failed: this is a bug')
+        failed.add(observer)
+      }
+    }
+  }
+
+  return {
+    add: (...more) => void observers.push(...more),
+    modulesListed: (accountId, changes) => each((one) => one.modulesListed?.(accountId, changes)),
+    moduleFinished: (report, run) => each((one) => one.moduleFinished?.(report, run)),
+    moduleChanged: (key, change) => each((one) => one.moduleChanged?.(key, change)),
+    accountRunFinished: (report) => each((one) => one.accountRunFinished?.(report)),
+    runFinished: (run, counts) => each((one) => one.runFinished?.(run, counts)),
+    accountChanged: (snapshot) => each((one) => one.accountChanged?.(snapshot)),
+    accountRemoved: (accountId) => each((one) => one.accountRemoved?.(accountId)),
+    settingsChanged: (change) => each((one) => one.settingsChanged?.(change)),
+    republishRequested: () => each((one) => one.republishRequested?.()),
+    rescanRequested: () => each((one) => one.rescanRequested?.()),
+    eventDelivered: (item) => each((one) => one.eventDelivered?.(item)),
+    eventsExpired: (count) => each((one) => one.eventsExpired?.(count)),
+    requestFinished: (call) => each((one) => one.requestFinished?.(call)),
+    connectionChanged: (state) => each((one) => one.connectionChanged?.(state)),
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Everything about when the cloud is requested: the schedule, the runs, and what keeps them apart.
+ */
+import type { Account } from '../accounts/account.ts'
+import type { AccountRegistry } from '../accounts/registry.ts'
+import type { Settings } from '../config/settings.ts'
+import { type Clock, iso } from '../domain/clock.ts'
+import type { Notifier } from '../domain/notifier.ts'
+import type { Log, Storage } from '../domain/ports.ts'
+import { type Schedule, startSchedule } from './cron.ts'
+import { recentRequests } from './recent-requests.ts'
+import { createRunner, type Runner } from './runner.ts'
+import { type Timetable, timetable } from './timetable.ts'
+
+export interface SchedulerNeeds {
+  readonly settings: Pick<Settings, 'blink' | 'modules' | 'request' | 'schedule'>
+  readonly storage: Storage
+  readonly registry: AccountRegistry
+  readonly notify: Notifier
+  readonly clock: Clock
+  readonly log: Log
+  /** Called with what nobody expected. */
+  readonly fail: (error: unknown) => void
+}
+
+export interface Scheduler {
+  readonly times: Timetable
+  readonly command: Runner['command']
+  readonly once: Runner['once']
+  /** Runs by the schedule from now on, and one at once where the settings say so. */
+  start(): void
+  /** Runs an account that has just been added, or has new credentials. */
+  runNow(account: Account): void
+  /** Aborted when nothing more is requested. */
+  readonly stopping: AbortSignal
+  /** Starts nothing more; waits a moment for requests in flight, then ends them. */
+  stop(): Promise<void>
+}
+
+/** How long a stop waits for requests in flight to come home, and then for them to be cut off. */
+const [homeMs, cutMs] = [3_000, 1_000]
+
+export function openScheduler(needs: SchedulerNeeds): Scheduler {
+  const { settings, storage, registry, notify, clock, log, fail } = needs
+  const { blink, modules: rules, request } = settings
+  const { cron, timezone, spreadSeconds, onStart } = settings.schedule
+  const stopping = new AbortController()
+  const abort = new AbortController()
+  let schedule: Schedule | undefined
+  const names = () => registry.accounts.map(({ accountId }) => accountId)
+  const times = timetable({ next: () => schedule?.next() ?? [] }, names, spreadSeconds * 1000)
+  const recent = recentRequests({ storage, rules, times, clock, log, stopping: stopping.signal })
+  const runner = createRunner({
+    ...{ registry, recent, times, clock, log },
+    ledger: storage.ledger,
+    observer: notify,
+    ttlMs: request.ttlSeconds * 1000,
+    parallel: blink.perAccount,
+    concurrency: blink.concurrency,
+    stopping: stopping.signal,
+    abort: abort.signal,
+  })
+
+  return {
+    times,
+    command: runner.command,
+    once: runner.once,
+    stopping: stopping.signal,
+    start() {
+      const onSlot = (at: number) => {
+        runner.run('schedule', at).then(() => notify.settingsChanged('schedule'), fail)
+      }
+      const onJump = () => notify.settingsChanged('clock')
+      const { lastRun } = storage
+      schedule = startSchedule({ expression: cron, timezone, onSlot, onJump, lastRun, clock, log })
+      const next = times.next()[0]
+      log.info({ accounts: registry.size, cron, timezone, next: next && iso(next) }, 'started')
+      notify.settingsChanged('schedule')
+      if (onStart) runner.run('start').catch(fail)
+    },
+    runNow(account) {
+      runner.runOne(account).catch(fail)
+    },
+    async stop() {
+      await schedule?.stop()
+      stopping.abort(new Error('stopped'))
+      await within(runner.idle(), homeMs)
+      abort.abort(new Error('stopped'))
+      await within(runner.idle(), cutMs)
+    },
+  }
+
+  /** Resolves when `work` has ended in either way, or after `ms`. */
+  async function within(work: Promise<unknown>, ms: number): Promise<void> {
+    const ended = new AbortController()
+    const done = work.catch(() => undefined).finally(() => ended.abort())
+    await Promise.race([done, clock.sleep(ms, ended.signal).catch(() => undefined)])
+  }
+}

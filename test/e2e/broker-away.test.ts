@@ -1,0 +1,130 @@
+import { expect } from 'vitest'
+import { asked, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
+import { mosquittoTest } from '../support/mosquitto.ts'
+import { observe } from '../support/observer.ts'
+import { until } from '../support/until.ts'
+import { wireTo } from '../support/wire.ts'
+import { startWorld } from '../support/world.ts'
+
+const two = { manifestSeconds: 0, accounts: [home(2)] }
+
+mosquittoTest(
+  'without a broker the daemon goes on asking, and delivers all of it when the broker comes',
+  async () => {
+    await using world = await startWorld({ simulator: two })
+    await world.broker.kill()
+    const daemon = world.start(['run'], fast)
+    await daemon.says('tick done', 2)
+    const count = asked(world.cloud, 'manifest-request')
+
+    await world.broker.restart()
+    await using observer = await observe(world.broker.url)
+
+    const items = await itemsSeen(observer, count, daemon.stderr)
+    const ids = items
+      .filter(({ sync_module_id }) => sync_module_id === 350001)
+      .map(({ request_id }) => request_id)
+    expect(ids).toEqual(ids.toSorted((a, b) => a - b))
+  },
+)
+
+mosquittoTest(
+  'request IDs that find no broker survive a kill, and go out with the same event id in order',
+  async () => {
+    await using world = await startWorld({ simulator: two })
+    await world.broker.kill()
+    const killed = world.start(['run'], fast)
+    await killed.says('tick done', 2)
+    await killed.stop('SIGKILL')
+    const before = asked(world.cloud, 'manifest-request')
+    await world.broker.restart({ forget: true })
+    await using observer = await observe(world.broker.url)
+
+    const again = world.start(['run'], { SCHEDULE_ON_START: 'false' })
+    const first = await itemsSeen(observer, before, again.stderr)
+    await again.stop('SIGKILL')
+
+    expect(asked(world.cloud, 'manifest-request')).toBe(before)
+    expect(first).toHaveLength(before)
+    expect(first.map(({ request_id }) => request_id)).toEqual(first.map((_, index) => 670_000_001 + index))
+  },
+)
+
+mosquittoTest('once without a broker ends with 75, and the next run delivers what it got', async () => {
+  await using world = await startWorld({ simulator: two })
+  await world.broker.kill()
+  const once = world.start(['once', '--json'])
+  await until('both outcomes', () => once.stdout().match(/"event_id"/g)?.length === 2, { state: once.stderr })
+  const promised = once.stdout().match(/"event_id":"[^"]+"/g)
+  // A person who does not want to wait for the broker.
+  once.kill('SIGINT')
+  const { code, stderr } = await once.finished()
+  expect(code).toBe(75)
+  expect(stderr).toMatch(/interrupted before .*\. 2 request IDs wait in .*data and go out with the next run/)
+
+  await world.broker.restart()
+  await using observer = await observe(world.broker.url)
+  world.start(['run'], { SCHEDULE_ON_START: 'false' })
+
+  const items = await itemsSeen(observer, 2)
+  expect(items.map(({ event_id }) => `"event_id":"${event_id}"`)).toEqual(promised)
+})
+
+mosquittoTest('once that is interrupted while ids are on their way blames no broker', async () => {
+  await using world = await startWorld({ simulator: two })
+  await using wire = await wireTo(world.broker.port)
+  world.cloud.misbehave({ kind: 'slow', delayMs: 1_500, path: '/manifest/request' })
+  const once = world.start(['once', '--json'], { MQTT_URL: wire.url })
+  await until('a request', () => asked(world.cloud, 'manifest-request') > 0, { state: once.stderr })
+  await until('the broker', () => wire.bytesThere > 100, { state: once.stderr })
+  wire.behave({ deaf: true })
+  await until('both outcomes', () => once.stdout().match(/"event_id"/g)?.length === 2, { state: once.stderr })
+
+  once.kill('SIGINT')
+  const { code, stderr } = await once.finished()
+
+  expect(code).toBe(75)
+  expect(stderr).toMatch(/interrupted before the broker had acknowledged everything\. 2 request IDs wait in /)
+  expect(stderr).not.toContain('did not answer')
+})
+
+mosquittoTest('a broker that is killed after a tick gets everything again when it is back', async () => {
+  await using world = await startWorld({ simulator: two })
+  const before = await world.observer()
+  const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
+  const items = await itemsSeen(before, 2)
+  await daemon.says('tick done')
+  await until('the birth', () => before.latest('blink-manifestd/bridge/state') === 'online')
+
+  await world.broker.kill()
+  await world.broker.restart({ forget: true })
+  await using after = await observe(world.broker.url)
+
+  await until('the birth', () => after.latest('blink-manifestd/bridge/state') === 'online', {
+    state: daemon.stderr,
+  })
+  // The birth comes last: by then all the rest has been said.
+  for (const number of [1, 2]) {
+    expect(after.latest(`${stem(number)}/request_id`)).toBe(`67000000${number}`)
+    expect(after.latest(`${stem(number)}/availability`)).toBe('online')
+  }
+  // No request ID but a copy, where the broker was killed before its PUBACK was read.
+  expect(items).toEqual(expect.arrayContaining([...workItems(after)]))
+})
+
+mosquittoTest('a request ID that expired before the broker came is dropped, counted and logged', async () => {
+  await using world = await startWorld({ simulator: two })
+  await world.broker.kill()
+  const daemon = world.start(['run'], { REQUEST_TTL_SECONDS: '10', SCHEDULE_CRON: '0 0 1 1 *' })
+  const { tick } = await daemon.says('tick done')
+  await daemon.stop('SIGKILL')
+  await until('the end of their life', () => Date.now() > Date.parse(String(tick)) + 11_000)
+
+  await world.broker.restart()
+  await using observer = await observe(world.broker.url)
+  const again = world.start(['run'], { SCHEDULE_ON_START: 'false' })
+
+  expect(await again.says('request ids expired before the broker took them')).toMatchObject({ dropped: 2 })
+  await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+  expect(workItems(observer)).toEqual([])
+})

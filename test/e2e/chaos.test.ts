@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { killMoments, planOf } from '../chaos/plan.ts'
+import { runChaos } from '../chaos/run.ts'
+import { mosquittoTest } from '../support/mosquitto.ts'
+
+/** A seed whose plan has a little of everything in a few seconds. */
+const short = { seed: 300, lengthMs: 14_000 }
+const home = { accounts: [8_001, 8_002], modules: 6 }
+
+mosquittoTest('nothing is lost while cloud, broker and daemon fall over at random', async () => {
+  const { signal } = new AbortController()
+
+  const report = await runChaos({ ...short, signal, tell: () => undefined })
+
+  // How soon each rule is kept is judged by `npm run chaos`, on a machine that does nothing else.
+  expect(report.deliveries.lost).toEqual([])
+  // Something has happened, or nothing was proved.
+  expect(report.deliveries.delivered).toBeGreaterThan(10)
+  expect(report.daemon.starts).toBeGreaterThan(3)
+  expect(Object.keys(report.broker).join()).toContain('kill')
+  expect(Object.keys(report.faultsMet)).not.toEqual([])
+})
+
+test('a seed gives the same plan, and another one another', () => {
+  const plan = planOf({ ...home, ...short })
+
+  expect(planOf({ ...home, ...short })).toEqual(plan)
+  expect(planOf({ ...home, ...short, seed: short.seed + 1 })).not.toEqual(plan)
+})
+
+test('in twenty minutes the daemon is killed at every kind of moment', () => {
+  const { daemon } = planOf({ ...home, seed: 2, lengthMs: 20 * 60_000 })
+
+  const moments = daemon.filter(({ deed }) => deed.kind === 'kill').map(({ deed }) => deed.moment)
+  expect(new Set(moments)).toEqual(new Set(killMoments))
+})

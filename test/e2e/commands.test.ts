@@ -1,0 +1,181 @@
+import { connectAsync } from 'mqtt'
+import { expect } from 'vitest'
+import { asked, document, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
+import { mosquittoTest } from '../support/mosquitto.ts'
+import type { Observer } from '../support/observer.ts'
+import { until } from '../support/until.ts'
+import { startWorld, type World } from '../support/world.ts'
+
+const simulator = { manifestSeconds: 0, accounts: [home(2)] }
+const quiet = { SCHEDULE_ON_START: 'false', SCHEDULE_CRON: '0 0 1 1 *', HOME_ASSISTANT_ENABLED: 'false' }
+const base = 'blink-manifestd/bridge'
+
+async function running(world: World, env: Readonly<Record<string, string>> = quiet) {
+  const observer = await world.observer()
+  const daemon = world.start(['run'], env)
+  await until('the birth', () => observer.latest(`${base}/state`) === 'online', { state: daemon.stderr })
+  return { observer, daemon }
+}
+
+/** Sends a command and waits for its answer, which is told by the transaction. */
+async function command(observer: Observer, verb: string, object: object = {}) {
+  const transaction = `t${observer.seen.length}`
+  await observer.publish(`${base}/request/${verb}`, JSON.stringify({ transaction, ...object }))
+  return until(`the answer to ${verb}`, () =>
+    observer
+      .on(`/response/${verb}`)
+      .map(document)
+      .find((answer) => answer.transaction === transaction),
+  )
+}
+
+mosquittoTest(
+  'a request by command is asked for once, and again within half a minute is answered with the same id',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const { observer } = await running(world)
+
+    const first = await command(observer, 'manifest/request')
+    const [one, two] = await itemsSeen(observer, 2)
+    const again = await command(observer, 'manifest/request', { account_id: 8021, network_id: 44_001 })
+    await observer.publish(`${stem(2)}/set/request_now`, 'PRESS')
+    const pressed = await until('the button', () =>
+      observer
+        .on('/response/manifest/request')
+        .map(document)
+        .find(({ transaction }) => transaction === null),
+    )
+
+    expect(first).toMatchObject({ status: 'ok', data: { requested: 2, reused: 0, failed: 0 } })
+    expect([one?.trigger, two?.trigger]).toEqual(['command', 'command'])
+    expect(again).toMatchObject({
+      status: 'ok',
+      data: { requested: 0, reused: 1, modules: [{ request_id: 670_000_001, reused: true }] },
+    })
+    expect(pressed).toMatchObject({ status: 'ok', data: { reused: 1 } })
+    expect(asked(world.cloud, 'manifest-request')).toBe(2)
+    expect(workItems(observer)).toHaveLength(2)
+  },
+)
+
+mosquittoTest('a rule that loops is told when to try again, and the cloud does not notice', async () => {
+  await using world = await startWorld({ simulator })
+  const { observer } = await running(world)
+  // A module that fails has no id to answer with, so only the bucket stands between the loop and the cloud.
+  world.cloud.misbehave({ kind: 'status', status: 500, path: '/manifest/request' })
+  await command(observer, 'rescan')
+
+  const answers = []
+  for (let press = 0; press < 10; press++) answers.push(await command(observer, 'manifest/request'))
+
+  const last = answers.at(-1)
+  expect(last).toMatchObject({ status: 'error', error: { code: 'throttled', retryable: true } })
+  const retryAt = Date.parse(String((last?.error as { retry_at?: string }).retry_at))
+  expect(retryAt).toBeGreaterThan(Date.now())
+  expect(retryAt).toBeLessThan(Date.now() + 61_000)
+  expect(asked(world.cloud, 'manifest-request')).toBeLessThanOrEqual(4)
+  expect(asked(world.cloud, 'homescreen')).toBeLessThanOrEqual(2)
+})
+
+mosquittoTest('what is paused is not asked on schedule, also after a restart, but on command', async () => {
+  await using world = await startWorld({ simulator })
+  const { observer, daemon } = await running(world, { ...fast, HOME_ASSISTANT_ENABLED: 'false' })
+  await itemsSeen(observer, 2, daemon.stderr)
+
+  const paused = await command(observer, 'pause', { account_id: 8021, network_id: 44_001 })
+  expect(paused).toMatchObject({ status: 'ok', data: { modules: 1, paused: true } })
+  const state = () => document(observer.latest(`${stem(1)}/state`))
+  await until('the state', () => state().status === 'paused' && state().paused === true)
+  await daemon.stop('SIGTERM')
+  expect((await world.finish(['discover'])).stdout).toMatch(/350001 .* no: paused *\n.*350002 .* yes *\n/)
+  const from = observer.seen.length
+  const again = world.start(['run'], { ...fast, HOME_ASSISTANT_ENABLED: 'false' })
+  const since = (topic: string) => observer.seen.slice(from).filter((one) => one.topic === topic)
+  await until('three more ids of the other', () => since(`${stem(2)}/manifest/requested`).length >= 3, {
+    state: again.stderr,
+  })
+
+  expect(since(`${stem(1)}/manifest/requested`)).toEqual([])
+  expect(state()).toMatchObject({ paused: true, next_attempt_at: null })
+  await observer.publish(`${stem(1)}/set/polling`, 'ON')
+  await until('its id', () => since(`${stem(1)}/manifest/requested`).length > 0, { state: again.stderr })
+  expect(state()).toMatchObject({ paused: false })
+})
+
+mosquittoTest('health, options and a rescan answer with what they are asked for', async () => {
+  await using world = await startWorld({ simulator })
+  const { observer, daemon } = await running(world)
+
+  expect(await command(observer, 'rescan')).toMatchObject({ status: 'ok', data: { modules: 2, found: 2 } })
+  expect(await command(observer, 'health')).toMatchObject({
+    status: 'ok',
+    data: {
+      mqtt: { connected: true, protocol: 5 },
+      accounts: [{ account_id: 8021, state: 'ok' }],
+      modules: 2,
+    },
+  })
+  expect(await command(observer, 'options', { log_level: 'error' })).toMatchObject({
+    data: { log_level: 'error' },
+  })
+  await until('the level', () => document(observer.latest(`${base}/info`)).log_level === 'error')
+  const lines = daemon.stderr().length
+  await command(observer, 'manifest/request')
+  expect(daemon.stderr()).toHaveLength(lines)
+  expect(await command(observer, 'dance')).toMatchObject({ status: 'error', error: { code: 'unknown_verb' } })
+  expect(await command(observer, 'pause', { account_id: 1 })).toMatchObject({
+    error: { code: 'unknown_target', message: expect.stringContaining('8021') },
+  })
+})
+
+mosquittoTest(
+  'an answer goes to the response topic with its correlation data, but never outside of our topics',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const { observer } = await running(world)
+    const client = await connectAsync(world.broker.url, { protocolVersion: 5 })
+    const send = (responseTopic: string, text: string) =>
+      client.publishAsync(`${base}/request/health`, '', {
+        qos: 1,
+        properties: { responseTopic, correlationData: Buffer.from(text) },
+      })
+
+    await send('elsewhere/answer', 'one')
+    await send('blink-manifestd/answers/rule-7', 'two')
+    const answer = await until('the answer', () => observer.on('answers/rule-7')[0])
+    await client.endAsync()
+
+    expect(answer.properties?.correlationData?.toString()).toBe('two')
+    expect(document(answer)).toMatchObject({ status: 'ok' })
+    expect(observer.on('elsewhere/answer')).toEqual([])
+    expect(observer.on('/response/health')).toHaveLength(2)
+  },
+)
+
+mosquittoTest('a retained command is not obeyed, and said once', async () => {
+  await using world = await startWorld({ simulator })
+  const before = await world.observer()
+  await before.publish(`${base}/request/manifest/request`, '{}', true)
+  const { observer, daemon } = await running(world)
+  await daemon.says('retained command ignored')
+  await command(observer, 'health')
+
+  expect(asked(world.cloud, 'manifest-request')).toBe(0)
+  expect(daemon.logged().filter(({ msg }) => msg === 'retained command ignored')).toHaveLength(1)
+})
+
+mosquittoTest(
+  'a command that comes with the retain flag while the daemon listens is not obeyed either, nor is its clearing',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const { observer, daemon } = await running(world)
+
+    await observer.publish(`${base}/request/manifest/request`, '{}', true)
+    await daemon.says('retained command ignored')
+    await observer.publish(`${base}/request/manifest/request`, '', true)
+    await command(observer, 'health')
+
+    expect(asked(world.cloud, 'manifest-request')).toBe(0)
+    expect(observer.on('/response/manifest/request')).toEqual([])
+  },
+)

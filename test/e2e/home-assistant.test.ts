@@ -1,0 +1,165 @@
+import { expect } from 'vitest'
+import { clearedWhileRead, componentsOf, refusals, stateOf } from '../support/acceptance.ts'
+import { checkAll } from '../support/checker.ts'
+import { fast, home, moduleOf, stem } from '../support/homes.ts'
+import { mosquittoTest } from '../support/mosquitto.ts'
+import { type Observer, observe } from '../support/observer.ts'
+import { until } from '../support/until.ts'
+import { startWorld } from '../support/world.ts'
+
+const simulator = { manifestSeconds: 0, accounts: [home(2)] }
+
+/** The documents that a Home Assistant that comes now would find. */
+function documentsIn(observer: Observer) {
+  const topics = new Set(observer.on('/config').map(({ topic }) => topic))
+  return [...topics].flatMap((topic) => {
+    const payload = observer.latest(topic)
+    return topic.startsWith('homeassistant/device/') && payload ? [{ topic, payload, retain: true }] : []
+  })
+}
+
+const deviceOf = (observer: Observer, ending: string) =>
+  documentsIn(observer).find(({ topic }) => topic.endsWith(`${ending}/config`))
+
+/** The entities that are unavailable or whose values Home Assistant would not take. */
+function ailments(observer: Observer): readonly string[] {
+  const documents = documentsIn(observer)
+  const newest = (topic: string) => observer.latest(topic)
+  const placed = componentsOf(documents)
+  return [
+    ...checkAll(documents),
+    ...placed.flatMap((one) => refusals(one, newest)),
+    ...placed.flatMap((one) => (stateOf(one, newest) === 'unavailable' ? `${one.place} is unavailable` : [])),
+  ]
+}
+
+const whole = (observer: Observer, documents: number) => () =>
+  observer.latest('blink-manifestd/bridge/state') === 'online' &&
+  documentsIn(observer).length === documents &&
+  observer.latest(`${stem(2)}/request_id`) &&
+  ailments(observer).length === 0
+
+mosquittoTest('a broker that lost everything has every topic and every entity right again', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('all entities', whole(observer, 3), { state: daemon.stderr })
+
+  await world.broker.stop()
+  await world.broker.restart({ forget: true })
+  await using late = await observe(world.broker.url)
+  await until('all entities again', whole(late, 3), { state: daemon.stderr })
+
+  expect(ailments(late)).toEqual([])
+  const order = late.seen.map(({ topic }) => topic)
+  const promised = order.slice(0, order.indexOf('blink-manifestd/bridge/state'))
+  const others = order.filter((topic) => topic !== 'blink-manifestd/bridge/state')
+  expect(new Set(promised)).toEqual(new Set(others))
+})
+
+mosquittoTest(
+  'when Home Assistant starts again it is told of all devices and states once more, and of no event',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    const daemon = world.start(['run'])
+    await until('all entities', whole(observer, 3), { state: daemon.stderr })
+    await daemon.says('tick done')
+    const from = observer.seen.length
+    const documents = documentsIn(observer)
+
+    await observer.publish('homeassistant/status', 'offline')
+    await observer.publish('homeassistant/status', 'online')
+    const since = () => observer.seen.slice(from).map(({ topic }) => topic)
+    await until('the answer', () => since().includes('blink-manifestd/bridge/state'), {
+      state: daemon.stderr,
+    })
+
+    expect(documentsIn(observer)).toEqual(documents)
+    expect(since().filter((topic) => topic.endsWith('/config'))).toHaveLength(3)
+    expect(since().filter((topic) => /event$|requested$/.test(topic))).toEqual([])
+    expect(since().indexOf(`${stem(1)}/state`)).toBeGreaterThanOrEqual(0)
+    expect(ailments(observer)).toEqual([])
+  },
+)
+
+mosquittoTest(
+  'a module that comes gets a device, one that goes loses it, and what others wrote stays',
+  async () => {
+    await using world = await startWorld({ simulator })
+    const observer = await world.observer()
+    await observer.publish('homeassistant/device/someone/config', '{"origin":{"name":"someone"}}', true)
+    const daemon = world.start(['run'], fast)
+    const state = daemon.stderr
+    await until('two devices', () => deviceOf(observer, '44002_350002'), { state })
+
+    world.cloud.addNetwork(8021, { id: 44_003, name: 'Network 3' })
+    world.cloud.addModule(8021, moduleOf(3))
+    await until('a third', () => deviceOf(observer, '44003_350003'), { state })
+    world.cloud.removeModule(44_002, 350_002)
+    await until('the end of the second', () => observer.latest(`${stem(2)}/state`) === '', { state })
+
+    expect(deviceOf(observer, '44002_350002')).toBeUndefined()
+    expect(clearedWhileRead(observer.seen)).toEqual([])
+    expect(observer.latest('homeassistant/device/someone/config')).toBe('{"origin":{"name":"someone"}}')
+    expect(deviceOf(observer, '44001_350001')).toBeDefined()
+  },
+)
+
+mosquittoTest('at a logout the devices and entities go before their topics', async () => {
+  await using world = await startWorld({
+    simulator: { manifestSeconds: 0, accounts: [home(2), home(1, { id: 8022, region: 'u011' })] },
+  })
+  const observer = await world.observer()
+  const BLINK_TOKENS = [8021, 8022].map((id) => world.cloud.tokens(id)).join('\n')
+  const daemon = world.start(['run'], { BLINK_TOKENS })
+  const state = daemon.stderr
+  await until('four devices', () => documentsIn(observer).length === 4, { state })
+  await until('all states', () => observer.latest(`${stem(1, 8022)}/state`), { state })
+
+  await world.finish(['logout', '8022'], { BLINK_TOKENS })
+  await until('an empty account', () => observer.latest('blink-manifestd/account/8022/state') === '', {
+    state,
+  })
+  await until('no module of it', () => observer.latest(`${stem(1, 8022)}/state`) === '', { state })
+
+  expect(clearedWhileRead(observer.seen)).toEqual([])
+  expect(documentsIn(observer)).toHaveLength(3)
+})
+
+mosquittoTest('a module that is no longer wanted at a start loses its device before its topics', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('all entities', whole(observer, 3), { state: daemon.stderr })
+  await daemon.stop('SIGTERM')
+
+  // A single run removes no device, and so no topic that one reads.
+  expect((await world.finish(['once'], { MODULES_EXCLUDE: '44002' })).code).toBe(0)
+  expect(observer.latest(`${stem(2)}/state`)).not.toBe('')
+  const again = world.start(['run'], { MODULES_EXCLUDE: '44002' })
+  const state = again.stderr
+  await until('no topics of it', () => observer.latest(`${stem(2)}/state`) === '', { state })
+
+  expect(clearedWhileRead(observer.seen)).toEqual([])
+  expect(documentsIn(observer)).toHaveLength(2)
+})
+
+mosquittoTest('switched off, discovery takes back what it had said, once, and nothing else', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('three devices', () => documentsIn(observer).length === 3, { state: daemon.stderr })
+  await daemon.stop('SIGTERM')
+
+  const quiet = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
+  await until('no devices', () => documentsIn(observer).length === 0, { state: quiet.stderr })
+  await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+  await quiet.stop('SIGTERM')
+  const from = observer.seen.length
+  const again = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
+  await again.says('tick done')
+  await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+
+  expect(observer.seen.slice(from).filter(({ topic }) => topic.startsWith('homeassistant/'))).toEqual([])
+})

@@ -1,0 +1,120 @@
+/** Two logins of one account: which one stays, and what the cloud asked of the one before. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { asked, fast, home } from '../support/homes.ts'
+import { loginFiles, noTokens, signedIn } from '../support/person.ts'
+import { startWorld, type World } from '../support/world.ts'
+
+const person = { challenge: 'none' as const }
+const options = { simulator: { manifestSeconds: 0, accounts: [{ ...home(1), person }] }, broker: false }
+
+/** A line of the environment that does not tell its account, with a token nobody else has. */
+function nameless({ cloud }: World): Readonly<Record<string, string>> {
+  cloud.signIn(8021)
+  return { BLINK_TOKENS: cloud.tokens().replace(/\|account_id=\d+/, '') }
+}
+
+/** The texts of the files beside the login of this ending. */
+function beside({ dataDir }: World, ending: string): readonly string[] {
+  const directory = join(dataDir, 'logins')
+  const names = readdirSync(directory).filter((name) => name.endsWith(ending))
+  return names.map((name) => readFileSync(join(directory, name), 'utf8'))
+}
+
+test('a sign-in stays when a line of the environment turns out to be of the same account', async () => {
+  await using world = await startWorld(options)
+  await signedIn(world)
+  const [mine] = loginFiles(world).keys()
+  const line = nameless(world)
+
+  expect((await world.finish(['discover'], line)).code).toBe(0)
+  expect([...loginFiles(world).keys()]).toEqual([mine])
+  const again = await world.finish(['discover'], { ...line, LOG_LEVEL: 'info' })
+
+  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('was given up') })
+  expect([...loginFiles(world).keys()]).toEqual([mine])
+})
+
+test('a daemon that still refreshes the login of before does not take the new sign-in back', async () => {
+  await using world = await startWorld({
+    ...options,
+    simulator: { ...options.simulator, accessTokenSeconds: 1 },
+  })
+  const daemon = world.start(['run'], { ...fast, ...nameless(world) })
+  await daemon.says('tick done', 2)
+
+  await signedIn(world)
+  await daemon.says('login noticed')
+  await daemon.says('tick done', 4)
+
+  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^login-/)])
+})
+
+test('a refused login that nobody can name is given up by the sign-in that follows', async () => {
+  await using world = await startWorld(options)
+  const line = nameless(world)
+  world.cloud.revoke(8021)
+  const refused = await world.finish(['once'], line)
+  expect(refused).toMatchObject({ code: 77, stderr: expect.stringMatching(/logout environment-\w+/) })
+
+  await signedIn(world)
+
+  expect((await world.finish(['discover'], line)).code).toBe(0)
+  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^login-/)])
+})
+
+test('a new sign-in ends neither the pause that the cloud asked for nor the budget of the day', async () => {
+  await using world = await startWorld(options)
+  await signedIn(world)
+  world.cloud.misbehave({ kind: 'edge', path: '/homescreen' })
+  expect((await world.finish(['discover'], noTokens)).code).toBe(75)
+  world.cloud.calm()
+  const [paused, spent] = [beside(world, '.breaker.json'), beside(world, '.spent.json')]
+  expect(spent).toHaveLength(1)
+
+  await signedIn(world)
+  const before = asked(world.cloud, 'homescreen')
+  const listed = await world.finish(['accounts', '--json'], noTokens)
+  expect((await world.finish(['discover'], noTokens)).code).toBe(75)
+
+  expect(asked(world.cloud, 'homescreen')).toBe(before)
+  expect(JSON.parse(listed.stdout)).toMatchObject({ state: 'throttled', retry_at: expect.any(String) })
+  expect(beside(world, '.breaker.json')).toEqual(paused)
+  expect(beside(world, '.spent.json')).toEqual(spent)
+})
+
+test('a pause outlives a change of a line that does not tell its account: nothing is asked after whose it is', async () => {
+  await using world = await startWorld(options)
+  const before = nameless(world)
+  world.cloud.misbehave({ kind: 'edge', path: '/homescreen' })
+  expect((await world.finish(['discover'], before)).code).toBe(75)
+  world.cloud.calm()
+  const paused = beside(world, '.breaker.json')
+  const sent = world.cloud.calls.length
+
+  const daemon = world.start(['run'], { ...fast, ...nameless(world) })
+  await daemon.says('login given up, another of its account stays')
+  await daemon.says('tick done', 3)
+  await daemon.stop()
+
+  expect(world.cloud.calls.slice(sent).map(({ kind }) => kind)).toEqual(['token', 'tier-info'])
+  expect(loginFiles(world).size).toBe(1)
+  expect(beside(world, '.breaker.json')).toEqual(paused)
+  expect(paused).toHaveLength(1)
+})
+
+test('a line that turns out to be of an account with a sign-in asks no module a second time', async () => {
+  await using world = await startWorld({
+    ...options,
+    simulator: { ...options.simulator, accounts: [{ ...home(3), person }] },
+  })
+  await signedIn(world)
+
+  const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', ...nameless(world) })
+  await daemon.says('login given up, another of its account stays')
+  await daemon.says('tick done')
+  await daemon.stop()
+
+  expect(asked(world.cloud, 'manifest-request')).toBe(3)
+})

@@ -1,0 +1,182 @@
+/** The whole way of an answer, from the socket to the module list: whatever the bytes, no crash and no leak. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createCloud } from '../../../src/blink/client.ts'
+import { createSession } from '../../../src/blink/session.ts'
+import { systemClock } from '../../../src/domain/clock.ts'
+import { DaemonError } from '../../../src/domain/errors.ts'
+import { Secret } from '../../../src/domain/secret.ts'
+import { startSimulator } from '../../../src/simulator/simulator.ts'
+import { open } from '../../support/asking.ts'
+import { listLog, loginOf, scripted } from '../../support/blink-scripted.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
+import { calm } from '../../support/peer.ts'
+import { rotating, stage } from '../../support/staged-session.ts'
+
+/** Stands in every text that is answered, and may stand nowhere else. */
+const mark = 'sesame-8471'
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.json({ maxDepth: 3 }),
+  fc.constantFrom(
+    `"${mark}"`,
+    '[[[[',
+    '{"id":',
+    '{"sync_modules":[{"id":1}]}',
+    '\u0000',
+    'null',
+    '[]',
+    '1e999',
+  ),
+  fc
+    .record({ access_token: fc.anything({ maxDepth: 1 }), expires_in: fc.anything({ maxDepth: 1 }) })
+    .map(asJson),
+  fc
+    .record({ sync_modules: fc.anything({ maxDepth: 4 }), networks: fc.anything({ maxDepth: 2 }) })
+    .map(asJson),
+  fc.record({ id: fc.anything({ maxDepth: 2 }), code: fc.anything({ maxDepth: 1 }) }).map(asJson),
+)
+
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** With the mark behind it, or in its texts, where it stays JSON. */
+const marked = fc.oneof(
+  text.map((said) => said + mark),
+  text.map((said) => said.replaceAll(/"([^"\\]*)"(?=[,}\]])/g, `"$1${mark}"`)),
+)
+
+test('any bytes as a token, a home screen or a manifest answer: one of our errors or a value, and nothing leaks', async () => {
+  await using cloud = await startSimulator()
+  await using http = open()
+  const refreshToken = decodeURIComponent(/refresh_token=([^|]+)/.exec(cloud.tokens())?.[1] ?? '')
+  cloud.rotateRefreshTokens('never')
+  const places = fc.constantFrom('/oauth/token', '/homescreen', '/manifest/request')
+
+  await fc.assert(
+    fc.asyncProperty(
+      places,
+      marked,
+      fc.constantFrom(200, 202, 400, 403, 409, 500),
+      async (path, said, status) => {
+        const log = listLog()
+        const login = loginOf({ refreshToken: new Secret(refreshToken), region: 'e008' })
+        const session = createSession({
+          ...{ login, hardwareId: 'X', oauthUrl: cloud.oauthUrl, http, clock: systemClock, log },
+          save: () => Promise.resolve(),
+        })
+        const account = createCloud({ session, http, restUrl: cloud.restUrl, clock: systemClock, log })
+        cloud.calm()
+        cloud.misbehave({ kind: 'status', status, text: said, path })
+        const ends = [
+          await account.discover(calm()).catch((error: unknown) => error),
+          await account
+            .requestManifest({ accountId: '8021', networkId: '44107', syncModuleId: '350221' }, calm())
+            .catch((error: unknown) => error),
+        ]
+        for (const end of ends) {
+          if (!(end instanceof Error)) continue
+          expect(end).toBeInstanceOf(DaemonError)
+          const { message, remedy } = end as DaemonError
+          expect(`${message} ${remedy}`).not.toContain(mark)
+        }
+        expect(log.lines.join('\n')).not.toContain(mark)
+        expect(log.lines.join('\n')).not.toContain(refreshToken)
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+test('whatever life an access token is said to have, and however our clock is set: it is used, and renewed in time', async () => {
+  const life = fc.oneof(
+    fc.integer(),
+    fc.double(),
+    fc.constantFrom(0, -1, -3600, 1e300, '3600', '-5', '1e9', null, 'soon', {}, [], true, undefined),
+  )
+  const jump = fc.integer({ min: -400, max: 400 }).map((days) => days * 86_400_000)
+  await fc.assert(
+    fc.asyncProperty(life, fc.array(jump, { maxLength: 5 }), async (expires_in, jumps) => {
+      const clock = fakeClock()
+      const started = clock.now()
+      const { http, token } = stage(
+        (_, index) => [200, { access_token: `access-${index + 1}`, refresh_token: 'refresh-0', expires_in }],
+        { clock },
+      )
+      expect(await token()).toBe('access-1')
+      expect(await token()).toBe('access-1')
+
+      for (const ms of jumps) {
+        clock.setWall(started + ms)
+        expect(await token()).toMatch(/^access-\d+$/)
+      }
+      // A jump costs one refresh at most, and never a loop of them.
+      expect(http.calls.length).toBeLessThanOrEqual(1 + jumps.length)
+
+      const before = http.calls.length
+      await clock.advance(86_400_000)
+      await token()
+      expect(http.calls.length).toBe(before + 1)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('a clock that is a day off when the token comes is no reason to ask for another one at once', async () => {
+  for (const days of [-1, 1]) {
+    const clock = fakeClock()
+    clock.setWall(clock.now() + days * 86_400_000)
+    const { http, token } = stage(rotating, { clock })
+    await token()
+    await clock.advance(1_000)
+    await token()
+    expect(http.calls.length).toBe(1)
+  }
+})
+
+test('a refresh token is sent to the token endpoint and nowhere else, whatever is answered', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.constantFrom(200, 302, 401, 404, 503), text), { maxLength: 6 }),
+      async (said) => {
+        const http = scripted((call, index) => {
+          if (call.kind === 'token') return [200, { access_token: `access-${index}` }]
+          return said[index % Math.max(1, said.length)] ?? [200, '']
+        })
+        const clock = fakeClock()
+        const session = createSession({
+          ...{
+            login: loginOf(),
+            hardwareId: 'X',
+            oauthUrl: 'https://oauth.test',
+            http,
+            clock,
+            log: listLog(),
+          },
+          save: () => Promise.resolve(),
+        })
+        const account = createCloud({
+          session,
+          http,
+          restUrl: 'https://rest-{region}.test',
+          clock,
+          log: listLog(),
+        })
+        await account.discover(calm()).catch(() => undefined)
+
+        for (const { kind, url, headers, body } of http.calls) {
+          const all = JSON.stringify([url, headers, body])
+          expect(all.includes('refresh-0')).toBe(kind === 'token')
+          if (kind === 'token') expect(new URL(url).host).toBe('oauth.test')
+        }
+      },
+    ),
+    { numRuns: 200 },
+  )
+})

@@ -1,0 +1,95 @@
+/** Writes under any order of a disk's troubles: what was told as written is on disk, in its order, and nothing else. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { StoreFailed } from '../../../src/domain/errors.ts'
+import { openDatabase } from '../../../src/storage/database.ts'
+import type { Reserve } from '../../../src/storage/disk-reserve.ts'
+import { readableLog, start, temporaryDirectory } from '../../support/samples.ts'
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      write: fc.constantFrom(1, 1, 3, 20),
+      bytes: fc.constantFrom(10, 6_000),
+      fails: fc.constantFrom(false, false, false, false, true),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ turns: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ disk: fc.constantFrom('full', 'readOnly', 'well', 'well') }) },
+  { weight: 1, arbitrary: fc.constant({ reopen: true }) },
+)
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** Returns what was told as written, and what is on disk when all is over. */
+async function play(steps: readonly Step[]): Promise<{ readonly told: number[]; readonly kept: number[] }> {
+  const directory = temporaryDirectory()
+  const told: number[] = []
+  let [last, isHeld] = [0, true]
+  // Giving it away makes room for a while.
+  const reserve: Reserve = {
+    missing: undefined,
+    hold: async () => undefined,
+    spend() {
+      if (isHeld) database.sql.exec('PRAGMA max_page_count = 1000000')
+      const [spent] = [isHeld]
+      isHeld = false
+      return spent
+    },
+  }
+  const open = () => openDatabase(directory, { now: () => start, log: readableLog(), reserve })
+  let database = open()
+
+  const write = (bytes: number, fails: boolean) => {
+    const number = ++last
+    const { sql } = database
+    database
+      .write(() => {
+        sql
+          .prepare("INSERT INTO items (seq, module, expires_at, item) VALUES (?, 'm', 0, ?)")
+          .run(number, 'x'.repeat(bytes))
+        if (fails) throw new StoreFailed('not this one')
+        return number
+      })
+      .then(
+        (done) => told.push(done),
+        () => undefined,
+      )
+  }
+  const become = (disk: 'full' | 'readOnly' | 'well') => {
+    const { sql } = database
+    sql.exec(`PRAGMA query_only = ${disk === 'readOnly' ? 'ON' : 'OFF'}`)
+    const pages = Number(sql.prepare('PRAGMA page_count').get()?.page_count)
+    sql.exec(`PRAGMA max_page_count = ${disk === 'full' ? pages + 1 : 1_000_000}`)
+  }
+  const turns = async (count: number) => {
+    for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+
+  for (const each of steps) {
+    if ('write' in each) for (let nth = 0; nth < each.write; nth++) write(each.bytes, each.fails && nth === 0)
+    else if ('turns' in each) await turns(each.turns)
+    else if ('disk' in each) become(each.disk)
+    else {
+      await database.close()
+      await turns(1)
+      database = open()
+      isHeld = true
+    }
+  }
+  await turns(30)
+  const kept = database.read(() => database.sql.prepare('SELECT seq FROM items ORDER BY seq').all())
+  await database.close()
+  return { told, kept: kept.map(({ seq }) => Number(seq)) }
+}
+
+test('what was told as written is on disk and nothing else, in the order of asking, whatever the disk does', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const { told, kept } = await play(steps)
+
+      expect(kept).toEqual(told)
+    }),
+    { numRuns: 40 },
+  )
+})

@@ -1,0 +1,78 @@
+/** Databases to damage: real ones with work items in them, and what is left of those afterwards. */
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { WorkItem } from '../../src/domain/model.ts'
+import { type Database, openDatabase } from '../../src/storage/database.ts'
+import { openItems } from '../../src/storage/items.ts'
+import { openLedger, type StoredLedger } from '../../src/storage/ledger.ts'
+import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
+import { anItem, readableLog, requested, start, temporaryDirectory } from './samples.ts'
+
+/** A directory whose database holds so many items, closed, or as a kill leaves it with all of it in the log. */
+export async function filled(items: number, { killed = false } = {}): Promise<string> {
+  const directory = temporaryDirectory()
+  const database = openDatabase(directory)
+  const ledger = openLedger(database, openItems(database), openOutbox(database))
+  const numbers = Array.from({ length: items }, (_, index) => index)
+  await Promise.all(numbers.map((number) => ledger.record(requested(item(number)))))
+  if (!killed) {
+    await database.close()
+    return directory
+  }
+  const left = temporaryDirectory()
+  for (const name of readdirSync(directory)) copyFileSync(join(directory, name), join(left, name))
+  await database.close()
+  return left
+}
+
+/** The item of that number; every module has ten. */
+export function item(number: number): WorkItem {
+  const syncModuleId = String(350_000 + Math.floor(number / 10))
+  return anItem({ syncModuleId, requestId: String(670_000_000 + number) })
+}
+
+export interface Opened {
+  readonly database: Database
+  readonly outbox: StoredOutbox
+  readonly ledger: StoredLedger
+  readonly log: ReturnType<typeof readableLog>
+}
+
+/** Opens the directory as the daemon does. */
+export function opened(directory: string): Opened {
+  const log = readableLog()
+  const database = openDatabase(directory, { now: () => start, log })
+  onTestFinished(() => database.close())
+  const outbox = openOutbox(database)
+  return { database, outbox, ledger: openLedger(database, openItems(database), outbox), log }
+}
+
+/** Writes bytes into the middle of a file. */
+export function overwrite(path: string, at: number, bytes: Uint8Array): void {
+  const file = openSync(path, 'r+')
+  writeSync(file, bytes, 0, bytes.length, at)
+  closeSync(file)
+}
+
+export function cutOff(path: string, share: number): void {
+  truncateSync(path, Math.floor(statSync(path).size * share))
+}
+
+/** The files that were set aside. */
+export function asides(directory: string): readonly string[] {
+  return readdirSync(directory).filter((name) => name.includes('.damaged-'))
+}
+
+export const stateFile = (directory: string) => join(directory, 'state.db')
+export const logFile = (directory: string) => join(directory, 'state.db-wal')
+export const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0)

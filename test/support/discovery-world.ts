@@ -1,0 +1,104 @@
+/** A broker that keeps retained documents and sends each publish back to us, and a house that the test may change. */
+import { onTestFinished } from 'vitest'
+import { keyOf, type Message, type SyncModule } from '../../src/domain/model.ts'
+import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
+import { keepDiscovered } from '../../src/homeassistant/discovery.ts'
+import { moduleDevice } from '../../src/homeassistant/module-entities.ts'
+import { refusalTeller } from '../../src/mqtt/refusals.ts'
+import { fakeClock, settle } from './fake-clock.ts'
+import { discovering, topics } from './ha-documents.ts'
+import { readableLog } from './samples.ts'
+
+export const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
+export const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
+
+export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<string, string>> = {}) {
+  const clock = fakeClock()
+  const log = readableLog()
+  const abort = new AbortController()
+  onTestFinished(() => abort.abort(new Error('over')))
+  const known = new Map(modules.map((module) => [keyOf(module), module]))
+  const store = new Map(Object.entries(kept))
+  const published: (Message & { readonly at: number })[] = []
+  const restated: string[] = []
+  const failures: unknown[] = []
+  let accounts = ['8021']
+  let complete = true
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  const begin = clock.elapsed()
+
+  const discovery = keepDiscovered(
+    {
+      discovering,
+      publisher: {
+        async publish(message) {
+          published.push({ ...message, at: clock.elapsed() - begin })
+          if (message.payload === '') store.delete(message.topic)
+          else store.set(message.topic, message.payload)
+          await Promise.resolve()
+          const { topic, payload } = message
+          discovery.heard({ topic, payload: bytes(payload), retain: false, properties: {} })
+        },
+      },
+      bridge: () => bridgeDevice(topics, discovering, accounts),
+      modules: () => [...known.values()],
+      module(key) {
+        const module = known.get(keyOf(key))
+        return module && moduleDevice(topics, discovering, module, false)
+      },
+      restate: (key) => restated.push(keyOf(key)),
+      complete: () => complete,
+      refused: refusalTeller(clock, log),
+      clock,
+      log,
+      fail: (error) => failures.push(error),
+    },
+    abort.signal,
+  )
+  /** Lets the clock run until the work is done. */
+  const done = async (work: Promise<void>) => {
+    let over = false
+    const end = work.then(() => {
+      over = true
+    })
+    await settle()
+    while (!over) await clock.advance(500)
+    await end
+  }
+  /** A connection: the broker sends what it keeps, and all is said. */
+  async function introduce() {
+    for (const [topic, payload] of store) {
+      discovery.heard({ topic, payload: bytes(payload), retain: true, properties: {} })
+    }
+    const said = discovery.introduce()
+    await settle()
+    await done(said)
+  }
+  return {
+    ...{ discovery, clock, log, known, store, published, restated, failures, done },
+    introduce,
+    /** A connection whose documents Home Assistant has had its time for. */
+    async connect() {
+      await introduce()
+      await done(discovery.made())
+    },
+    /** What Home Assistant does when a person deletes a device there. */
+    async deletedThere(topic: string) {
+      store.delete(topic)
+      discovery.heard({ topic, payload: bytes(''), retain: false, properties: {} })
+      await settle()
+    },
+    accountsAre(ids: string[]) {
+      accounts = ids
+    },
+    isComplete(value: boolean) {
+      complete = value
+    },
+    /** Lets everything that was begun come to its end. */
+    async later() {
+      await clock.advance(20_000)
+    },
+    topicsSince: (from: number) =>
+      published.slice(from).map(({ topic, payload }) => (payload ? topic : `-${topic}`)),
+  }
+}

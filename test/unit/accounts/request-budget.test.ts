@@ -1,0 +1,210 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { guard } from '../../../src/accounts/circuit-breaker.ts'
+import { openBudget, plannedBudget } from '../../../src/accounts/request-budget.ts'
+import { closedBreaker } from '../../../src/domain/retry-policy.ts'
+import { slotsPerDay } from '../../../src/scheduler/cron.ts'
+import { openLogins, type Spent } from '../../../src/storage/credentials.ts'
+import { aWorld } from '../../support/account-world.ts'
+import { type FakeClock, fakeClock, settle } from '../../support/fake-clock.ts'
+import { start, temporaryDirectory } from '../../support/samples.ts'
+
+const hour = 3_600_000
+const midnight = Date.parse('2026-11-24T00:00:00.000Z')
+
+/** A budget of so many requests, and what was kept of it. */
+function aBudget(limit: number, clock: FakeClock = fakeClock(), kept?: Spent) {
+  const saved: Spent[] = []
+  const save = (spent: Spent) => Promise.resolve(void saved.push(spent))
+  return { clock, saved, budget: openBudget({ kept, limit: () => limit, automatic: false, clock, save }) }
+}
+
+test('sixty kills in a day leave an account most of its budget', async () => {
+  const clock = fakeClock()
+  let disk: Spent | undefined
+  for (let kills = 0; kills < 60; kills++) {
+    const { budget, saved } = aBudget(1_944, clock, disk)
+    for (let requests = 0; requests < 5; requests++) budget.spend()
+    await settle()
+    disk = saved.at(-1) ?? disk
+  }
+
+  const { budget } = aBudget(1_944, clock, disk)
+
+  expect(budget.spent).toBeLessThan(1_000)
+})
+
+test('a sparser schedule does not make a budget of what the denser one has spent before', () => {
+  const clock = fakeClock()
+  const kept = { day: Math.floor(start / (24 * hour)), requests: 500, limit: 1_000 }
+  const save = () => Promise.resolve()
+  const byPlan = openBudget({ kept, limit: () => 100, automatic: true, clock, save })
+  const byOwner = openBudget({ kept, limit: () => 100, automatic: false, clock, save })
+
+  expect([byPlan.limit, byPlan.usedUpUntil]).toEqual([1_000, undefined])
+  expect([byOwner.limit, byOwner.usedUpUntil]).toEqual([100, midnight])
+})
+
+test('a budget is used up by its last request, until midnight UTC, and then it is there again', async () => {
+  const { budget, clock } = aBudget(3)
+  for (let requests = 0; requests < 2; requests++) budget.spend()
+  expect(budget.usedUpUntil).toBeUndefined()
+
+  budget.spend()
+  expect(budget.usedUpUntil).toBe(midnight)
+
+  await clock.advance(midnight - start - 1)
+  expect(budget.usedUpUntil).toBe(midnight)
+  await clock.advance(1)
+  expect([budget.usedUpUntil, budget.spent]).toEqual([undefined, 0])
+})
+
+test('whoever reads the disk finds a budget used up when it is, and not a part before', async () => {
+  const { budget, saved } = aBudget(1_000)
+  const isUsedUpOnDisk = () => (saved.at(-1)?.requests ?? 0) >= 1_000
+
+  for (let requests = 0; requests < 999; requests++) {
+    budget.spend()
+    await settle()
+    expect(isUsedUpOnDisk()).toBe(false)
+  }
+
+  budget.spend()
+  await settle()
+  expect(isUsedUpOnDisk()).toBe(true)
+})
+
+test('a request that never left is given back', () => {
+  const { budget } = aBudget(1)
+
+  budget.spend()
+  budget.refund()
+
+  expect([budget.spent, budget.usedUpUntil]).toEqual([0, undefined])
+})
+
+test('a restart gives nothing back, in order or not, and a day is written two hundred times at most', async () => {
+  const events = fc.array(fc.constantFrom('spend', 'spend', 'spend', 'kill', 'restart'), { maxLength: 400 })
+  await fc.assert(
+    fc.asyncProperty(events, async (all) => {
+      const clock = fakeClock()
+      let { budget, saved } = aBudget(1_000, clock)
+      let disk: Spent | undefined
+      let [spent, kills] = [0, 0]
+      for (const event of all) {
+        if (event === 'spend') {
+          spent++
+          budget.spend()
+          continue
+        }
+        if (event === 'kill') kills++
+        else await budget.close()
+        await settle()
+        disk = saved.at(-1) ?? disk
+        ;({ budget, saved } = aBudget(1_000, clock, disk))
+      }
+
+      expect(budget.spent).toBeGreaterThanOrEqual(spent)
+      expect(budget.spent).toBeLessThanOrEqual(spent + kills * 6)
+    }),
+    { numRuns: 100 },
+  )
+
+  const { budget, saved } = aBudget(1_000)
+  for (let requests = 0; requests < 1_000; requests++) budget.spend()
+  await budget.close()
+  expect(saved.length).toBeLessThanOrEqual(200)
+  expect(saved.at(-1)?.requests).toBe(1_000)
+})
+
+test('a clock that is set back gives nothing back, and one set forward no more than a day', async () => {
+  const { budget, clock } = aBudget(10)
+  for (let requests = 0; requests < 10; requests++) budget.spend()
+
+  clock.setWall(start - 48 * hour)
+  expect(budget.usedUpUntil).toBe(midnight - 48 * hour)
+  clock.setWall(start)
+  expect(budget.spent).toBe(0)
+})
+
+test('what was spent is kept beside the login, and what cannot be read there is nothing', async () => {
+  const logins = await openLogins(temporaryDirectory())
+  expect(await logins.spent('login-1')).toBeUndefined()
+
+  await logins.saveSpent('login-1', { day: 20_000, requests: 7, limit: 9 })
+  expect(await logins.spent('login-1')).toEqual({ day: 20_000, requests: 7, limit: 9 })
+
+  await logins.remove('login-1')
+  expect(await logins.spent('login-1')).toBeUndefined()
+})
+
+test('the automatic budget is one and a half times the plan: slots, other ticks, tokens', () => {
+  // 288 slots and 24 other ticks, each with a home screen and two requests, and 48 tokens.
+  expect(plannedBudget({ slotsPerDay: 288, modules: 2 })).toBe(1.5 * (312 * 3 + 48))
+  expect(plannedBudget({ slotsPerDay: 1, modules: 0 })).toBe(1.5 * (25 * 2 + 48))
+})
+
+test('no normal day uses the budget up: starts, busy modules, hours of trouble and their retries in it', () => {
+  const day = fc.record({
+    slotsPerDay: fc.integer({ min: 1, max: 1_440 }),
+    modules: fc.integer({ min: 0, max: 200 }),
+    starts: fc.integer({ min: 0, max: 24 }),
+    /** The share of the manifest requests that find their module busy once. */
+    busy: fc.double({ min: 0, max: 0.4, noNaN: true }),
+    /** The share of the day in which the home screen fails three times. */
+    trouble: fc.double({ min: 0, max: 1, noNaN: true }),
+  })
+  fc.assert(
+    fc.property(day, ({ slotsPerDay, modules, starts, busy, trouble }) => {
+      const bad = Math.floor(slotsPerDay * trouble)
+      const good = slotsPerDay - bad + starts
+      const asked = good * (1 + modules + Math.floor(modules * busy)) + bad * 3 + 24 + starts
+
+      expect(asked).toBeLessThan(plannedBudget({ slotsPerDay, modules }))
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('a used-up budget is told as throttled until midnight, logged once, and nothing is sent', async () => {
+  const clock = fakeClock()
+  const { budget } = aBudget(2, clock, { day: Math.floor(start / (24 * hour)), requests: 2, limit: 2 })
+  const watch = guard({ breaker: closedBreaker, budget, clock, save: () => Promise.resolve() })
+  const { account, asked, log, tick } = aWorld({ guard: watch })
+  expect(account.state).toMatchObject({ status: 'throttled', retryAt: midnight })
+
+  for (let ticks = 0; ticks < 3; ticks++) {
+    expect((await tick())?.report?.modules).toMatchObject([
+      { outcome: 'throttled', attempts: 0, failure: { retryAt: midnight } },
+    ])
+  }
+
+  expect(asked).toEqual([])
+  expect(account.state.detail).toContain('daily budget of 2 requests is used up')
+  expect(log.lines.length).toBeLessThanOrEqual(1)
+  expect(() => watch.admit()).toThrow('daily budget')
+  // Our own word is no refusal of the cloud's: the breaker stays closed.
+  await clock.advance(midnight - start)
+  expect(watch.pause).toBeUndefined()
+})
+
+test('the plan counts the slots of a whole day of the schedule', () => {
+  const expressions = ['*/5 * * * *', '* * * * *', '0 3 * * *', '*/2 * * * * *', '0 8-20/2 * * 1-5']
+
+  expect(expressions.map(slotsPerDay)).toEqual([288, 1_440, 1, 43_200, 7])
+})
+
+test('what another login of the account has spent today counts from now on, and what it spent yesterday does not', async () => {
+  const { budget, saved } = aBudget(10)
+  const today = Math.floor(start / (24 * hour))
+  budget.spend()
+
+  await budget.adopt({ day: today - 1, requests: 9, limit: 10 })
+  expect(budget.spent).toBe(1)
+  await budget.adopt({ day: today, requests: 9, limit: 10 })
+
+  expect(budget.today).toEqual({ day: today, requests: 9, limit: 10 })
+  expect(saved.at(-1)).toEqual({ day: today, requests: 9, limit: 10 })
+  budget.spend()
+  expect(budget.usedUpUntil).toBe(midnight)
+})

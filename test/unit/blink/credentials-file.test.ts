@@ -1,0 +1,158 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseTokenLines } from '../../../src/blink/credentials-file.ts'
+
+/** As the protocol notes have it. */
+const line =
+  'username=user%40example.com|password=p%7Cw|uid=BlinkCamera_x|device_id=Blinkpy|token=eyJhbGc|' +
+  'expires_in=14400|expiration_date=1234567890.123|refresh_token=eyJhbGc.r%2Bs%3D|' +
+  'host=e008.immedia-semi.com|region_id=e008|client_id=1234567|account_id=123456|user_id=99|2fa_code=123456'
+
+test('the line of the protocol notes is a login', () => {
+  const { logins, problems, notes } = parseTokenLines(line)
+
+  expect(problems).toEqual([])
+  expect(notes).toEqual([])
+  expect(logins).toMatchObject([
+    { line: 1, clientId: '1234567', accountId: '123456', region: 'e008', hardwareId: undefined },
+  ])
+  expect(logins[0]?.refreshToken.reveal()).toBe('eyJhbGc.r+s=')
+})
+
+test('a refresh token is enough', () => {
+  const { logins, problems } = parseTokenLines('refresh_token=abc')
+
+  expect(problems).toEqual([])
+  expect(logins).toMatchObject([{ clientId: 'android', accountId: undefined, region: undefined }])
+})
+
+test.each([
+  'host=e008.immedia-semi.com',
+  'host=rest-e008.immedia-semi.com',
+  'host=https%3A%2F%2Frest-E008.immedia-semi.com%2F',
+  'region_id=E008',
+  'region_id=rest-e008',
+  'region_id=rest-e008.immedia-semi.com',
+])('the region is told by %s', (pair) => {
+  expect(parseTokenLines(`refresh_token=abc|${pair}`).logins[0]?.region).toBe('e008')
+})
+
+test.each([
+  'host=evil.example',
+  'host=rest-e008.immedia-semi.com.evil.example',
+  'host=http%3A%2F%2Frest-e008.immedia-semi.com',
+  'host=evil.example%2F.immedia-semi.com',
+  'host=a.b.immedia-semi.com',
+  'host=rest-e008.immedia-semi.com%3A444',
+  'region_id=evil.example%2F',
+  'region_id=e007|host=e008.immedia-semi.com',
+])('a token is not sent to where %s points', (pair) => {
+  const { logins, problems } = parseTokenLines(`refresh_token=abc|${pair}`)
+
+  expect(logins).toEqual([])
+  expect(problems.length).toBe(1)
+  expect(problems[0]).not.toContain('evil')
+})
+
+test('each account has its line; blank lines and remarks are passed over', () => {
+  const text = '# mine\r\n\n  refresh_token=a|account_id=1  \r\n# hers\nrefresh_token=b|account_id=2|\n'
+
+  expect(parseTokenLines(text)).toMatchObject({
+    problems: [],
+    logins: [
+      { line: 3, accountId: '1' },
+      { line: 5, accountId: '2' },
+    ],
+  })
+})
+
+test.each([
+  `'${line}'`,
+  `"${line}"`,
+  `BLINK_TOKENS='${line}'`,
+  `export BLINK_TOKENS="${line}"`,
+  `\uFEFF${line}`,
+])('quotes, and what else a copied line brings along, change nothing', (text) => {
+  const plain = parseTokenLines(line)
+
+  expect(parseTokenLines(text)).toEqual(plain)
+})
+
+test('an id that many installations share is left out, and said', () => {
+  for (const shared of ['Home%20Assistant', 'Blinkpy']) {
+    const { logins, notes } = parseTokenLines(`refresh_token=a|hardware_id=${shared}`)
+
+    expect(logins[0]?.hardwareId).toBeUndefined()
+    expect(notes).toEqual([expect.stringMatching(/^line 1: `hardware_id` is one that many/)])
+  }
+  expect(parseTokenLines('refresh_token=a|hardware_id=5F0B').logins[0]?.hardwareId).toBe('5F0B')
+})
+
+test.each([
+  ['account_id=1', 'line 1: `refresh_token` is missing'],
+  ['refresh_token=', 'line 1: `refresh_token` is missing'],
+  ['refresh_token=sesame%', 'line 1: `refresh_token` is not URL-encoded as it should be'],
+  ['refresh_token=sesame%20x', 'line 1: `refresh_token` has blanks or odd characters'],
+  ['refresh_token=a|account_id=sesame', 'line 1: `account_id` is not a number'],
+  ['refresh_token=a|client_id=sesame%0A', 'line 1: `client_id` has odd characters'],
+  ['refresh_token=a|hardware_id=sesame%0A', 'line 1: `hardware_id` is too long or has odd characters'],
+  ['refresh_token=a|sesame', 'line 1: a part is not of the form key=value'],
+  ['refresh_token=a|refresh_token=sesame', 'line 1: `refresh_token` is there twice'],
+  ['\nrefresh_token=a|account_id=7\n\nrefresh_token=b|account_id=7', 'line 4: the same account as in line 2'],
+  ['refresh_token=a\nrefresh_token=a|x=1', 'line 2: the same account as in line 1'],
+])('what is wrong is told by line and key: %j', (text, problem) => {
+  const { problems } = parseTokenLines(text)
+
+  expect(problems).toContain(problem)
+  expect(problems.join()).not.toContain('sesame')
+})
+
+test('a password that is not encoded is none of our business', () => {
+  expect(parseTokenLines('refresh_token=a|password=100%|x=').problems).toEqual([])
+})
+
+test('a changed line has another fingerprint, and a line with more blanks around it has not', () => {
+  const print = (text: string) => parseTokenLines(text).logins[0]?.fingerprint
+
+  expect(print('refresh_token=a')).toMatch(/^[0-9a-f]{64}$/)
+  expect(print(' refresh_token=a ')).toBe(print('refresh_token=a'))
+  expect(print('refresh_token=b')).not.toBe(print('refresh_token=a'))
+})
+
+test('no text is too odd to be read, and no problem repeats a value', () => {
+  const part = fc.tuple(
+    fc.constantFrom('refresh_token', 'host', 'region_id', 'account_id', 'x', ''),
+    fc.string({ unit: 'binary' }),
+  )
+  const lines = fc.array(part.map(([key, value]) => `${key}=zq${value}zq`)).map((parts) => parts.join('|'))
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), lines), (text) => {
+      const { logins, problems } = parseTokenLines(text)
+      expect(problems.join()).not.toContain('zq')
+      expect(JSON.stringify(logins)).not.toContain('zq')
+    }),
+  )
+})
+
+test.each([
+  'refresh_token=abc;client_id=ios;account_id=8021',
+  'refresh_token=abc, client_id=ios, account_id=8021,',
+  'refresh_token=abc;client_id=ios;account_id=8021;',
+])('other marks between the parts are understood where there is no right one: %s', (text) => {
+  const { logins, problems } = parseTokenLines(text)
+
+  expect(problems).toEqual([])
+  expect(logins).toMatchObject([{ clientId: 'ios', accountId: '8021' }])
+  expect(logins[0]?.refreshToken.reveal()).toBe('abc')
+})
+
+test.each([
+  'refresh_token=abc;x|client_id=ios',
+  'refresh_token=abc,def',
+  'refresh_token=abc;client_id=ios|host=',
+])('a mark inside a value is named, and nothing of the value: %s', (text) => {
+  expect(parseTokenLines(text)).toMatchObject({
+    logins: [],
+    problems: ['line 1: `refresh_token` holds `;` or `,`: the mark between two parts is `|`'],
+  })
+})

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { RightOfWay } from '../../../src/mqtt/priority-queue.ts'
+
+const happening = (name: string) => ({ name, urgent: true })
+const state = (name: string) => ({ name, urgent: false })
+
+function turnsOf(...waiting: readonly ReturnType<typeof state>[]) {
+  const turns = new RightOfWay<ReturnType<typeof state>>()
+  for (const one of waiting) turns.add(one)
+  return turns
+}
+
+function namesOf(turns: ReturnType<typeof turnsOf>): readonly string[] {
+  const names: string[] = []
+  for (let next = turns.take(); next; next = turns.take()) names.push(next.name)
+  return names
+}
+
+test('what happened goes before state that came earlier, and each keeps its order', () => {
+  const turns = turnsOf(state('s1'), state('s2'), happening('h1'), happening('h2'))
+
+  expect(namesOf(turns)).toEqual(['h1', 'h2', 's1', 's2'])
+})
+
+test('state has each fourth turn of a flood that never ends', () => {
+  const turns = turnsOf(state('s1'), state('s2'), state('s3'))
+  const names: (string | undefined)[] = []
+  for (let nth = 1; nth <= 12; nth++) {
+    turns.add(happening(`h${nth}`))
+    names.push(turns.take()?.name)
+  }
+
+  expect(names).toEqual(['h1', 'h2', 'h3', 's1', 'h4', 'h5', 'h6', 's2', 'h7', 'h8', 'h9', 's3'])
+})
+
+test('state that comes when much has happened waits for its turn like the rest', () => {
+  const turns = turnsOf(...[1, 2, 3, 4, 5].map((nth) => happening(`h${nth}`)))
+  for (let nth = 0; nth < 4; nth++) turns.take()
+  turns.add(state('s'))
+  turns.add(happening('h6'))
+
+  expect(namesOf(turns)).toEqual(['h5', 'h6', 's'])
+})
+
+test('what is put back goes before its like in the order it was taken, what is held before everything', () => {
+  const turns = turnsOf(state('s1'), happening('h1'), happening('h2'), state('s2'))
+  const taken = [turns.take(), turns.take(), turns.take()].filter((one) => one !== undefined)
+  turns.add(happening('h3'))
+  turns.putBack(taken)
+  const [, again] = taken
+  // And once more, when the next connection is lost as well.
+  turns.putBack([turns.take()].filter((one) => one !== undefined))
+  if (again) turns.delete(again)
+  const held = state('s3')
+  turns.hold(held)
+
+  expect([...turns].map(({ name }) => name)).toEqual(['s3', 'h1', 'h3', 's1', 's2'])
+  expect(namesOf(turns)[0]).toBe('s3')
+})

@@ -1,0 +1,141 @@
+/** Slots of real schedules, over days that pass in no time. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { checkCron } from '../../../src/scheduler/cron.ts'
+import { hour, minute, schedule } from '../../support/days.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test('slots come at their minutes, with the time of the slot and not of the call', async () => {
+  const { fired, pass, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:58:30.250Z')
+
+  await pass(12 * minute)
+  await stop()
+
+  expect(fired).toEqual(['2026-11-23T09:00:00.000Z', '2026-11-23T09:05:00.000Z', '2026-11-23T09:10:00.000Z'])
+})
+
+test('six fields name seconds', async () => {
+  const { fired, pass, stop } = await schedule('30 0 9 * * *', 'UTC', '2026-11-23T08:59:00.000Z')
+
+  await pass(2 * minute)
+  await stop()
+
+  expect(fired).toEqual(['2026-11-23T09:00:30.000Z'])
+})
+
+test('hours are those of the time zone', async () => {
+  const { fired, pass, stop } = await schedule('0 7 * * *', 'Asia/Kolkata', '2026-11-23T00:00:00.000Z')
+
+  await pass(24 * hour)
+  await stop()
+
+  expect(fired).toEqual(['2026-11-23T01:30:00.000Z'])
+})
+
+test('on the days on which the clocks change, the slot stays at its hour of the day', async () => {
+  const { fired, pass, stop } = await schedule('0 8 * * *', 'Europe/Berlin', '2026-03-28T00:00:00.000Z')
+  await pass(60 * hour)
+  await stop()
+  const autumn = await schedule('0 8 * * *', 'Europe/Berlin', '2026-10-24T00:00:00.000Z')
+  await autumn.pass(60 * hour)
+  await autumn.stop()
+
+  expect(fired).toEqual(['2026-03-28T07:00:00.000Z', '2026-03-29T06:00:00.000Z', '2026-03-30T06:00:00.000Z'])
+  expect(autumn.fired).toEqual([
+    '2026-10-24T06:00:00.000Z',
+    '2026-10-25T07:00:00.000Z',
+    '2026-10-26T07:00:00.000Z',
+  ])
+})
+
+test('a slot inside the hour that spring leaves out does not happen on that day', async () => {
+  const { fired, pass, stop } = await schedule('30 2 * * *', 'America/New_York', '2026-03-07T12:00:00.000Z')
+
+  await pass(48 * hour)
+  await stop()
+
+  expect(fired).toEqual(['2026-03-09T06:30:00.000Z'])
+})
+
+test('every five minutes in UTC means every five minutes, whatever the clocks do', async () => {
+  const { fired, pass, stop } = await schedule('*/5 * * * *', 'UTC', '2026-10-24T23:59:00.000Z')
+
+  await pass(4 * hour)
+  await stop()
+
+  const gaps = fired.slice(1).map((slot, index) => Date.parse(slot) - Date.parse(fired[index] ?? ''))
+  expect(new Set(gaps)).toEqual(new Set([5 * minute]))
+  expect(fired).toHaveLength(48)
+})
+
+test('the next two slots are known', async () => {
+  const { next, pass, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:58:30.000Z')
+  const iso = () => next().map((at) => new Date(at).toISOString())
+
+  expect(iso()).toEqual(['2026-11-23T09:00:00.000Z', '2026-11-23T09:05:00.000Z'])
+  await pass(2 * minute)
+  expect(iso()).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:10:00.000Z'])
+
+  await stop()
+})
+
+test('a slot whose work throws is logged as an error, and the next slot comes all the same', async () => {
+  const { fired, log, pass, stop } = await schedule('* * * * *', 'UTC', '2026-11-23T09:00:30.000Z', {
+    onSlot() {
+      throw new TypeError('x is not a function')
+    },
+  })
+
+  await pass(2 * minute)
+  await stop()
+
+  expect(fired).toEqual(['2026-11-23T09:01:00.000Z', '2026-11-23T09:02:00.000Z'])
+  const errors = log.lines.filter(({ level }) => level === 'error')
+  expect(errors.length).toBeGreaterThanOrEqual(2)
+  expect(JSON.stringify(errors)).toContain('x is not a function')
+})
+
+test('a stopped schedule is silent, and may be stopped twice', async () => {
+  const { fired, pass, stop } = await schedule('* * * * *', 'UTC', '2026-11-23T09:00:30.000Z')
+  await pass(minute)
+
+  await stop()
+  await stop()
+  await pass(5 * minute)
+
+  expect(fired).toHaveLength(1)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('what can be used is not complained of', () => {
+  for (const expression of [
+    '*/5 * * * *',
+    '0 7 * * 1-5',
+    '30 0 9 * * *',
+    '0 0 29 2 *',
+    '0 0 * * MON',
+    '@hourly',
+  ]) {
+    expect(checkCron(expression, false)).toBeUndefined()
+  }
+})
+
+test('what is no cron expression is refused with a sentence', () => {
+  for (const expression of ['', 'often', '* * * *', '60 * * * *', '* * * * * * *', '*/0 * * * *']) {
+    expect(checkCron(expression, false)).toMatch(/^is not a cron expression/)
+  }
+})
+
+test('slots less than a minute apart are refused, unless the owner says so', () => {
+  for (const expression of ['* * * * * *', '*/30 * * * * *', '0,30 * * * * *']) {
+    expect(checkCron(expression, false)).toContain('schedule.allowFast')
+    expect(checkCron(expression, true)).toBeUndefined()
+  }
+})
+
+test('an expression that names no day that exists is refused', () => {
+  expect(checkCron('0 0 30 2 *', false)).toContain('impossible day')
+  expect(checkCron('0 0 31 4,6,9,11 *', false)).toContain('impossible day')
+})

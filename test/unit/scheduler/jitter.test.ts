@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { momentsInWindow, offsetInWindow, spreadOver } from '../../../src/scheduler/jitter.ts'
+
+test('an account is asked at the same moment after each slot, on every machine', () => {
+  expect(offsetInWindow('8021', 30_000)).toBe(offsetInWindow('8021', 30_000))
+  expect(offsetInWindow('8021', 30_000)).toBe(25_547)
+})
+
+test('every account has its moment inside the window', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.integer({ min: 1, max: 3_600_000 }), (account, windowMs) => {
+      const offset = offsetInWindow(account, windowMs)
+
+      expect(Number.isInteger(offset) && offset >= 0 && offset < windowMs).toBe(true)
+    }),
+  )
+})
+
+test('without a window nobody waits', () => {
+  expect(offsetInWindow('8021', 0)).toBe(0)
+})
+
+test('many accounts are spread evenly, those with neighbouring numbers too', () => {
+  const perSecond = Array.from({ length: 30 }, () => 0)
+  for (let account = 0; account < 3_000; account++) {
+    const second = Math.floor(offsetInWindow(String(8_000 + account), 30_000) / 1_000)
+    perSecond[second] = (perSecond[second] ?? 0) + 1
+  }
+
+  expect(Math.min(...perSecond)).toBeGreaterThan(60)
+  expect(Math.max(...perSecond)).toBeLessThan(140)
+})
+
+const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 60 })
+
+test('accounts that share a window have equal parts of it, whatever they are called and in whatever order', () => {
+  fc.assert(
+    fc.property(names, fc.integer({ min: 1_000, max: 3_600_000 }), (accounts, windowMs) => {
+      const moments = [...momentsInWindow(accounts, windowMs)].sort(([, one], [, other]) => one - other)
+      const partMs = windowMs / accounts.length
+
+      for (const [rank, [, moment]] of moments.entries()) {
+        expect(moment).toBeGreaterThanOrEqual(Math.floor(rank * partMs))
+        expect(moment).toBeLessThan((rank + 1) * partMs)
+      }
+      expect(momentsInWindow([...accounts].reverse(), windowMs)).toEqual(momentsInWindow(accounts, windowMs))
+    }),
+  )
+})
+
+test('an account alone has the moment of its hash, so that many homes of one account differ', () => {
+  expect(spreadOver(() => ['8021'], 30_000)('8021')).toBe(offsetInWindow('8021', 30_000))
+})
+
+test('an account that turns up later gets a moment, and one whose login is gone has one too', () => {
+  const accounts = ['8021', 'login-2']
+  const momentOf = spreadOver(() => accounts, 30_000)
+  expect(momentOf('8021')).toBe(momentsInWindow(accounts, 30_000).get('8021'))
+
+  accounts[1] = '8022'
+  expect(momentOf('8022')).toBe(momentsInWindow(['8021', '8022'], 30_000).get('8022'))
+  expect(momentOf('7')).toBe(offsetInWindow('7', 30_000))
+})
