@@ -126,7 +126,7 @@ export function connect(needs: AccountNeeds, credentials: Credentials, { http }:
   const { blink, storage, clock, log } = needs
   const { oauthUrl, restUrl } = blink
   const session = createSession({
-    login: credentials,
+    credentials: credentials,
     hardwareId: storage.installation.hardwareId,
     oauthUrl,
     http,

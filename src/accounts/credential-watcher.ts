@@ -35,17 +35,17 @@ export function credentialChanges(
   found: readonly Credentials[],
   before: ReadonlyMap<string, string>,
 ): CredentialChanges & { readonly strange: ReadonlyMap<string, string> } {
-  const used = new Map(inUse.map((one) => [one.login.key, one]))
+  const used = new Map(inUse.map((one) => [one.credentials.key, one]))
   const differs = found.filter(({ key, refreshToken, unusable }) => {
     const ours = used.get(key)
     // The one in use is as good as ever, and its file is made again when it is next renewed.
     if (unusable) return false
-    return ours !== undefined && ![ours.login, ours.kept].some((one) => isToken(one, refreshToken))
+    return ours !== undefined && ![ours.credentials, ours.kept].some((one) => isToken(one, refreshToken))
   })
   const changed = differs.filter(({ key, refreshToken }) => before.get(key) === refreshToken.reveal())
   const waiting = differs.filter((one) => !changed.includes(one))
   const keys = new Set(found.map(({ key }) => key))
-  const missing = inUse.map(({ login }) => login).filter(({ key }) => !keys.has(key))
+  const missing = inUse.map(({ credentials: login }) => login).filter(({ key }) => !keys.has(key))
   return {
     added: [...found.filter(({ key }) => !used.has(key)), ...changed],
     removed: missing.map(({ key }) => key),
@@ -76,7 +76,7 @@ export async function watchCredentials(needs: WatchNeeds, signal: AbortSignal): 
     try {
       const changedAt = await credentials.changedAt()
       // That an owner was put right does not show in the directory.
-      const isUnusable = needs.inUse().some(({ login }) => login.unusable)
+      const isUnusable = needs.inUse().some(({ credentials: login }) => login.unusable)
       if (changedAt !== seen || strange.size > 0 || isUnusable) {
         const changes = credentialChanges(needs.inUse(), await credentials.list(), strange)
         strange = changes.strange
@@ -108,7 +108,7 @@ export async function refreshIdle({ accounts, clock, log }: IdleNeeds, signal: A
   while (!signal.aborted) {
     for (const account of accounts()) {
       const { accountId, session } = account
-      const { key, refusedAt, refreshedAt = begun } = session.login
+      const { key, refusedAt, refreshedAt = begun } = session.credentials
       const last = Math.max(refreshedAt, tried.get(key) ?? begun)
       if (refusedAt !== undefined || clock.now() - last < idleMs || signal.aborted) continue
       tried.set(key, clock.now())

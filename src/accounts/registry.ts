@@ -44,7 +44,7 @@ export interface CredentialChanges {
 
 /** Credentials in use: as they are in memory, and as this process last wrote them. */
 export interface InUse {
-  readonly login: Credentials
+  readonly credentials: Credentials
   readonly kept: Credentials
 }
 
@@ -155,7 +155,7 @@ class Registry implements AccountRegistry {
     for (const key of removed) {
       if (replaced.has(key)) continue
       this.#unidentified.delete(key)
-      const account = this.accounts.find(({ session }) => session.login.key === key)
+      const account = this.accounts.find(({ session }) => session.credentials.key === key)
       if (!account) continue
       account.remove()
       this.#accounts.delete(account.accountId)
@@ -195,7 +195,7 @@ class Registry implements AccountRegistry {
       if (!this.#unidentified.delete(key)) return undefined
       await limits.budget.close()
       await storage.limits.move(key, accountId)
-      const credentials = keyedByAccount({ ...session.login, accountId })
+      const credentials = keyedByAccount({ ...session.credentials, accountId })
       await storage.credentials.save(credentials)
       if (credentials.key !== key) await storage.credentials.forget(key)
       const all = await storage.credentials.list()

@@ -90,7 +90,7 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
   }
 
   function known(): { readonly [K in keyof Identity]: Identity[K] | undefined } {
-    const { accountId, region } = session.login
+    const { accountId, region } = session.credentials
     const usable = region === undefined ? undefined : regionOf(region)
     // Without regions in the address any will do, and nobody need be asked for one.
     return { accountId, region: usable ?? (hasRegions ? undefined : gatewayRegion) }
@@ -99,7 +99,7 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
   async function askWho(signal: AbortSignal): Promise<Identity> {
     const answer = await ask('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
     const tier = readTierInfo(answer)
-    const identity = { accountId: session.login.accountId ?? accountIdOf(tier), region: tier.region }
+    const identity = { accountId: session.credentials.accountId ?? accountIdOf(tier), region: tier.region }
     await session.learn(identity)
     log.info({ account_id: identity.accountId, region: identity.region }, 'account found')
     return identity
@@ -161,7 +161,7 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
       const answer = await ask('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
       const tier = readTierInfo(answer)
       return {
-        accountId: tier.accountId ?? session.login.accountId ?? accountIdOf(tier),
+        accountId: tier.accountId ?? session.credentials.accountId ?? accountIdOf(tier),
         region: tier.region,
       }
     },

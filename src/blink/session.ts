@@ -17,23 +17,23 @@ import { classify } from './response.ts'
 import { readTokens } from './wire.ts'
 
 export interface SessionNeeds {
-  readonly login: Credentials
-  /** An access token that came with the login. */
+  readonly credentials: Credentials
+  /** An access token that came with the credentials. */
   readonly access?: { readonly accessToken: Secret; readonly lifeMs: number }
-  /** The installation's own, for logins that came without. */
+  /** The installation's own, for credentials that came without. */
   readonly hardwareId: string
   readonly oauthUrl: string
   readonly http: Http
   readonly clock: Clock
   readonly log: Log
-  /** Keeps a changed login; resolves when it is on disk. Called once at a time, in the order of the changes. */
-  readonly save: (login: Credentials) => Promise<void>
+  /** Keeps changed credentials; resolves when it is on disk. Called once at a time, in the order of the changes. */
+  readonly save: (credentials: Credentials) => Promise<void>
 }
 
 export interface Session {
-  /** The login as it is now: with its newest refresh token, and with what was learned since. */
-  readonly login: Credentials
-  /** The login as it was last known to be on disk: older, while the disk is slow or takes nothing. */
+  /** The credentials as they are now: with the newest refresh token, and with what was learned since. */
+  readonly credentials: Credentials
+  /** The credentials as they were last known to be on disk: older, while the disk is slow or takes nothing. */
   readonly kept: Credentials
   /**
    * An access token that is good for a while.
@@ -58,7 +58,7 @@ export interface Session {
 }
 
 export function createSession(needs: SessionNeeds): Session {
-  return new LoginSession(needs)
+  return new TokenSession(needs)
 }
 
 interface Access {
@@ -73,9 +73,9 @@ const appUserAgent = 'Blink/2511191620 CFNetwork/3860.200.71 Darwin/25.1.0'
 const longestMarginMs = 5 * 60 * 1000
 const betweenRefusalsMs = 60_000
 
-class LoginSession implements Session {
+class TokenSession implements Session {
   readonly #needs: SessionNeeds
-  #login: Credentials
+  #credentials: Credentials
   #kept: Credentials
   #access: Access | undefined
   /** When the one before the access token was refused, by the clock's elapsed milliseconds; until this is accepted. */
@@ -89,13 +89,13 @@ class LoginSession implements Session {
 
   constructor(needs: SessionNeeds) {
     this.#needs = needs
-    this.#login = needs.login
-    this.#kept = needs.login
+    this.#credentials = needs.credentials
+    this.#kept = needs.credentials
     if (needs.access) this.#access = this.#accessFor(needs.access)
   }
 
-  get login(): Credentials {
-    return this.#login
+  get credentials(): Credentials {
+    return this.#credentials
   }
 
   get kept(): Credentials {
@@ -126,7 +126,7 @@ class LoginSession implements Session {
   }
 
   async learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void> {
-    const { accountId, region } = this.#login
+    const { accountId, region } = this.#credentials
     if (accountId !== facts.accountId || region !== facts.region) await this.#keep(facts)
   }
 
@@ -136,7 +136,7 @@ class LoginSession implements Session {
   }
 
   async #renew(): Promise<Secret> {
-    if (this.#login.refusedAt !== undefined) throw refusedBefore(this.#login)
+    if (this.#credentials.refusedAt !== undefined) throw refusedBefore(this.#credentials)
     const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#askInTime()
     if (this.#unsaved) await this.#keep({})
     this.#unsaved = undefined
@@ -162,11 +162,11 @@ class LoginSession implements Session {
     const since = { now: clock.now(), elapsed: clock.elapsed() }
     const { accessToken, refreshToken, lifeMs } = readTokens(await this.#post())
     const access = this.#accessFor({ accessToken, lifeMs }, since)
-    if (refreshToken !== undefined && refreshToken.reveal() !== this.#login.refreshToken.reveal()) {
-      this.#login = { ...this.#login, refreshToken, refreshedAt: since.now }
+    if (refreshToken !== undefined && refreshToken.reveal() !== this.#credentials.refreshToken.reveal()) {
+      this.#credentials = { ...this.#credentials, refreshToken, refreshedAt: since.now }
       this.#unsaved = access
     }
-    log.debug({ account_id: this.#login.accountId, life_ms: lifeMs }, 'access token renewed')
+    log.debug({ account_id: this.#credentials.accountId, life_ms: lifeMs }, 'access token renewed')
     return access
   }
 
@@ -181,7 +181,7 @@ class LoginSession implements Session {
   /** @see blinkpy e33bdef, blinkpy/api.py, oauth_refresh_token */
   async #post(): Promise<unknown> {
     const { http, oauthUrl, clock } = this.#needs
-    const { refreshToken, clientId, hardwareId = this.#needs.hardwareId } = this.#login
+    const { refreshToken, clientId, hardwareId = this.#needs.hardwareId } = this.#credentials
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       refresh_token: refreshToken.reveal(),
@@ -215,18 +215,21 @@ class LoginSession implements Session {
     try {
       await this.#keep({ refusedAt: clock.now(), refusedFor: code })
     } catch (error) {
-      log.error({ account_id: this.#login.accountId, err: error }, 'refusal of the login could not be kept')
+      log.error(
+        { account_id: this.#credentials.accountId, err: error },
+        'refusal of the login could not be kept',
+      )
     }
   }
 
-  /** Changes the login and saves it, after what is being saved already. */
+  /** Changes the credentials and saves them, after what is being saved already. */
   async #keep(change: Partial<Credentials>): Promise<void> {
-    const login = { ...this.#login, ...change }
-    this.#login = login
-    const saved = this.#saving.then(() => this.#needs.save(login))
+    const credentials = { ...this.#credentials, ...change }
+    this.#credentials = credentials
+    const saved = this.#saving.then(() => this.#needs.save(credentials))
     this.#saving = saved.catch(() => undefined)
     await saved
-    this.#kept = login
+    this.#kept = credentials
   }
 
   #isGood(access: Access | undefined): access is Access {

@@ -32,7 +32,15 @@ export function stage(reply: (call: HttpCall, host: string) => Reply, { login, r
   const saved: Credentials[] = []
   const save = (changed: Credentials) => Promise.resolve(void saved.push(changed))
   const oauthUrl = 'https://api.oauth.blink.com'
-  const session = createSession({ login: loginOf(login), hardwareId: 'X', oauthUrl, http, clock, log, save })
+  const session = createSession({
+    credentials: loginOf(login),
+    hardwareId: 'X',
+    oauthUrl,
+    http,
+    clock,
+    log,
+    save,
+  })
   const cloud = createCloud({
     session,
     http,

@@ -22,7 +22,7 @@ export function stage(
   const http = scripted(reply)
   const saved: Credentials[] = []
   const session = createSession({
-    login: loginOf(login),
+    credentials: loginOf(login),
     hardwareId: 'OUR-OWN',
     oauthUrl: 'https://api.oauth.blink.com/',
     http,

@@ -39,7 +39,7 @@ export async function keepLogin(context: SignInContext, login: Credentials, fres
   let tried = fresh !== undefined
   const { oauthUrl, restUrl } = settings.blink
   const session = createSession({
-    login,
+    credentials: login,
     hardwareId: installation.hardwareId,
     oauthUrl,
     http,
@@ -70,7 +70,7 @@ export async function keepLogin(context: SignInContext, login: Credentials, fres
     if (!tried || error instanceof LoginNeeded || !(error instanceof DaemonError)) throw error
     unknown = error
   }
-  const works = keyedByAccount({ ...session.login, ...identity })
+  const works = keyedByAccount({ ...session.credentials, ...identity })
   // Before it is saved, since a daemon takes it up at once, with whatever pause is there.
   if (opensBreaker(unknown)) await pause(context, works, unknown)
   await credentials.save(works)

@@ -68,7 +68,7 @@ test('any bytes as a token, a home screen or a manifest answer: one of our error
         const log = listLog()
         const login = loginOf({ refreshToken: new Secret(refreshToken), region: 'e008' })
         const session = createSession({
-          ...{ login, hardwareId: 'X', oauthUrl: cloud.oauthUrl, http, clock: systemClock, log },
+          ...{ credentials: login, hardwareId: 'X', oauthUrl: cloud.oauthUrl, http, clock: systemClock, log },
           save: () => Promise.resolve(),
         })
         const account = createCloud({ session, http, restUrl: cloud.restUrl, clock: systemClock, log })
@@ -152,7 +152,7 @@ test('a refresh token is sent to the token endpoint and nowhere else, whatever i
         const clock = fakeClock()
         const session = createSession({
           ...{
-            login: loginOf(),
+            credentials: loginOf(),
             hardwareId: 'X',
             oauthUrl: 'https://oauth.test',
             http,

@@ -163,7 +163,7 @@ test('what is learned of the account outlives the next rotation', async () => {
   await token()
 
   expect(saved.map(({ accountId, region }) => `${accountId} ${region}`)).toEqual(['8021 e008', '8021 e008'])
-  expect(session.login).toMatchObject({ accountId: '8021', region: 'e008' })
+  expect(session.credentials).toMatchObject({ accountId: '8021', region: 'e008' })
 })
 
 test('changes reach the disk in their order, one at a time', async () => {
