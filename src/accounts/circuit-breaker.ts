@@ -6,9 +6,8 @@
  * the pause. It is kept on disk, since a restart is no reason to request sooner. A pause is a length: setting the wall
  * clock neither shortens nor lengthens it, and a computer that slept waits for the rest of it.
  */
-import type { CallKind } from '../blink/api.ts'
+import type { CallKind, HttpAnswer } from '../blink/api.ts'
 import type { Http } from '../blink/http.ts'
-import type { HttpAnswer } from '../blink/http-answer.ts'
 import { refusalIn } from '../blink/response.ts'
 import type { Clock } from '../domain/clock.ts'
 import { AccountThrottled, CloudRefused, ModuleBusy, StoreFailed } from '../domain/errors.ts'

@@ -20,6 +20,19 @@ export interface HttpCall<Kind extends string = CallKind> {
   readonly body?: string
 }
 
+/** An answer as it came; `text` is somebody's data and belongs in no message. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly retryAfter: string | undefined
+  readonly text: string
+  /** Where a redirect points; whether to go there is the caller's affair. */
+  readonly location?: string
+  readonly setCookies?: readonly string[]
+}
+
+/** What the app calls itself at the token endpoint. @see blinkpy e33bdef, blinkpy/helpers/constants.py, OAUTH_TOKEN_USER_AGENT */
+export const appUserAgent = 'Blink/2511191620 CFNetwork/3860.200.71 Darwin/25.1.0'
+
 export interface CallRow {
   /** What the call is, in the words of our messages. */
   readonly says: string
@@ -121,4 +134,83 @@ export function targetOf(call: Pick<HttpCall, 'url'>, { method, path, says, quer
   const url = requestable(call.url, { path, query })
   if (!url) throw new Error(`${says}: ${method} ${new URL(call.url).pathname} is not a call we make`)
   return url
+}
+
+/**
+ * The calls of a person's sign-in, in their order. Only the client of a sign-in can send them, so that the daemon
+ * cannot have a code sent, whatever goes wrong in it.
+ */
+export type SignInKind =
+  | 'authorize'
+  | 'signin_page'
+  | 'signin'
+  | 'two_factor'
+  | 'authorized'
+  | 'code_exchange'
+
+export type AnyCallKind = CallKind | SignInKind
+
+/** With them those that try a login. */
+export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
+  ...calls,
+  authorize: {
+    says: 'sign-in page',
+    method: 'GET',
+    path: pathBelow('/oauth/v2/authorize'),
+    creates: false,
+    query: true,
+    fields: [],
+  },
+  // Wherever the first page leads to, on the same host.
+  signin_page: {
+    says: 'sign-in page',
+    method: 'GET',
+    path: pathBelow('/oauth/v2(?:/[\\w-]+)+'),
+    creates: false,
+    query: true,
+    fields: [],
+  },
+  // Has a code sent, so that an answer that was lost leaves open whether one is on its way.
+  signin: {
+    says: 'sign-in',
+    method: 'POST',
+    path: pathBelow('/oauth/v2/signin'),
+    creates: true,
+    fields: [],
+  },
+  two_factor: {
+    says: 'sign-in code',
+    method: 'POST',
+    path: pathBelow('/oauth/v2/2fa/verify'),
+    creates: true,
+    fields: [],
+  },
+  authorized: {
+    says: 'end of the sign-in',
+    method: 'GET',
+    path: pathBelow('/oauth/v2/authorize'),
+    creates: true,
+    fields: [],
+  },
+  code_exchange: {
+    says: 'token exchange',
+    method: 'POST',
+    path: pathBelow('/oauth/token'),
+    creates: true,
+    fields: ['access_token', 'token'],
+  },
+}
+
+/**
+ * Where an account's region is asked for. @see blinkpy e33bdef, blinkpy/helpers/constants.py, TIER_ENDPOINT
+ */
+export const gatewayRegion = 'prod'
+
+/**
+ * The region of an account in lower case, or `undefined` when the text cannot be one. A host's first label, `rest-e006`, is
+ * what some notes call the region.
+ */
+export function regionOf(text: string): string | undefined {
+  const region = text.toLowerCase().replace(/^rest-/, '')
+  return /^[a-z0-9][a-z0-9-]{0,19}$/.test(region) ? region : undefined
 }

@@ -6,14 +6,8 @@
  */
 import { z } from 'zod'
 import type { CommandState, HomeCamera, ListedClip, Manifest, StorageReading } from '../domain/clip.ts'
-import { CloudChanged } from '../domain/errors.ts'
 import type { BlinkId } from '../domain/model.ts'
-import { type CallKind, calls } from './api.ts'
-
-const blinkId = z
-  .union([z.number(), z.string()])
-  .transform(String)
-  .refine((text) => /^[1-9]\d{0,19}$/.test(text))
+import { blinkId, changed, read } from './wire.ts'
 
 const count = z
   .union([z.number(), z.string().regex(/^\d{1,15}$/)])
@@ -171,19 +165,4 @@ function momentOf(written: string | undefined): number | undefined {
 /** From 1970 to the year 9999: what can be written as a date with four digits. */
 function inRange(moment: number | undefined): number | undefined {
   return moment !== undefined && moment >= 0 && moment < 253_402_300_800_000 ? moment : undefined
-}
-
-function read<T extends z.ZodType>(kind: CallKind, schema: T, json: unknown): z.output<T> {
-  const result = schema.safeParse(json)
-  if (result.success) return result.data
-  throw changed(kind, result.error.issues[0]?.path.join('.') ?? '')
-}
-
-function changed(kind: CallKind, field: string): CloudChanged {
-  const { says, creates } = calls[kind]
-  const what = field === '' ? 'the answer is' : `in the answer, \`${field}\` is missing or`
-  return new CloudChanged(`${says}: ${what} not what we know`, {
-    outcome: creates ? 'unknown' : 'not-done',
-    remedy: 'Blink may have changed its API. Look for a newer version of blink-manifestd.',
-  })
 }

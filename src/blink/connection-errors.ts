@@ -7,7 +7,7 @@
 import { triedText } from '../domain/addresses.ts'
 import { DeadlineReached } from '../domain/clock.ts'
 import { CloudChanged, CloudUnreachable, type RequestOutcome } from '../domain/errors.ts'
-import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
+import { type AnyCallKind, allCalls } from './api.ts'
 
 /** The host's name could not be looked up: a machine without network, or a region that is no longer. */
 export class HostUnknown extends CloudUnreachable {}

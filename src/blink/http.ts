@@ -8,12 +8,18 @@
 import pLimit from 'p-limit'
 import type { Dispatcher } from 'undici'
 import { type Clock, DeadlineReached, deadline } from '../domain/clock.ts'
-import { type CallKind, type CallRow, calls, type HttpCall, targetOf } from './api.ts'
+import {
+  type AnyCallKind,
+  allCalls,
+  type CallKind,
+  type CallRow,
+  calls,
+  type HttpAnswer,
+  type HttpCall,
+  targetOf,
+} from './api.ts'
 import { codeOf, failureOf, UnfitAnswer } from './connection-errors.ts'
-import { openDispatchers, type Proxies } from './dispatchers.ts'
-import { forSignIn, single } from './headers.ts'
-import type { HttpAnswer } from './http-answer.ts'
-import { type AnyCallKind, allCalls } from './sign-in-calls.ts'
+import { openDispatchers, type Proxies } from './connections.ts'
 
 /** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */
 export interface CallRecord<Kind = CallKind> {
@@ -233,4 +239,18 @@ function exchange(agent: Dispatcher, request: Request, { clock, timeoutMs, signa
       onResponseError: (_, error) => fail(error),
     })
   })
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** The two headers that only the pages of a sign-in make use of. */
+function forSignIn(headers: Headers) {
+  const location = single(headers.location)
+  const setCookies = [headers['set-cookie'] ?? []].flat()
+  return { ...(location !== undefined && { location }), ...(setCookies.length > 0 && { setCookies }) }
+}
+
+/** A header of which there is one; of several, the first. */
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header
 }

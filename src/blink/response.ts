@@ -18,9 +18,7 @@ import {
   ModuleBusy,
   TwoFactorNeeded,
 } from '../domain/errors.ts'
-import { type CallKind, calls } from './api.ts'
-import type { HttpAnswer } from './http-answer.ts'
-import { parseJson } from './json.ts'
+import { type CallKind, calls, type HttpAnswer } from './api.ts'
 import {
   type BodyCode,
   bodyCodes,
@@ -34,7 +32,6 @@ import {
   verdictOfStatus,
   withdrawn,
 } from './response-codes.ts'
-import { retryAfterMs } from './retry-after.ts'
 
 /** The access token is not accepted (any more); a new one may be. */
 export class TokenRefused extends CloudRefused {}
@@ -162,4 +159,44 @@ function errorOf(verdict: Verdict, answered: Answered, bodyCode: BodyCode | unde
     case 'unreadable':
       return new CloudChanged(message, guess)
   }
+}
+
+const longestMs = 24 * 60 * 60 * 1000
+
+/** The pause in milliseconds, or `undefined` when none is named, it is over, or it cannot be read. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? ''
+  const pause = /^\d+$/.test(text) ? Number(text) * 1000 : dateOf(text) - now
+  return pause > 0 ? Math.min(pause, longestMs) : undefined
+}
+
+/** `NaN` for anything but the one form of date that servers may send. */
+function dateOf(text: string): number {
+  return /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN
+}
+
+/**
+ * Where a number may stand that JavaScript would write in another way: one with sixteen digits, a fraction, an
+ * exponent, or minus zero. A text in quotes that looks like one costs time and nothing else.
+ */
+const unusualNumber = /(?:^|[:,[])\s*-?(?:\d{16}|\d+[.eE]|(?<=-)0)/
+
+/** The value of a JSON text, or `undefined` for anything that is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return unusualNumber.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)
+  } catch {
+    // Besides syntax errors this is the overflow of the stack by something nested a million deep.
+    return undefined
+  }
+}
+
+function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || context?.source === undefined) return value
+  const isAsWritten = Number.isSafeInteger(value)
+    ? String(value) === context.source
+    : !Number.isInteger(value)
+  return isAsWritten ? value : context.source
 }

@@ -12,6 +12,7 @@ import type { BlinkId, Credentials } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
 import { leastPauseMs } from '../domain/retry-policy.ts'
 import type { Secret } from '../domain/secret.ts'
+import { appUserAgent } from './api.ts'
 import type { Http } from './http.ts'
 import { classify } from './response.ts'
 import { readTokens } from './wire.ts'
@@ -66,9 +67,6 @@ interface Access {
   /** On both clocks: the wall clock may be set, and the other stands still while a computer sleeps. */
   readonly goodUntil: { readonly now: number; readonly elapsed: number }
 }
-
-/** What the app sends. @see blinkpy e33bdef, blinkpy/helpers/constants.py, OAUTH_TOKEN_USER_AGENT */
-const appUserAgent = 'Blink/2511191620 CFNetwork/3860.200.71 Darwin/25.1.0'
 
 const longestMarginMs = 5 * 60 * 1000
 const betweenRefusalsMs = 60_000

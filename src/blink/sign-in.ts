@@ -7,15 +7,13 @@
  *
  * @see blinkpy e33bdef, blinkpy/api.py, oauth_authorize_request to oauth_exchange_code_for_token
  */
+import { createHash } from 'node:crypto'
 import type { Clock } from '../domain/clock.ts'
 import { CloudChanged } from '../domain/errors.ts'
 import { requestable } from '../domain/request-url.ts'
-import type { Secret } from '../domain/secret.ts'
-import { type Cookies, cookieHeader, noCookies, withCookies } from './cookies.ts'
+import { Secret } from '../domain/secret.ts'
+import { type AnyCallKind, allCalls, appUserAgent, type HttpAnswer, type SignInKind } from './api.ts'
 import type { Http } from './http.ts'
-import type { HttpAnswer } from './http-answer.ts'
-import { makePkce } from './pkce.ts'
-import { type AnyCallKind, allCalls, type SignInKind } from './sign-in-calls.ts'
 import {
   afterAuthorize,
   afterCode,
@@ -63,7 +61,6 @@ export interface SignIn {
   finish(pending: PendingSignIn, signal: AbortSignal): Promise<Tokens>
 }
 
-const appUserAgent = 'Blink/2511191620 CFNetwork/3860.200.71 Darwin/25.1.0'
 const browserUserAgent =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) ' +
   'Version/26.1 Mobile/15E148 Safari/604.1'
@@ -196,4 +193,60 @@ function ledAway(what: string): CloudChanged {
     outcome: 'not-done',
     remedy: 'Does a proxy or a captive portal stand between? Otherwise look for a newer version.',
   })
+}
+
+/** Proof that who exchanges the authorization code is who asked for it. @see RFC 7636 */
+export interface Pkce {
+  /** Stays here until the exchange. */
+  readonly verifier: Secret
+  /** Goes ahead of it. */
+  readonly challenge: string
+}
+
+export function makePkce(clock: Clock): Pkce {
+  const verifier = Buffer.from(clock.randomBytes(32)).toString('base64url')
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  return { verifier: new Secret(verifier), challenge }
+}
+
+/**
+ * The cookies of one host for the length of one sign-in; names and values only.
+ *
+ * There is one host, one path and one hour, so that of a cookie's attributes only those matter that delete it.
+ *
+ * @see fronzbot/blinkpy#1147
+ */
+export type Cookies = ReadonlyMap<string, Secret>
+
+export const noCookies: ReadonlyMap<string, Secret> = new Map()
+
+/** More than any page sets, and still a short header. */
+const mostCookies = 50
+const longestCookie = 4096
+
+/** The jar after an answer with these `Set-Cookie` lines; a line that makes no sense is passed over. */
+export function withCookies(cookies: Cookies, lines: readonly string[], now: number): Cookies {
+  const next = new Map(cookies)
+  for (const line of lines) {
+    const [, name, value = '', attributes = ''] =
+      /^\s*([!#$%&'*+.^`|~\w-]+)=([\x21-\x2b\x2d-\x3a\x3c-\x7e]*)\s*(;.*)?$/.exec(line) ?? []
+    if (name === undefined || line.length > longestCookie) continue
+    if (isDeleted(attributes, now)) next.delete(name)
+    else if (next.has(name) || next.size < mostCookies) next.set(name, new Secret(value))
+  }
+  return next
+}
+
+/** `Max-Age` goes before `Expires`. @see RFC 6265, section 5.3 */
+function isDeleted(attributes: string, now: number): boolean {
+  const maxAge = /;\s*max-age=(-?\d+)/i.exec(attributes)?.[1]
+  if (maxAge !== undefined) return Number(maxAge) <= 0
+  const expires = /;\s*expires=([^;]+)/i.exec(attributes)?.[1]
+  return expires !== undefined && Date.parse(expires) <= now
+}
+
+/** The `cookie` header, or none when there is no cookie. */
+export function cookieHeader(cookies: Cookies): Readonly<Record<string, string>> {
+  const pairs = [...cookies].map(([name, value]) => `${name}=${value.reveal()}`)
+  return pairs.length === 0 ? {} : { cookie: pairs.join('; ') }
 }

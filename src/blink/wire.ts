@@ -8,11 +8,10 @@ import { z } from 'zod'
 import { CloudChanged, type RequestOutcome } from '../domain/errors.ts'
 import type { BlinkId, StorageStatus, SyncModule } from '../domain/model.ts'
 import { Secret } from '../domain/secret.ts'
-import { type CallKind, calls } from './api.ts'
-import { regionOf } from './region.ts'
+import { type CallKind, calls, regionOf } from './api.ts'
 
 /** Decimal, positive, canonical. A long integer is text by the time it is here. */
-const blinkId = z
+export const blinkId = z
   .union([z.number(), z.string()])
   .transform(String)
   .refine((text) => /^[1-9]\d{0,19}$/.test(text))
@@ -218,14 +217,16 @@ function storageOf(status: string | undefined, compatible: unknown): StorageStat
   return status === undefined ? undefined : (storageStatuses.find((known) => known === status) ?? 'unknown')
 }
 
-function read<T extends z.ZodType>(kind: CallKind, schema: T, json: unknown): z.output<T> {
+/** @throws CloudChanged when the JSON does not fit the schema */
+export function read<T extends z.ZodType>(kind: CallKind, schema: T, json: unknown): z.output<T> {
   const result = schema.safeParse(json)
   if (result.success) return result.data
   // Names of fields are ours, for they come from the schema; the values are not repeated.
   throw changed(kind, result.error.issues[0]?.path.join('.') ?? '')
 }
 
-function changed(kind: CallKind, field: string): CloudChanged {
+/** The error for an answer in which `field` is missing or odd. */
+export function changed(kind: CallKind, field: string): CloudChanged {
   const { says, creates } = calls[kind]
   const outcome: RequestOutcome = creates ? 'unknown' : 'not-done'
   const what = field === '' ? 'the answer is' : `in the answer, \`${field}\` is missing or`

@@ -1,9 +1,8 @@
 /**
  * The cloud as a script: each call gets what the test says, and is written down.
  */
-import type { HttpCall } from '../../src/blink/api.ts'
+import type { HttpAnswer, HttpCall } from '../../src/blink/api.ts'
 import type { Http } from '../../src/blink/http.ts'
-import type { HttpAnswer } from '../../src/blink/http-answer.ts'
 import type { Credentials } from '../../src/domain/model.ts'
 import type { Log } from '../../src/domain/ports.ts'
 import { Secret } from '../../src/domain/secret.ts'

@@ -2,8 +2,9 @@
  * What a sign-in needs: the cloud, the credentials on disk, the sign-in under way. No database and no lock,
  * so that it works beside a running daemon.
  */
+
+import type { AnyCallKind } from '../../blink/api.ts'
 import { createSignInHttp, type Http } from '../../blink/http.ts'
-import type { AnyCallKind } from '../../blink/sign-in-calls.ts'
 import type { Settings } from '../../config/load.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { CredentialStore, Installation, LimitStore, Log } from '../../domain/ports.ts'

@@ -8,8 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createSignIn, type PendingSignIn, type SignIn, type Tokens } from '../../blink/sign-in.ts'
-import { SignInRefused } from '../../blink/sign-in-refused.ts'
-import { codeLifeMs } from '../../blink/sign-in-responses.ts'
+import { codeLifeMs, SignInRefused } from '../../blink/sign-in-responses.ts'
 import type { Credentials } from '../../domain/model.ts'
 import { Secret } from '../../domain/secret.ts'
 import type { AwaitsCode, PendingLogin } from '../../storage/pending-sign-in.ts'

@@ -2,8 +2,7 @@
  * `login --import`: takes over what another program has obtained, one account after another, each tried first.
  */
 
-import { credentialsOf, type TokenLine, type TokenLines } from '../../blink/credentials-file.ts'
-import { parseImport } from '../../blink/import-file.ts'
+import { credentialsOf, parseImport, type TokenLine, type TokenLines } from '../../blink/credentials-file.ts'
 import { DaemonError, StoreFailed } from '../../domain/errors.ts'
 import type { Credentials } from '../../domain/model.ts'
 import { fileText, WrongUsage } from './answers.ts'

@@ -3,8 +3,7 @@
  */
 
 import type { PendingSignIn } from '../../blink/sign-in.ts'
-import { SignInRefused } from '../../blink/sign-in-refused.ts'
-import { codeLifeMs } from '../../blink/sign-in-responses.ts'
+import { codeLifeMs, SignInRefused } from '../../blink/sign-in-responses.ts'
 import { iso } from '../../domain/clock.ts'
 import {
   AccountThrottled,

@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CallKind, calls, targetOf } from '../../../src/blink/api.ts'
+import { type CallKind, calls, regionOf, targetOf } from '../../../src/blink/api.ts'
 
 const of = (kind: CallKind, url: string) => targetOf({ url }, calls[kind])
 const manifest = '/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/request'
@@ -28,4 +29,42 @@ test.each<[CallKind, string]>([
   ['manifest_request', `https://x.example${manifest}/7`],
 ])('no other way leads to the cloud: %s %s', (kind, url) => {
   expect(() => of(kind, url)).toThrow('is not a call we make')
+})
+
+test('a region is a plain label, in lower case', () => {
+  expect(['e006', 'U011', 'prod', 'e-1'].map(regionOf)).toEqual(['e006', 'u011', 'prod', 'e-1'])
+})
+
+test("the first label of a region's host names the region", () => {
+  expect(['rest-e006', 'REST-U011', 'rest-', 'rest--e1'].map(regionOf)).toEqual([
+    'e006',
+    'u011',
+    undefined,
+    undefined,
+  ])
+})
+
+test.each([
+  '',
+  '-e1',
+  'e008.evil.example',
+  'e008/',
+  'evil.example#',
+  'e008@evil',
+  'e 8',
+  'ё008',
+  'a'.repeat(21),
+  'e008\n',
+])('a region that could lead a token elsewhere is none: %j', (text) => {
+  expect(regionOf(text)).toBeUndefined()
+})
+
+test('no region changes whose host it is', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      const { hostname, pathname } = new URL(`https://rest-${regionOf(text) ?? 'prod'}.immedia-semi.com/x`)
+      expect(hostname).toMatch(/^rest-[a-z0-9-]+\.immedia-semi\.com$/)
+      expect(pathname).toBe('/x')
+    }),
+  )
 })

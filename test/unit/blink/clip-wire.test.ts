@@ -7,7 +7,7 @@ import {
   readManifest,
   readStorageStatus,
 } from '../../../src/blink/clip-wire.ts'
-import { parseJson } from '../../../src/blink/json.ts'
+import { parseJson } from '../../../src/blink/response.ts'
 import { clipObstacleOf } from '../../../src/blink/response-codes.ts'
 import { CloudChanged } from '../../../src/domain/errors.ts'
 import { sample } from '../../support/visitor.ts'

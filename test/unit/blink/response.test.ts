@@ -7,7 +7,14 @@ import {
   readManifest,
   readStorageStatus,
 } from '../../../src/blink/clip-wire.ts'
-import { type Answered, classify, refusalIn, TokenRefused } from '../../../src/blink/response.ts'
+import {
+  type Answered,
+  classify,
+  parseJson,
+  refusalIn,
+  retryAfterMs,
+  TokenRefused,
+} from '../../../src/blink/response.ts'
 import { readHomescreen, readManifestRequest, readTierInfo, readTokens } from '../../../src/blink/wire.ts'
 import {
   AccountThrottled,
@@ -230,4 +237,59 @@ test('an onlooker hears of each answer that opens the breaker, whatever its stat
     { numRuns: 1_000 },
   )
   expect(opened).toBeGreaterThan(50)
+})
+
+test('a pause is named in seconds or as a date', () => {
+  expect(retryAfterMs('120', now)).toBe(120_000)
+  expect(retryAfterMs(' 1 ', now)).toBe(1_000)
+  expect(retryAfterMs('Mon, 23 Nov 2026 09:00:30 GMT', now)).toBe(30_000)
+})
+
+test.each([
+  undefined,
+  '',
+  '0',
+  '-5',
+  '1.5',
+  'soon',
+  '1e9',
+  'Mon, 23 Nov 2026 08:59:59 GMT',
+  '2026-11-24',
+  '9 9',
+  'Xxx, 99 Yyy 2026 99:99:99 GMT',
+])('a pause that makes no sense is none: %j', (header) => {
+  expect(retryAfterMs(header, now)).toBeUndefined()
+})
+
+test('no pause is longer than a day', () => {
+  expect(retryAfterMs('9'.repeat(400), now)).toBe(86_400_000)
+  expect(retryAfterMs('Fri, 31 Dec 9999 23:59:59 GMT', now)).toBe(86_400_000)
+})
+
+test('an integer too long for a number keeps its digits as text', () => {
+  expect(parseJson('{"id":9223372036854775807,"n":[9007199254740993,-9007199254740993]}')).toEqual({
+    id: '9223372036854775807',
+    n: ['9007199254740993', '-9007199254740993'],
+  })
+})
+
+test('a number that is not written as an integer is not taken for one', () => {
+  expect(parseJson('[1e3,4.0,-0,1E2,1.5,42]')).toEqual(['1e3', '4.0', '-0', '1E2', 1.5, 42])
+})
+
+test('anything but JSON is nothing, however deep it goes', () => {
+  expect(parseJson('')).toBeUndefined()
+  expect(parseJson('<html>')).toBeUndefined()
+  expect(parseJson('{"id":')).toBeUndefined()
+  expect(parseJson('['.repeat(2_000_000))).toBeUndefined()
+  expect(() => parseJson('['.repeat(100_000) + ']'.repeat(100_000))).not.toThrow()
+})
+
+test('everything else is as JSON.parse has it', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(JSON.stringify(parseJson(text))?.length).toBeGreaterThan(0)
+    }),
+  )
+  expect(parseJson('{"a":[true,null,"9007199254740993"]}')).toEqual({ a: [true, null, '9007199254740993'] })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseJson } from '../../../src/blink/json.ts'
+import { parseJson } from '../../../src/blink/response.ts'
 import {
   accountIdOf,
   readHomescreen,

@@ -4,7 +4,7 @@ import { verdict } from '../../../src/cli/once.ts'
 import type { ModuleReport } from '../../../src/domain/model.ts'
 import { failed, requested, skipped } from '../../support/samples.ts'
 
-const ended = { loginKey: 'login-1', report: undefined, failure: undefined, status: 'ok' } as const
+const ended = { account: '8021', report: undefined, failure: undefined, status: 'ok' } as const
 
 test.each<[string, readonly ModuleReport[], number]>([
   ['all were asked', [requested()], 0],

@@ -4,10 +4,10 @@
  * Through a proxy everything is tunnelled, plain HTTP too: so it stays known for certain whether a request was
  * written, and the proxy's password goes to the proxy only. Loopback never goes through a proxy.
  */
+import { Socket } from 'node:net'
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici'
-import { addressTimeoutMs, isLoopback } from '../domain/addresses.ts'
+import { addressesTried, addressTimeoutMs, isLoopback } from '../domain/addresses.ts'
 import type { Secret } from '../domain/secret.ts'
-import { type Connecting, connecting } from './connecting.ts'
 import { ProxyFailed } from './connection-errors.ts'
 
 /** Proxies by the protocol of the request. Each URL may hold a user name and a password. */
@@ -54,7 +54,7 @@ export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: Dispatche
     rejectUnauthorized: true,
     ...(ca !== undefined && { ca }),
   }
-  const straight = connecting(buildConnector(tls))
+  const straight = trackConnections(buildConnector(tls))
   const options = {
     ...limits,
     pipelining: 1,
@@ -66,11 +66,11 @@ export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: Dispatche
   const direct = new Agent(options)
   /** By the host and port that was asked for. */
   const tunnels = new Map<string, Tunnel>()
-  const toProxies: Connecting<Target>[] = []
+  const toProxies: ConnectionTracker<Target>[] = []
 
   function through(proxy: Secret | undefined): Dispatcher | undefined {
     if (!proxy) return undefined
-    const toProxy = connecting(buildConnector(tls), { until: 'closed' })
+    const toProxy = trackConnections(buildConnector(tls), { until: 'closed' })
     toProxies.push(toProxy)
     return new EnvHttpProxyAgent({
       ...options,
@@ -98,7 +98,8 @@ export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: Dispatche
     async close() {
       // One that nobody waits for any more would otherwise hold up the end of the process.
       straight.end()
-      await Promise.all([direct, byProtocol['https:'], byProtocol['http:']].map((each) => each?.destroy()))
+      const open = [direct, ...Object.values(byProtocol)].filter((each) => each !== undefined)
+      await Promise.all(open.map((each) => each.destroy()))
       for (const toProxy of toProxies) toProxy.end()
     },
   }
@@ -112,7 +113,7 @@ interface Tunnel {
 }
 
 interface TunnelNeeds {
-  readonly toProxy: Connecting<Target>
+  readonly toProxy: ConnectionTracker<Target>
   readonly timeoutMs: number
   readonly tunnels: Map<string, Tunnel>
 }
@@ -140,4 +141,52 @@ function tunnelClient(url: URL, { toProxy, timeoutMs, tunnels }: TunnelNeeds): D
 function hostAndPort({ host, port, protocol }: URL): string {
   if (port !== '') return host
   return `${host}:${protocol === 'https:' ? 443 : 80}`
+}
+
+type ConnectDone = (...ended: [error: null, socket: Socket] | [error: Error, socket: null]) => void
+
+/** Begins to connect, and says when that is over; undici's also returns the socket, which its types do not tell. */
+type Connect<Target> = (target: Target, done: ConnectDone) => unknown
+
+/**
+ * Connections that are being made, so that those that nobody waits for any more can be ended.
+ *
+ * Node.js takes a signal for this as well, and leaves a listener on it for each connection that there ever was: the
+ * signal of a daemon that runs for years would hold them all.
+ */
+interface ConnectionTracker<Target> {
+  readonly connect: (target: Target, done: ConnectDone) => void
+  /** The addresses that the newest connection to this host has tried, while it is being made or when it failed. */
+  tried(hostname: string): readonly string[]
+  /** Ends the connections that are tracked. */
+  end(): void
+}
+
+/** Tracks what `connect` has begun until it is done, or until the connection is closed. */
+function trackConnections<Target extends { readonly hostname: string }>(
+  connect: Connect<Target>,
+  { until = 'done' }: { readonly until?: 'done' | 'closed' } = {},
+): ConnectionTracker<Target> {
+  const sockets = new Set<Socket>()
+  const attempts = new Map<string, () => readonly string[]>()
+  return {
+    connect(target, done) {
+      const { hostname } = target
+      const socket = connect(target, (...ended) => {
+        if (socket instanceof Socket && until === 'done') sockets.delete(socket)
+        const tried = attempts.get(hostname)?.() ?? []
+        if (ended[0]) attempts.set(hostname, () => tried)
+        else attempts.delete(hostname)
+        done(...ended)
+      })
+      if (!(socket instanceof Socket)) return
+      sockets.add(socket)
+      if (until === 'closed') socket.once('close', () => sockets.delete(socket))
+      attempts.set(hostname, addressesTried(socket))
+    },
+    tried: (hostname) => attempts.get(hostname)?.() ?? [],
+    end() {
+      for (const socket of sockets) socket.destroy(new Error('the client was closed'))
+    },
+  }
 }

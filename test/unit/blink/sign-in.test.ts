@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { cookieHeader, noCookies, withCookies } from '../../../src/blink/cookies.ts'
+import { cookieHeader, makePkce, noCookies, withCookies } from '../../../src/blink/sign-in.ts'
+import { systemClock } from '../../../src/domain/clock.ts'
 
 const now = Date.parse('2026-11-23T09:00:00Z')
 const jar = (...lines: string[]) => cookieHeader(withCookies(noCookies, lines, now)).cookie
@@ -27,4 +28,13 @@ test('no host can fill the memory with cookies', () => {
 
 test('a jar that is printed shows names and no values', () => {
   expect(JSON.stringify([...withCookies(noCookies, ['session=abc'], now)])).not.toContain('abc')
+})
+
+test('the challenge is that of the example in RFC 7636, appendix B', () => {
+  const octets = Buffer.from('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk', 'base64url')
+
+  const { verifier, challenge } = makePkce({ ...systemClock, randomBytes: () => octets })
+
+  expect(verifier.reveal()).toBe('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk')
+  expect(challenge).toBe('E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM')
 })
