@@ -1,4 +1,4 @@
-/** Writes `docs/schemas` and `docs/asyncapi.yaml` from the schemas: `npm run generate`. */
+/** Writes what is made from the code: `docs/schemas`, `docs/asyncapi.yaml`, two tables: `npm run generate`. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generatedFiles, schemasDirectory } from './generated.ts'

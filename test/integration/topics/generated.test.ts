@@ -21,7 +21,7 @@ test('the generated files are as `npm run generate` would write them', () => {
   const made = generatedFiles()
   const names = readdirSync(join(root, schemasDirectory)).map((name) => `${schemasDirectory}/${name}`)
 
-  expect([...names, 'docs/asyncapi.yaml'].sort()).toEqual([...made.keys()].sort())
+  expect([...made.keys()].filter((path) => path.startsWith(schemasDirectory)).sort()).toEqual(names.sort())
   for (const [path, text] of made)
     expect(read(path) === text, `${path} is stale: npm run generate`).toBe(true)
 })

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { bodyCodes, oauthErrors, verdictOfStatus } from '../../../src/blink/response-codes.ts'
+import {
+  type BodyCode,
+  bodyCodes,
+  type HttpStatus,
+  oauthErrors,
+  verdictOfStatus,
+} from '../../../src/blink/response-codes.ts'
 
 test.each([
   ['busy', [307, 308, 2113]],
@@ -28,4 +34,16 @@ test('what is told is ours: a sentence without a full stop, and a remedy with on
     expect(says).toMatch(/[^.]$/)
     if (remedy !== undefined) expect(remedy).toMatch(/\.$/)
   }
+})
+
+test('a body code cannot be taken for a status, nor a status for a body code', () => {
+  const code: BodyCode = 402
+  const status: HttpStatus = 402
+
+  // @ts-expect-error they are different things
+  const wrong: HttpStatus = code
+  // @ts-expect-error in both directions
+  const wrongToo: BodyCode = status
+
+  expect([wrong, wrongToo]).toEqual([402, 402])
 })

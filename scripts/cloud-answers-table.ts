@@ -1,10 +1,9 @@
 /**
- * The table of docs/cloud-answers.md, made from the tables in the code and from what the code makes of each
- * answer to a manifest request. Prints it when run by itself.
+ * The table of docs/cloud-answers.md, made from the tables in the code and from what the code makes of each answer to a
+ * manifest request.
  */
-
-import type { CallKind } from '../../src/blink/api.ts'
-import { classify } from '../../src/blink/response.ts'
+import type { CallKind } from '../src/blink/api.ts'
+import { classify } from '../src/blink/response.ts'
 import {
   bodyCodes,
   codeWanted,
@@ -17,23 +16,24 @@ import {
   statuses,
   type Verdict,
   withdrawn,
-} from '../../src/blink/response-codes.ts'
-import { DaemonError } from '../../src/domain/errors.ts'
-import { outcomeOf } from '../../src/domain/failure.ts'
+} from '../src/blink/response-codes.ts'
+import { DaemonError } from '../src/domain/errors.ts'
+import { outcomeOf } from '../src/domain/failure.ts'
 
-/** What each verdict has the daemon do. */
-const deeds: Readonly<Record<Verdict['as'], string>> = {
-  busy: 'asks again after 3, 8, 15 and 25 s, each up to a quarter longer, while the tick lasts',
-  offline: 'goes on with the next module; asks again at the next tick if the home screen shows it online',
-  no_storage: 'goes on with the next module; asks again at the next tick if the home screen shows a drive',
-  incompatible: 'goes on with the next module; asks again at the next tick if the home screen shows a drive',
-  refused: 'goes on with the next module; asks again at the next tick',
+/** What the daemon does on each verdict. */
+const actions: Readonly<Record<Verdict['as'], string>> = {
+  busy: 'requests again after 3, 8, 15 and 25 s, each up to a quarter longer, while the run lasts',
+  offline: 'goes on with the next module; requests again in the next run if the home screen shows it online',
+  no_storage: 'goes on with the next module; requests again in the next run if the home screen shows a drive',
+  incompatible:
+    'goes on with the next module; requests again in the next run if the home screen shows a drive',
+  refused: 'goes on with the next module; requests again in the next run',
   token_refused: 'renews the access token once and sends the request once more',
-  login_needed: 'asks nothing more for the account until a person has signed in',
+  login_needed: 'requests nothing more for the account until a person has signed in',
   two_factor_needed: 'the same, and the account says `two_factor_required`',
-  throttled: 'opens the breaker of the account',
-  no_answer: 'never sends a manifest request twice; asks for the rest up to twice more',
-  unreadable: 'goes on with the next module; asks again at the next tick',
+  throttled: 'opens the circuit breaker of the account',
+  no_answer: 'never sends a manifest request twice; the other requests up to twice more',
+  unreadable: 'goes on with the next module; requests again in the next run',
 }
 
 interface Row {
@@ -88,10 +88,11 @@ function outcome({ kind = 'manifest_request', status, text }: Row): string {
   }
 }
 
-function deed({ verdict, kind }: Row): string {
+function action({ verdict, kind }: Row): string {
   // Without a token there is nothing to go on with.
-  if (kind === 'token' && verdict.as === 'refused') return 'asks again at the next tick, with the same token'
-  return deeds[verdict.as]
+  if (kind === 'token' && verdict.as === 'refused')
+    return 'requests again in the next run, with the same token'
+  return actions[verdict.as]
 }
 
 function pause({ leastPauseMs }: Verdict): string {
@@ -101,7 +102,7 @@ function pause({ leastPauseMs }: Verdict): string {
 export function cloudAnswersTable(): string {
   const lines = rows().map((row) => {
     const { answer, verdict } = row
-    return `| ${answer} | ${verdict.says} | ${deed(row)}${pause(verdict)} | \`${outcome(row)}\` |`
+    return `| ${answer} | ${verdict.says} | ${action(row)}${pause(verdict)} | \`${outcome(row)}\` |`
   })
   return [
     '| code | meaning | what the daemon does | outcome published |',
@@ -109,5 +110,3 @@ export function cloudAnswersTable(): string {
     ...lines,
   ].join('\n')
 }
-
-if (import.meta.main) console.log(cloudAnswersTable())

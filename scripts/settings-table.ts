@@ -1,7 +1,5 @@
-/**
- * The README's table of settings, made from the schema. Prints it when run by itself.
- */
-import { describeSettings } from '../../src/config/load.ts'
+/** The table of docs/configuration.md, made from the schema of the settings. */
+import { describeSettings } from '../src/config/load.ts'
 
 export function settingsTable(): string {
   const rows = describeSettings().map((setting) => {
@@ -11,5 +9,3 @@ export function settingsTable(): string {
   })
   return ['| setting | environment | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
-
-if (import.meta.main) console.log(settingsTable())
