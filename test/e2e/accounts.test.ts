@@ -23,7 +23,7 @@ function countFile(world: World): string {
   return join(world.dataDir, 'logins', name ?? 'none yet')
 }
 
-test('accounts tells the number of modules beside a running daemon, which writes it down only when it changes', async () => {
+test('accounts shows the number of modules, which is written only when it changes', async () => {
   await using world = await startWorld(options)
   await signedIn(world)
   expect(await listed(world)).toMatchObject([{ account_id: 8021, modules: null }])
@@ -43,7 +43,7 @@ test('accounts tells the number of modules beside a running daemon, which writes
   expect(table.stdout).toMatch(/8021 +ok +e008 +3 +ios/)
 })
 
-test('discover counts as well, a renewed sign-in knows the number, and logout leaves nothing of it', async () => {
+test('discover counts modules, a new sign-in keeps the number, logout deletes it', async () => {
   await using world = await startWorld({
     ...options,
     simulator: { ...options.simulator, accounts: [{ ...home(2), person: { challenge: 'none' as const } }] },
@@ -59,7 +59,7 @@ test('discover counts as well, a renewed sign-in knows the number, and logout le
   expect(filesIn(world).filter((name) => !name.endsWith('.forgotten'))).toEqual([])
 })
 
-test('discover has a line for an account without sync modules, and for one that cannot be looked at', async () => {
+test('discover has a line for an account without modules, and for an unreachable one', async () => {
   await using world = await startWorld({
     ...options,
     simulator: { ...options.simulator, accounts: [home(0), home(1, { id: 9001 })] },

@@ -8,47 +8,41 @@ import { startWorld } from '../support/world.ts'
 
 const two = { manifestSeconds: 0, accounts: [home(2)] }
 
-mosquittoTest(
-  'without a broker the daemon goes on asking, and delivers all of it when the broker comes',
-  async () => {
-    await using world = await startWorld({ simulator: two })
-    await world.broker.kill()
-    const daemon = world.start(['run'], fast)
-    await daemon.says('tick done', 2)
-    const count = asked(world.cloud, 'manifest-request')
+mosquittoTest('without a broker requests go on, and all is delivered when it comes', async () => {
+  await using world = await startWorld({ simulator: two })
+  await world.broker.kill()
+  const daemon = world.start(['run'], fast)
+  await daemon.says('tick done', 2)
+  const count = asked(world.cloud, 'manifest-request')
 
-    await world.broker.restart()
-    await using observer = await observe(world.broker.url)
+  await world.broker.restart()
+  await using observer = await observe(world.broker.url)
 
-    const items = await itemsSeen(observer, count, daemon.stderr)
-    const ids = items
-      .filter(({ sync_module_id }) => sync_module_id === 350001)
-      .map(({ request_id }) => request_id)
-    expect(ids).toEqual(ids.toSorted((a, b) => a - b))
-  },
-)
+  const items = await itemsSeen(observer, count, daemon.stderr)
+  const ids = items
+    .filter(({ sync_module_id }) => sync_module_id === 350001)
+    .map(({ request_id }) => request_id)
+  expect(ids).toEqual(ids.toSorted((a, b) => a - b))
+})
 
-mosquittoTest(
-  'request IDs that find no broker survive a kill, and go out with the same event id in order',
-  async () => {
-    await using world = await startWorld({ simulator: two })
-    await world.broker.kill()
-    const killed = world.start(['run'], fast)
-    await killed.says('tick done', 2)
-    await killed.stop('SIGKILL')
-    const before = asked(world.cloud, 'manifest-request')
-    await world.broker.restart({ forget: true })
-    await using observer = await observe(world.broker.url)
+mosquittoTest('request IDs without a broker survive a kill, in order, with the same event id', async () => {
+  await using world = await startWorld({ simulator: two })
+  await world.broker.kill()
+  const killed = world.start(['run'], fast)
+  await killed.says('tick done', 2)
+  await killed.stop('SIGKILL')
+  const before = asked(world.cloud, 'manifest-request')
+  await world.broker.restart({ forget: true })
+  await using observer = await observe(world.broker.url)
 
-    const again = world.start(['run'], { SCHEDULE_ON_START: 'false' })
-    const first = await itemsSeen(observer, before, again.stderr)
-    await again.stop('SIGKILL')
+  const again = world.start(['run'], { SCHEDULE_ON_START: 'false' })
+  const first = await itemsSeen(observer, before, again.stderr)
+  await again.stop('SIGKILL')
 
-    expect(asked(world.cloud, 'manifest-request')).toBe(before)
-    expect(first).toHaveLength(before)
-    expect(first.map(({ request_id }) => request_id)).toEqual(first.map((_, index) => 670_000_001 + index))
-  },
-)
+  expect(asked(world.cloud, 'manifest-request')).toBe(before)
+  expect(first).toHaveLength(before)
+  expect(first.map(({ request_id }) => request_id)).toEqual(first.map((_, index) => 670_000_001 + index))
+})
 
 mosquittoTest('once without a broker ends with 75, and the next run delivers what it got', async () => {
   await using world = await startWorld({ simulator: two })

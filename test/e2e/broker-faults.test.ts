@@ -124,7 +124,7 @@ mosquittoTest('a subscriber whose queue is full misses work items, and nobody el
   expect(JSON.parse(pending)).toHaveLength(asked(world.cloud, 'manifest-request') / 2)
 })
 
-test('a broker that knows MQTT 3.1.1 only gets all of it, without expiry and properties', async () => {
+test('a broker with MQTT 3.1.1 only gets all of it, without expiry and properties', async () => {
   await using world = await startWorld({ simulator: two, broker: false })
   const broker = await startEmbeddedBroker({ host: '127.0.0.1', port: 0, log: readableLog() })
   await using observer = await observe(broker.url, 4)

@@ -39,7 +39,7 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
   expect(run).not.toContain('generateCache')
 })
 
-test('the built demo shows request IDs from the built-in broker and the simulated cloud', async () => {
+test('the built demo shows request IDs from the built-in broker and the simulator', async () => {
   await using world = await startWorld({ broker: false })
   const env = { TMPDIR: world.directory }
   await using demo = startProgram(['demo'], { env, cwd: world.directory })

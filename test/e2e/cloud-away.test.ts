@@ -71,48 +71,42 @@ mosquittoTest('DNS failure: told as unreachable, and asked again at the first sl
   })
 })
 
-mosquittoTest(
-  'connection refused: told as unreachable, and asked again at the first slot after it',
-  async () => {
-    await using world = await startWorld({ simulator })
-    await using road = await roadTo(portOf(world))
-    const BLINK_REST_URL = `http://127.0.0.1:${road.port}/rest-{region}`
-    const daemon = world.start(['run'], { ...fast, BLINK_REST_URL })
+mosquittoTest('connection refused: unreachable, and requested again at the first slot after it', async () => {
+  await using world = await startWorld({ simulator })
+  await using road = await roadTo(portOf(world))
+  const BLINK_REST_URL = `http://127.0.0.1:${road.port}/rest-{region}`
+  const daemon = world.start(['run'], { ...fast, BLINK_REST_URL })
 
-    await survive({
-      ...{ observer: await world.observer(), daemon, detail: /(refused|broke) the connection/ },
-      begin: road.close,
-      end: road.reopen,
-    })
-  },
-)
+  await survive({
+    ...{ observer: await world.observer(), daemon, detail: /(refused|broke) the connection/ },
+    begin: road.close,
+    end: road.reopen,
+  })
+})
 
 if (hasOpenssl()) {
-  mosquittoTest(
-    'expired TLS certificate: nothing is sent, told as unreachable, fine with a good one',
-    async () => {
-      await using world = await startWorld({ simulator })
-      await using road = await tlsRoadTo(portOf(world), world.directory)
-      const daemon = world.start(['run'], {
-        ...fast,
-        BLINK_REST_URL: `https://127.0.0.1:${road.port}/rest-{region}`,
-        NODE_EXTRA_CA_CERTS: road.trusted,
-      })
-      let calls = 0
+  mosquittoTest('expired TLS certificate: nothing is sent, unreachable, fine with a good one', async () => {
+    await using world = await startWorld({ simulator })
+    await using road = await tlsRoadTo(portOf(world), world.directory)
+    const daemon = world.start(['run'], {
+      ...fast,
+      BLINK_REST_URL: `https://127.0.0.1:${road.port}/rest-{region}`,
+      NODE_EXTRA_CA_CERTS: road.trusted,
+    })
+    let calls = 0
 
-      await survive({
-        ...{ observer: await world.observer(), daemon, detail: /certificate that has expired.*clock/ },
-        begin() {
-          road.show('expired')
-          calls = world.cloud.calls.length
-        },
-        end() {
-          // A request that was under way when the certificate changed may still have arrived.
-          expect(world.cloud.calls.length - calls).toBeLessThanOrEqual(1)
-          road.show('good')
-        },
-      })
-    },
-  )
+    await survive({
+      ...{ observer: await world.observer(), daemon, detail: /certificate that has expired.*clock/ },
+      begin() {
+        road.show('expired')
+        calls = world.cloud.calls.length
+      },
+      end() {
+        // A request that was under way when the certificate changed may still have arrived.
+        expect(world.cloud.calls.length - calls).toBeLessThanOrEqual(1)
+        road.show('good')
+      },
+    })
+  })
   // biome-ignore lint/suspicious/noSkippedTests: the name says what is missing here
 } else test.skip('expired TLS certificate [skipped: openssl is not installed]', () => undefined)

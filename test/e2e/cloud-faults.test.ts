@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import type { AccountSpec } from '../../src/simulator/account-spec.ts'
 import type { Misbehaviour } from '../../src/simulator/fault.ts'
 import type { Call } from '../../src/simulator/server.ts'
-import { document, fast } from '../support/homes.ts'
+import { document, fast, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import type { Observer } from '../support/observer.ts'
 import type { Program } from '../support/program.ts'
@@ -76,6 +76,8 @@ beforeAll(async () => {
   const BLINK_TOKENS = accounts.map(({ id }) => world.cloud.tokens(id)).join('\n')
   daemon = world.start(['run'], {
     ...fast,
+    // Many accounts, and a machine that may be busy with other things as well.
+    SCHEDULE_CRON: '*/2 * * * * *',
     BLINK_TOKENS,
     BLINK_TIMEOUT_SECONDS: '5',
     BLINK_CONCURRENCY: '128',
@@ -98,9 +100,22 @@ beforeAll(async () => {
     }
     return bad.size === rows.length
   })
+  const end = (index: number) => {
+    const { place, misbehaviour } = rows[index] ?? {}
+    return place === 'token' && misbehaviour && fatal.includes(misbehaviour.kind) ? 'login_required' : 'ok'
+  }
+  await until('the end of each fault', () => all((index) => status(index) === end(index)), {
+    state: daemon.stderr,
+  })
   const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', ticks + 3)
+  await daemon.says('tick done', ticks + 2)
   await daemon.stop()
+  // What the broker did not take in time is delivered by the next one.
+  const next = world.start(['run'], { BLINK_TOKENS, SCHEDULE_CRON: '0 0 1 1 *', SCHEDULE_ON_START: 'false' })
+  await until('all items', () => all((index) => posts(index).length - items(index) <= 2), {
+    state: next.stderr,
+  })
+  await next.stop()
 })
 
 afterAll(() => stage.disposeAsync())
@@ -121,7 +136,7 @@ function posts(index: number): readonly Call[] {
 }
 
 function items(index: number): number {
-  return observer.on('/manifest/requested').filter(({ topic }) => topic.startsWith(moduleStem(index))).length
+  return workItems(observer).filter(({ account_id }) => account_id === idOf(index)).length
 }
 
 /** The states a home's account went through; the retained topic holds the last and may pass over short ones. */
@@ -136,42 +151,33 @@ function states(index: number): readonly unknown[] {
 
 for (const [index, { place, what, misbehaviour, outcome }] of rows.entries()) {
   if (place === 'manifest') {
-    mosquittoTest(
-      `${what}, to a manifest request: told as ${outcome}, not repeated, fine at the next tick`,
-      async () => {
-        expect(failures(index)).toMatchObject([{ outcome, attempt: 1 }])
-        // Each request is one that was answered, or the one that was spoiled; the last may have been cut by the stop.
-        expect(posts(index).length - items(index)).toBeGreaterThanOrEqual(1)
-        expect(posts(index).length - items(index)).toBeLessThanOrEqual(2)
-        expect(posts(index).filter(({ fault }) => fault).length).toBe(1)
-        expect(states(index)).toEqual(['ok'])
-      },
-    )
+    mosquittoTest(`${what}, to a manifest request: ${outcome}, not repeated`, async () => {
+      expect(failures(index)).toMatchObject([{ outcome, attempt: 1 }])
+      // Each request is one that was answered, or the one that was spoiled; the last may have been cut by the stop.
+      expect(posts(index).length - items(index)).toBeGreaterThanOrEqual(1)
+      expect(posts(index).length - items(index)).toBeLessThanOrEqual(2)
+      expect(posts(index).filter(({ fault }) => fault).length).toBe(1)
+      expect(states(index)).toEqual(['ok'])
+    })
   } else if (place === 'token' && fatal.includes(misbehaviour.kind)) {
-    mosquittoTest(
-      `${what}, to a token refresh: the login is lost with the answer, and nothing more is asked`,
-      async () => {
-        // In the middle of a tick it is the module's trouble first, and the account's at the next.
-        expect(['ok,unreachable,login_required', 'ok,login_required']).toContain(states(index).join())
-        const calls = world.cloud.calls.filter(
-          ({ accountId, kind }) => accountId === idOf(index) && kind !== 'token',
-        )
-        const refused = document(observer.latest(accountTopic(index))).since
-        expect(calls.filter(({ at }) => at > Date.parse(String(refused)))).toEqual([])
-      },
-    )
+    mosquittoTest(`${what}, to a token refresh: a sign-in is needed`, async () => {
+      // In the middle of a tick it is the module's trouble first, and the account's at the next.
+      expect(['ok,unreachable,login_required', 'ok,login_required']).toContain(states(index).join())
+      const calls = world.cloud.calls.filter(
+        ({ accountId, kind }) => accountId === idOf(index) && kind !== 'token',
+      )
+      const refused = document(observer.latest(accountTopic(index))).since
+      expect(calls.filter(({ at }) => at > Date.parse(String(refused)))).toEqual([])
+    })
   } else {
     const name = place === 'token' ? 'a token refresh' : 'a home screen'
-    mosquittoTest(
-      `${what}, to ${name}: the account is told as unreachable, and is fine at the next tick`,
-      async () => {
-        const inMidTick = place === 'token' && failures(index)[0]?.attempt === 1
-        expect(states(index)).toEqual(inMidTick ? ['ok'] : ['ok', 'unreachable', 'ok'])
-        expect(failures(index).length).toBe(1)
-        expect(failures(index)[0]?.outcome).toMatch(/^(unreachable|error)$/)
-        expect(posts(index).every(({ fault }) => fault === undefined)).toBe(true)
-      },
-    )
+    mosquittoTest(`${what}, to ${name}: unreachable, then fine`, async () => {
+      const inMidTick = place === 'token' && failures(index)[0]?.attempt === 1
+      expect(states(index)).toEqual(inMidTick ? ['ok'] : ['ok', 'unreachable', 'ok'])
+      expect(failures(index).length).toBe(1)
+      expect(failures(index)[0]?.outcome).toMatch(/^(unreachable|error)$/)
+      expect(posts(index).every(({ fault }) => fault === undefined)).toBe(true)
+    })
   }
 }
 

@@ -29,34 +29,31 @@ async function command(observer: Observer, verb: string, object: object = {}) {
   )
 }
 
-mosquittoTest(
-  'a request by command is asked for once, and again within half a minute is answered with the same id',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const { observer } = await running(world)
+mosquittoTest('a command requests once, and within half a minute repeats the same id', async () => {
+  await using world = await startWorld({ simulator })
+  const { observer } = await running(world)
 
-    const first = await command(observer, 'manifest/request')
-    const [one, two] = await itemsSeen(observer, 2)
-    const again = await command(observer, 'manifest/request', { account_id: 8021, network_id: 44_001 })
-    await observer.publish(`${stem(2)}/set/request_now`, 'PRESS')
-    const pressed = await until('the button', () =>
-      observer
-        .on('/response/manifest/request')
-        .map(document)
-        .find(({ transaction }) => transaction === null),
-    )
+  const first = await command(observer, 'manifest/request')
+  const [one, two] = await itemsSeen(observer, 2)
+  const again = await command(observer, 'manifest/request', { account_id: 8021, network_id: 44_001 })
+  await observer.publish(`${stem(2)}/set/request_now`, 'PRESS')
+  const pressed = await until('the button', () =>
+    observer
+      .on('/response/manifest/request')
+      .map(document)
+      .find(({ transaction }) => transaction === null),
+  )
 
-    expect(first).toMatchObject({ status: 'ok', data: { requested: 2, reused: 0, failed: 0 } })
-    expect([one?.trigger, two?.trigger]).toEqual(['command', 'command'])
-    expect(again).toMatchObject({
-      status: 'ok',
-      data: { requested: 0, reused: 1, modules: [{ request_id: 670_000_001, reused: true }] },
-    })
-    expect(pressed).toMatchObject({ status: 'ok', data: { reused: 1 } })
-    expect(asked(world.cloud, 'manifest-request')).toBe(2)
-    expect(workItems(observer)).toHaveLength(2)
-  },
-)
+  expect(first).toMatchObject({ status: 'ok', data: { requested: 2, reused: 0, failed: 0 } })
+  expect([one?.trigger, two?.trigger]).toEqual(['command', 'command'])
+  expect(again).toMatchObject({
+    status: 'ok',
+    data: { requested: 0, reused: 1, modules: [{ request_id: 670_000_001, reused: true }] },
+  })
+  expect(pressed).toMatchObject({ status: 'ok', data: { reused: 1 } })
+  expect(asked(world.cloud, 'manifest-request')).toBe(2)
+  expect(workItems(observer)).toHaveLength(2)
+})
 
 mosquittoTest('a rule that loops is told when to try again, and the cloud does not notice', async () => {
   await using world = await startWorld({ simulator })
@@ -128,29 +125,26 @@ mosquittoTest('health, options and a rescan answer with what they are asked for'
   })
 })
 
-mosquittoTest(
-  'an answer goes to the response topic with its correlation data, but never outside of our topics',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const { observer } = await running(world)
-    const client = await connectAsync(world.broker.url, { protocolVersion: 5 })
-    const send = (responseTopic: string, text: string) =>
-      client.publishAsync(`${base}/request/health`, '', {
-        qos: 1,
-        properties: { responseTopic, correlationData: Buffer.from(text) },
-      })
+mosquittoTest('an answer goes to the response topic, but never outside of our topics', async () => {
+  await using world = await startWorld({ simulator })
+  const { observer } = await running(world)
+  const client = await connectAsync(world.broker.url, { protocolVersion: 5 })
+  const send = (responseTopic: string, text: string) =>
+    client.publishAsync(`${base}/request/health`, '', {
+      qos: 1,
+      properties: { responseTopic, correlationData: Buffer.from(text) },
+    })
 
-    await send('elsewhere/answer', 'one')
-    await send('blink-manifestd/answers/rule-7', 'two')
-    const answer = await until('the answer', () => observer.on('answers/rule-7')[0])
-    await client.endAsync()
+  await send('elsewhere/answer', 'one')
+  await send('blink-manifestd/answers/rule-7', 'two')
+  const answer = await until('the answer', () => observer.on('answers/rule-7')[0])
+  await client.endAsync()
 
-    expect(answer.properties?.correlationData?.toString()).toBe('two')
-    expect(document(answer)).toMatchObject({ status: 'ok' })
-    expect(observer.on('elsewhere/answer')).toEqual([])
-    expect(observer.on('/response/health')).toHaveLength(2)
-  },
-)
+  expect(answer.properties?.correlationData?.toString()).toBe('two')
+  expect(document(answer)).toMatchObject({ status: 'ok' })
+  expect(observer.on('elsewhere/answer')).toEqual([])
+  expect(observer.on('/response/health')).toHaveLength(2)
+})
 
 mosquittoTest('a retained command is not obeyed, and said once', async () => {
   await using world = await startWorld({ simulator })
@@ -164,18 +158,15 @@ mosquittoTest('a retained command is not obeyed, and said once', async () => {
   expect(daemon.logged().filter(({ msg }) => msg === 'retained command ignored')).toHaveLength(1)
 })
 
-mosquittoTest(
-  'a command that comes with the retain flag while the daemon listens is not obeyed either, nor is its clearing',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const { observer, daemon } = await running(world)
+mosquittoTest('a command with the retain flag is ignored, and so is its clearing', async () => {
+  await using world = await startWorld({ simulator })
+  const { observer, daemon } = await running(world)
 
-    await observer.publish(`${base}/request/manifest/request`, '{}', true)
-    await daemon.says('retained command ignored')
-    await observer.publish(`${base}/request/manifest/request`, '', true)
-    await command(observer, 'health')
+  await observer.publish(`${base}/request/manifest/request`, '{}', true)
+  await daemon.says('retained command ignored')
+  await observer.publish(`${base}/request/manifest/request`, '', true)
+  await command(observer, 'health')
 
-    expect(asked(world.cloud, 'manifest-request')).toBe(0)
-    expect(observer.on('/response/manifest/request')).toEqual([])
-  },
-)
+  expect(asked(world.cloud, 'manifest-request')).toBe(0)
+  expect(observer.on('/response/manifest/request')).toEqual([])
+})

@@ -71,7 +71,7 @@ test('work items reach a subscriber of the built-in broker as they come', async 
   expect(items.at(-1)).toMatchObject({ trigger: 'schedule', sync_module_id: 350_001 })
 })
 
-test('a port that is taken ends the start with 78, and with a sentence that names the setting', async () => {
+test('a port in use ends the start with 78 and names the setting', async () => {
   await using world = await startWorld(options)
   const port = await freePort()
   const holder = createServer().listen(port, '127.0.0.1')

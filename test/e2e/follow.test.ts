@@ -11,22 +11,19 @@ const simulator = { manifestSeconds: 0, accounts: [home(1), home(1, { id: 8022, 
 const rarely = { SCHEDULE_CRON: '0 0 1 1 *', ...noTokens }
 const stateOf = (account: number) => `blink-manifestd/account/${account}/state`
 
-mosquittoTest(
-  'a daemon without a login asks for its first manifest as soon as a person has signed in',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'], rarely)
-    await daemon.says('started')
+mosquittoTest('without credentials the first manifest is requested right after a sign-in', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'], rarely)
+  await daemon.says('started')
 
-    await signedIn(world)
+  await signedIn(world)
 
-    await until('the first request ID', () => workItems(observer).length === 1, { state: daemon.stderr })
-    expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'ok' })
-    expect(asked(world.cloud, 'manifest-request')).toBe(1)
-    expect((await daemon.stop()).code).toBe(0)
-  },
-)
+  await until('the first request ID', () => workItems(observer).length === 1, { state: daemon.stderr })
+  expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'ok' })
+  expect(asked(world.cloud, 'manifest-request')).toBe(1)
+  expect((await daemon.stop()).code).toBe(0)
+})
 
 mosquittoTest('a login that was withdrawn is cured by a sign-in while the daemon runs', async () => {
   await using world = await startWorld({ simulator })
@@ -111,22 +108,19 @@ mosquittoTest('two accounts live in one daemon, and a logout clears the topics o
   expect(observer.latest(`${stem(1, 8022)}/availability`)).toBe('online')
 })
 
-mosquittoTest(
-  'the topics of an account that was logged out while no daemon ran are cleared at the next start',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    await signedIn(world)
-    await world.finish(['once'], noTokens)
-    await until('its state', () => observer.latest(stateOf(8021)), {})
-    await world.finish(['logout', '8021'], noTokens)
+mosquittoTest('topics of an account logged out without a daemon are cleared at the start', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  await signedIn(world)
+  await world.finish(['once'], noTokens)
+  await until('its state', () => observer.latest(stateOf(8021)), {})
+  await world.finish(['logout', '8021'], noTokens)
 
-    const daemon = world.start(['run'], rarely)
+  const daemon = world.start(['run'], rarely)
 
-    await until('cleared topics', () => observer.latest(stateOf(8021)) === '', { state: daemon.stderr })
-    await until('cleared modules', () => observer.latest(`${stem(1)}/availability`) === '', {})
-  },
-)
+  await until('cleared topics', () => observer.latest(stateOf(8021)) === '', { state: daemon.stderr })
+  await until('cleared modules', () => observer.latest(`${stem(1)}/availability`) === '', {})
+})
 
 mosquittoTest(
   'a login file that a power cut emptied costs its account a sign-in, and no other account',

@@ -32,7 +32,7 @@ test('several bad settings are all told at once, and end the start with 78', asy
   expect(stderr).not.toMatch(trace)
 })
 
-test('tokens, a broker and a TLS file that cannot be used are told at once, by config as by run', async () => {
+test('bad tokens, broker and TLS file are reported together, by config and by run', async () => {
   await inAWorld(async (world) => {
     const ca = join(world.directory, 'ca.pem')
     writeFileSync(ca, '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n')
@@ -49,7 +49,7 @@ test('tokens, a broker and a TLS file that cannot be used are told at once, by c
   })
 })
 
-test('a settings file that is no YAML is told with its line, an unknown key with the nearest known one', async () => {
+test('a bad settings file is reported with its line, an unknown key with the nearest', async () => {
   await inAWorld(async (world) => {
     const path = join(world.directory, 'my.yaml')
     writeFileSync(path, 'mqtt:\n  url: mqtt://broker.lan\n clientId: x\n')
@@ -130,7 +130,7 @@ test('a data directory that cannot be made is told with a remedy', async () => {
   expect(stderr).not.toMatch(trace)
 })
 
-test('without a login, once and discover end with 77, and accounts says that there is none', async () => {
+test('without credentials once and discover end with 77, and accounts says so', async () => {
   await inAWorld(async (world) => {
     const [once, discover, accounts] = await Promise.all(
       ['once', 'discover', 'accounts'].map((name) =>

@@ -57,54 +57,48 @@ mosquittoTest('a broker that lost everything has every topic and every entity ri
   expect(new Set(promised)).toEqual(new Set(others))
 })
 
-mosquittoTest(
-  'when Home Assistant starts again it is told of all devices and states once more, and of no event',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'])
-    await until('all entities', whole(observer, 3), { state: daemon.stderr })
-    await daemon.says('tick done')
-    const from = observer.seen.length
-    const documents = documentsIn(observer)
+mosquittoTest('when Home Assistant restarts, all devices and states are published, no event', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'])
+  await until('all entities', whole(observer, 3), { state: daemon.stderr })
+  await daemon.says('tick done')
+  const from = observer.seen.length
+  const documents = documentsIn(observer)
 
-    await observer.publish('homeassistant/status', 'offline')
-    await observer.publish('homeassistant/status', 'online')
-    const since = () => observer.seen.slice(from).map(({ topic }) => topic)
-    await until('the answer', () => since().includes('blink-manifestd/bridge/state'), {
-      state: daemon.stderr,
-    })
+  await observer.publish('homeassistant/status', 'offline')
+  await observer.publish('homeassistant/status', 'online')
+  const since = () => observer.seen.slice(from).map(({ topic }) => topic)
+  await until('the answer', () => since().includes('blink-manifestd/bridge/state'), {
+    state: daemon.stderr,
+  })
 
-    expect(documentsIn(observer)).toEqual(documents)
-    expect(since().filter((topic) => topic.endsWith('/config'))).toHaveLength(3)
-    expect(since().filter((topic) => /event$|requested$/.test(topic))).toEqual([])
-    expect(since().indexOf(`${stem(1)}/state`)).toBeGreaterThanOrEqual(0)
-    expect(ailments(observer)).toEqual([])
-  },
-)
+  expect(documentsIn(observer)).toEqual(documents)
+  expect(since().filter((topic) => topic.endsWith('/config'))).toHaveLength(3)
+  expect(since().filter((topic) => /event$|requested$/.test(topic))).toEqual([])
+  expect(since().indexOf(`${stem(1)}/state`)).toBeGreaterThanOrEqual(0)
+  expect(ailments(observer)).toEqual([])
+})
 
-mosquittoTest(
-  'a module that comes gets a device, one that goes loses it, and what others wrote stays',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    await observer.publish('homeassistant/device/someone/config', '{"origin":{"name":"someone"}}', true)
-    const daemon = world.start(['run'], fast)
-    const state = daemon.stderr
-    await until('two devices', () => deviceOf(observer, '44002_350002'), { state })
+mosquittoTest("a new module gets a device, a gone one loses it, and others' stay", async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  await observer.publish('homeassistant/device/someone/config', '{"origin":{"name":"someone"}}', true)
+  const daemon = world.start(['run'], fast)
+  const state = daemon.stderr
+  await until('two devices', () => deviceOf(observer, '44002_350002'), { state })
 
-    world.cloud.addNetwork(8021, { id: 44_003, name: 'Network 3' })
-    world.cloud.addModule(8021, moduleOf(3))
-    await until('a third', () => deviceOf(observer, '44003_350003'), { state })
-    world.cloud.removeModule(44_002, 350_002)
-    await until('the end of the second', () => observer.latest(`${stem(2)}/state`) === '', { state })
+  world.cloud.addNetwork(8021, { id: 44_003, name: 'Network 3' })
+  world.cloud.addModule(8021, moduleOf(3))
+  await until('a third', () => deviceOf(observer, '44003_350003'), { state })
+  world.cloud.removeModule(44_002, 350_002)
+  await until('the end of the second', () => observer.latest(`${stem(2)}/state`) === '', { state })
 
-    expect(deviceOf(observer, '44002_350002')).toBeUndefined()
-    expect(clearedWhileRead(observer.seen)).toEqual([])
-    expect(observer.latest('homeassistant/device/someone/config')).toBe('{"origin":{"name":"someone"}}')
-    expect(deviceOf(observer, '44001_350001')).toBeDefined()
-  },
-)
+  expect(deviceOf(observer, '44002_350002')).toBeUndefined()
+  expect(clearedWhileRead(observer.seen)).toEqual([])
+  expect(observer.latest('homeassistant/device/someone/config')).toBe('{"origin":{"name":"someone"}}')
+  expect(deviceOf(observer, '44001_350001')).toBeDefined()
+})
 
 mosquittoTest('at a logout the devices and entities go before their topics', async () => {
   await using world = await startWorld({

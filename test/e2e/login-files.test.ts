@@ -104,7 +104,7 @@ test('where a code went is told once', async () => {
   expect(stderr).toContain('--code-file')
 })
 
-test('a sign-in that the cloud loses at its end is not gone on with: the next one begins anew', async () => {
+test('a sign-in that the cloud loses at its end begins anew', async () => {
   await using world = await aWorld()
   const anna = personIn(world)
   const lost = { kind: 'redirect', location: '/oauth/v2/signin', path: /\/authorize$/ } as const

@@ -33,7 +33,7 @@ const bothWork = [
   [8022, 'ok'],
 ]
 
-test('a login that cannot be kept ends the import, which goes on with its new token when it can', async () => {
+test('credentials that cannot be kept end the import, which continues later', async () => {
   await using world = await startWorld(two)
   const command = importOf(world, 8021, 8022)
   const logins = join(world.dataDir, 'logins')
@@ -77,7 +77,7 @@ test('an import tries nothing while the sign-in that was killed cannot be ended'
   expect(await states(world)).toEqual(bothWork)
 })
 
-test('a sign-in that was killed and is worth nothing by now does not stand in the way of an import', async () => {
+test('a killed sign-in that is worthless by now does not block an import', async () => {
   await using world = await startWorld(two)
   await killedAtTheEnd(world)
   world.cloud.revoke(8021)
@@ -88,7 +88,7 @@ test('a sign-in that was killed and is worth nothing by now does not stand in th
   expect(existsSync(note(world))).toBe(false)
 })
 
-test('an import that is stopped while Blink renews the token waits for it, and the next goes on', async () => {
+test('an import stopped during the refresh waits for it, and the next continues', async () => {
   await using world = await startWorld(two)
   const command = importOf(world, 8022)
   world.cloud.misbehave({ kind: 'slow', delayMs: 1_500, path: '/oauth/token', count: 1 })

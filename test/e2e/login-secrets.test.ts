@@ -16,7 +16,7 @@ const talkative = {
   NODE_DEBUG: 'undici,fetch,http,https,net,tls',
 }
 
-test('password, code, address and access token are kept nowhere, and the refresh token in the login file only', async () => {
+test('a sign-in leaves its refresh token in the credentials file and nothing else', async () => {
   await using world = await startWorld({
     broker: false,
     simulator: { manifestSeconds: 0, accounts: [{ ...home(1), person }], accessTokenSeconds: 1 },

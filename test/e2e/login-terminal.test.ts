@@ -35,25 +35,22 @@ async function upToCode(anna: AtTerminal): Promise<void> {
 const kept = ({ dataDir }: World) =>
   existsSync(dataDir) ? [...filesBelow(dataDir).keys()].filter((name) => name !== 'install.json') : []
 
-terminalTest(
-  'a person is asked for address, password and code, and only the password is not shown',
-  async () => {
-    await using world = await aWorld()
-    await using anna = login(world)
+terminalTest('a person is prompted for address, password and code; the password is hidden', async () => {
+  await using world = await aWorld()
+  await using anna = login(world)
 
-    await upToCode(anna)
-    anna.type('123456')
+  await upToCode(anna)
+  anna.type('123456')
 
-    expect(await anna.ended).toBe(0)
-    expect(anna.screen()).toMatch(
-      /anna@example\.com\n.*Password.*\nBlink has sent a code by sms to \+49xxxxxxx34\./,
-    )
-    expect(anna.screen()).toMatch(/: 123456\n+Signed in: account 8021 in region e008\./)
-    expect(anna.screen()).not.toMatch(/correct|horse|battery/)
-    expect(kept(world)).toEqual([...loginFiles(world).keys()].map((name) => `logins/${name}`))
-    expect(world.cloud.codesSent(8021)).toBe(1)
-  },
-)
+  expect(await anna.ended).toBe(0)
+  expect(anna.screen()).toMatch(
+    /anna@example\.com\n.*Password.*\nBlink has sent a code by sms to \+49xxxxxxx34\./,
+  )
+  expect(anna.screen()).toMatch(/: 123456\n+Signed in: account 8021 in region e008\./)
+  expect(anna.screen()).not.toMatch(/correct|horse|battery/)
+  expect(kept(world)).toEqual([...loginFiles(world).keys()].map((name) => `logins/${name}`))
+  expect(world.cloud.codesSent(8021)).toBe(1)
+})
 
 terminalTest('a wrong code is asked for again, without a new sign-in and without another code', async () => {
   await using world = await aWorld()
@@ -72,40 +69,34 @@ terminalTest('a wrong code is asked for again, without a new sign-in and without
   expect(asked(world.cloud, 'two-factor')).toBe(3)
 })
 
-terminalTest(
-  'another code is not asked for before its time, and the one that was sent still holds',
-  async () => {
-    await using world = await aWorld({ resendSeconds: 3_600 })
-    await using anna = login(world)
+terminalTest('no other code is sent before its time, and the first stays valid', async () => {
+  await using world = await aWorld({ resendSeconds: 3_600 })
+  await using anna = login(world)
 
-    await upToCode(anna)
+  await upToCode(anna)
+  anna.type('new')
+  await anna.sees(/Not before \d\d:\d\d:\d\d\. The one sent is still good\.\n.*Code.*: $/)
+  expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
+  anna.type('123456')
+
+  expect(await anna.ended).toBe(0)
+})
+
+terminalTest('another code is sent when wanted and due, and nothing is typed twice', async () => {
+  await using world = await aWorld({ resendSeconds: 1 })
+  await using anna = login(world)
+
+  await upToCode(anna)
+  while (world.cloud.codesSent(8021) === 1) {
     anna.type('new')
-    await anna.sees(/Not before \d\d:\d\d:\d\d\. The one sent is still good\.\n.*Code.*: $/)
-    expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
-    anna.type('123456')
+    await anna.sees(/(Not before|has sent)[\s\S]*Code.*: $/)
+  }
+  anna.type('123456')
 
-    expect(await anna.ended).toBe(0)
-  },
-)
-
-terminalTest(
-  'another code is sent when the person asks and the time has come, and nothing is typed twice',
-  async () => {
-    await using world = await aWorld({ resendSeconds: 1 })
-    await using anna = login(world)
-
-    await upToCode(anna)
-    while (world.cloud.codesSent(8021) === 1) {
-      anna.type('new')
-      await anna.sees(/(Not before|has sent)[\s\S]*Code.*: $/)
-    }
-    anna.type('123456')
-
-    expect(await anna.ended).toBe(0)
-    expect(world.cloud.codesSent(8021)).toBe(2)
-    expect(anna.screen().match(/Password/g)).toHaveLength(1)
-  },
-)
+  expect(await anna.ended).toBe(0)
+  expect(world.cloud.codesSent(8021)).toBe(2)
+  expect(anna.screen().match(/Password/g)).toHaveLength(1)
+})
 
 terminalTest('a password is not read from standard input where it would be shown', async () => {
   await using world = await aWorld()
@@ -173,22 +164,19 @@ terminalTest('control and c while the cloud is asked ends it at once and leaves 
   expect(kept(world)).toEqual([])
 })
 
-terminalTest(
-  'killed at the question for the code, the next login takes the same code and has no other sent',
-  async () => {
-    await using world = await aWorld()
-    await using first = login(world)
-    await upToCode(first)
-    first.kill()
-    await first.ended
+terminalTest('killed at the code prompt, the next login takes the same code', async () => {
+  await using world = await aWorld()
+  await using first = login(world)
+  await upToCode(first)
+  first.kill()
+  await first.ended
 
-    await using second = login(world)
-    await second.sees(codeQuestion)
-    expect(second.screen()).not.toContain('Password')
-    second.type('123456')
+  await using second = login(world)
+  await second.sees(codeQuestion)
+  expect(second.screen()).not.toContain('Password')
+  second.type('123456')
 
-    expect(await second.ended).toBe(0)
-    expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
-    expect(kept(world)).toEqual([...loginFiles(world).keys()].map((name) => `logins/${name}`))
-  },
-)
+  expect(await second.ended).toBe(0)
+  expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
+  expect(kept(world)).toEqual([...loginFiles(world).keys()].map((name) => `logins/${name}`))
+})

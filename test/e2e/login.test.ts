@@ -48,7 +48,7 @@ test('a wrong code leaves the sign-in as it is, and sends no other', async () =>
   expect(world.cloud.codesSent(8021)).toBe(1)
 })
 
-test('a second sign-in while a code is on its way has no other sent, unless that is wished and time', async () => {
+test('a second sign-in while a code is on its way sends no other, unless wanted', async () => {
   await using world = await startWorld(withPerson())
   const anna = personIn(world)
   await anna.signIn()
@@ -134,7 +134,7 @@ test('without a terminal and without files nothing is asked for', async () => {
   expect(world.cloud.calls).toEqual([])
 })
 
-test('a login is kept though the cloud does not tell its region, and the daemon asks for it', async () => {
+test('a sign-in without a region is kept, and the daemon looks it up', async () => {
   await using world = await startWorld(withPerson())
   world.cloud.misbehave({ kind: 'status', status: 503, path: 'tier_info', count: 1 })
 

@@ -6,7 +6,7 @@ import { startWorld } from '../support/world.ts'
 const simulator = { manifestSeconds: 0, accounts: [home(1), home(1, { id: 8022, region: 'u011' })] }
 const withoutBroker = { simulator, broker: false }
 
-test('two accounts sign in one after the other, and each is listed with state, region and last refresh', async () => {
+test('two accounts sign in, and each is listed with state, region and last refresh', async () => {
   await using world = await startWorld(withoutBroker)
   await signedIn(world)
   await signedIn(world, 8022)
@@ -37,7 +37,7 @@ test('a second sign-in to an account takes the place of the first', async () => 
   expect(loginFiles(world).size).toBe(1)
 })
 
-test('logout forgets one account and leaves the other; one that is not there is told with those that are', async () => {
+test('logout removes one account; an unknown one is answered with those there are', async () => {
   await using world = await startWorld(withoutBroker)
   await signedIn(world)
   await signedIn(world, 8022)

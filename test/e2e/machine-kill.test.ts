@@ -55,111 +55,102 @@ async function aRun(world: World): Promise<number> {
   return performance.now() - begun
 }
 
-mosquittoTest(
-  'killed fifteen times at random moments, every stored id is delivered, in order, copies with one event id',
-  async () => {
-    await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(4)] } })
-    await using subscriber = await poller(world)
-    const moments = fc.sample(fc.double({ min: 0, max: 1.5, noNaN: true }), {
-      numRuns: kills,
-      seed: 20261123,
-    })
-    const stored = new Set<string>()
-    const wholeMs = await aRun(world)
+mosquittoTest('killed fifteen times at random, every stored id is delivered in order', async () => {
+  await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(4)] } })
+  await using subscriber = await poller(world)
+  const moments = fc.sample(fc.double({ min: 0, max: 1.5, noNaN: true }), {
+    numRuns: kills,
+    seed: 20261123,
+  })
+  const stored = new Set<string>()
+  const wholeMs = await aRun(world)
 
-    for (const [life, moment] of moments.entries()) {
-      const daemon = world.start(['run'], fast)
-      await daemon.says('starting')
-      const begun = performance.now()
-      await until('the moment', () => performance.now() - begun >= moment * wholeMs)
-      await daemon.stop('SIGKILL')
-      expect(daemon.stderr()).not.toContain('damaged')
-      if (existsSync(join(world.dataDir, 'state.db'))) {
-        for (const id of leftBehind(world, `copy-${life}`)) stored.add(id)
-      }
-    }
-    const last = world.start(['run'], { SCHEDULE_ON_START: 'false' })
-    const delivered = () => new Set(subscriber.got.map(({ event_id }) => event_id))
-    await until('all that was stored', () => [...stored].every((id) => delivered().has(id)), {
-      state: last.stderr,
-    })
-
-    const first = [...new Map(subscriber.got.toReversed().map((item) => [item.event_id, item])).values()]
-    for (const module of [1, 2, 3, 4].map((number) => 350_000 + number)) {
-      const inOrder = subscriber.got
-        .filter(({ sync_module_id }) => sync_module_id === module)
-        .map(({ request_id }) => request_id)
-      // Copies repeat what came before; without them the numbers only grow.
-      expect([...new Set(inOrder)]).toEqual([...new Set(inOrder)].toSorted((a, b) => a - b))
-    }
-    expect(new Set(first.map(({ request_id }) => request_id)).size).toBe(first.length)
-    // In each life at most the one answer in hand is lost.
-    expect(asked(world.cloud, 'manifest-request') - delivered().size).toBeLessThanOrEqual(kills)
-    expect(delivered().size).toBeGreaterThan(0)
-  },
-)
-
-mosquittoTest(
-  'a damaged database is set aside, and ids, logins and the name at the broker are kept',
-  async () => {
-    await using world = await startWorld({ simulator: two })
-    await world.broker.kill()
-    const before = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
-    await before.says('tick done')
-    await before.stop()
-    const install = readFileSync(join(world.dataDir, 'install.json'), 'utf8')
-    // An index: the items themselves can still be read.
-    const file = openSync(join(world.dataDir, 'state.db'), 'r+')
-    writeSync(file, Buffer.alloc(4_096, 0xa5), 0, 4_096, 3 * 4_096)
-    closeSync(file)
-    await world.broker.restart()
-    const observer = await world.observer()
-
-    const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', SCHEDULE_ON_START: 'false' })
-
-    expect(await daemon.says('database was damaged: set aside, and started fresh')).toMatchObject({
-      level: 50,
-      request_ids: 2,
-      remedy: expect.any(String),
-    })
-    const items = await itemsSeen(observer, 2, daemon.stderr)
-    expect(items.map(({ request_id }) => request_id)).toEqual([670_000_001, 670_000_002])
-    expect(readdirSync(world.dataDir)).toContainEqual(expect.stringMatching(/^state\.db\.damaged-.*Z$/))
-    expect(readFileSync(join(world.dataDir, 'install.json'), 'utf8')).toBe(install)
-    expect((await daemon.stop()).code).toBe(0)
-
-    const again = world.start(['run'], { ...fast })
-    await itemsSeen(observer, 4, again.stderr)
-    expect(again.stderr()).not.toContain('damaged')
-  },
-)
-
-mosquittoTest(
-  'stopped in its tracks for five seconds, the daemon says so and goes on without a burst',
-  async () => {
-    await using world = await startWorld({ simulator: two })
-    const observer = await world.observer()
+  for (const [life, moment] of moments.entries()) {
     const daemon = world.start(['run'], fast)
-    await itemsSeen(observer, 2, daemon.stderr)
-    const info = () => document(observer.latest('blink-manifestd/bridge/info') ?? '{}').next_tick_at
+    await daemon.says('starting')
+    const begun = performance.now()
+    await until('the moment', () => performance.now() - begun >= moment * wholeMs)
+    await daemon.stop('SIGKILL')
+    expect(daemon.stderr()).not.toContain('damaged')
+    if (existsSync(join(world.dataDir, 'state.db'))) {
+      for (const id of leftBehind(world, `copy-${life}`)) stored.add(id)
+    }
+  }
+  const last = world.start(['run'], { SCHEDULE_ON_START: 'false' })
+  const delivered = () => new Set(subscriber.got.map(({ event_id }) => event_id))
+  await until('all that was stored', () => [...stored].every((id) => delivered().has(id)), {
+    state: last.stderr,
+  })
 
-    daemon.kill('SIGSTOP')
-    const stoppedAt = performance.now()
-    await until('five seconds', () => performance.now() - stoppedAt > 5_000)
-    const ticksBefore = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-    daemon.kill('SIGCONT')
-    // Between two looks at the clocks, or at the missed slots after a look that was long under way.
-    const words = [
-      'the program stood still: the machine slept or was too busy',
-      'slots missed: the machine was too busy',
-    ]
-    await until('a word on it', () => daemon.logged().some(({ msg }) => words.includes(String(msg))), {
-      state: daemon.stderr,
-    })
+  const first = [...new Map(subscriber.got.toReversed().map((item) => [item.event_id, item])).values()]
+  for (const module of [1, 2, 3, 4].map((number) => 350_000 + number)) {
+    const inOrder = subscriber.got
+      .filter(({ sync_module_id }) => sync_module_id === module)
+      .map(({ request_id }) => request_id)
+    // Copies repeat what came before; without them the numbers only grow.
+    expect([...new Set(inOrder)]).toEqual([...new Set(inOrder)].toSorted((a, b) => a - b))
+  }
+  expect(new Set(first.map(({ request_id }) => request_id)).size).toBe(first.length)
+  // In each life at most the one answer in hand is lost.
+  expect(asked(world.cloud, 'manifest-request') - delivered().size).toBeLessThanOrEqual(kills)
+  expect(delivered().size).toBeGreaterThan(0)
+})
 
-    await daemon.says('tick done', ticksBefore + 3)
-    const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done')
-    expect(new Set(ticks.map(({ tick }) => tick)).size).toBe(ticks.length)
-    await until('the next tick to be told', () => Date.parse(String(info())) > Date.now() - 2_000)
-  },
-)
+mosquittoTest('a damaged database is quarantined; ids, credentials and client id are kept', async () => {
+  await using world = await startWorld({ simulator: two })
+  await world.broker.kill()
+  const before = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
+  await before.says('tick done')
+  await before.stop()
+  const install = readFileSync(join(world.dataDir, 'install.json'), 'utf8')
+  // An index: the items themselves can still be read.
+  const file = openSync(join(world.dataDir, 'state.db'), 'r+')
+  writeSync(file, Buffer.alloc(4_096, 0xa5), 0, 4_096, 3 * 4_096)
+  closeSync(file)
+  await world.broker.restart()
+  const observer = await world.observer()
+
+  const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', SCHEDULE_ON_START: 'false' })
+
+  expect(await daemon.says('database was damaged: set aside, and started fresh')).toMatchObject({
+    level: 50,
+    request_ids: 2,
+    remedy: expect.any(String),
+  })
+  const items = await itemsSeen(observer, 2, daemon.stderr)
+  expect(items.map(({ request_id }) => request_id)).toEqual([670_000_001, 670_000_002])
+  expect(readdirSync(world.dataDir)).toContainEqual(expect.stringMatching(/^state\.db\.damaged-.*Z$/))
+  expect(readFileSync(join(world.dataDir, 'install.json'), 'utf8')).toBe(install)
+  expect((await daemon.stop()).code).toBe(0)
+
+  const again = world.start(['run'], { ...fast })
+  await itemsSeen(observer, 4, again.stderr)
+  expect(again.stderr()).not.toContain('damaged')
+})
+
+mosquittoTest('halted for five seconds, the daemon logs it and goes on without a burst', async () => {
+  await using world = await startWorld({ simulator: two })
+  const observer = await world.observer()
+  const daemon = world.start(['run'], fast)
+  await itemsSeen(observer, 2, daemon.stderr)
+  const info = () => document(observer.latest('blink-manifestd/bridge/info') ?? '{}').next_tick_at
+
+  daemon.kill('SIGSTOP')
+  const stoppedAt = performance.now()
+  await until('five seconds', () => performance.now() - stoppedAt > 5_000)
+  const ticksBefore = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  daemon.kill('SIGCONT')
+  // Between two looks at the clocks, or at the missed slots after a look that was long under way.
+  const words = [
+    'the program stood still: the machine slept or was too busy',
+    'slots missed: the machine was too busy',
+  ]
+  await until('a word on it', () => daemon.logged().some(({ msg }) => words.includes(String(msg))), {
+    state: daemon.stderr,
+  })
+
+  await daemon.says('tick done', ticksBefore + 3)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done')
+  expect(new Set(ticks.map(({ tick }) => tick)).size).toBe(ticks.length)
+  await until('the next tick to be told', () => Date.parse(String(info())) > Date.now() - 2_000)
+})

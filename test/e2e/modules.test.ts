@@ -33,80 +33,74 @@ mosquittoTest('a new sync module is found and asked, and its new name is told', 
   await until('its information', () => observer.latest(`${stem(3)}/info`)?.includes('"Boat house"'))
 })
 
-mosquittoTest(
-  'a sync module that goes offline is told so, is not asked, and is asked again when it is back',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'], fast)
-    const state = daemon.stderr
-    await itemsSeen(observer, 2, state)
-    const module = world.cloud.module(44_002, 350_002)
+mosquittoTest('an offline module is shown as such, skipped, and requested when it is back', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'], fast)
+  const state = daemon.stderr
+  await itemsSeen(observer, 2, state)
+  const module = world.cloud.module(44_002, 350_002)
 
-    module.change({ status: 'offline' })
-    await until('offline', () => observer.latest(`${stem(2)}/availability`) === 'offline', { state })
-    await until('the status', () => document(observer.latest(`${stem(2)}/state`)).status === 'offline', {
-      state,
+  module.change({ status: 'offline' })
+  await until('offline', () => observer.latest(`${stem(2)}/availability`) === 'offline', { state })
+  await until('the status', () => document(observer.latest(`${stem(2)}/state`)).status === 'offline', {
+    state,
+  })
+  const before = observer.on(`${stem(2)}/manifest/requested`).length
+
+  module.change({ status: 'online' })
+  await until('online', () => observer.latest(`${stem(2)}/availability`) === 'online', { state })
+  await until('an id', () => observer.on(`${stem(2)}/manifest/requested`).length > before, { state })
+})
+
+mosquittoTest('a vanished module is offline at once, and cleared after three lists', async () => {
+  await using world = await startWorld({ simulator })
+  const observer = await world.observer()
+  const daemon = world.start(['run'], fast)
+  const state = daemon.stderr
+  await itemsSeen(observer, 2, state)
+  await daemon.says('tick done')
+
+  world.cloud.removeModule(44_002, 350_002)
+  await until('offline', () => observer.latest(`${stem(2)}/availability`) === 'offline', { state })
+  await until('its end', () => bridgeEvent(observer, 'sync_module_gone', 350_002), { state })
+  const offline = observer.seen.findIndex(
+    ({ topic, payload }) => topic === `${stem(2)}/availability` && payload === 'offline',
+  )
+  const gone = observer.seen.findIndex(
+    ({ topic, payload }) => topic.endsWith('bridge/event') && payload.includes('sync_module_gone'),
+  )
+  expect(offline).toBeLessThan(gone)
+
+  for (const topic of ['availability', 'info', 'state', 'request_id', 'requested_at', 'manifest/pending']) {
+    await until(`${topic} to be cleared`, () => observer.latest(`${stem(2)}/${topic}`) === '', { state })
+  }
+})
+
+mosquittoTest('what vanished while the broker was away is cleared later, over a kill too', async () => {
+  await using world = await startWorld({ simulator })
+  const first = await world.observer()
+  const daemon = world.start(['run'], fast)
+  await itemsSeen(first, 2, daemon.stderr)
+  await daemon.says('tick done')
+  await until('its state', () => first.latest(`${stem(2)}/state`), { state: daemon.stderr })
+  await world.broker.stop()
+
+  world.cloud.removeModule(44_002, 350_002)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  await daemon.says('tick done', ticks + 4)
+  await daemon.stop('SIGKILL')
+  await world.broker.restart()
+  await using observer = await observe(world.broker.url)
+  await until('the old state', () => observer.latest(`${stem(2)}/state`))
+  const again = world.start(['run'], { ...fast, SCHEDULE_ON_START: 'false' })
+
+  for (const topic of ['availability', 'info', 'state', 'requested_at', 'manifest/pending']) {
+    await until(`${topic} to be cleared`, () => observer.latest(`${stem(2)}/${topic}`) === '', {
+      state: again.stderr,
     })
-    const before = observer.on(`${stem(2)}/manifest/requested`).length
-
-    module.change({ status: 'online' })
-    await until('online', () => observer.latest(`${stem(2)}/availability`) === 'online', { state })
-    await until('an id', () => observer.on(`${stem(2)}/manifest/requested`).length > before, { state })
-  },
-)
-
-mosquittoTest(
-  'a vanished sync module is offline at once; after three lists without it its topics are cleared',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const observer = await world.observer()
-    const daemon = world.start(['run'], fast)
-    const state = daemon.stderr
-    await itemsSeen(observer, 2, state)
-    await daemon.says('tick done')
-
-    world.cloud.removeModule(44_002, 350_002)
-    await until('offline', () => observer.latest(`${stem(2)}/availability`) === 'offline', { state })
-    await until('its end', () => bridgeEvent(observer, 'sync_module_gone', 350_002), { state })
-    const [offline, gone] = [`${stem(2)}/availability offline`, 'sync_module_gone'].map((what) =>
-      observer.seen.findIndex(({ topic, payload }) => `${topic} ${payload}`.includes(what)),
-    )
-    expect(offline).toBeLessThan(gone ?? 0)
-
-    for (const topic of ['availability', 'info', 'state', 'request_id', 'requested_at', 'manifest/pending']) {
-      await until(`${topic} to be cleared`, () => observer.latest(`${stem(2)}/${topic}`) === '', { state })
-    }
-  },
-)
-
-mosquittoTest(
-  'what vanished while the broker was away is cleared later, whatever became of the daemon',
-  async () => {
-    await using world = await startWorld({ simulator })
-    const first = await world.observer()
-    const daemon = world.start(['run'], fast)
-    await itemsSeen(first, 2, daemon.stderr)
-    await daemon.says('tick done')
-    await until('its state', () => first.latest(`${stem(2)}/state`), { state: daemon.stderr })
-    await world.broker.stop()
-
-    world.cloud.removeModule(44_002, 350_002)
-    const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-    await daemon.says('tick done', ticks + 4)
-    await daemon.stop('SIGKILL')
-    await world.broker.restart()
-    await using observer = await observe(world.broker.url)
-    await until('the old state', () => observer.latest(`${stem(2)}/state`))
-    const again = world.start(['run'], { ...fast, SCHEDULE_ON_START: 'false' })
-
-    for (const topic of ['availability', 'info', 'state', 'requested_at', 'manifest/pending']) {
-      await until(`${topic} to be cleared`, () => observer.latest(`${stem(2)}/${topic}`) === '', {
-        state: again.stderr,
-      })
-    }
-  },
-)
+  }
+})
 
 mosquittoTest('a sync module that moves to another network is a new one there', async () => {
   await using world = await startWorld({ simulator })

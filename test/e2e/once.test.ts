@@ -19,44 +19,41 @@ function words(stdout: string): Readonly<Record<string, unknown>> {
 
 const three: SimulatorOptions = { manifestSeconds: 0, accounts: [home(3)] }
 
-mosquittoTest(
-  'once --json tells of each sync module on a line of its own, and nothing else on stdout',
-  async () => {
-    await using world = await startWorld()
+mosquittoTest('once --json writes one line for each module, and nothing else to stdout', async () => {
+  await using world = await startWorld()
 
-    const { code, stdout, stderr } = await world.finish(['once', '--json'])
+  const { code, stdout, stderr } = await world.finish(['once', '--json'])
 
-    expect({ code, words: words(stdout) }).toEqual({
-      // The attic's module is too old to say beforehand that it has no storage: it was asked, and that was its answer.
-      code: 0,
-      words: {
-        350221: 'requested',
-        350222: 'requested',
-        350223: 'no_storage',
-        350224: 'offline',
-        350225: 'incompatible',
-        350226: 'requested',
-        350227: 'no_storage',
-        350228: 'requested',
-      },
-    })
-    expect(outcomes(stdout)[350221]).toMatchObject({
-      account_id: 8021,
-      network_id: 44107,
-      name: 'Garage',
-      network_name: 'Home',
-      asked: true,
-      attempts: 1,
-      request_id: 670000001,
-      request_id_str: '670000001',
-      error: null,
-      reason: null,
-    })
-    expect(outcomes(stdout)[350224]).toMatchObject({ asked: false, reason: 'offline', request_id: null })
-    expect(outcomes(stdout)[350227]).toMatchObject({ asked: true, error: { body_code: 414 } })
-    expect(stderr).toContain('"msg":"tick done"')
-  },
-)
+  expect({ code, words: words(stdout) }).toEqual({
+    // The attic's module is too old to say beforehand that it has no storage: it was asked, and that was its answer.
+    code: 0,
+    words: {
+      350221: 'requested',
+      350222: 'requested',
+      350223: 'no_storage',
+      350224: 'offline',
+      350225: 'incompatible',
+      350226: 'requested',
+      350227: 'no_storage',
+      350228: 'requested',
+    },
+  })
+  expect(outcomes(stdout)[350221]).toMatchObject({
+    account_id: 8021,
+    network_id: 44107,
+    name: 'Garage',
+    network_name: 'Home',
+    asked: true,
+    attempts: 1,
+    request_id: 670000001,
+    request_id_str: '670000001',
+    error: null,
+    reason: null,
+  })
+  expect(outcomes(stdout)[350224]).toMatchObject({ asked: false, reason: 'offline', request_id: null })
+  expect(outcomes(stdout)[350227]).toMatchObject({ asked: true, error: { body_code: 414 } })
+  expect(stderr).toContain('"msg":"tick done"')
+})
 
 mosquittoTest('once ends with 0 when every module that can answer has been asked', async () => {
   await using world = await startWorld({ simulator: three })
@@ -117,27 +114,24 @@ mosquittoTest('a throttled account ends the tick for all its modules; once ends 
   expect(asked(world.cloud, 'manifest-request')).toBe(1)
 })
 
-mosquittoTest(
-  'when the cloud is away, once says so of each module it knows from before, and ends with 75',
-  async () => {
-    await using world = await startWorld({ simulator: three })
-    await world.finish(['once'])
-    await world.cloud.close()
+mosquittoTest('without a cloud, once reports each known module and ends with 75', async () => {
+  await using world = await startWorld({ simulator: three })
+  await world.finish(['once'])
+  await world.cloud.close()
 
-    const [known, fresh] = await Promise.all([
-      world.finish(['once', '--json'], { LOG_LEVEL: 'warn' }),
-      world.finish(['once', '--json'], {
-        LOG_LEVEL: 'warn',
-        BLINK_MANIFESTD_DATA_DIR: `${world.directory}/new`,
-      }),
-    ])
+  const [known, fresh] = await Promise.all([
+    world.finish(['once', '--json'], { LOG_LEVEL: 'warn' }),
+    world.finish(['once', '--json'], {
+      LOG_LEVEL: 'warn',
+      BLINK_MANIFESTD_DATA_DIR: `${world.directory}/new`,
+    }),
+  ])
 
-    const away = { 350001: 'unreachable', 350002: 'unreachable', 350003: 'unreachable' }
-    expect({ code: known.code, words: words(known.stdout) }).toEqual({ code: 75, words: away })
-    expect({ code: fresh.code, stdout: fresh.stdout }).toEqual({ code: 75, stdout: '' })
-    expect(fresh.stderr).toMatch(/refused the connection/)
-  },
-)
+  const away = { 350001: 'unreachable', 350002: 'unreachable', 350003: 'unreachable' }
+  expect({ code: known.code, words: words(known.stdout) }).toEqual({ code: 75, words: away })
+  expect({ code: fresh.code, stdout: fresh.stdout }).toEqual({ code: 75, stdout: '' })
+  expect(fresh.stderr).toMatch(/refused the connection/)
+})
 
 mosquittoTest(
   'a withdrawn login ends once and discover with 77, and says what a person must do',

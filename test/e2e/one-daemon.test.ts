@@ -4,25 +4,22 @@ import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
 
-mosquittoTest(
-  'a second daemon on the same data directory is refused, and so are once and discover',
-  async () => {
-    await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })
-    const daemon = world.start(['run'])
-    await daemon.says('tick done')
-    const before = world.cloud.calls.length
+mosquittoTest('a second daemon on one data directory is refused, like once and discover', async () => {
+  await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })
+  const daemon = world.start(['run'])
+  await daemon.says('tick done')
+  const before = world.cloud.calls.length
 
-    const others = await Promise.all([['run'], ['once'], ['discover']].map((args) => world.finish(args)))
+  const others = await Promise.all([['run'], ['once'], ['discover']].map((args) => world.finish(args)))
 
-    for (const { code, stderr, stdout } of others) {
-      expect({ code, stdout }).toEqual({ code: 75, stdout: '' })
-      expect(stderr).toContain(world.dataDir)
-      expect(stderr).toMatch(/another/i)
-      expect(stderr).not.toMatch(/ at .*\.[jt]s:\d+/)
-    }
-    expect(world.cloud.calls.length).toBe(before)
-  },
-)
+  for (const { code, stderr, stdout } of others) {
+    expect({ code, stdout }).toEqual({ code: 75, stdout: '' })
+    expect(stderr).toContain(world.dataDir)
+    expect(stderr).toMatch(/another/i)
+    expect(stderr).not.toMatch(/ at .*\.[jt]s:\d+/)
+  }
+  expect(world.cloud.calls.length).toBe(before)
+})
 
 mosquittoTest('accounts and config can be asked beside a running daemon', async () => {
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })

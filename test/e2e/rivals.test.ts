@@ -22,7 +22,7 @@ function beside({ dataDir }: World, ending: string): readonly string[] {
   return names.map((name) => readFileSync(join(directory, name), 'utf8'))
 }
 
-test('a sign-in stays when a line of the environment turns out to be of the same account', async () => {
+test('a sign-in stays when an environment line is of the same account', async () => {
   await using world = await startWorld(options)
   await signedIn(world)
   const [mine] = loginFiles(world).keys()
@@ -36,7 +36,7 @@ test('a sign-in stays when a line of the environment turns out to be of the same
   expect([...loginFiles(world).keys()]).toEqual([mine])
 })
 
-test('a daemon that still refreshes the login of before does not take the new sign-in back', async () => {
+test('a daemon with the earlier credentials does not undo the new sign-in', async () => {
   await using world = await startWorld({
     ...options,
     simulator: { ...options.simulator, accessTokenSeconds: 1 },
@@ -64,7 +64,7 @@ test('a refused login that nobody can name is given up by the sign-in that follo
   expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^login-/)])
 })
 
-test('a new sign-in ends neither the pause that the cloud asked for nor the budget of the day', async () => {
+test('a new sign-in ends neither the pause nor the budget of the day', async () => {
   await using world = await startWorld(options)
   await signedIn(world)
   world.cloud.misbehave({ kind: 'edge', path: '/homescreen' })
@@ -84,7 +84,7 @@ test('a new sign-in ends neither the pause that the cloud asked for nor the budg
   expect(beside(world, '.spent.json')).toEqual(spent)
 })
 
-test('a pause outlives a change of a line that does not tell its account: nothing is asked after whose it is', async () => {
+test('a pause outlives a changed line without an account id', async () => {
   await using world = await startWorld(options)
   const before = nameless(world)
   world.cloud.misbehave({ kind: 'edge', path: '/homescreen' })
@@ -104,7 +104,7 @@ test('a pause outlives a change of a line that does not tell its account: nothin
   expect(paused).toHaveLength(1)
 })
 
-test('a line that turns out to be of an account with a sign-in asks no module a second time', async () => {
+test('a line of an account with a sign-in requests no module a second time', async () => {
   await using world = await startWorld({
     ...options,
     simulator: { ...options.simulator, accounts: [{ ...home(3), person }] },

@@ -37,7 +37,7 @@ test('killed when the new token is on disk and not used yet, the next start uses
   expect((await world.finish(['discover'], noTokens)).code).toBe(0)
 })
 
-test('killed between the rotation at the cloud and our disk, a person is asked for, once and for good', async () => {
+test('killed between rotation and our disk, a sign-in is needed, once and for good', async () => {
   await using world = await startWorld(options)
   await signedIn(world)
   world.cloud.misbehave({ kind: 'slow', delayMs: 60_000, path: '/oauth/token' })
@@ -55,7 +55,7 @@ test('killed between the rotation at the cloud and our disk, a person is asked f
   expect(world.cloud.codesSent(8021)).toBe(1)
 })
 
-test('a sign-in killed right after its tokens have come goes on there, without another code', async () => {
+test('a sign-in killed after its tokens came continues without another code', async () => {
   await using world = await startWorld(options)
   await killedAtTheEnd(world)
   const again = await world.finish(['login'], noTokens)
@@ -65,7 +65,7 @@ test('a sign-in killed right after its tokens have come goes on there, without a
   expect(loginFiles(world).size).toBe(1)
 })
 
-test('a sign-in killed at its end whose token is worth nothing by now does not stand in the way of the next', async () => {
+test('a sign-in killed at its end and worthless by now does not block the next', async () => {
   await using world = await startWorld(options)
   await killedAtTheEnd(world)
   world.cloud.revoke(8021)
@@ -77,7 +77,7 @@ test('a sign-in killed at its end whose token is worth nothing by now does not s
   expect(loginFiles(world).size).toBe(1)
 })
 
-test('a sign-in killed when its login is kept already is over, though a daemon has used the login since', async () => {
+test('a sign-in killed when its credentials were kept is over', async () => {
   await using world = await startWorld(options)
   await killedAtTheEnd(world)
   const note = join(world.dataDir, 'pending-login.json')
@@ -96,7 +96,7 @@ test('a sign-in killed when its login is kept already is over, though a daemon h
   expect((await world.finish(['discover'], noTokens)).code).toBe(0)
 })
 
-test('a sign-in killed before it has given up the login of before leaves one to the daemon, the newer', async () => {
+test('of credentials a killed sign-in left behind, the daemon takes the newer', async () => {
   await using world = await startWorld(options)
   await signedIn(world)
   const [[before = '', text = ''] = []] = loginFiles(world)

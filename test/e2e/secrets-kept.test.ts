@@ -41,36 +41,33 @@ test.each(['000', '022', '777'])('started with umask %s, it makes files for its 
   expect(new Set(Object.values(rights))).toEqual(new Set(['directory 700', 'file 600']))
 })
 
-mosquittoTest(
-  'no variable of the environment has a wrong certificate accepted, or another way taken',
-  async () => {
-    await using world = await startWorld({ simulator, mosquitto: { tls: 'server' } })
-    const { ca = '', otherCa = '' } = world.broker.certificates ?? {}
-    const proxied: unknown[] = []
-    const proxy = createServer((socket) => proxied.push(socket.destroy())).listen(0, '127.0.0.1')
-    await once(proxy, 'listening')
-    const address = proxy.address()
-    const port = address !== null && typeof address !== 'string' ? address.port : 0
-    const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0', MQTTJS_SOCKS_PROXY: `socks5://127.0.0.1:${port}` }
+mosquittoTest('no environment variable permits a wrong certificate or another route', async () => {
+  await using world = await startWorld({ simulator, mosquitto: { tls: 'server' } })
+  const { ca = '', otherCa = '' } = world.broker.certificates ?? {}
+  const proxied: unknown[] = []
+  const proxy = createServer((socket) => proxied.push(socket.destroy())).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const address = proxy.address()
+  const port = address !== null && typeof address !== 'string' ? address.port : 0
+  const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0', MQTTJS_SOCKS_PROXY: `socks5://127.0.0.1:${port}` }
 
-    const wrong = world.start(['run'], { ...env, MQTT_CA: otherCa, SCHEDULE_ON_START: 'false' })
-    expect(await wrong.says('cannot connect to broker')).toMatchObject({
-      reason: expect.stringMatching(/certificate/),
-    })
-    const warned = await wrong.says('environment variable taken away', 2)
-    expect(warned).toMatchObject({ level: 40, remedy: expect.any(String) })
-    await wrong.stop()
+  const wrong = world.start(['run'], { ...env, MQTT_CA: otherCa, SCHEDULE_ON_START: 'false' })
+  expect(await wrong.says('cannot connect to broker')).toMatchObject({
+    reason: expect.stringMatching(/certificate/),
+  })
+  const warned = await wrong.says('environment variable taken away', 2)
+  expect(warned).toMatchObject({ level: 40, remedy: expect.any(String) })
+  await wrong.stop()
 
-    const right = world.start(['run'], { ...env, MQTT_CA: ca })
-    await using observer = await observe(world.broker.url, 5, { ca: readFileSync(ca) })
-    await itemsSeen(observer, 1, right.stderr)
-    expect(proxied).toEqual([])
-    proxy.close()
-  },
-)
+  const right = world.start(['run'], { ...env, MQTT_CA: ca })
+  await using observer = await observe(world.broker.url, 5, { ca: readFileSync(ca) })
+  await itemsSeen(observer, 1, right.stderr)
+  expect(proxied).toEqual([])
+  proxy.close()
+})
 
 test.skipIf(!hasOpenssl())(
-  "a cloud whose certificate is nobody's is shown no token, whatever the environment says",
+  'a cloud with an untrusted certificate gets no token, whatever the environment',
   async () => {
     await using peer = await tlsPeer('20200101000000Z', '21200101000000Z')
     await using world = await startWorld({ broker: false, simulator })

@@ -2,7 +2,7 @@
  * Builds the program once for all end-to-end tests: they run what is shipped, which starts in a third of the time of
  * its sources.
  */
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'rolldown'
@@ -15,6 +15,8 @@ const place = mkdtempSync(join(tmpdir(), 'blink-manifestd-built-'))
 export async function setup(): Promise<void> {
   const root = join(import.meta.dirname, '..', '..')
   const dir = join(place, 'dist')
+  // Some tests run it as another user.
+  chmodSync(place, 0o755)
   copyFileSync(join(root, 'package.json'), join(place, 'package.json'))
   await build({ ...config, cwd: root, logLevel: 'silent', output: { ...config.output, dir } })
   process.env[programVariable] = join(dir, 'main.js')

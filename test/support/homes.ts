@@ -36,6 +36,7 @@ export function stem(number: number, account = 8021): string {
 
 export interface WorkItem {
   readonly event_id: string
+  readonly account_id: number
   readonly sync_module_id: number
   readonly request_id: number
   readonly request_id_str: string

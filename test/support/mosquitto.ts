@@ -65,11 +65,19 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   if (missing) throw new Error('mosquitto is not installed')
   const directory = mkdtempSync(join(tmpdir(), 'mosquitto-'))
   const certificates = options.tls ? makeCertificates(directory) : undefined
-  const port = await freePort()
   const configuration = join(directory, 'mosquitto.conf')
-  writeFileSync(configuration, configure(directory, port, options))
   const log: string[] = []
-  let running = await launch(configuration, log)
+  let port = 0
+  const begin = async (triesLeft: number): Promise<ChildProcess> => {
+    port = await freePort()
+    writeFileSync(configuration, configure(directory, port, options))
+    return await launch(configuration, log).catch((error: unknown) => {
+      // Somebody else on this machine may have taken the port meanwhile.
+      if (triesLeft === 0) throw error
+      return begin(triesLeft - 1)
+    })
+  }
+  let running = await begin(3)
 
   const end = async (signal: NodeJS.Signals) => {
     if (running.exitCode !== null || running.signalCode !== null) return

@@ -13,15 +13,16 @@ import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { longestWaitMs, until as seen } from './until.ts'
 
 /**
- * Real time, but that pauses are short: a hundredth, and no longer than a moment when they are `none`.
+ * Real time, but that pauses are short: a hundredth, or a moment when they are `none`, as then all that comes later is.
  *
- * What is measured and what is limited is in real time, so that a busy machine makes nothing late.
+ * What is measured is in real time, so that a busy machine makes nothing late.
  */
 export function shortPauses(none?: 'none'): Clock {
   const shortened = (ms: number) => (none ? Math.min(ms, 1) : ms / 100)
   return {
     ...systemClock,
     sleep: (ms, signal) => systemClock.sleep(shortened(ms), signal),
+    after: (ms, work) => systemClock.after(none ? shortened(ms) : ms, work),
     random: () => 0.5,
   }
 }

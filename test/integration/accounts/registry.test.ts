@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../../support/samples.ts'
 
 const never = new AbortController().signal
 
-test('a login that was given up while it was in use takes nothing back when it is refreshed once more', async () => {
+test('credentials given up while in use stay given up when they are refreshed', async () => {
   const simulator = await startSimulator()
   onTestFinished(() => simulator.close())
   const cwd = temporaryDirectory()

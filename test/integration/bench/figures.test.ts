@@ -13,7 +13,7 @@ import { cpuMsOfTimes } from '../../bench/pipeline.ts'
 import { sizeCells, sizeOf } from '../../bench/sizes.ts'
 import { wireCells } from '../../bench/wire.ts'
 
-test("the processor time of a pipeline is the shell's and its children's, however the shell prints it", () => {
+test("the processor time of a pipeline is the shell's and its children's", () => {
   expect(cpuMsOfTimes('0m0.002s 0m0.001s\n1m0.160s 0m0.080s\n')).toBeCloseTo(60_243)
   expect(cpuMsOfTimes('0m0.000000s 0m0.010000s\n0m0.160000s 0m0.080000s\n')).toBeCloseTo(250)
   expect(() => cpuMsOfTimes('')).toThrow('not what')

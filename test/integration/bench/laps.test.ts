@@ -19,7 +19,7 @@ test('what else is told of a module is no work item', () => {
   expect(keyOfWorkItem('blink-manifestd/sync/7/8/9/manifest/requested/again')).toBeUndefined()
 })
 
-test("the subscriber's lines are read in their order, and one that is cut short is left out", () => {
+test("the subscriber's lines are read in order, and one cut short is left out", () => {
   const text = '1767600000.000250 420 a/sync/1/2/3/state\n1767600000.100000 9 b\n17676'
 
   expect(readArrivals(text)).toEqual([

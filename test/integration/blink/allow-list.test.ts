@@ -41,7 +41,7 @@ const allowed = [
   /^GET (\/[\w.~-]+)*\/api\/v1\/accounts\/\d+\/networks\/\d+\/sync_modules\/\d+\/local_storage\/status$/,
 ]
 
-test('none of what erases, formats, ejects, deletes or signs in can be sent, as whatever call', async () => {
+test('no call can erase, format, eject, delete or sign in', async () => {
   await using peer = await answering(200, {})
   await using http = open()
   for (const path of destructive) {

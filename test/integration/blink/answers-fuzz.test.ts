@@ -52,7 +52,7 @@ const marked = fc.oneof(
   text.map((said) => said.replaceAll(/"([^"\\]*)"(?=[,}\]])/g, `"$1${mark}"`)),
 )
 
-test('any bytes as a token, a home screen or a manifest answer: one of our errors or a value, and nothing leaks', async () => {
+test('any bytes as an answer are a value or one of our errors, and nothing leaks', async () => {
   await using cloud = await startSimulator()
   await using http = open()
   const refreshToken = decodeURIComponent(/refresh_token=([^|]+)/.exec(cloud.tokens())?.[1] ?? '')
@@ -94,7 +94,7 @@ test('any bytes as a token, a home screen or a manifest answer: one of our error
   )
 })
 
-test('whatever life an access token is said to have, and however our clock is set: it is used, and renewed in time', async () => {
+test('whatever life an access token claims, it is used and renewed in time', async () => {
   const life = fc.oneof(
     fc.integer(),
     fc.double(),
@@ -128,7 +128,7 @@ test('whatever life an access token is said to have, and however our clock is se
   )
 })
 
-test('a clock that is a day off when the token comes is no reason to ask for another one at once', async () => {
+test('a clock that is a day off when the token comes causes no second refresh', async () => {
   for (const days of [-1, 1]) {
     const clock = fakeClock()
     clock.setWall(clock.now() + days * 86_400_000)
@@ -140,7 +140,7 @@ test('a clock that is a day off when the token comes is no reason to ask for ano
   }
 })
 
-test('a refresh token is sent to the token endpoint and nowhere else, whatever is answered', async () => {
+test('a refresh token is sent to the token endpoint only, whatever is answered', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.constantFrom(200, 302, 401, 404, 503), text), { maxLength: 6 }),

@@ -9,7 +9,7 @@ import { hasOpenssl, tlsPeer } from '../../support/tls-peer.ts'
 test.each([
   ['content-length: 100\r\n\r\n{"id":'],
   ['transfer-encoding: chunked\r\n\r\n5\r\n{"id"\r\n'],
-])('an answer cut short is no answer, and whether a manifest was asked for is unknown', async (rest) => {
+])('an answer cut short is no answer, and leaves a manifest request unknown', async (rest) => {
   await using peer = await saying(head + rest)
   await using http = open()
 
@@ -39,7 +39,7 @@ test('a connection broken after the request was read leaves us not knowing', asy
   expect(await failing(http, manifestCall(peer.url))).toMatchObject({ outcome: 'unknown' })
 })
 
-test('a connection kept open and dead by now leaves us not knowing, and nothing is resent', async () => {
+test('a kept connection that is dead leaves the outcome unknown, without a retry', async () => {
   const connections: Socket[] = []
   await using peer = await tcpPeer((socket) => {
     connections.push(socket)

@@ -19,7 +19,7 @@ test('a connection that is over leaves nothing behind with those who live on', a
   expect([...left]).toEqual([])
 })
 
-test('closing ends a connection that is still being made, even one that nobody waits for any more', async () => {
+test('closing ends a connection that is still being made, also one nobody waits for', async () => {
   const seen: string[] = []
   await using peer = await tcpPeer((socket) => {
     seen.push('opened')

@@ -44,7 +44,7 @@ test('a host that drips an answer byte by byte is given up at the same time', as
   expect(await failed).toMatchObject({ outcome: 'unknown' })
 })
 
-test('a host that accepts no connection in time certainly did nothing, and is let go of', async () => {
+test('a host that accepts no connection in time did nothing, and is let go of', async () => {
   let isOpen = false
   // TLS never begins here, so that the connection never stands.
   await using peer = await tcpPeer((socket) => {

@@ -132,7 +132,7 @@ test('a request called off while the connection is made is not sent once it stan
   expect(peer.seen.map(({ method }) => method)).toEqual(['GET'])
 })
 
-test('no more requests than agreed are on their way, and one that waits can be called off', async () => {
+test('no more requests than agreed are in flight, and a waiting one can be aborted', async () => {
   const waiting: (() => void)[] = []
   await using peer = await httpPeer((_, response) => {
     waiting.push(() => response.end('{}'))
@@ -170,7 +170,7 @@ test('onlookers learn how each call ended, and nothing of what was in it', async
   ])
 })
 
-test('closing cuts off a request that does not come home in time, and says that nobody knows', async () => {
+test('closing cuts off a request that does not end in time, with an unknown outcome', async () => {
   await using peer = await httpPeer(() => undefined)
   const clock = fakeClock()
   const http = open({ clock })

@@ -34,7 +34,7 @@ test.runIf(hasOpenssl())('HTTPS goes through a tunnel, and the password to the p
   expect(proxy.asked[0]?.headers.authorization).toBeUndefined()
 })
 
-test('plain HTTP goes through a tunnel as well, and the cloud learns nothing of the proxy', async () => {
+test('plain HTTP uses a tunnel as well, and the cloud learns nothing of the proxy', async () => {
   await using cloud = await answering(200, { id: 1 })
   await using proxy = await proxyPeer({ login })
   await using http = open({ proxies: both(proxy.host) })

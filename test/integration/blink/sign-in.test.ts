@@ -89,7 +89,7 @@ test('a wrong password has no code sent', async () => {
   expect(anna.simulator.codesSent(8021)).toBe(0)
 })
 
-test('a hardware id that others share is refused before the password is shown to anybody', async () => {
+test('a hardware id that others share is refused before the password is sent', async () => {
   await using anna = await person({ hardwareId: 'Blinkpy' })
 
   await expect(anna.begin()).rejects.toMatchObject({ code: 'edge_refused', status: 406 })

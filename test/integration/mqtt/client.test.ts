@@ -74,7 +74,7 @@ test.each([
   expect(peer.published).toEqual([])
 })
 
-test('subscriptions are made anew on every connection, and each listener gets its own messages', async () => {
+test('subscriptions are renewed on every connection, each with its own messages', async () => {
   const asked: string[] = []
   await using peer = await fakeBroker()
   await using way = wayTo(peer.url)

@@ -113,7 +113,7 @@ test('it retains messages up to a limit, says so, and takes what replaces or cle
   await leave(90, 'another')
 
   await using listener = await listenTo(broker.url, { version: 4 })
-  await until('all that is retained is there', () => listener.texts('house/90').length === 1, 15_000)
+  await until('all that is retained is there', () => listener.texts('house/90').length === 1)
   expect(listener.received.length).toBeGreaterThan(50)
   expect(listener.received.length).toBeLessThan(70)
   expect(broker.lines.filter(({ level }) => level === 'warn')).toMatchObject([
@@ -141,7 +141,7 @@ test.each([
   expect(way.broker.state.reconnects).toBe(0)
 })
 
-test('a subscriber that does not read is thrown out, and the others are held up for seconds only', async () => {
+test('a subscriber that does not read is disconnected, and the others go on', async () => {
   await using broker = await embedded()
   await using way = wayTo(broker.url, { protocol: 4 })
   const deaf = await rudeSocket(broker.port, packetBytes({ ...hello, clientId: 'deaf' }))
@@ -165,7 +165,7 @@ test('a subscriber that does not read is thrown out, and the others are held up 
 
 test('a subscriber for which too much waits is thrown out at once', async () => {
   await using broker = await embedded()
-  await using way = wayTo(broker.url, { protocol: 4, clock: hurriedClock(5) })
+  await using way = wayTo(broker.url, { protocol: 4 })
   const deaf = await rudeSocket(broker.port, packetBytes({ ...hello, clientId: 'deaf' }))
   await once(deaf, 'data')
   deaf.pause()
@@ -182,7 +182,7 @@ test('a subscriber for which too much waits is thrown out at once', async () => 
     }),
   )
   deaf.destroy()
-}, 15_000)
+})
 
 test('close ends everyone and does not hang on those that say nothing', async () => {
   const broker = await embedded()

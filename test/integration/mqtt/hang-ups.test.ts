@@ -1,7 +1,8 @@
 /** Brokers that refuse without a word, or with a code of their own: what they refuse is named, all else flows. */
 import { expect, test } from 'vitest'
+import { systemClock } from '../../../src/domain/clock.ts'
 import { type Behaviour, fakeBroker, type Session } from '../../support/fake-broker.ts'
-import { hurriedClock, message, never, texts, until, wayTo } from '../../support/rig.ts'
+import { message, never, shortPauses, texts, until, wayTo } from '../../support/rig.ts'
 
 const versions = [5, 4] as const
 const item = (number: number, text = `item ${number}`) =>
@@ -23,7 +24,7 @@ test.each(
   versions,
 )('a broker of MQTT %i that hangs up over forbidden topics gets all others, and each kind costs three', async (protocol) => {
   await using peer = await fakeBroker(forbidding('homeassistant/'))
-  await using way = wayTo(peer.url, { protocol, clock: hurriedClock(100) })
+  await using way = wayTo(peer.url, { protocol, clock: shortPauses() })
   way.broker.subscribe('house/request/#', () => undefined)
   const documents = Promise.allSettled(
     Array.from({ length: 30 }, (_, id) =>
@@ -52,7 +53,7 @@ test.each(
       return true
     },
   })
-  await using way = wayTo(peer.url, { protocol, clock: hurriedClock(100) })
+  await using way = wayTo(peer.url, { protocol, clock: shortPauses() })
   way.broker.subscribe('homeassistant/status', () => undefined)
   way.broker.subscribe('house/request/#', () => undefined)
 
@@ -69,7 +70,7 @@ test.each(
 test('what the broker hangs up over is not sent again within the hour, and alone once it is over', async () => {
   await using peer = await fakeBroker(forbidding('house/forbidden'))
   let endHour = () => {}
-  const hurried = hurriedClock(100)
+  const hurried = shortPauses()
   const clock = {
     ...hurried,
     after(ms: number, work: () => void) {
@@ -104,7 +105,9 @@ test('what the broker hangs up over is not sent again within the hour, and alone
 
 test('a work item that the broker hangs up over costs one connection a try, and no other item', async () => {
   await using peer = await fakeBroker(forbidding('house/sync/1/2/1/'))
-  await using way = wayTo(peer.url)
+  // The half minute until a work item is tried again passes in a third of a second.
+  const clock = { ...shortPauses(), elapsed: () => systemClock.elapsed() * 100 }
+  await using way = wayTo(peer.url, { clock })
   await expect(way.broker.publish(item(1), never)).rejects.toMatchObject({ by: 'close' })
   const tries = () => texts(peer.published).filter((text) => text === 'item 1').length
   expect(tries()).toBe(3)

@@ -94,7 +94,7 @@ test('a broker that is only starting is not taken for an old one', async () => {
   expect(way.broker.state.protocol).toBe(5)
 })
 
-test('thrown out for another client with its id three times in a minute, it stays away and says why', async () => {
+test('taken over three times in a minute, it stays away and says why', async () => {
   await using peer = await fakeBroker({
     connect(session) {
       if (session.number > 3) return false
@@ -119,7 +119,7 @@ test('thrown out for another client with its id three times in a minute, it stay
   expect(remedies(way)).toEqual(['Stop the other instance, or give each its own mqtt.clientId.'])
 })
 
-test('closed upon again and again soon after connecting, it tells what may be the matter', async () => {
+test('disconnected again and again soon after connecting, it says why', async () => {
   await using peer = await fakeBroker({
     connect(session) {
       if (session.number > 4) return false
@@ -191,7 +191,7 @@ test('garbage from the other end costs a connection and nothing else', async () 
   await way.broker.publish(message('a'), never)
 })
 
-test('only the first connection of a process starts clean, so that the will waits for the next', async () => {
+test("only a process's first connection starts clean, so the will waits for the next", async () => {
   await using peer = await fakeBroker()
   await using way = wayTo(peer.url)
   await way.broker.connected(never)

@@ -29,7 +29,7 @@ function holding(items: readonly WorkItem[]): Outbox {
 
 const quotaExceeded = 0x97
 
-test('a broker whose quota is full is asked again later, and gets every item once, in order', async () => {
+test('a broker with a full quota is retried later and gets every item once, in order', async () => {
   let full = true
   const refused: Packet[] = []
   await using peer = await fakeBroker({
@@ -71,24 +71,21 @@ test('a broker whose quota is full is asked again later, and gets every item onc
   expect(way.broker.state.reconnects).toBe(0)
 })
 
-mosquittoTest(
-  'when the other client with our id goes, we are back by ourselves and publish what waited',
-  async () => {
-    await using mosquitto = await startMosquitto()
-    const clock = heldClock()
-    await using way = wayTo(mosquitto.url, { clientId: 'one-of-two', clock })
-    await way.broker.connected(never)
-    const options = { clientId: 'one-of-two', protocolVersion: 5 as const, reconnectPeriod: 20 }
-    const other = await connectAsync(mosquitto.url, options)
-    await pass(clock, 20, [
-      'we give way',
-      () => way.said('broker closes the connection again and again, waiting a minute').length > 0,
-    ])
-    const waiting = way.broker.publish(message('kept'), never)
+mosquittoTest('when the other client with our id goes, we are back and publish what waited', async () => {
+  await using mosquitto = await startMosquitto()
+  const clock = heldClock()
+  await using way = wayTo(mosquitto.url, { clientId: 'one-of-two', clock })
+  await way.broker.connected(never)
+  const options = { clientId: 'one-of-two', protocolVersion: 5 as const, reconnectPeriod: 20 }
+  const other = await connectAsync(mosquitto.url, options)
+  await pass(clock, 20, [
+    'we give way',
+    () => way.said('broker closes the connection again and again, waiting a minute').length > 0,
+  ])
+  const waiting = way.broker.publish(message('kept'), never)
 
-    await other.endAsync(true)
-    await pass(clock, 1_000, ['we are back', () => way.broker.state.connected])
-    await waiting
-    expect(way.broker.state.connected).toBe(true)
-  },
-)
+  await other.endAsync(true)
+  await pass(clock, 1_000, ['we are back', () => way.broker.state.connected])
+  await waiting
+  expect(way.broker.state.connected).toBe(true)
+})

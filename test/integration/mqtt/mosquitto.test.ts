@@ -95,43 +95,37 @@ mosquittoTest('a topic this user may not write to is refused by name, and the re
   expect(way.broker.state.reconnects).toBe(0)
 })
 
-mosquittoTest(
-  'what is larger than this Mosquitto takes is refused without losing the connection',
-  async () => {
-    await using mosquitto = await startMosquitto({ config: ['max_packet_size 2000'] })
-    await using way = wayTo(mosquitto.url)
+mosquittoTest('a message too large for Mosquitto is refused, and the connection stays', async () => {
+  await using mosquitto = await startMosquitto({ config: ['max_packet_size 2000'] })
+  await using way = wayTo(mosquitto.url)
 
-    // Up to the last byte that fits: our reckoning may be a few bytes too careful, never too bold.
-    const fits = way.broker.publish(message('x'.repeat(1_970)), never)
-    const large = way.broker.publish(message('x'.repeat(1_981)), never)
-    await expect(large).rejects.toMatchObject({ reasonCode: 0x95 })
-    await fits
-    expect(way.broker.state.reconnects).toBe(0)
-  },
-)
+  // Up to the last byte that fits: our reckoning may be a few bytes too careful, never too bold.
+  const fits = way.broker.publish(message('x'.repeat(1_970)), never)
+  const large = way.broker.publish(message('x'.repeat(1_981)), never)
+  await expect(large).rejects.toMatchObject({ reasonCode: 0x95 })
+  await fits
+  expect(way.broker.state.reconnects).toBe(0)
+})
 
-mosquittoTest(
-  'the will is not sent for a blip of a second, and is sent for a client that is gone',
-  async () => {
-    await using mosquitto = await startMosquitto()
-    await using listener = await listenTo(mosquitto.url)
-    await using wire = await cuttableWire(mosquitto.port)
-    const will = (topic: string) => ({ will: { topic, payload: 'offline' } })
-    await using blip = wayTo(wire.url, will('blip/state'))
-    await blip.broker.connected(never)
-    await blip.broker.announce(never)
-    wire.cut()
-    await until('the loss is seen', () => !blip.broker.state.connected)
-    await until('it is back', () => blip.broker.state.connected)
+mosquittoTest('the will is not sent for a short loss, and is sent for a client that is gone', async () => {
+  await using mosquitto = await startMosquitto()
+  await using listener = await listenTo(mosquitto.url)
+  await using wire = await cuttableWire(mosquitto.port)
+  const will = (topic: string) => ({ will: { topic, payload: 'offline' } })
+  await using blip = wayTo(wire.url, will('blip/state'))
+  await blip.broker.connected(never)
+  await blip.broker.announce(never)
+  wire.cut()
+  await until('the loss is seen', () => !blip.broker.state.connected)
+  await until('it is back', () => blip.broker.state.connected)
 
-    await using gone = wayTo(wire.url, will('gone/state'))
-    await gone.broker.connected(never)
-    wire.cutForGood()
-    await until('the will of the gone one is sent', () => listener.texts('gone/state').length > 0)
-    const [first] = listener.texts('blip/state')
-    expect(first).toBe('online')
-  },
-)
+  await using gone = wayTo(wire.url, will('gone/state'))
+  await gone.broker.connected(never)
+  wire.cutForGood()
+  await until('the will of the gone one is sent', () => listener.texts('gone/state').length > 0)
+  const [first] = listener.texts('blip/state')
+  expect(first).toBe('online')
+})
 
 mosquittoTest('a fight with another client over one id ends in a pause and an advice', async () => {
   await using mosquitto = await startMosquitto()

@@ -65,7 +65,7 @@ mosquittoTest('a key must belong to its certificate', async () => {
   ])
 })
 
-test('a PEM file that holds something else is told by what it should hold, not by what it does', () => {
+test('a wrong PEM file is reported by what it should hold, not what it holds', () => {
   const pem = (what: string) => `-----BEGIN ${what}-----\nbm9uc2Vuc2U=\n-----END ${what}-----\n`
 
   expect(checkPems({ ca: 'nonsense', cert: pem('CERTIFICATE'), key: pem('PRIVATE KEY') })).toEqual({

@@ -25,7 +25,7 @@ test('a refresh token that was used is refused, in the words of the real cloud',
   expect(answer.json).toEqual(sample('oauth-invalid-grant').body)
 })
 
-test('rotation can be switched off, and the refresh token can be left out of the answer', async () => {
+test('rotation can be off, and the refresh token can be left out of the answer', async () => {
   await using world = await visit()
   const first = tokenFields(world.simulator).get('refresh_token')
 

@@ -25,7 +25,7 @@ test('a person gets from the first page to tokens that work', async () => {
   expect(refreshed.status).toBe(200)
 })
 
-test('the wish for a code can come as 412 without details, and there may be no code at all', async () => {
+test('the wish for a code can come as 412 without details, or without a code', async () => {
   await using bare = await visit(withPerson({ challenge: 412 }))
   const first = browse(bare.simulator)
   expect(await first.signIn(await first.open())).toMatchObject({ status: 412, text: '' })
@@ -111,7 +111,7 @@ test('five wrong codes lock the account as well', async () => {
   expect((await browser.code(csrf, '1')).json).toMatchObject({ code: 106 })
 })
 
-test('a wrong password, a stranger and an account of Amazon are told apart from the rest', async () => {
+test('a wrong password, a stranger and an account of Amazon are told apart', async () => {
   await using world = await visit()
   const browser = browse(world.simulator)
   const csrf = await browser.open()

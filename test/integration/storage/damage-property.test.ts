@@ -62,7 +62,7 @@ async function work(directory: string): Promise<readonly string[]> {
   }
 }
 
-test('flipped bits and cut off ends: the work goes on, with no item that was never there', async () => {
+test('flipped bits and cut off ends: the work goes on, with no invented item', async () => {
   const sources = [await filled(count), await filled(count, { killed: true })]
   const root = temporaryDirectory()
   let run = 0

@@ -22,7 +22,7 @@ const page = 4096
 const requestIds = (outbox: ReturnType<typeof openOutbox>) =>
   outbox.waiting(1_000, []).map(({ item: { requestId } }) => requestId)
 
-test('a damaged database is set aside and told of once, and a fresh one takes its place', async () => {
+test('a damaged database is quarantined, logged once, and a fresh one takes over', async () => {
   const directory = await filled(200)
   const before = readFileSync(stateFile(directory))
   overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
@@ -46,7 +46,7 @@ test('a damaged database is set aside and told of once, and a fresh one takes it
   ])
 })
 
-test('what can be read of a damaged database is kept: ids, their order and event ids, and counters', async () => {
+test('what can be read of a damaged database is kept: ids, order, event ids, counters', async () => {
   const directory = await filled(500)
   // A page in the middle, where the items are.
   overwrite(stateFile(directory), 60 * page, Buffer.alloc(page, 0xa5))
@@ -61,7 +61,7 @@ test('what can be read of a damaged database is kept: ids, their order and event
   expect(ledger.count()).toBeGreaterThan(0)
 })
 
-test('numbers of items that were lost are not given again: somebody here may still hold one', async () => {
+test('numbers of lost items are not given again: somebody may still hold one', async () => {
   const directory = await filled(20)
   const { database, outbox, ledger } = opened(directory)
   overwrite(stateFile(directory), 0, Buffer.alloc(sizeOf(stateFile(directory)), 0xa5))
@@ -98,7 +98,7 @@ test('what was acknowledged before the damage is not delivered again', async () 
   expect(opened(directory).outbox.count()).toBe(5)
 })
 
-test('a file that is no database is set aside, and so is one that was emptied beside its log', async () => {
+test('a file that is no database is quarantined, and one emptied beside its log', async () => {
   const noDatabase = await filled(0)
   writeFileSync(stateFile(noDatabase), 'no database at all'.repeat(1_000))
   const emptied = await filled(20, { killed: true })
@@ -125,7 +125,7 @@ test('a flipped bit in a work item is met when it is read, and costs that item o
   expect(asides(directory)).toHaveLength(1)
 })
 
-test('damage that is met in the middle of the work is mended there, and the work is done', async () => {
+test('damage met in the middle of the work is mended there, and the work is done', async () => {
   const directory = await filled(500)
   const { database, outbox, ledger, log } = opened(directory)
   // As a failing disk does it, under the hands of the running program.
@@ -153,7 +153,7 @@ test('those who only read meet damage without an error as well', async () => {
   expect(await outbox.dropExpired(start, [])).toBe(0)
 })
 
-test('damaged again and again, only the newest files are kept: a failing disk is not filled by us', async () => {
+test('damaged again and again, only the newest files are kept', async () => {
   const directory = await filled(20)
   for (let day = 0; day < 6; day++) {
     overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
@@ -168,7 +168,7 @@ test('damaged again and again, only the newest files are kept: a failing disk is
   ])
 })
 
-test('without somebody to tell, damage is an error with a remedy, and the file is left as it is', async () => {
+test('without a recovery, damage is an error with a remedy, and the file stays', async () => {
   const directory = await filled(20)
   overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
 

@@ -83,7 +83,7 @@ async function play(steps: readonly Step[]): Promise<{ readonly told: number[]; 
   return { told, kept: kept.map(({ seq }) => Number(seq)) }
 }
 
-test('what was told as written is on disk and nothing else, in the order of asking, whatever the disk does', async () => {
+test('what was reported as written is on disk and nothing else, in order', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const { told, kept } = await play(steps)

@@ -81,7 +81,7 @@ test('a second daemon on the same directory is refused, and told what to do', as
   expect(items(first)).toEqual(['still works'])
 })
 
-test('a daemon in another process is refused as well, and not once the first has closed', async () => {
+test('a daemon in another process is refused, and not once the first has closed', async () => {
   const directory = temporaryDirectory()
   const source = new URL('../../../src/storage/database.ts', import.meta.url)
   const program = `
@@ -177,7 +177,7 @@ test('a write resolves with what it came to, and only when it is on disk', async
   expect(database.sql.isTransaction).toBe(false)
 })
 
-test('a full disk is a failure with a remedy, keeps nothing of the write, and ends when there is room', async () => {
+test('a full disk is a failure with a remedy, and ends when there is room', async () => {
   const database = opened()
   const disk = nearlyFull(database)
 
@@ -194,7 +194,7 @@ test('a full disk is a failure with a remedy, keeps nothing of the write, and en
   expect(items(database)).toHaveLength(1)
 })
 
-test('a bug in a write is told as what it is, keeps nothing of it, and the next write works', async () => {
+test('a bug in a write is reported as a bug, keeps nothing, and the next write works', async () => {
   const database = opened()
   const bug = new TypeError('x is not a function')
   const writing = database.write(() => {

@@ -5,7 +5,7 @@ import { play, step } from '../../support/delivery-play.ts'
 import { type RealDisk, realDisk } from '../../support/real-disk.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
 
-test('with the real store, too, ids are each taken or dead, in order and once, whatever happens', async () => {
+test('with the real store, too, ids are delivered or expired, in order and once', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       let disk: RealDisk | undefined

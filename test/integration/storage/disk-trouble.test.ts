@@ -20,7 +20,7 @@ async function opened(directory = temporaryDirectory()) {
   }
 }
 
-test('a list of modules in which nothing is new tells all the same that the database cannot be written', async () => {
+test('a list without changes still reports that the database cannot be written', async () => {
   const { ledger, refuse, accept } = await opened()
   await ledger.seen('8021', [aModule()])
   refuse()
@@ -31,7 +31,7 @@ test('a list of modules in which nothing is new tells all the same that the data
   await ledger.seen('8021', [aModule()])
 })
 
-test('a list of modules in which nothing is new is a commit all the same: what it proves, it proves by writing', async () => {
+test('a list without changes is a commit all the same: it proves by writing', async () => {
   const { ledger, database } = await opened()
   await ledger.seen('8021', [aModule()])
   const before = sizeOf(`${database.path}-wal`)
@@ -41,7 +41,7 @@ test('a list of modules in which nothing is new is a commit all the same: what i
   expect(sizeOf(`${database.path}-wal`)).toBeGreaterThan(before)
 })
 
-test('a turn that the disk refused is told in the state as store_failed, until one is kept again', async () => {
+test('an attempt that the disk refused is store_failed until one is kept again', async () => {
   const { ledger, outbox, refuse, accept } = await opened()
   await ledger.record(requested(anItem({ requestId: '501' })))
   refuse()
@@ -83,30 +83,27 @@ test('a database that cannot be written is told once, and once that it can be ag
   ])
 })
 
-mountTest(
-  'the answer in hand is kept on a disk that fills up, nothing more is asked for, and with room all goes on',
-  async () => {
-    using disk = smallDisk(4)
-    const { ledger, outbox, log } = await opened(disk.path)
-    await ledger.seen('8021', [aModule()])
-    disk.fill()
-    expect(ledger.trouble).toBeUndefined()
+mountTest('the answer in hand is kept on a disk that fills up, and requests end', async () => {
+  using disk = smallDisk(4)
+  const { ledger, outbox, log } = await opened(disk.path)
+  await ledger.seen('8021', [aModule()])
+  disk.fill()
+  expect(ledger.trouble).toBeUndefined()
 
-    let kept = 0
-    while (!ledger.trouble) {
-      await ledger.record(requested(anItem({ requestId: String(kept) })))
-      kept++
-    }
+  let kept = 0
+  while (!ledger.trouble) {
+    await ledger.record(requested(anItem({ requestId: String(kept) })))
+    kept++
+  }
 
-    expect(outbox.count()).toBe(kept)
-    await expect(ledger.seen('8021', [aModule()])).rejects.toMatchObject({
-      code: 'store_failed',
-      remedy: 'The disk is full: make room.',
-    })
-    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
+  expect(outbox.count()).toBe(kept)
+  await expect(ledger.seen('8021', [aModule()])).rejects.toMatchObject({
+    code: 'store_failed',
+    remedy: 'The disk is full: make room.',
+  })
+  expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
 
-    disk.makeRoom()
-    await ledger.seen('8021', [aModule()])
-    expect(ledger.trouble).toBeUndefined()
-  },
-)
+  disk.makeRoom()
+  await ledger.seen('8021', [aModule()])
+  expect(ledger.trouble).toBeUndefined()
+})

@@ -51,7 +51,7 @@ test('an answered request is in the record and in the outbox', async () => {
   expect(outbox.waiting(10, [])).toEqual([{ seq: 1, item: anItem() }])
 })
 
-test('after a restart with an emptied table and a clock set back, a module does not show the item of another', async () => {
+test("an emptied table and a clock set back do not show another module's item", async () => {
   const directory = temporaryDirectory()
   const before = opened(directory)
   await before.ledger.record(requested())
@@ -96,7 +96,7 @@ test('the record of a module and its request are on disk together or not at all'
   expect([ledger.read(aModule())?.requestsTotal, outbox.count(), arrivals]).toEqual([1, 1, ['came']])
 })
 
-test('on a full disk neither the record nor the request is kept, and both are once there is room', async () => {
+test('on a full disk neither record nor request is kept, and both with room', async () => {
   const { ledger, outbox, database } = opened()
   const pages = Number(database.sql.prepare('PRAGMA page_count').get()?.page_count)
   database.sql.exec(`PRAGMA max_page_count = ${pages + 1}`)
@@ -133,7 +133,7 @@ test('everything is there after a restart', async () => {
   expect((await again.ledger.seen('8021', [])).gone).toHaveLength(2)
 })
 
-test('a new list keeps counters, tells what changed, and forgets what three lists do not show', async () => {
+test('a new list keeps counters, reports changes, and drops what three lists lack', async () => {
   const { ledger } = opened()
   await ledger.seen('8021', [aModule()])
   await ledger.record(requested())
@@ -150,7 +150,7 @@ test('a new list keeps counters, tells what changed, and forgets what three list
   expect(ledger.keys()).toEqual([])
 })
 
-test('what is gone is known only for clearing it, also after a restart, until it is forgotten', async () => {
+test('what is gone is known only for clearing it, over restarts, until it is dropped', async () => {
   const directory = temporaryDirectory()
   const first = openDatabase(directory)
   const before = openLedger(first, openItems(first), openOutbox(first))
@@ -216,7 +216,7 @@ test('a module first heard of by its turn starts with a fresh record', async () 
   expect(ledger.read(aModule())).toEqual({ ...newRecord(aModule()), lastOutcome: 'skipped', lastSkip })
 })
 
-test("of a module's live items the newest fifty are told, and none that was dead when the last one came", async () => {
+test("of a module's live items the newest fifty are listed, and no expired one", async () => {
   const { ledger } = opened()
   const told = () => ledger.read(aModule())?.recent.map(({ requestId }) => Number(requestId))
   for (let number = 0; number < 60; number++) {

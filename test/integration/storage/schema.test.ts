@@ -50,7 +50,7 @@ const counters = {
   lastOutcome: 'busy',
 }
 
-test('what waits in a database of version 2 still waits, and its records keep their counters', () => {
+test('what waits in a database of version 2 still waits, and counters stay', () => {
   const record = { module: aModule(), ...counters, lastFailure: failed().failure, lastLatencyMs: 120 }
   const directory = ofVersion2(
     [anItem({ requestId: '501' }), anItem({ requestId: '502' })],
@@ -87,7 +87,7 @@ test.each([
   ['is cut off', '{"module":'],
   ['has a flipped bit in a name', JSON.stringify({ modulf: aModule(), ...counters, recent: [] })],
   ['is none', '[]'],
-])('a record of version 2 that %s is left out, and the rest is there, with all that waits', (_, text) => {
+])('a record of version 2 that %s is left out, and the rest is there', (_, text) => {
   const good = JSON.stringify({ module: aModule(), ...counters, recent: [] })
 
   const { ledger, outbox } = opened(

@@ -37,7 +37,7 @@ test('what is written is read again, letter for letter', async () => {
   expect(await readWhole(path)).toBe('Grüße, 😀\n')
 })
 
-test('a file is readable by its owner only, whatever the umask and whatever it was before', async () => {
+test('a file is readable by its owner only, whatever the umask and its earlier mode', async () => {
   withUmask(0)
   const path = join(temporaryDirectory(), 'a.json')
   writeFileSync(path, 'old', { mode: 0o666 })
@@ -47,7 +47,7 @@ test('a file is readable by its owner only, whatever the umask and whatever it w
   expect(mode(path)).toBe(0o600)
 })
 
-test('a directory and the parents it needs are open to their owner only, whatever the umask', async () => {
+test('a directory and its parents are open to their owner only, whatever the umask', async () => {
   withUmask(0)
   const root = temporaryDirectory()
 
@@ -90,7 +90,7 @@ test('a draft that a crash left behind does not get into the file', async () => 
   expect(readFileSync(path, 'utf8')).toBe('new')
 })
 
-test('a write of another program that is under way survives a sweep of what crashes have left behind', async () => {
+test('a sweep of crash leftovers spares the write of another program', async () => {
   const root = temporaryDirectory()
   const path = join(root, 'a.json')
 
@@ -132,7 +132,7 @@ test('nobody who reads while a file is written sees a part of it', async () => {
   expect(await readWhole(path)).toBe(fresh)
 })
 
-test('writes of one file at the same moment all succeed, and leave the last of them whole', async () => {
+test('concurrent writes of one file all succeed, and leave the last of them whole', async () => {
   const root = temporaryDirectory()
   const path = join(root, 'a.json')
   const texts = Array.from({ length: 20 }, (_, index) => String(index).repeat(1_000 * (20 - index)))

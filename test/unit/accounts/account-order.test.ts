@@ -9,7 +9,7 @@ const refusedOnce = new CloudRefused('request: 404', { outcome: 'not-done', stat
 test.each([
   ['list', { discover: refusedOnce }, ['discover', 'discover', 'manifest']],
   ['module', { manifest: refusedOnce }, ['discover', 'manifest', 'discover', 'manifest']],
-])('a slot right after a tick whose %s was refused asks two seconds later, and not in the same moment', async (_, refusals, all) => {
+])('a slot right after a run whose %s was refused waits two seconds', async (_, refusals, all) => {
   const { account, clock, trouble, asked, tick } = aWorld()
   Object.assign(trouble, refusals)
   await tick()
@@ -25,7 +25,7 @@ test.each([
   expect(asked).toEqual(all)
 })
 
-test('a stop ends the wait of a slot right after a tick that failed, and nothing is asked', async () => {
+test('a stop ends the wait of a slot after a failed run, and nothing is requested', async () => {
   const stopping = new AbortController()
   const { account, trouble, asked, tick } = aWorld({ stopping: stopping.signal })
   trouble.discover = refusedOnce
@@ -66,7 +66,7 @@ test('the time an account has waited for its turn is gone from its slot', async 
   expect(ticked?.report?.modules).toMatchObject([{ reason: 'out_of_time', attempts: 0 }])
 })
 
-test('an account whose turn never comes has no tick, but a person who sends a command need not wait', async () => {
+test('an account whose turn never comes has no run, but a command need not wait', async () => {
   const { account, asked, clock } = aWorld({ turns: { take: async () => undefined } })
 
   expect(await account.tick(slot)).toBeUndefined()

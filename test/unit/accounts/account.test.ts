@@ -22,7 +22,7 @@ test('an account whose token was refused before the start needs a person, since 
   expect(account.state).toMatchObject({ status: 'login_required', since: start - 5_000, retryAt: undefined })
 })
 
-test('an account that a code is wanted for says so, before and after a restart, and asks no more', async () => {
+test('an account that needs a code says so over a restart, and requests nothing', async () => {
   const { account, trouble, tick, log } = aWorld()
   trouble.discover = new TwoFactorNeeded('a code', { outcome: 'not-done', remedy: 'Sign in.' })
 
@@ -41,7 +41,7 @@ test('an account that a code is wanted for says so, before and after a restart, 
   })
 })
 
-test('an account that was paused before the start is paused after it, until the same moment, and asks nobody', async () => {
+test('an account paused before the start is paused after it, until the same moment', async () => {
   const { account, asked, tick } = aWorld({ breaker: { failures: 1, openUntil: start + 60_000 } })
   expect(account.state).toMatchObject({ status: 'throttled', retryAt: start + 60_000 })
 
@@ -52,7 +52,7 @@ test('an account that was paused before the start is paused after it, until the 
   expect(ticked?.report?.modules).toMatchObject([{ outcome: 'throttled', attempts: 0 }])
 })
 
-test('a good tick asks the modules, tells of each with its slot, and changes nothing of the state', async () => {
+test('a good run requests every module, reports each, and leaves the state as it is', async () => {
   const { account, states, log, told, tick } = aWorld()
 
   const ticked = await tick()
@@ -103,7 +103,7 @@ test('since tells when the state began, though the reason for it changes', async
   expect(states).toEqual(['unreachable', 'unreachable'])
 })
 
-test('"ask less" pauses the account, and it is asked again after the pause and well after a good tick', async () => {
+test('"ask less" pauses the account, and a good run after the pause ends it', async () => {
   const { account, clock, trouble, asked, saved, states, tick } = aWorld()
   trouble.manifest = throttled
   await tick()
@@ -130,7 +130,7 @@ test('a tick in which nothing went well does not end the trouble', async () => {
   expect(saved).toEqual([])
 })
 
-test('a paused account is not asked again at once because the disk was too full to write that down', async () => {
+test('a paused account waits although a full disk did not take the pause', async () => {
   const { trouble, asked, tick } = aWorld()
   trouble.manifest = throttled
   trouble.save = diskFull
@@ -162,7 +162,7 @@ test('the number of an account is asked for once, when the login does not tell i
   expect(asked.filter((what) => what === 'identify')).toHaveLength(1)
 })
 
-test('an account whose number cannot be learned has no report but a state, and is tried again', async () => {
+test('an account whose number cannot be learned has a state only, and is tried again', async () => {
   const { account, trouble, asked, log, tick } = aWorld({ accountId: undefined })
   trouble.identify = loginNeeded
 

@@ -63,7 +63,7 @@ test('while the cloud is content, every question goes through', async () => {
   expect([asked, saved, watch.pause?.until]).toEqual([['discover', 'manifest'], [], undefined])
 })
 
-test('after "ask less" nothing is sent until the pause is over, and then one question goes through', async () => {
+test('after "ask less" nothing is sent until the pause is over, then one request', async () => {
   const { watched, asked, clock, fail, refusal, ask } = aWorld()
   fail(throttled)
   await refusal()
@@ -172,7 +172,7 @@ test('a pause that cannot be kept on disk is kept all the same, and told as what
   expect(first).toBeInstanceOf(AccountThrottled)
 })
 
-test('several refusals at the same moment are all told as such, and the pause is on disk', async () => {
+test('several refusals at one moment are all reported, and the pause is on disk', async () => {
   const logins = await openLogins(temporaryDirectory())
   const watch = guard({
     breaker: closedBreaker,
@@ -191,7 +191,7 @@ test('several refusals at the same moment are all told as such, and the pause is
   expect((await logins.breaker('login-1')).openUntil).toBe(watch.pause?.until)
 })
 
-test('setting the wall clock neither ends a pause nor lengthens it, and the moment that is told follows it', async () => {
+test('setting the wall clock neither ends a pause nor lengthens it', async () => {
   for (const jumpMs of [-365 * 24 * 60 * minute, 60 * minute, 365 * 24 * 60 * minute]) {
     const { watch, clock, asked, refusal, ask } = aWorld({ failures: 1, openUntil: start + 5 * minute })
 
@@ -207,7 +207,7 @@ test('setting the wall clock neither ends a pause nor lengthens it, and the mome
   }
 })
 
-test('a pause that a wrong clock has left on disk ends after a day at most, over restarts as well', async () => {
+test('a pause that a wrong clock left on disk ends after a day at most', async () => {
   const { watch, clock, saved } = aWorld({ failures: 1, openUntil: start + 365 * 24 * 60 * minute })
   expect(watch.pause?.until).toBe(start + 24 * 60 * minute)
   await settle()
@@ -218,7 +218,7 @@ test('a pause that a wrong clock has left on disk ends after a day at most, over
   expect(restarted.watch.pause?.until).toBe(start + 24 * 60 * minute)
 })
 
-test('a login whose place another takes sends nothing more, and does not double the pause', async () => {
+test('replaced credentials send nothing more, and do not double the pause', async () => {
   const { watch, asked, saved, refusal } = aWorld()
 
   watch.retire()
@@ -229,7 +229,7 @@ test('a login whose place another takes sends nothing more, and does not double 
   expect(watch.retired.aborted).toBe(true)
 })
 
-test('the longer pause of another login is gone on with at once and on disk, a shorter one is not', async () => {
+test('a longer pause of other credentials is continued at once, a shorter one is not', async () => {
   const { watch, asked, saved, refusal, ask, clock } = aWorld()
   const open = { failures: 2, openUntil: start + 10 * minute }
 

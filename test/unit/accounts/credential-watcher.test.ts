@@ -17,7 +17,7 @@ test('what is new enters, what is missing leaves, what is the same stays', () =>
   expect(changes.left).toEqual(['one'])
 })
 
-test('a token that differs counts only when it still does at the next look: it may be our own on its way', () => {
+test('a token that differs counts only when it still does at the next look', () => {
   const first = loginChanges([used('one', 'old')], [login('one', 'new')], none)
   const second = loginChanges([used('one', 'old')], [login('one', 'new')], first.strange)
   const settled = loginChanges([used('one', 'new')], [login('one', 'new')], first.strange)
@@ -39,7 +39,7 @@ test('a login in use stays when its file is damaged, and one that was damaged en
   expect([second.entered, second.left]).toEqual([[whole], ['one']])
 })
 
-test('a rotated token that the disk has not taken yet is nobody else’s change, however long that lasts', () => {
+test('a rotated token that the disk has not taken is no change by somebody else', () => {
   const rotated = { login: login('one', 'new'), kept: login('one', 'old') }
 
   const first = loginChanges([rotated], [login('one', 'old')], none)

@@ -24,7 +24,7 @@ async function aHouse(...there: readonly Credentials[]) {
 test.each([
   ['login', ofPerson],
   ['import', { ...ofPerson, key: 'import-1', source: 'import' as const }],
-])('a text of the environment that turns out to be of an account with a working %s is put aside for good', async (_, person) => {
+])('an environment line of an account that has a working %s is ignored for good', async (_, person) => {
   const [line] = parseTokenLines('refresh_token=a').logins
   const logins = await aHouse(person)
   const taken = await takeRoster(logins, line ? [line] : [], listLog())
@@ -48,7 +48,7 @@ test.each([
   expect(await logins.forgotten()).toEqual(new Set([older.key]))
 })
 
-test('a sign-in of which the cloud told the account late takes the place of the others, and leaves those of other accounts', async () => {
+test('a sign-in whose account is learned late replaces the others of its account only', async () => {
   const stranger = loginOf({ key: 'environment-2', accountId: '8022' })
   const logins = await aHouse(ofPerson, ofEnvironment, stranger)
 
@@ -57,7 +57,7 @@ test('a sign-in of which the cloud told the account late takes the place of the 
   expect(keys(await logins.list())).toEqual(['environment-2', 'login-1'])
 })
 
-test('a sign-in takes the place of its account, or else of the only refused login that nobody can name', () => {
+test("a sign-in replaces its account's, or the only refused one without an account", () => {
   const nameless = (key: string) => loginOf({ key, accountId: undefined, refusedAt: start })
   const working = loginOf({ key: 'environment-9', accountId: undefined })
 
@@ -69,7 +69,7 @@ test('a sign-in takes the place of its account, or else of the only refused logi
   ).toEqual([])
 })
 
-test('of two logins of one account the daemon takes the one that works, and then the one refreshed last', async () => {
+test('of duplicate credentials the working ones win, then the ones refreshed last', async () => {
   const at = (key: string, refreshedAt: number | undefined, more: Partial<Credentials> = {}) =>
     loginOf({ key, source: 'login', fingerprint: undefined, refreshedAt, ...more })
   const taken = async (...there: readonly Credentials[]) => {
@@ -102,7 +102,7 @@ test('the longest pause and the most requests of the day go on with the new logi
   expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 20, limit: 50 })
 })
 
-test('neither what was spent on an earlier day nor a shorter pause takes the place of what counts now', async () => {
+test("neither an earlier day's spending nor a shorter pause replaces what counts", async () => {
   const logins = await aHouse()
   await logins.saveBreaker('environment-1', { failures: 5, openUntil: start + 1_000 })
   await logins.saveSpent('environment-1', { day: 6, requests: 400, limit: 500 })
@@ -140,7 +140,7 @@ test.each([
   expect(handedOver).toEqual([[goes, stays, open]])
 })
 
-test('of two logins of one account on disk the one that stays goes on with the pause of the other', async () => {
+test('of duplicate credentials on disk the ones that stay take over the pause', async () => {
   const logins = await aHouse(ofPerson, { ...ofEnvironment, refusedAt: start })
   const open = { failures: 2, openUntil: start + 60_000 }
   await logins.saveBreaker('environment-1', open)

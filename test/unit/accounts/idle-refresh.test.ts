@@ -45,7 +45,7 @@ test('a login that ticks refresh is left alone', async () => {
   await ended
 })
 
-test('a refresh that fails is tried again a day later, and one that is refused is told and never tried again', async () => {
+test('a failed refresh is retried a day later, a refused one never', async () => {
   const answers: Reply[] = [
     [503, {}],
     [400, { error: 'invalid_grant' }],

@@ -20,7 +20,7 @@ const asking = fc.record({
 /** The same module, as a list that names it in another network does. */
 const elsewhere = (module: SyncModule): SyncModule => ({ ...module, networkId: '44999' })
 
-test('never are two commands in flight on one module, whatever asks and whatever is answered', async () => {
+test('no module ever has two commands in flight, whatever is answered', async () => {
   const answers = fc.array(fc.constantFrom('id', 'id', busy, busy, notSent, answerLost), { minLength: 1 })
   await fc.assert(
     fc.asyncProperty(

@@ -34,7 +34,7 @@ test('sixty kills in a day leave an account most of its budget', async () => {
   expect(budget.spent).toBeLessThan(1_000)
 })
 
-test('a sparser schedule does not make a budget of what the denser one has spent before', () => {
+test('a sparser schedule does not overdraw its budget by what a denser one spent', () => {
   const clock = fakeClock()
   const kept = { day: Math.floor(start / (24 * hour)), requests: 500, limit: 1_000 }
   const save = () => Promise.resolve()
@@ -45,7 +45,7 @@ test('a sparser schedule does not make a budget of what the denser one has spent
   expect([byOwner.limit, byOwner.usedUpUntil]).toEqual([100, midnight])
 })
 
-test('a budget is used up by its last request, until midnight UTC, and then it is there again', async () => {
+test('a budget ends with its last request and is there again at midnight UTC', async () => {
   const { budget, clock } = aBudget(3)
   for (let requests = 0; requests < 2; requests++) budget.spend()
   expect(budget.usedUpUntil).toBeUndefined()
@@ -83,7 +83,7 @@ test('a request that never left is given back', () => {
   expect([budget.spent, budget.usedUpUntil]).toEqual([0, undefined])
 })
 
-test('a restart gives nothing back, in order or not, and a day is written two hundred times at most', async () => {
+test('a restart gives no budget back, and a day is written 200 times at most', async () => {
   const events = fc.array(fc.constantFrom('spend', 'spend', 'spend', 'kill', 'restart'), { maxLength: 400 })
   await fc.assert(
     fc.asyncProperty(events, async (all) => {
@@ -117,7 +117,7 @@ test('a restart gives nothing back, in order or not, and a day is written two hu
   expect(saved.at(-1)?.requests).toBe(1_000)
 })
 
-test('a clock that is set back gives nothing back, and one set forward no more than a day', async () => {
+test('a clock set back gives no budget back, one set forward no more than a day', async () => {
   const { budget, clock } = aBudget(10)
   for (let requests = 0; requests < 10; requests++) budget.spend()
 
@@ -127,7 +127,7 @@ test('a clock that is set back gives nothing back, and one set forward no more t
   expect(budget.spent).toBe(0)
 })
 
-test('what was spent is kept beside the login, and what cannot be read there is nothing', async () => {
+test('what was spent is kept beside the credentials; what is unreadable is nothing', async () => {
   const logins = await openLogins(temporaryDirectory())
   expect(await logins.spent('login-1')).toBeUndefined()
 
@@ -138,13 +138,13 @@ test('what was spent is kept beside the login, and what cannot be read there is 
   expect(await logins.spent('login-1')).toBeUndefined()
 })
 
-test('the automatic budget is one and a half times the plan: slots, other ticks, tokens', () => {
+test('the automatic budget is one and a half times the plan', () => {
   // 288 slots and 24 other ticks, each with a home screen and two requests, and 48 tokens.
   expect(plannedBudget({ slotsPerDay: 288, modules: 2 })).toBe(1.5 * (312 * 3 + 48))
   expect(plannedBudget({ slotsPerDay: 1, modules: 0 })).toBe(1.5 * (25 * 2 + 48))
 })
 
-test('no normal day uses the budget up: starts, busy modules, hours of trouble and their retries in it', () => {
+test('no normal day uses the budget up, with its starts, retries and hours of trouble', () => {
   const day = fc.record({
     slotsPerDay: fc.integer({ min: 1, max: 1_440 }),
     modules: fc.integer({ min: 0, max: 200 }),
@@ -166,7 +166,7 @@ test('no normal day uses the budget up: starts, busy modules, hours of trouble a
   )
 })
 
-test('a used-up budget is told as throttled until midnight, logged once, and nothing is sent', async () => {
+test('a used-up budget is throttled until midnight, logged once, and nothing is sent', async () => {
   const clock = fakeClock()
   const { budget } = aBudget(2, clock, { day: Math.floor(start / (24 * hour)), requests: 2, limit: 2 })
   const watch = guard({ breaker: closedBreaker, budget, clock, save: () => Promise.resolve() })
@@ -194,7 +194,7 @@ test('the plan counts the slots of a whole day of the schedule', () => {
   expect(expressions.map(slotsPerDay)).toEqual([288, 1_440, 1, 43_200, 7])
 })
 
-test('what another login of the account has spent today counts from now on, and what it spent yesterday does not', async () => {
+test("what other credentials of the account spent today counts, not yesterday's", async () => {
   const { budget, saved } = aBudget(10)
   const today = Math.floor(start / (24 * hour))
   budget.spend()

@@ -9,7 +9,7 @@ test('the median of an even number of values lies between the two in the middle'
   expect(spreadOf([4, 1, 3, 10])).toEqual({ median: 3.5, least: 1, most: 10, runs: 4 })
 })
 
-test('a percentile between two values lies between them in proportion, whatever their order', () => {
+test('a percentile between two values lies between them in proportion', () => {
   const values = [30, 10, 20, 40, 50]
 
   expect(percentile(values, 0)).toBe(10)
@@ -80,7 +80,7 @@ test.for([
   expect(readArguments(words)).toBeUndefined()
 })
 
-test('the modules of a fleet are all different, and there are as many as were asked for', () => {
+test('the modules of a fleet are all different, and as many as wanted', () => {
   const size = { accounts: 3, modulesPerAccount: 4 }
   const modules = fleetOf(size).flatMap((account) =>
     account.modules.map(({ networkId, id }) => `${account.id}/${networkId}/${id}`),

@@ -48,7 +48,7 @@ test('an address without regions is used as it is, and nobody is asked for one',
   expect(http.calls[1]?.url).toBe('http://127.0.0.1:8080/blink/api/v3/accounts/8021/homescreen')
 })
 
-test('an account of which only the token is known is found, and what was learned is kept', async () => {
+test('an account known by its token alone is found, and what was learned is kept', async () => {
   const { cloud, saved, asked } = stage((call) => (call.kind === 'tier_info' ? tier('U011') : homescreen), {
     login: { accountId: undefined, region: undefined },
   })
@@ -65,7 +65,7 @@ test('an account of which only the token is known is found, and what was learned
   expect(saved).toMatchObject([{ accountId: '8021', region: 'u011' }])
 })
 
-test('a region that could lead a token elsewhere is not believed, wherever it comes from', async () => {
+test('a region that could lead a token elsewhere is not believed', async () => {
   const answered = stage(() => tier('evil.example/'), { login: { region: undefined } })
   const stored = stage((call) => (call.kind === 'tier_info' ? tier('e008') : homescreen), {
     login: { region: 'evil.example/' },
@@ -101,7 +101,7 @@ test('a cloud that refuses a new token as well is not asked on and on', async ()
   expect(http.calls.length).toBe(4)
 })
 
-test('a cloud that goes on to refuse new tokens costs one refresh a minute, and not one for each module', async () => {
+test('a cloud that goes on refusing new tokens costs one refresh a minute', async () => {
   const { cloud, http, clock } = stage(() => [401, { code: 101 }])
   const askTen = async () => {
     const counted = http.calls.length

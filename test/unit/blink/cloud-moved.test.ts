@@ -22,7 +22,7 @@ test('an account that has moved to another region is found there', async () => {
   expect(saved).toMatchObject([{ region: 'e009' }])
 })
 
-test('a host that does not know the account counts as moved, a word of the API does not', async () => {
+test('a host that does not know the account counts as moved, an API error does not', async () => {
   const moved = stage((call, host) => {
     if (call.kind === 'tier_info') return tier('e009')
     return host.startsWith('rest-e008') ? [404, 'page not found'] : homescreen
@@ -34,7 +34,7 @@ test('a host that does not know the account counts as moved, a word of the API d
   expect(refused.asked()).not.toContain('tier_info rest-prod.immedia-semi.com')
 })
 
-test('the region is looked up at most once an hour, and the machine is not called offline', async () => {
+test('the region is looked up once an hour at most, and the machine is not offline', async () => {
   const { cloud, clock, asked } = stage((call) => (call.kind === 'tier_info' ? tier('e008') : nobodyHome))
   const checks = () => asked().filter((call) => call.startsWith('tier_info')).length
   const failure = { message: nobodyHome.message, remedy: expect.stringContaining('Blink answers') }
@@ -83,7 +83,7 @@ test('with the whole network down the failure of the home screen is the one told
 test.each([
   nobodyHome,
   [404, 'page not found'],
-] as const)('manifest requests of a moved account cost one look-up and reach the new region: %s', async (answer) => {
+] as const)('requests of a moved account cost one look-up and reach the new region: %s', async (answer) => {
   const { cloud, asked } = stage((call, host) => {
     if (call.kind === 'tier_info') return tier('e009')
     return host.startsWith('rest-e008') ? answer : [200, { id: 7 }]

@@ -111,7 +111,7 @@ test('a password that is not encoded is none of our business', () => {
   expect(parseTokenLines('refresh_token=a|password=100%|x=').problems).toEqual([])
 })
 
-test('a changed line has another fingerprint, and a line with more blanks around it has not', () => {
+test('a changed line has another fingerprint, one with more blanks around it has not', () => {
   const print = (text: string) => parseTokenLines(text).logins[0]?.fingerprint
 
   expect(print('refresh_token=a')).toMatch(/^[0-9a-f]{64}$/)

@@ -74,7 +74,7 @@ test('409 is "busy" to who asks for a manifest, with or without a code', () => {
   expect(errorOf('homescreen', 409, '')).toBeInstanceOf(CloudRefused)
 })
 
-test('a refused access token is told apart; at the token endpoint it is the login that is refused', () => {
+test('a refused access token differs from a refused sign-in at the token endpoint', () => {
   expect(errorOf('homescreen', 401, '')).toBeInstanceOf(TokenRefused)
   expect(errorOf('manifest_request', 403, { code: 101 })).toBeInstanceOf(TokenRefused)
   expect(errorOf('token', 401, '')).toBeInstanceOf(LoginNeeded)
@@ -186,7 +186,7 @@ const texts = fc.oneof(
   }),
 )
 
-test('whatever comes back is a value or one of our errors, and no error repeats what was in it', () => {
+test('whatever comes back is a value or one of our errors, which repeats nothing of it', () => {
   const marked = texts.map((text) => ({ text, mark: 'sesame-8471' }))
   fc.assert(
     fc.property(

@@ -10,7 +10,7 @@ import {
 } from '../../../src/domain/errors.ts'
 import { formOf, rotating, stage } from '../../support/staged-session.ts'
 
-test('with nowhere to keep the rotated token nobody gets the new one, until it can be kept', async () => {
+test('a rotated token that cannot be kept is used by nobody until it can be', async () => {
   let isFull = true
   const { http, token, refreshTokens } = stage(rotating, {
     save: () => (isFull ? Promise.reject(new StoreFailed('disk full')) : Promise.resolve()),
@@ -44,7 +44,7 @@ test.each([
   [412, ''],
   [412, { message: 'whatever' }],
   [202, { next_time_in_secs: 60, phone: '+49xxxx', tsv_state: 'sms' }],
-])('a refresh answered by the wish for a code (%i) is never tried again, for each try might have one sent', async (status, body) => {
+])('a refresh answered by the wish for a code (%i) is never tried again', async (status, body) => {
   const { http, clock, token, saved } = stage(() => [status, body])
 
   await expect(token()).rejects.toMatchObject({ code: 'two_factor_required' })
@@ -97,7 +97,7 @@ test.each([
   expect(formOf(http.calls[1]).get('refresh_token')).toBe('refresh-0')
 })
 
-test('a refresh that failed is not tried again for each module that wants a token in the next two seconds', async () => {
+test('a failed refresh is not repeated for each module in the next two seconds', async () => {
   const lost = new CloudUnreachable('connection lost', { outcome: 'not-done' })
   const { http, clock, token } = stage((call, index) => (index === 0 ? lost : rotating(call, index)))
 

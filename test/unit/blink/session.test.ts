@@ -56,7 +56,7 @@ test('a token is not thought good for longer because the wall clock was set back
   expect(await token()).toBe('access-2')
 })
 
-test('a computer that slept, during which only the wall clock went on, renews its token', async () => {
+test('a computer that slept renews its token though only the wall clock went on', async () => {
   const { clock, token } = stage(rotating)
   await token()
 

@@ -15,7 +15,7 @@ test.each<[string, readonly ModuleReport[], number]>([
   expect(verdict([ended], reports, true)).toBe(code)
 })
 
-test('what the broker did not take is to be tried again, and a person is wanted before that', () => {
+test('undelivered items lead to another try, but first a person must act', () => {
   expect(verdict([ended], [requested()], false)).toBe(75)
   expect(verdict([{ ...ended, status: 'login_required' }], [failed()], false)).toBe(77)
 })

@@ -17,7 +17,7 @@ test('a few presses in a row are obeyed, then one a minute, and the answer tells
   expect(house.asked).toHaveLength(4)
 })
 
-test('a house of five modules may be asked as a whole, and then waits for as many minutes of one', async () => {
+test('five modules may be requested at once, and then one for each minute', async () => {
   const five = [1, 2, 3, 4, 5].map((number) => aModule({ syncModuleId: String(number) }))
   const house = aHouse({ modules: five, inVain: true })
   await house.request()
@@ -34,7 +34,7 @@ test('one account that is asked too much does not use up what another has', asyn
   expect((await house.request({ accountId: '9001' })).refusal).toBeUndefined()
 })
 
-test('the list of modules is asked for once a minute, however often all of them are asked', async () => {
+test('the list of modules is requested once a minute, whatever the commands', async () => {
   const house = aHouse({ modules: [hall] })
 
   for (const ms of [0, 30_000, 29_999, 1]) {

@@ -31,7 +31,7 @@ test('a network or a module that is named is asked alone, and without a new list
   ])
 })
 
-test('within half a minute a module answers with the ID it has, and is asked again after that', async () => {
+test('within half a minute a module answers with the ID it has', async () => {
   const house = aHouse({ modules: [hall] })
   await house.request()
 

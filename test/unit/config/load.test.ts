@@ -39,7 +39,7 @@ test('with nothing said, every setting has its default', () => {
   expect({ file, warnings }).toEqual({ file: undefined, warnings: [] })
 })
 
-test('the command line wins over the environment, that over the file, that over the default', () => {
+test('the command line wins over the environment, that over the file, then defaults', () => {
   const cwd = directoryWith({ 'config/local.yaml': 'log:\n  level: debug\n' })
   const env = { LOG_LEVEL: 'warn' }
   const overrides = new Map([['log.level', 'error']])
@@ -119,7 +119,7 @@ test('paths start at the working directory', () => {
   expect([settings.mqtt.ca, settings.dataDir]).toEqual([join(cwd, 'ca.pem'), join(cwd, 'd')])
 })
 
-test('every setting but the secrets has an option on the command line, and its text is taken', () => {
+test('every setting but the secrets has an option whose text is taken', () => {
   const flags = settingOptions.map(({ setting, flag, boolean }) => [setting, flag, boolean])
 
   expect(flags).toContainEqual(['dataDir', '--data-dir', false])

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { directoryWith, load, loadFile, problemsOf, problemsOfFile } from '../../support/place.ts'
 
-test('a file is read from where the command line says, else the environment, else config/local.yaml', () => {
+test('the file is named by command line, environment, or else is config/local.yaml', () => {
   const cwd = directoryWith({
     'config/local.yaml': 'mqtt: {clientId: usual}',
     'env.yaml': 'mqtt: {clientId: env}',

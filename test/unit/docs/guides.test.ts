@@ -33,7 +33,7 @@ test('every topic in the guides is one that is published or listened to', () => 
   expect(unknown).toEqual([])
 })
 
-test('every entity in the guide for Home Assistant is one that is discovered under that id', () => {
+test('every entity in the guide for Home Assistant is discovered under that id', () => {
   const documents = [bridgeDocument(['8021']), moduleDocument(aModule())]
   const ids = new Set(componentsOf(documents).map(({ component }) => component.default_entity_id))
   const named =

@@ -66,7 +66,7 @@ test('an excluded module is excluded before it is anything else', () => {
   expect(ineligibility(aModule({ connection: 'offline' }), { ...all, exclude: ['44107'] })).toBe('excluded')
 })
 
-test('the outcome of a module that was not asked is its own word where there is one, else skipped', () => {
+test('the outcome of a module that was not requested is its own word, else skipped', () => {
   const reasons: readonly SkipReason[] = [
     'offline',
     'no_storage',

@@ -86,7 +86,7 @@ test('what a module said of itself is its outcome', () => {
   }
 })
 
-test('an account that could not be asked is not told to be well, unless the trouble is our own', () => {
+test('an account without an answer is not well, unless the trouble is our own', () => {
   const errors = [loginNeeded, throttled, notSent, answerLost, busy, refused, diskFull, new ConfigInvalid([])]
 
   expect(errors.map(accountStatusOf)).toEqual([

@@ -37,7 +37,7 @@ test('an answered request counts, ends a row of failures, and is kept with its t
   expect(record.lastFailure).toBeUndefined()
 })
 
-test('a failed request counts in the row of failures and keeps what was known of the last good one', () => {
+test('a failure counts in the row and keeps what is known of the last success', () => {
   const good = afterReport(noProgress, requested())
 
   const record = afterReport(afterReport(good, failed()), failed({ at: start + 60_000, outcome: 'busy' }))
@@ -64,7 +64,7 @@ test('a turn that ended before anything was sent is a failure but no attempt', (
   expect(record.failuresInARow).toBe(1)
 })
 
-test('a skip repeats the one before it when the reason is the same and no other turn came between', () => {
+test('a skip repeats the one before it when the reason is the same', () => {
   const turns = [
     ...[skipped('offline'), skipped('offline'), skipped('paused'), skipped('offline')],
     ...[failed(), skipped('offline'), requested(), skipped('offline'), skipped('offline')],
@@ -138,7 +138,7 @@ test('a module that is back after a gap in the lists is no finding', () => {
   expect(after?.changes).toEqual({ ...noChange, altered: [aModule()] })
 })
 
-test('altered is what is not as it was: found, changed in anything, missing for the first time, or back', () => {
+test('altered means found, changed, missing for the first time, or back', () => {
   const full = aModule({ storage: 'memory_full' })
 
   const altered = lists([known], [aModule()], [full], [full], [], [], [full]).map(
@@ -148,7 +148,7 @@ test('altered is what is not as it was: found, changed in anything, missing for 
   expect(altered).toEqual([[], [full], [], [full], [], [full]])
 })
 
-test('what the cloud does not tell of a module is no change when it was not told before either', () => {
+test('what the cloud leaves out is no change when it was left out before', () => {
   const bare = aModule({ serial: undefined, storage: undefined })
   const seen = { module: bare, missing: 0 }
   const reread = JSON.parse(JSON.stringify(seen)) as Sighting
@@ -157,7 +157,7 @@ test('what the cloud does not tell of a module is no change when it was not told
   expect(lists([known], [bare])[0]?.changes.altered).toEqual([bare])
 })
 
-test('modules that share a network or a number with another are told apart by all three ids', () => {
+test('modules that share a network or a number differ by all three ids', () => {
   const twins = [
     aModule(),
     aModule({ networkId: '2' }),

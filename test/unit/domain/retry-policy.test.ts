@@ -46,7 +46,7 @@ test('only failures that certainly did nothing, and that may pass, get a second 
   expect(pauseBeforeRetry(passing, 1, 0)).toBe(2_000)
 })
 
-test('a pause is never shorter than the one the cloud named, and at most a quarter longer', () => {
+test('a pause is never shorter than the cloud named, and at most a quarter longer', () => {
   const named = fc.option(fc.integer({ min: 0, max: 2 * hour }), { nil: undefined })
   const chance = fc.double({ min: 0, max: 1, noNaN: true })
   fc.assert(
@@ -63,7 +63,7 @@ test('a pause is never shorter than the one the cloud named, and at most a quart
   )
 })
 
-test('the first "ask less" pauses an account for five minutes, each further one twice as long, up to six hours', () => {
+test('"ask less" pauses for five minutes, then twice as long, up to six hours', () => {
   let breaker = closedBreaker
   const pauses: number[] = []
   for (let refusals = 0; refusals < 9; refusals++) {
@@ -98,7 +98,7 @@ test('the pause the cloud named is kept in full, but no absurd one', () => {
   expect(ends).toEqual([20 * minute, 24 * hour, 24 * hour, 5 * minute, 5 * minute])
 })
 
-test('after too many sign-ins the pause is at least the hour that the cloud asks for in words', () => {
+test('after too many sign-ins the pause is at least the hour the cloud names', () => {
   const { openUntil } = afterThrottle(closedBreaker, refusal({ bodyCode: 106 }), { now: start, chance: 0 })
 
   expect(openUntil).toBe(start + hour)
@@ -113,7 +113,7 @@ test('a breaker is open until its moment and not a millisecond longer', () => {
   expect(closedUntil(closedBreaker, start)).toBeUndefined()
 })
 
-test('a wall clock that is set back by years does not turn a pause of minutes into one of years', () => {
+test('a wall clock set back by years does not make a pause of minutes one of years', () => {
   const breaker = { failures: 1, openUntil: start + 5 * minute }
   const longAgo = start - 10 * 365 * 24 * hour
 

@@ -39,7 +39,7 @@ test('a stored copy, a good-bye and anything else are no birth', async () => {
   expect(answered).toEqual([])
 })
 
-test('births that come close together are answered ten seconds apart, and the last is not lost', async () => {
+test('births close together are answered ten seconds apart, the last one too', async () => {
   const { clock, answered, say } = listening(0)
   say('online')
   say('online')

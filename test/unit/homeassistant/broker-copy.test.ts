@@ -9,7 +9,7 @@ const device = (objectId: string, platform = 'sensor') => ({
   availability: [],
 })
 
-test('of a document only the platforms are kept, which devices share, and what tells it from others', () => {
+test('of a document only the platforms are kept, and what tells devices apart', () => {
   const copyOf = copier()
 
   const [hall, barn] = [copyOf(device('hall'), 'the hall'), copyOf(device('barn'), 'the barn')]

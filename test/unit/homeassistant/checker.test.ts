@@ -71,7 +71,7 @@ test('a good document has no findings, and neither has a marker', () => {
   expect(broken((root) => Object.assign(root.components, { old: { platform: 'sensor' } }))).toEqual([])
 })
 
-test('two documents with one unique id, or without the device they stand behind, are found', () => {
+test('two documents with one unique id, or without their device, are found', () => {
   expect(checkAll([bridgeDocument(), good, good])).toContain('all: unique_id.repeat')
   expect(checkAll([good])).toContain('device: device.via')
   expect(check({ ...good, topic: 'homeassistant/device/a b/config' })).toContain('topic: topic.form')

@@ -19,7 +19,7 @@ test('on each connection all documents are said at once, the bridge first', asyn
   expect(house.published.every(({ retain }) => retain)).toBe(true)
 })
 
-test('states follow two seconds after a document that Home Assistant may not know, and after no other', async () => {
+test('states follow two seconds after a document that may be new, and no other', async () => {
   const known = aModule()
   const renamed = aModule({ syncModuleId: '9', name: 'Boat house' })
   const found = aModule({ syncModuleId: '10' })
@@ -163,7 +163,7 @@ test('a device that a person deleted in Home Assistant stays deleted until a res
   expect(house.store.get(moduleTopic)).toContain('"name":"New"')
 })
 
-test('a component that the broker knows of an older version is removed by a marker before the new document', async () => {
+test('an outdated component at the broker is removed before the new document', async () => {
   const old = { platform: 'number', unique_id: 'x', name: 'Interval' }
   const { components = {} } = JSON.parse(moduleDocument(aModule()).payload) as { components?: object }
   const before = {
@@ -224,7 +224,7 @@ test('an orphan of our own is taken back once, and nothing of others is ever tou
   expect([...house.store.keys()].sort()).toEqual([...Object.keys(foreign), bridgeTopic, moduleTopic].sort())
 })
 
-test('while it is not known what there is, as when an account is signed out, nothing is an orphan', async () => {
+test('while it is unknown what exists, nothing is an orphan', async () => {
   const house = aHouse([], { [moduleTopic]: moduleDocument(aModule()).payload })
   house.isComplete(false)
   await house.connect()

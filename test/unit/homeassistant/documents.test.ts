@@ -84,7 +84,7 @@ const anyModule: fc.Arbitrary<SyncModule> = fc.record({
   storage: fc.constantFrom(...storages),
 })
 
-test('whatever an owner calls a sync module, Home Assistant takes its document without a word', () => {
+test("Home Assistant takes a module's document, whatever its name", () => {
   fc.assert(
     fc.property(anyModule, (module) => {
       expect(check(moduleDocument(module))).toEqual([])
@@ -104,7 +104,7 @@ test('where there are several networks, a device is named with its own, but not 
   expect(nameOf('Last', 'Home', false)).toBe('Last')
 })
 
-test('the documents of a whole house fit together, however many accounts and modules there are', () => {
+test('the documents of all accounts and modules fit together', () => {
   const modules = fc.uniqueArray(anyModule, { selector: ({ syncModuleId }) => syncModuleId, maxLength: 8 })
   fc.assert(
     fc.property(modules, fc.uniqueArray(id, { maxLength: 5 }), fc.boolean(), (all, accounts, several) => {
@@ -129,7 +129,7 @@ const anyRecord: fc.Arbitrary<ModuleRecord> = fc.record({
   recent: fc.constant([]),
 })
 
-test('every value that is published on a topic of a document is one that its entity accepts', () => {
+test("every value published on a document's topic is one its entity accepts", () => {
   const worlds = fc.record({
     record: anyRecord,
     available: fc.boolean(),
@@ -173,7 +173,7 @@ const info = {
 const componentsIn = (message: Message) =>
   documentOf(message)?.components as Record<string, Record<string, unknown>>
 
-test('the event opts out of availability, and what tells why a module is away looks at the bridge alone', () => {
+test('the event opts out of availability; the reasons look at the bridge alone', () => {
   const { event, request_now: button, ...others } = componentsIn(moduleDocument(aModule()))
   const { trg_requested, trg_failed, ...shown } = others
   const bridgeOnly = [{ topic: 'blink-manifestd/bridge/state' }]
@@ -200,7 +200,7 @@ const stateAfter = (report: ModuleReport, differing: Partial<ModuleView> = {}) =
   return moduleProgress(topics, view, { now: start, everything: false, ended: false })[0]?.payload ?? ''
 }
 
-test('a run that changes nothing but times and counters changes no attribute of the status', () => {
+test('a run that changes only times and counters changes no status attribute', () => {
   const attributes = (seconds: number, lastLatencyMs: number) => {
     const at = start + seconds * 1000
     const view = viewOf(
@@ -242,7 +242,7 @@ test('the request ID has the expiry and the poll path of the newest item as attr
   expect(attributesOf(id, '[]')).toEqual({})
 })
 
-test('an event that repeats the last one changes no entity, any other arrives as it was sent', () => {
+test('a repeated event changes no entity, any other arrives as it was sent', () => {
   const first = '{"event_type":"manifest_request_skipped","request_id":9223372036854775807}'
   const again = '{"event_type":"manifest_request_skipped","reason":"offline","repeated":true}'
   const other = again.replace('true', 'false')
@@ -262,7 +262,7 @@ test('the state of an account is no attribute of its entity, all else is', () =>
   })
 })
 
-test('neither name nor serial number nor base topic has a part in what an entity is known by', () => {
+test("an entity's identity has no part of name, serial number or base topic", () => {
   const idsOf = (message: Message) => Object.values(componentsIn(message)).map((one) => one.unique_id)
   const other = aModule({ name: 'Attic', networkName: 'Elsewhere', serial: 'other', model: 'sm3' })
 
@@ -278,7 +278,7 @@ test('a module without a readable name is called by its id, and a long one is cu
   expect(readableName('😀'.repeat(5_000))).toBe('😀'.repeat(100))
 })
 
-test('a component that is no longer there, or is of another platform, is removed by a marker', () => {
+test('a component that is gone or of another platform is removed by a marker', () => {
   const before = {
     a: { platform: 'sensor', name: 'A' },
     b: { platform: 'sensor' },

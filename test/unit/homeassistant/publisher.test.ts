@@ -92,7 +92,7 @@ function aHouse() {
 const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
 const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
 
-test('what an account leaves behind is cleared after its device and entities are removed', async () => {
+test("an account's topics are cleared after its device and entities are removed", async () => {
   const { assistant, connect, published, clock, logOut, failures } = aHouse()
   await connect()
   const from = published.length
@@ -129,7 +129,7 @@ test('before the broker has sent its documents, no topic that one may read is cl
   expect(published).toEqual([bridgeTopic, 'states of 8021/44107/350221'])
 })
 
-test('a disk that cannot tell which networks there are is logged, and nothing ends by it', async () => {
+test('a disk that cannot list the networks is logged, and nothing ends by it', async () => {
   const { assistant, logOut, disk, published, said, failures, log } = aHouse()
   logOut()
   disk.broken = true

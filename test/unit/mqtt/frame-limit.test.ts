@@ -13,7 +13,7 @@ function packet(length: number): Uint8Array {
   return Uint8Array.from([...head, ...new Uint8Array(length).fill(0xff)])
 }
 
-test('packets up to the limit pass in whatever pieces they come, and a larger one does not', () => {
+test('packets up to the limit pass in any pieces, a larger one does not', () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat(300), { minLength: 1, maxLength: 8 }),

@@ -19,7 +19,7 @@ function pauses(ending: Ending, count: number, chance: number): readonly number[
   })
 }
 
-test('the ceiling of the pauses doubles from a second to a minute and stays there for ever', () => {
+test('the longest pause doubles from a second to a minute and stays there', () => {
   expect(pauses(failed, 8, 1)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
   expect(pauses(failed, 10_000, 1).at(-1)).toBe(60_000)
 })

@@ -7,7 +7,7 @@ import { readableLog } from '../../support/samples.ts'
 const denied = new PublishRefused('not authorized', 0x87)
 const hourMs = 3_600_000
 
-test('a refusal is told once an hour for each kind of topic, however many modules and ticks there are', async () => {
+test('a refusal is logged once an hour for each kind of topic', async () => {
   const [clock, log] = [fakeClock(), readableLog()]
   const told = refusalTeller(clock, log)
   const tick = () => {

@@ -36,7 +36,7 @@ test('a module with hundreds of ids behind a refused one holds up no other', asy
   expect(delivered.map(({ requestId }) => requestId)).toEqual(['901'])
 })
 
-test('a delivery that is told to stop ends at once, and what was not acknowledged stays', async () => {
+test('a stopped delivery ends at once, and what was not acknowledged stays', async () => {
   const { outbox, broker, add, begin } = aWorld()
   broker.leave()
   await add('501')
@@ -48,7 +48,7 @@ test('a delivery that is told to stop ends at once, and what was not acknowledge
   expect(outbox.count()).toBe(1)
 })
 
-test('a delivery that is told to stop while nothing waits, or while a refused id waits, ends at once', async () => {
+test('a delivery ends at once while idle, and while a refused id waits', async () => {
   const idle = aWorld().begin()
   const { broker, log, add, begin } = aWorld()
   broker.refusing.add('501')
@@ -74,7 +74,7 @@ test('after a stop nothing more is sent', async () => {
   expect(broker.got).toEqual([])
 })
 
-test('killed between acknowledgement and forgetting, the next start delivers again with the same event id', async () => {
+test('killed between PUBACK and deletion, the next start delivers the same event id', async () => {
   const topics = topicsBelow('blink-manifestd')
   const directory = temporaryDirectory()
   const { outbox, broker, clock, database, add, begin } = aWorld(directory)
@@ -113,7 +113,7 @@ test('ids that cannot be forgotten are told of, and others are delivered all the
   expect(outbox.count()).toBe(4)
 })
 
-test('while the disk does not forget, what lies behind a full window goes out as well, and each once', async () => {
+test('while the disk deletes nothing, what lies behind a full window goes out once', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   outbox.remove = () => Promise.reject(diskFull)
   const ids = Array.from({ length: 200 }, (_, index) => String(500 + index))
@@ -125,7 +125,7 @@ test('while the disk does not forget, what lies behind a full window goes out as
   expect(broker.got).toEqual(ids)
 })
 
-test('what lies behind a full window goes out without waiting for the disk to forget what went before', async () => {
+test('what lies behind a full window goes out before earlier items are deleted', async () => {
   const { outbox, broker, add, begin } = aWorld()
   const disk = Promise.withResolvers<void>()
   const remove = vi.fn(() => disk.promise)
@@ -144,7 +144,7 @@ test('what lies behind a full window goes out without waiting for the disk to fo
   expect(remove).toHaveBeenCalledTimes(2)
 })
 
-test('while the disk is too full to forget an id, the broker gets at most one more copy of it', async () => {
+test('while a full disk deletes nothing, the broker gets at most one more copy', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   const { remove } = outbox
   outbox.remove = () => Promise.reject(diskFull)

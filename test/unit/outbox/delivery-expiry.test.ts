@@ -22,7 +22,7 @@ test('an id that expired before the broker took it is dropped, counted and logge
   expect(outbox.count()).toBe(0)
 })
 
-test('an id is either delivered or expired and never both, however long the broker was away', async () => {
+test('an id is either delivered or expired and never both, whatever the broker does', async () => {
   const { broker, clock, add, begin, delivered, expired } = aWorld()
   broker.leave()
   for (const id of ['501', '502']) await add(id)
@@ -38,7 +38,7 @@ test('an id is either delivered or expired and never both, however long the brok
   expect(delivered.length + dropped).toBe(3)
 })
 
-test('an id that was dropped behind a full window is not sent when the clock is set back', async () => {
+test('an id that expired behind a full window is not sent when the clock is set back', async () => {
   const { broker, clock, add, begin, expired } = aWorld()
   broker.leave()
   begin()
@@ -57,7 +57,7 @@ test('an id that was dropped behind a full window is not sent when the clock is 
   expect(broker.got.at(-1)).toBe('701')
 })
 
-test('ids that die on their way and are taken while the disk forgets others count as delivered only', async () => {
+test('ids that expire in flight and are acknowledged count as delivered only', async () => {
   const { outbox, broker, clock, add, begin, delivered, expired } = aWorld()
   broker.leave()
   const ids = Array.from({ length: 70 }, (_, index) => String(500 + index))
@@ -78,7 +78,7 @@ test('ids that die on their way and are taken while the disk forgets others coun
   expect(outbox.count()).toBe(0)
 })
 
-test('what is spared from expiry is known when the disk writes, and not when it was asked to', async () => {
+test('what expiry spares is known when the disk writes, not when it was called', async () => {
   const { outbox, clock, add } = aWorld()
   for (const id of ['501', '502']) await add(id, dead)
   const spared = new Set<number>()
@@ -90,7 +90,7 @@ test('what is spared from expiry is known when the disk writes, and not when it 
   expect(outbox.waiting(10, []).map(({ item }) => item.requestId)).toEqual(['502'])
 })
 
-test('a dead id behind hundreds of living ones that wait for a refused one is dropped, and what follows goes out', async () => {
+test('an expired id behind hundreds that wait for a refused one is swept', async () => {
   const { outbox, broker, add, begin, expired } = aWorld()
   broker.refusing.add('1000')
   const ids = Array.from({ length: 600 }, (_, index) => String(1_000 + index))

@@ -8,7 +8,7 @@ import { anItem, start } from '../../support/samples.ts'
 
 const year = 365 * 86_400_000
 
-test('once the disk takes something again, an id that it would not forget holds up its module no longer', async () => {
+test('an id that the disk could not delete stops holding up its module', async () => {
   const { database, outbox, broker, add, begin, delivered } = aWorld()
   broker.leave()
   await add('501')
@@ -48,7 +48,7 @@ test('a disk that has recovered forgets what is acknowledged as soon as before',
   expect(outbox.count()).toBe(0)
 })
 
-test('after the clock was set forward a year, what waits has expired and is dropped, and new ids go out', async () => {
+test('a clock set forward a year expires what waits, and new ids go out', async () => {
   const { broker, clock, log, add, begin, delivered, expired } = aWorld()
   broker.leave()
   for (const module of ['1', '2', '3']) await add(`50${module}`, { syncModuleId: module })
@@ -63,7 +63,7 @@ test('after the clock was set forward a year, what waits has expired and is drop
   expect(log.lines).toMatchObject([{ level: 'warn', fields: { dropped: 3 } }])
 })
 
-test('after the clock was set back a year, what waits is delivered, and tells brokers a life they can hold', async () => {
+test('a clock set back a year still delivers, with a life that brokers can hold', async () => {
   const { clock, add, begin, delivered } = aWorld()
   const topics = topicsBelow('blink-manifestd')
   await add('501')
@@ -80,7 +80,7 @@ test('after the clock was set back a year, what waits is delivered, and tells br
   }
 })
 
-test('behind ten thousand ids of a busy module those of others are found, and the oldest once it is free', async () => {
+test('behind ten thousand ids of a busy module those of others are found', async () => {
   const { database, items, outbox, add } = aWorld()
   await database.write(() => {
     for (let number = 0; number < 10_000; number++)

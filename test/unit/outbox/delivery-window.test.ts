@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { aWorld } from '../../support/delivery.ts'
 import { settle } from '../../support/fake-clock.ts'
 
-test('sixty-four ids of different modules are on their way at a time, and more go when half of them are acknowledged', async () => {
+test('64 ids of different modules are in flight, and more at half of the PUBACKs', async () => {
   const { broker, add, begin } = aWorld()
   broker.leave()
   const ids = Array.from({ length: 100 }, (_, index) => String(500 + index))
@@ -23,7 +23,7 @@ test('sixty-four ids of different modules are on their way at a time, and more g
   expect(broker.got).toEqual(ids.slice(0, 96))
 })
 
-test('an id that is stored while the window is full goes out when there is room, in its turn', async () => {
+test('an id stored while the window is full goes out in its turn', async () => {
   const { broker, add, begin } = aWorld()
   broker.leave()
   begin()
@@ -55,7 +55,7 @@ test('what came behind a full window goes out as it came, without the disk', asy
   expect(waiting).not.toHaveBeenCalled()
 })
 
-test('what came behind a full window and died there is dropped, and keeps nothing behind it waiting', async () => {
+test('what expired behind a full window is swept, and holds nothing up', async () => {
   const { outbox, broker, clock, add, begin, delivered, expired } = aWorld()
   broker.leave()
   begin()
@@ -75,7 +75,7 @@ test('what came behind a full window and died there is dropped, and keeps nothin
   expect(outbox.count()).toBe(0)
 })
 
-test('of a flood behind a full window nothing is lost, nothing comes twice, and the order is that of coming', async () => {
+test('of a flood behind a full window nothing is lost, doubled or out of order', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   broker.leave()
   begin()
@@ -93,7 +93,7 @@ test('of a flood behind a full window nothing is lost, nothing comes twice, and 
   expect(outbox.count()).toBe(0)
 })
 
-test('what waits behind an earlier one of its module is read from disk once, with what came behind it', async () => {
+test('what waits behind an earlier item of its module is read from disk once', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   broker.leave()
   begin()
@@ -112,7 +112,7 @@ test('what waits behind an earlier one of its module is read from disk once, wit
   expect(outbox.count()).toBe(0)
 })
 
-test('an id that is stored while an earlier one of its module is on its way goes out after it', async () => {
+test('an id stored while an earlier one of its module is in flight follows it', async () => {
   const { broker, add, begin } = aWorld()
   broker.leave()
   begin()
@@ -158,7 +158,7 @@ test('a delivery that stops forgets what was acknowledged before it ends', async
   expect(outbox.count()).toBe(0)
 })
 
-test('an item on disk behind one that is acknowledged and not yet forgotten goes out before a newer one', async () => {
+test('an item behind an acknowledged, undeleted one goes out before a newer one', async () => {
   const { outbox, broker, add, begin } = aWorld()
   broker.leave()
   for (const id of ['501', '502']) await add(id)

@@ -65,7 +65,7 @@ test('an item of several messages is forgotten when the last of them is acknowle
   expect(outbox.count()).toBe(0)
 })
 
-test('a thousand ids that waited for the broker are delivered, each once, in the order of storing', async () => {
+test('a thousand ids that waited for the broker are delivered once and in order', async () => {
   const { outbox, broker, add, begin } = aWorld()
   const ids = Array.from({ length: 1_000 }, (_, index) => String(index))
   await Promise.all(ids.map((id) => add(id, { syncModuleId: String(Number(id) % 7) })))
@@ -80,7 +80,7 @@ test('a thousand ids that waited for the broker are delivered, each once, in the
   expect(broker.got).toHaveLength(1_000)
 })
 
-test('a refused id is tried again after half a minute, and the later ones of its module wait behind it', async () => {
+test("a refused id is tried again after half a minute, its module's later ones wait", async () => {
   const { outbox, broker, clock, log, add, begin } = aWorld()
   broker.refusing.add('501')
   begin()
@@ -104,7 +104,7 @@ test('a refused id is tried again after half a minute, and the later ones of its
   expect(outbox.count()).toBe(0)
 })
 
-test('ids of a module that waited together arrive in order even when the broker refuses the first at first', async () => {
+test('ids of a module arrive in order though the broker refuses the first at first', async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   broker.refusing.add('501')
   for (const id of ['501', '502', '503']) await add(id)
@@ -140,7 +140,7 @@ const both = ({ requestId }: WorkItem): Message[] => [
   { topic: 'event', payload: `event ${requestId}`, retain: false },
 ]
 
-test('of an item whose first message the broker refuses, the second is not sent with each new try', async () => {
+test("an item's second message is not sent again with each try of its first", async () => {
   const { outbox, broker, clock, add, begin } = aWorld()
   broker.refusing.add('501')
   await add('501')
@@ -168,7 +168,7 @@ test('an item that was taken is not sent again because its event was refused', a
   expect(outbox.count()).toBe(0)
 })
 
-test('an acknowledgement that comes after the refusal of the other message counts as well', async () => {
+test('a PUBACK that comes after the refusal of the other message counts', async () => {
   const { broker, clock, add, begin } = aWorld()
   broker.leave()
   await add('501')

@@ -44,7 +44,7 @@ test('the ids of before the start and those that come are told when they end', a
   expect(late.every((ms) => ms >= 0 && ms <= 100)).toBe(true)
 })
 
-test('with nothing to wait for, an id that comes is told in time all the same; after the stop none is', async () => {
+test('an id that comes after idle time is published, and none after the stop', async () => {
   const { clock, told, known, abort, over } = watching()
   await clock.advance(700_000)
   known.push(anItem({ requestedAt: clock.now() }))

@@ -17,7 +17,7 @@ import {
   throttled,
 } from '../../support/scripted.ts'
 
-test('three modules in a row without an answer end the tick, and the rest are unreachable', async () => {
+test('three modules in a row without an answer end the run, the rest unreachable', async () => {
   const none = [notSent, notSent, notSent]
   const tick = play({ answers: { Hall: none, Barn: none, Attic: none, Shed: ['504'], Loft: ['505'] } })
 
@@ -121,7 +121,7 @@ test('with nowhere to keep an answer, no more are asked for', async () => {
   expect(tick.told).toEqual(report.modules)
 })
 
-test('with nowhere to keep an answer, a module that waits to be asked again is not asked again', async () => {
+test('a waiting module is not requested again with nowhere to keep an answer', async () => {
   const answers = { Hall: ['501'], Barn: [busy, '502'] }
   const tick = play({ answers, refusesToKeep: cannotKeepHall, needs: { parallel: 2 } })
 
@@ -130,7 +130,7 @@ test('with nowhere to keep an answer, a module that waits to be asked again is n
   expect(tick.asked('Barn')).toEqual([0])
 })
 
-test('when the room for another answer is gone, the last one is kept and no more are asked for', async () => {
+test('when the room for another answer is gone, the last is kept and requests end', async () => {
   const tick = play({
     answers: { Hall: ['501'], Barn: ['502'] },
     trouble: (kept) => (kept > 0 ? diskFull : undefined),
@@ -153,7 +153,7 @@ test('a list of modules that cannot be kept ends the tick before anything is ask
   expect(report.changes).toBeUndefined()
 })
 
-test('when the cloud cannot be asked for its modules, the known ones are reported and none is asked', async () => {
+test('without a list from the cloud the known modules are reported, none requested', async () => {
   const tick = play({
     answers: { Hall: ['501'] },
     known: modulesNamed('Hall', 'Barn'),
@@ -168,7 +168,7 @@ test('when the cloud cannot be asked for its modules, the known ones are reporte
   expect(report.changes).toBeUndefined()
 })
 
-test('an unanswered question for the modules is no reason to say that a manifest may have been asked for', async () => {
+test('an unanswered list does not make a manifest request unknown', async () => {
   const changed = new CloudChanged('home screen: no JSON', { outcome: 'unknown' })
   const unanswered = play({ known: modulesNamed('Hall'), discovery: [answerLost] })
   const unreadable = play({ known: modulesNamed('Hall'), discovery: [changed] })
@@ -197,7 +197,7 @@ const outcomeOfAnswer = fc.constantFrom<Answer>(
   loginNeeded,
 )
 
-test('whatever the cloud answers, each module has one report, and none is asked twice at once', async () => {
+test('whatever the cloud answers, each module has one report, and one request', async () => {
   const scripts = fc.array(fc.array(outcomeOfAnswer, { minLength: 5, maxLength: 5 }), { maxLength: 7 })
   await fc.assert(
     fc.asyncProperty(scripts, fc.integer({ min: 1, max: 4 }), async (lists, parallel) => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { busy, finish, modulesNamed, outcomes, type Play, play } from '../../support/scripted.ts'
 
-test('told to stop, a tick lets the request in flight come home, keeps its id and asks no more', async () => {
+test('a stopped run waits for the request in flight, keeps its id and ends', async () => {
   const stop = new AbortController()
   const answers = { Hall: ['501'], Barn: ['502'] }
   const tick = play({ answers, answerMs: 1_000, needs: { stopping: stop.signal } })
@@ -91,7 +91,7 @@ test('a bug in keeping or telling ends the tick as what it is', async () => {
   for (const buggy of plays) await expect(play(buggy).end()).rejects.toBe(bug)
 })
 
-test('after a bug nothing more is asked, not even where several modules are asked at the same time', async () => {
+test('after a bug nothing more is requested, also with several in flight', async () => {
   const answers = { Hall: [bug], Barn: ['502'], Attic: ['503'], Shed: ['504'] }
   const tick = play({ answers, answerMs: 1_000, needs: { parallel: 2 } })
 

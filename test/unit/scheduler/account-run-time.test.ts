@@ -42,7 +42,7 @@ test('setting the wall clock neither shortens nor lengthens a tick', async () =>
   }
 })
 
-test('the end of a pause is told as the cloud named it, however long the tick goes on after that', async () => {
+test('the end of a pause is reported as the cloud named it, however long the run', async () => {
   const tick = play({
     answers: { Hall: [throttled], Barn: ['502'] },
     answerMs: (name) => (name === 'Hall' ? 500 : 15_000),

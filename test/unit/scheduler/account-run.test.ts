@@ -41,7 +41,7 @@ test('the modules of an account are asked one after another', async () => {
   expect([tick.asked('Hall'), tick.asked('Barn'), tick.asked('Attic')]).toEqual([[0], [1_000], [2_000]])
 })
 
-test('where several at a time are permitted, so many are asked at the same time and no more', async () => {
+test('with a limit of several, that many are requested at a time and no more', async () => {
   const answers = { Hall: ['501'], Barn: ['502'], Attic: ['503'], Shed: ['504'], Loft: ['505'] }
   const tick = play({ answers, answerMs: 1_000, needs: { parallel: 3 } })
 
@@ -113,7 +113,7 @@ test('a request that may have reached the cloud is not sent again in the tick', 
   expect(report.modules[0]).toMatchObject({ outcome: 'unknown', attempts: 1 })
 })
 
-test('a request that certainly did nothing is sent again after 2 and 6 seconds, and then given up', async () => {
+test('a request that certainly did nothing is sent again after 2 and 6 s, then not', async () => {
   const tick = play({ answers: { Hall: [notSent, notSent, notSent], Barn: [notSent, '502'] } })
 
   const report = await tick.end()

@@ -12,7 +12,7 @@ const walkMs = 10_000
 const cpuMs = (since: NodeJS.CpuUsage) => process.cpuUsage(since).user / 1_000
 const stoodStill = 'the program stood still: the machine slept or was too busy'
 
-test('a clock set back an hour does not silence the schedule: slots go on by the new time', async () => {
+test('a clock set back an hour does not silence the schedule', async () => {
   const { fired, pass, setClock, stop, warnings } = await schedule(
     '*/5 * * * *',
     'UTC',
@@ -41,7 +41,7 @@ test.each([
   expect(fired).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:10:00.000Z'])
 })
 
-test('a clock set forward to right before the next slot does not hurry it behind the last one', async () => {
+test('a clock set forward to right before the next slot does not hurry it', async () => {
   const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:04:58Z')
   await pass(10_000)
 
@@ -74,7 +74,7 @@ test('a clock set forward a year is one catch-up and no walk through a year of s
   expect(warnings()).toMatchObject([{ fields: { jump_s: 365 * 86_400, slot_missed: true } }])
 })
 
-test('however shortly before a slot the clock is set forward, no year of slots is walked through', async () => {
+test('a clock set forward shortly before a slot walks through no year of slots', async () => {
   const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:57:00Z')
   await pass(3 * minute - 25)
   const begun = process.cpuUsage()
@@ -144,7 +144,7 @@ test('an event loop that was blocked for a minute across a slot catches it up on
   expect(warnings()).toMatchObject([{ message: stoodStill, fields: { jump_s: 60, slot_missed: true } }])
 })
 
-test('a clock that is set to and fro every ten seconds hurries no tick: one a minute at most', async () => {
+test('a clock set to and fro every ten seconds causes one run a minute at most', async () => {
   const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:01:00Z')
 
   for (let times = 0; times < 30; times++) {

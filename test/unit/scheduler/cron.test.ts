@@ -81,7 +81,7 @@ test('the next two slots are known', async () => {
   await stop()
 })
 
-test('a slot whose work throws is logged as an error, and the next slot comes all the same', async () => {
+test('a slot whose work throws is logged as an error, and the next slot comes', async () => {
   const { fired, log, pass, stop } = await schedule('* * * * *', 'UTC', '2026-11-23T09:00:30.000Z', {
     onSlot() {
       throw new TypeError('x is not a function')

@@ -34,7 +34,7 @@ test('many accounts are spread evenly, those with neighbouring numbers too', () 
 
 const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 60 })
 
-test('accounts that share a window have equal parts of it, whatever they are called and in whatever order', () => {
+test('accounts that share a window have equal parts of it, in any order', () => {
   fc.assert(
     fc.property(names, fc.integer({ min: 1_000, max: 3_600_000 }), (accounts, windowMs) => {
       const moments = [...momentsInWindow(accounts, windowMs)].sort(([, one], [, other]) => one - other)
@@ -49,11 +49,11 @@ test('accounts that share a window have equal parts of it, whatever they are cal
   )
 })
 
-test('an account alone has the moment of its hash, so that many homes of one account differ', () => {
+test('an account alone has the moment of its hash, so that homes differ', () => {
   expect(spreadOver(() => ['8021'], 30_000)('8021')).toBe(offsetInWindow('8021', 30_000))
 })
 
-test('an account that turns up later gets a moment, and one whose login is gone has one too', () => {
+test('an account that appears later gets a moment, and a removed one has one', () => {
   const accounts = ['8021', 'login-2']
   const momentOf = spreadOver(() => accounts, 30_000)
   expect(momentOf('8021')).toBe(momentsInWindow(accounts, 30_000).get('8021'))

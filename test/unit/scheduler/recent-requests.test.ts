@@ -25,7 +25,7 @@ async function anHourOfRestarts(house: ReturnType<typeof aHouse>, everySeconds: 
 const until = (clock: FakeClock, moment: string) =>
   clock.advance(Date.parse(`2026-11-23T${moment}.000Z`) - clock.now())
 
-test('a slot that comes seconds after the tick on start asks the cloud nothing, and tells each module so', async () => {
+test('a slot seconds after the run at start requests nothing and skips each module', async () => {
   const house = aHouse()
   const daemon = house.begin()
   await until(house.clock, '09:04:57')
@@ -75,7 +75,7 @@ test('a command spares its module the slot that follows, long after the start as
   expect(await daemon.tick('schedule')).toEqual(['list', 'Barn'])
 })
 
-test('what the schedule has asked for never spares a slot, nor does anything where slots are close', async () => {
+test('scheduled requests never spare a slot, nor does anything where slots are close', async () => {
   const regular = aHouse({ modules: [hall] }).begin()
   expect(await regular.tick('schedule')).toEqual(['list', 'Hall'])
   expect(await regular.tick('schedule')).toEqual(['list', 'Hall'])
@@ -98,7 +98,7 @@ test('a cloud that has no answer is left alone by restarts as well', async () =>
   expect(await anHourOfRestarts(house, 5)).toEqual({ list: 60, Hall: 0, Barn: 0 })
 })
 
-test('what was answered before the restart is not asked for again, and the first failure is, when its time has come', async () => {
+test('what was answered before the restart waits, and the first failure is retried', async () => {
   const house = aHouse()
   house.failing.set('Barn', refusal)
   const first = house.begin()
@@ -137,7 +137,7 @@ test('a tick on start that had to wait until about the next slot is left to that
   expect(await again.tick('schedule')).toEqual(['list', 'Hall', 'Barn'])
 })
 
-test('a login that comes while the daemon runs is asked at once, whatever was asked before', async () => {
+test('an account added while the daemon runs is polled at once', async () => {
   const house = aHouse({ modules: [hall] })
   const daemon = house.begin()
   await daemon.tick('start')
@@ -147,7 +147,7 @@ test('a login that comes while the daemon runs is asked at once, whatever was as
   expect(house.asked).toEqual(['list', 'Hall', 'list', 'Hall'])
 })
 
-test('a tick that asked nobody does not call an account well that the cloud has just refused', async () => {
+test('a run without requests does not end the trouble of a refused account', async () => {
   const house = aHouse({ modules: [hall] })
   const daemon = house.begin()
   await daemon.tick('start')
@@ -177,7 +177,7 @@ test('a disk that keeps nothing is no reason to ask nobody', async () => {
   expect(daemon.log.lines.map(({ message }) => message)).toEqual(['cannot keep when this start has asked'])
 })
 
-test('an ID that has expired, or lies ahead of a clock that was set back, spares nobody', async () => {
+test('an ID that has expired, or lies ahead of a clock set back, spares no request', async () => {
   const short = aHouse({ modules: [hall], ttlMs: 5_000 })
   const daemon = short.begin()
   await daemon.tick('start')

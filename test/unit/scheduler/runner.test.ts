@@ -86,7 +86,7 @@ test('a moment that the computer slept through is left to the newer slot', async
   expect(done).toEqual([])
 })
 
-test('a moment after which the next slot is still to come is kept, also when the clock was set', async () => {
+test('a moment behind which the next slot is still to come is kept', async () => {
   const { ticks, clock, done } = ticking(asked)
 
   const running = ticks.tick('schedule', clock.now())
@@ -125,7 +125,7 @@ test('a tick on start asks while the slot that came meanwhile waits for its mome
   await slot
 })
 
-test('what an account is still at is waited for, also after another one has ended in an error', async () => {
+test('a stop waits for every account, also after one has ended in an error', async () => {
   const { ticks, ends } = commanded()
   const command = ticks.command(ends.map(({ account }) => ({ account, choose: () => undefined })))
   const [first, second] = ends

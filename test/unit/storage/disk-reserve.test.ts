@@ -13,7 +13,7 @@ function opened(directory = temporaryDirectory()) {
   return { path: join(directory, 'reserve'), reserve: openReserve(directory, systemClock) }
 }
 
-test('a reserve is missing until it is held, takes its room on the disk, and is read by nobody else', async () => {
+test('a reserve takes its room on the disk, and nobody else can read it', async () => {
   const { path, reserve } = opened()
   expect(reserve.missing).toBeInstanceOf(StoreFailed)
 
@@ -44,7 +44,7 @@ test('a reserve can be spent once, and then must be held again', async () => {
   expect([reserve.missing, reserve.spend()]).toEqual([undefined, true])
 })
 
-test('a reserve that cannot be made is a failure with a remedy, and leaves nothing behind', async () => {
+test('a reserve that cannot be made is a failure with a remedy, and leaves nothing', async () => {
   const { path, reserve } = opened(join(temporaryDirectory(), 'nowhere'))
 
   await expect(reserve.hold()).rejects.toMatchObject({

@@ -30,7 +30,7 @@ test('two installations have different ids', async () => {
   expect(second.hardwareId).not.toBe(first.hardwareId)
 })
 
-test('a damaged file is not replaced by a new identity but told of, with what it would cost', async () => {
+test('a damaged identity file is reported with its cost, not replaced', async () => {
   for (const text of ['', '{', '{"install_id": "../../x", "hardware_id": "1"}']) {
     const directory = temporaryDirectory()
     const path = join(directory, 'install.json')

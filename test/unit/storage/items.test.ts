@@ -16,7 +16,7 @@ function opened(directory = temporaryDirectory()) {
 
 const numbers = (items: readonly WorkItem[]) => items.map(({ requestId }) => requestId)
 
-test('items are told by their numbers, in the order of storing, as far as they are there', async () => {
+test('items are read by their numbers, in the order of storing, where they exist', async () => {
   const { items, put } = opened()
   for (const requestId of ['1', '2', '3']) await put({ requestId })
 
@@ -35,7 +35,7 @@ test('cleared are the dead ones, and their modules are named once each', async (
   expect(items.of([1, 2, 3, 4])).toHaveLength(1)
 })
 
-test('a dead item that the broker has not acknowledged is not cleared, and is nobody to wait for', async () => {
+test('an expired, unacknowledged item is not cleared, and nobody waits for it', async () => {
   const { database, items, outbox, put } = opened()
   const waiting = await put({ expiresAt: start })
   await database.write(() => outbox.add(waiting))
@@ -65,7 +65,7 @@ test('a living item that the broker has not acknowledged is waited for: it may b
   expect(items.nextEnd(start)).toBe(start + 5)
 })
 
-test('a number is never given out twice by one process, and is larger than all on disk after a restart', async () => {
+test('a number is never given out twice, and after a restart is larger than all', async () => {
   const directory = temporaryDirectory()
   const { database, items, put } = opened(directory)
   await put({ expiresAt: start })

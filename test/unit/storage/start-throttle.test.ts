@@ -33,7 +33,7 @@ test('many logins that are noted at the same time are all in the file', async ()
   expect(kept).toEqual(Object.fromEntries(logins.map((login) => [login, start])))
 })
 
-test('what is older than an hour, or lies ahead of a clock that was set back, is forgotten', async () => {
+test('what is an hour old, or ahead of a clock set back, is dropped', async () => {
   const directory = temporaryDirectory()
   const clock = fakeClock()
   const starts = await openStarts(directory, clock)

@@ -14,7 +14,7 @@ const info = {
   logLevel: 'info',
 } as const
 
-test('the bridge tells its version, its installation, when it asks next, and how it is set up', () => {
+test('the bridge publishes its version, installation, next run and settings', () => {
   const message = bridgeInfo(topics, { ...info, settings: { request: { ttlSeconds: 600 } } })
 
   expect(message).toMatchObject({ topic: 'blink-manifestd/bridge/info', retain: true, json: true })

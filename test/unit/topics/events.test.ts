@@ -19,7 +19,7 @@ const event = (report: Exclude<ModuleReport, { kind: 'requested' }>, repeated = 
 const document = ({ payload }: Message) => JSON.parse(payload) as Record<string, unknown>
 const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
 
-test('an accepted request is published as a work item for pollers and as an event for rules', () => {
+test('an accepted request is a work item for pollers and an event for rules', () => {
   const item = anItem({ attempt: 2 })
   const expected = {
     schema: 1,
@@ -53,7 +53,7 @@ test('an accepted request is published as a work item for pollers and as an even
   }
 })
 
-test('a work item that waited has only the rest of its life at the broker, and at least a second', () => {
+test('a work item that waited has the rest of its life, and at least a second', () => {
   const expiries = [0, 1, 599_000, 599_999, 600_000, 900_000].map(
     (waitedMs) => workItemMessages(topics, anItem(), start + waitedMs)[0]?.expirySeconds,
   )
@@ -76,7 +76,7 @@ test('ids beyond what a JavaScript number can hold keep their digits', () => {
   expect(payload).toContain('"request_id":9223372036854775807,"request_id_str":"9223372036854775807"')
 })
 
-test('a work item holds the keys it was promised and nothing of the owner or the device', () => {
+test('a work item holds the promised keys and nothing of owner or device', () => {
   const more = { ...anItem(), serial: 'G8V1', email: 'me@home.test', token: 'eyJ', name: 'Hall' }
 
   const [message] = workItemMessages(topics, more, start)

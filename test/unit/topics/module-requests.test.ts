@@ -24,14 +24,14 @@ test('the last request ID is plain digits that end with its life', () => {
   expect(state?.payload).toContain('"request_id":9223372036854775807,')
 })
 
-test('a request ID whose life is over is cleared, for brokers that do not do it by themselves', () => {
+test('an expired request ID is cleared, for brokers that do not do it', () => {
   const { request_id, requested_at } = progress(viewOf(asked), start + 600_000, { ended: true })
 
   expect(request_id).toEqual({ topic: `${stem}/request_id`, payload: '', retain: true })
   expect(requested_at?.payload).toBe('2026-11-23T09:00:00.000Z')
 })
 
-test('what told of a request ID is cleared once, and again only when everything is said', () => {
+test('what told of a request ID is cleared once, and again when all is republished', () => {
   const late = start + 600_000
 
   expect(Object.keys(progress(viewOf(asked), late - 1))).toHaveLength(4)
@@ -42,7 +42,7 @@ test('what told of a request ID is cleared once, and again only when everything 
   })
 })
 
-test('of a module that was never asked, what an older life left is cleared when everything is said', () => {
+test('a module never requested is cleared of an older life when all is republished', () => {
   expect(Object.keys(progress(viewOf(fresh)))).toEqual(['state'])
 
   const { request_id, requested_at } = progress(viewOf(fresh), start, { everything: true })
@@ -53,7 +53,7 @@ test('of a module that was never asked, what an older life left is cleared when 
   ])
 })
 
-test('the requests that still live are a retained list, newest last, that ends with the newest', () => {
+test('the live request IDs are a retained list, newest last, that ends with the newest', () => {
   const older = anItem({ requestId: '501', requestedAt: start - 600_000 })
   const [old, young] = [300_000, 0].map((ago) => anItem({ requestId: String(ago), requestedAt: start - ago }))
   const record = { ...asked, recent: [older, old, young].flatMap((item) => item ?? []) }
@@ -77,7 +77,7 @@ test('with no living request the list is empty and has no end', () => {
   })
 })
 
-test('the end of a request ID is told by the list, and of the last one by its topic too', () => {
+test('the end of a request ID shows in the list, that of the last in its topic too', () => {
   const [old, young] = [300_000, 0].map((ago) => anItem({ requestId: String(ago), requestedAt: start - ago }))
   const view = viewOf({ ...asked, recent: [old, young].flatMap((item) => item ?? []) })
 

@@ -5,7 +5,7 @@ import { type ModuleView, moduleIdentity } from '../../../src/topics/module-topi
 import { asked, byTopic, document, fresh, progress, stem, topics, viewOf } from '../../support/module-view.ts'
 import { aModule, failed, newRecord, recordAfter, start } from '../../support/samples.ts'
 
-test('whether a module can be asked is plain text, and what it is a document, both retained', () => {
+test('availability is plain text, information a document, and both are retained', () => {
   const messages = byTopic(moduleIdentity(topics, viewOf(fresh)))
 
   expect(messages.availability).toEqual({ topic: `${stem}/availability`, payload: 'online', retain: true })
@@ -70,7 +70,7 @@ test('the state of a module that was asked is one retained document without an e
   })
 })
 
-test('the state of a module that was never asked has the same keys, with null for what is not known', () => {
+test('the state of a module never requested has the same keys, with null', () => {
   const { state } = progress(viewOf(fresh, { intervalMs: undefined, nextAttemptAt: undefined }))
 
   expect(Object.keys(document(state))).toEqual(Object.keys(document(progress(viewOf(asked)).state)))
@@ -144,7 +144,7 @@ test('one word tells what the requests of a module are doing', () => {
   })
 })
 
-test('paused wins over a throttled account, that over a missing module, that over the last outcome', () => {
+test('paused wins over throttled, that over missing, that over the last outcome', () => {
   const missing = { ...asked, missing: 1 }
   const status = (view: ModuleView) => document(progress(view).state).status
 

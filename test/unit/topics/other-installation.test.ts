@@ -22,7 +22,7 @@ function watched() {
   return { log, clock, say, stop, errors: () => log.lines.filter(({ level }) => level === 'error') }
 }
 
-test('another installation that publishes below the same base topic is told as an error, with what to do', () => {
+test('another installation below the base topic is an error with a remedy', () => {
   const { say, errors } = watched()
 
   say('b/bridge/info', info(foreign), false)
@@ -49,7 +49,7 @@ test.each([
   expect(errors()).toHaveLength(1)
 })
 
-test('an installation that is gone left its name behind, and that is no reason for an error', () => {
+test('an installation that is gone left its name, and that is no error', () => {
   const { say, errors } = watched()
 
   say('b/bridge/info', info(foreign), true)
@@ -59,7 +59,7 @@ test('an installation that is gone left its name behind, and that is no reason f
   expect(errors()).toEqual([])
 })
 
-test('our own messages never count, neither those that were kept nor those that come back to us', () => {
+test('our own messages never count, retained or coming back', () => {
   const { say, errors } = watched()
 
   for (const retain of [true, false]) {

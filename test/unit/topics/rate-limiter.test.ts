@@ -49,7 +49,7 @@ test('events of different modules, work items and state do not wait', async () =
   expect(sent.every(([, at]) => at === 0)).toBe(true)
 })
 
-test('an event that does not wait leaves no timer behind, for a fleet tells of thousands', async () => {
+test('an event that does not wait leaves no timer behind', async () => {
   const { clock, publish } = aWorld()
   for (let module = 0; module < 100; module++) await publish(`${module}/event`, '1')
 
@@ -66,7 +66,7 @@ test('an event that waits is given up when the daemon stops', async () => {
   expect(sent).toHaveLength(1)
 })
 
-test('of a flood the first thousand are published, the rest is told of once, and later ones go out again', async () => {
+test('of a flood the first thousand events go out, the rest is reported once', async () => {
   const { clock, sent, floods, publish } = aWorld()
   for (let number = 0; number < 1_500; number++) void publish('bridge/event', String(number))
   await clock.advance(11_000)

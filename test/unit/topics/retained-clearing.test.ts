@@ -6,7 +6,7 @@ import { settle } from '../../support/fake-clock.ts'
 import { aView, aWorld, online, stem } from '../../support/retained-world.ts'
 import { aModule, start } from '../../support/samples.ts'
 
-test('the topics of a module that is gone are cleared, and stay so when everything is said again', async () => {
+test('the topics of a gone module are cleared, and stay so when republished', async () => {
   const { retained, published, kept, show, forget } = aWorld()
   show(aView())
   retained.all()
@@ -81,7 +81,7 @@ test('the end of a request ID does not keep the topics of a module that is gone'
   expect([...kept.keys()].filter((topic) => topic.startsWith(stem))).toEqual([])
 })
 
-test('a module counts as cleared when the broker has acknowledged all of it, and not when we stop before', async () => {
+test('a module counts as cleared when the broker has acknowledged all of it', async () => {
   const { retained, clearings, leave, acknowledge, abort } = aWorld()
   leave()
   retained.clear(aModule())
@@ -172,7 +172,7 @@ test('a topic that the broker refuses is told of in the log and holds up no othe
   ])
 })
 
-test('where only work items are wanted, no topic of a module is published, not even to clear it', async () => {
+test('where only work items are wanted, no module topic is published or cleared', async () => {
   const { retained, show, clearings, topicsPublished } = aWorld({ modulesToo: false })
   show(aView())
 
@@ -188,7 +188,7 @@ test('where only work items are wanted, no topic of a module is published, not e
   expect(clearings).toEqual(['8021/44107/9'])
 })
 
-test('a request ID that died while nobody was connected is cleared when everything is said again', async () => {
+test('a request ID that expired while offline is cleared when all is republished', async () => {
   const day = 86_400_000
   const { retained, kept, show } = aWorld({ now: () => start + day })
   kept.set(`${stem}/request_id`, '670555852')
@@ -200,7 +200,7 @@ test('a request ID that died while nobody was connected is cleared when everythi
   expect(kept.has(`${stem}/request_id`)).toBe(false)
 })
 
-test('what is said of a module without a request leaves no moment of an older one behind', async () => {
+test('a module without a request publishes no time of an older one', async () => {
   const { retained, kept, show } = aWorld()
   kept.set(`${stem}/requested_at`, '2026-11-22T09:00:00.000Z')
   const view = aView()
@@ -212,7 +212,7 @@ test('what is said of a module without a request leaves no moment of an older on
   expect(kept.get(`${stem}/requested_at`)).toBeUndefined()
 })
 
-test('modules that cannot be read from disk do not keep the bridge from saying that it is online', async () => {
+test('modules that cannot be read from disk do not keep the bridge offline', async () => {
   const { retained, published, log } = aWorld({
     modules: () => {
       throw new StoreFailed('cannot read state.db')
@@ -226,7 +226,7 @@ test('modules that cannot be read from disk do not keep the bridge from saying t
   expect(log.lines).toMatchObject([{ level: 'error' }])
 })
 
-test('accounts of the past that cannot be read from disk keep nobody else from being told of', async () => {
+test('past accounts that cannot be read from disk do not hold up the others', async () => {
   const { retained, published, topicsPublished, log } = aWorld({
     *accounts() {
       yield '8021'

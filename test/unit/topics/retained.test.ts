@@ -37,7 +37,7 @@ test('the bridge is not online before everything else is acknowledged', async ()
   expect(published.at(-1)).toEqual(online)
 })
 
-test('a connection with more to say is online when it says so, and then after what is still waiting', async () => {
+test('a connection with more to say is online after what is still waiting', async () => {
   const world = aWorld()
   world.show(aView())
 
@@ -52,7 +52,7 @@ test('a connection with more to say is online when it says so, and then after wh
   expect(world.topicsPublished().filter((topic) => topic.startsWith(stem))).toHaveLength(6)
 })
 
-test('a connection that is lost half-way does not make the next one online before everything is said again', async () => {
+test('a connection lost half-way does not make the next one online too soon', async () => {
   const { retained, published, show, leave, acknowledge, topicsPublished } = aWorld()
   show(aView())
   leave()
@@ -94,7 +94,7 @@ test('a birth that waits is not said for a connection that has come in the meant
   expect(topicsPublished()).toContain('b/bridge/state')
 })
 
-test('while the broker is away news of a module are counted once, and the latest is what is said', async () => {
+test('while the broker is away changes of a module count once, the latest is sent', async () => {
   const { retained, published, kept, show, leave, comeBack } = aWorld()
   leave()
   for (let other = 0; other < 40; other++) {
@@ -200,7 +200,7 @@ test('progress says four topics of a module, a change of what it is all six', as
   expect(published.slice(4).map(({ topic }) => topic)).toContain(`${stem}/availability`)
 })
 
-test('the end of a request ID is said even where larger news of its module waited with it', async () => {
+test('the end of a request ID is published where larger changes waited with it', async () => {
   for (const order of [['end', 'progress'] as const, ['progress', 'end'] as const]) {
     const { retained, show, kept } = aWorld({ now: () => start + 600_000 })
     show(aView())
@@ -213,7 +213,7 @@ test('the end of a request ID is said even where larger news of its module waite
   }
 })
 
-test('a run that brings no request ID publishes the state and nothing that is as it was', async () => {
+test('a run without a request ID publishes the state and nothing unchanged', async () => {
   const { retained, show, topicsPublished } = aWorld({ now: () => start + 600_000 })
   show(aView())
 
