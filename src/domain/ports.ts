@@ -105,8 +105,8 @@ export interface Ledger {
   keys(accountId?: BlinkId): Promise<readonly ModuleKey[]>
   /** The same with those that are gone and not forgotten yet. */
   keysAndGone(accountId?: BlinkId): Promise<readonly ModuleKey[]>
-  /** How many modules are known, of an account or in all. */
-  count(accountId?: BlinkId): Promise<number>
+  /** How many modules are known. */
+  count(): Promise<number>
   /** Forgets a module if it is gone: until then it is remembered that its topics may still be retained. */
   forget(key: ModuleKey): Promise<void>
   /** When the next request ID expires after `now`, acknowledged or not, in milliseconds since the epoch. */

@@ -1,18 +1,58 @@
 /**
- * One connection to a database file; the only file that knows node:sqlite.
+ * One connection to a database file, and the tables in it; the only file that knows node:sqlite.
  */
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { AlreadyRunning, StoreFailed } from '../domain/errors.ts'
 import { fileFailed } from '../domain/file-failures.ts'
-import { requireRegular, troubleWith } from './file-trouble.ts'
-import { check, migrate } from './schema.ts'
-import { damaged, expected, expectedWhileOpening, isIoError, isLocked, isReadOnly } from './sqlite-errors.ts'
+import {
+  damaged,
+  expectedWhileOpening,
+  isIoError,
+  isLocked,
+  isReadOnly,
+  requireRegular,
+  troubleWith,
+} from './sqlite-errors.ts'
 
 export type Sql = DatabaseSync
 export type Row = Record<string, unknown>
 export type Value = SQLInputValue
+
+/** Versions that no release has written. */
+const unreleasedVersions = 2
+
+/**
+ * Each entry brings the schema one version up; entries are only ever added.
+ *
+ * An item is there once, whether it is acknowledged or not, and the outbox is a list of numbers. A module's record is
+ * in parts, for with each request only its progress changes.
+ */
+const migrations = [
+  `CREATE TABLE items (
+     seq INTEGER PRIMARY KEY,
+     module TEXT NOT NULL,
+     expires_at INTEGER NOT NULL,
+     item TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE outbox (seq INTEGER PRIMARY KEY, module TEXT NOT NULL) STRICT;
+   CREATE TABLE modules (
+     account_id TEXT NOT NULL,
+     network_id TEXT NOT NULL,
+     sync_module_id TEXT NOT NULL,
+     module TEXT NOT NULL,
+     missing INTEGER NOT NULL,
+     progress TEXT NOT NULL,
+     recent TEXT NOT NULL,
+     PRIMARY KEY (account_id, network_id, sync_module_id)
+   ) STRICT, WITHOUT ROWID;`,
+]
+
+const currentVersion = unreleasedVersions + migrations.length
+
+/** No program counts its schema that far: a larger version is a flipped bit. */
+const mostVersions = 10_000
 
 /**
  * Opens, locks, migrates and checks the file, which is made when it is not there.
@@ -28,13 +68,13 @@ export function connect(path: string): Sql {
     requireRegular(path)
     // SQLite would take an emptied file for a new one, and forget its log.
     if (isEmptied(path)) throw damaged(message, new Error('the file is empty, its log is not'))
-    sql = new DatabaseSync(path, { timeout: 0 })
+    sql = connectUnchecked(path)
     chmodSync(path, 0o600)
     // The lock is taken by the first statement that touches the file and held until close.
     sql.exec('PRAGMA locking_mode = EXCLUSIVE')
     sql.exec('PRAGMA journal_mode = WAL')
     sql.exec('PRAGMA synchronous = FULL')
-    // Four times the usual length: a fleet's tick writes the same pages often, and the log is emptied less often.
+    // Four times the usual length: a fleet's run writes the same pages often, and the log is emptied less often.
     sql.exec('PRAGMA wal_autocheckpoint = 4000')
     // Taken only as the file grows: 4 MiB, so that the pages of the accounts at work are found in memory.
     sql.exec('PRAGMA cache_size = -4096')
@@ -66,18 +106,56 @@ export function connect(path: string): Sql {
   }
 }
 
-/** What `work` makes of a file that may be damaged beyond opening; `undefined` then. */
-export function withDamaged<T>(path: string, work: (sql: Sql) => T): T | undefined {
-  let sql: Sql | undefined
+/** A connection to a file that may be damaged: it is neither locked nor looked at yet. */
+export function connectUnchecked(path: string): Sql {
+  return new DatabaseSync(path, { timeout: 0 })
+}
+
+/** Changes nothing, but takes a commit that does: inside a transaction, to know that the next one can be written. */
+export function touch(sql: Sql): void {
+  sql.exec(`PRAGMA user_version = ${currentVersion}`)
+}
+
+/** What a damaged file says when it is left is of no interest any more: the error that led here says more. */
+export function closeQuietly(sql: Sql | undefined): void {
   try {
-    sql = new DatabaseSync(path, { timeout: 0 })
-    return work(sql)
-  } catch (cause) {
-    if (!(expected({ message: 'cannot open' }, cause) instanceof StoreFailed)) throw cause
-    return undefined
-  } finally {
-    closeQuietly(sql)
+    sql?.close()
+  } catch {
+    // See above.
   }
+}
+
+export function rollBackQuietly(sql: Sql | undefined): void {
+  try {
+    if (sql?.isTransaction) sql.exec('ROLLBACK')
+  } catch {
+    // As when closing.
+  }
+}
+
+function migrate(sql: Sql, path: string): void {
+  sql.exec('BEGIN EXCLUSIVE')
+  const version = Number(sql.prepare('PRAGMA user_version').get()?.user_version ?? 0)
+  if (version < 0 || version > mostVersions) throw damaged(`cannot open ${path}`)
+  if (version > 0 && version <= unreleasedVersions) throw damaged(`cannot open ${path}`)
+  if (version > currentVersion) {
+    throw new StoreFailed(`${path} was written by a newer version`, {
+      remedy: 'Run that version again, or give this one another data directory.',
+    })
+  }
+  for (const step of migrations.slice(Math.max(0, version - unreleasedVersions))) sql.exec(step)
+  if (version < currentVersion) touch(sql)
+  sql.exec('COMMIT')
+}
+
+/** Reads the whole file once, 50 ms for 100,000 work items, since damage is cheaper to meet now than in a run. */
+function check(sql: Sql, path: string): void {
+  const verdict = sql.prepare('PRAGMA quick_check(1)').get()?.quick_check
+  if (verdict !== 'ok') throw damaged(`cannot open ${path}`, new Error(String(verdict)))
+  // A flipped bit in a table's name leaves every page in order.
+  sql.prepare('SELECT seq, module, expires_at, item FROM items')
+  sql.prepare('SELECT seq, module FROM outbox')
+  sql.prepare('SELECT account_id, network_id, sync_module_id, module, missing, progress, recent FROM modules')
 }
 
 function isEmptied(path: string): boolean {
@@ -91,7 +169,7 @@ function canLock(directory: string): boolean {
   let sql: Sql | undefined
   try {
     own = mkdtempSync(join(directory, '.locks-'))
-    sql = new DatabaseSync(join(own, 'try.db'), { timeout: 0 })
+    sql = connectUnchecked(join(own, 'try.db'))
     sql.exec('BEGIN EXCLUSIVE; COMMIT')
     return true
   } catch {
@@ -107,22 +185,5 @@ function removeQuietly(directory: string): void {
     rmSync(directory, { recursive: true, force: true })
   } catch {
     // Nothing of value is left behind.
-  }
-}
-
-/** What a damaged file says when it is left is of no interest any more. */
-export function rollBack(sql: Sql | undefined): void {
-  try {
-    if (sql?.isTransaction) sql.exec('ROLLBACK')
-  } catch {
-    // The error that led here tells more.
-  }
-}
-
-export function closeQuietly(sql: Sql | undefined): void {
-  try {
-    sql?.close()
-  } catch {
-    // The error that led here tells more.
   }
 }

@@ -9,15 +9,17 @@ import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StoreFailed } from '../domain/errors.ts'
+import { errorCode } from '../domain/file-failures.ts'
 import type { Credentials, Spent } from '../domain/model.ts'
 import type { CredentialStore, LimitStore } from '../domain/ports.ts'
 import { closedBreaker, longerOf } from '../domain/retry-policy.ts'
 import { Secret } from '../domain/secret.ts'
 import {
+  type JsonFile,
+  jsonFile,
   listFiles,
   makeDirectory,
   modifiedAt,
-  parseJson,
   readWhole,
   removeFile,
   writeWhole,
@@ -29,7 +31,7 @@ export interface StoredCredentials {
   readonly limits: LimitStore
 }
 
-const loginFile = z.object({
+const credentialsFile = z.object({
   source: z.enum(['environment', 'import', 'login']),
   fingerprint: z.string().optional(),
   client_id: z.string().min(1),
@@ -52,144 +54,155 @@ const spentFile = z.object({
 
 const modulesFile = z.object({ modules: z.int().nonnegative() })
 
-const loginSuffix = '.login.json'
+const credentialsSuffix = '.login.json'
 /** A file that is not what we wrote; its account waits for a sign-in until the file is replaced. */
 const damagedSuffix = '.login.json.damaged'
+const forgottenSuffix = '.forgotten'
 const breakerSuffix = '.breaker.json'
 const spentSuffix = '.spent.json'
 const modulesSuffix = '.modules.json'
-const forgottenSuffix = '.forgotten'
 
 /**
  * The credentials and limits kept below the data directory.
  *
- * @throws StoreFailed from each method when the disk does not play along or a file is not what we wrote
+ * @throws StoreFailed from each method when the disk does not play along
  */
 export async function openCredentials(dataDir: string): Promise<StoredCredentials> {
   const directory = join(dataDir, 'logins')
   await makeDirectory(directory)
   const credentials = credentialFiles(directory)
   const limits = limitFiles(directory)
-  // Until version 0.1 limits were kept by the credentials' key, also where the account was known.
+  // Before version 0.1 limits were kept by the credentials' key, also where the account was known.
   const names = await listFiles(directory)
-  for (const { key, accountId } of await credentials.list()) {
-    const isOld = [breakerSuffix, spentSuffix, modulesSuffix].some((suffix) => names.includes(key + suffix))
-    if (isOld && accountId !== undefined) await limits.move(key, accountId)
+  const keys = [breakerSuffix, spentSuffix, modulesSuffix].flatMap((suffix) => stemsOf(names, suffix))
+  if (keys.some((key) => !/^\d+$/.test(key))) {
+    for (const { key, accountId } of await credentials.list()) {
+      if (accountId !== undefined && keys.includes(key)) await limits.move(key, accountId)
+    }
   }
   return { directory, credentials, limits }
 }
 
 function credentialFiles(directory: string): CredentialStore {
-  const loginPath = (key: string) => join(directory, `${key}${loginSuffix}`)
-  const forgottenPath = (key: string) => join(directory, `${key}${forgottenSuffix}`)
-
-  const damagedPath = (key: string) => join(directory, `${key}${damagedSuffix}`)
+  const pathOf = (key: string, suffix: string) => join(directory, key + suffix)
+  const fileOf = (key: string) => jsonFile(pathOf(key, credentialsSuffix), credentialsFile)
 
   /** In place of credentials whose file is of no use: no account's file is a condition for another's. */
-  const unusable = async (key: string, reason: Credentials['unusable']): Promise<Credentials> => ({
-    key,
-    source: 'login',
-    fingerprint: undefined,
-    clientId: 'unknown',
-    refreshToken: new Secret(''),
-    accountId: /^(\d+)-/.exec(key)?.[1],
-    region: undefined,
-    hardwareId: undefined,
-    refusedAt: Math.floor(await modifiedAt(damagedPath(key)).catch(() => 0)),
-    refusedFor: 'login_required',
-    unusable: reason,
-  })
-
-  /** A power cut leaves files that are empty or full of zeros. */
-  const quarantine = async (key: string): Promise<Credentials> => {
-    await rename(loginPath(key), damagedPath(key)).catch(() => undefined)
-    return unusable(key, damage(damagedPath(key)))
+  async function unusable(key: string, reason: Credentials['unusable']): Promise<Credentials> {
+    const damagedAt = await modifiedAt(pathOf(key, damagedSuffix)).catch(() => 0)
+    return {
+      key,
+      source: 'login',
+      fingerprint: undefined,
+      clientId: 'unknown',
+      refreshToken: new Secret(''),
+      accountId: /^(\d+)-/.exec(key)?.[1],
+      region: undefined,
+      hardwareId: undefined,
+      refusedAt: Math.floor(damagedAt),
+      refusedFor: 'login_required',
+      unusable: reason,
+    }
   }
 
-  const read = async (key: string): Promise<Credentials | undefined> => {
-    let text: string | undefined
+  /** The message never holds what the file does. */
+  const damaged = (key: string) =>
+    unusable(key, {
+      message: `the credentials file is damaged and was quarantined as ${pathOf(key, damagedSuffix)}`,
+      remedy: 'Sign in again with `blink-manifestd login`, or put back a copy from a backup.',
+    })
+
+  async function read(key: string): Promise<Credentials | undefined> {
     try {
-      text = await readWhole(loginPath(key))
+      const kept = await fileOf(key).read()
+      if (kept) return fromFile(key, kept)
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
       return unusable(key, { message: error.message, remedy: error.remedy ?? '' })
     }
-    if (text === undefined) return undefined
-    const kept = loginFile.safeParse(parseJson(text)).data
-    if (!kept) return quarantine(key)
-    return {
-      key,
-      source: kept.source,
-      fingerprint: kept.fingerprint,
-      clientId: kept.client_id,
-      refreshToken: new Secret(kept.refresh_token),
-      accountId: kept.account_id,
-      region: kept.region,
-      hardwareId: kept.hardware_id,
-      refusedAt: kept.refused_at,
-      refusedFor: kept.refused_for,
-      refreshedAt: kept.refreshed_at,
-    }
+    // A power cut leaves files that are empty or full of zeros.
+    const isGone = await rename(pathOf(key, credentialsSuffix), pathOf(key, damagedSuffix)).then(
+      () => false,
+      (cause: unknown) => errorCode(cause) === 'ENOENT',
+    )
+    return isGone ? undefined : damaged(key)
   }
 
-  const keysOf = (names: readonly string[], suffix: string) =>
-    names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
   return {
     async list() {
       const names = await listFiles(directory)
-      const gone = new Set(keysOf(names, forgottenSuffix))
-      const whole = new Set(keysOf(names, loginSuffix))
-      const keys = new Set([...whole, ...keysOf(names, damagedSuffix)].filter((key) => !gone.has(key)))
-      const all = await Promise.all(
-        [...keys].sort().map((key) => (whole.has(key) ? read(key) : unusable(key, damage(damagedPath(key))))),
-      )
-      return all.filter((one) => one !== undefined)
+      const forgotten = new Set(stemsOf(names, forgottenSuffix))
+      const whole = new Set(stemsOf(names, credentialsSuffix))
+      const keys = new Set([...whole, ...stemsOf(names, damagedSuffix)]).difference(forgotten)
+      const all = [...keys].sort().map((key) => (whole.has(key) ? read(key) : damaged(key)))
+      return (await Promise.all(all)).filter((one) => one !== undefined)
     },
-    async save(login) {
-      const path = loginPath(login.key)
-      const content = {
-        source: login.source,
-        fingerprint: login.fingerprint,
-        client_id: login.clientId,
-        refresh_token: login.refreshToken.reveal(),
-        account_id: login.accountId,
-        region: login.region,
-        hardware_id: login.hardwareId,
-        refused_at: login.refusedAt,
-        refused_for: login.refusedFor,
-        refreshed_at: login.refreshedAt,
-      }
-      await writeWhole(path, toText(content))
+    async save(credentials) {
+      const file = fileOf(credentials.key)
+      await file.write(toFile(credentials))
       // Looked at afterwards: what is forgotten in this very moment must not come back.
-      if ((await readWhole(forgottenPath(login.key))) !== undefined) await removeFile(path)
+      if ((await readWhole(pathOf(credentials.key, forgottenSuffix))) !== undefined) await file.remove()
     },
     async forget(key) {
-      await writeWhole(forgottenPath(key), '')
-      for (const path of [loginPath, damagedPath]) await removeFile(path(key))
+      await writeWhole(pathOf(key, forgottenSuffix), '')
+      for (const suffix of [credentialsSuffix, damagedSuffix]) await removeFile(pathOf(key, suffix))
     },
-    forgotten: async () => new Set(keysOf(await listFiles(directory), forgottenSuffix)),
+    forgotten: async () => new Set(stemsOf(await listFiles(directory), forgottenSuffix)),
     changedAt: () => modifiedAt(directory),
   }
 }
 
+function fromFile(key: string, kept: z.infer<typeof credentialsFile>): Credentials {
+  return {
+    key,
+    source: kept.source,
+    fingerprint: kept.fingerprint,
+    clientId: kept.client_id,
+    refreshToken: new Secret(kept.refresh_token),
+    accountId: kept.account_id,
+    region: kept.region,
+    hardwareId: kept.hardware_id,
+    refusedAt: kept.refused_at,
+    refusedFor: kept.refused_for,
+    refreshedAt: kept.refreshed_at,
+  }
+}
+
+function toFile(credentials: Credentials): z.infer<typeof credentialsFile> {
+  return {
+    source: credentials.source,
+    fingerprint: credentials.fingerprint,
+    client_id: credentials.clientId,
+    refresh_token: credentials.refreshToken.reveal(),
+    account_id: credentials.accountId,
+    region: credentials.region,
+    hardware_id: credentials.hardwareId,
+    refused_at: credentials.refusedAt,
+    refused_for: credentials.refusedFor,
+    refreshed_at: credentials.refreshedAt,
+  }
+}
+
+/** A damaged file counts as none: the cloud names a pause again, and a budget begins anew. */
 function limitFiles(directory: string): LimitStore {
-  const pathOf = (suffix: string) => (account: string) => join(directory, `${account}${suffix}`)
-  const breakerPath = pathOf(breakerSuffix)
-  const spentPath = pathOf(spentSuffix)
-  const modulesPath = pathOf(modulesSuffix)
+  const files = <T>(suffix: string, schema: z.ZodType<T>) => {
+    return (account: string): JsonFile<T> => jsonFile(join(directory, account + suffix), schema)
+  }
+  const breakers = files(breakerSuffix, breakerFile)
+  const budgets = files(spentSuffix, spentFile)
+  const counts = files(modulesSuffix, modulesFile)
 
   const limits: LimitStore = {
     async breaker(account) {
-      // Of a damaged one the pause is not known; the cloud names it again.
-      const kept = await readOr(breakerFile, breakerPath(account))
+      const kept = await breakers(account).read()
       return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
     },
     saveBreaker: (account, { failures, openUntil }) =>
-      writeWhole(breakerPath(account), toText({ failures, open_until: openUntil })),
-    spent: async (account) => readOr(spentFile, spentPath(account)),
-    saveSpent: (account, spent) => writeWhole(spentPath(account), toText(spent)),
-    moduleCount: async (account) => (await readOr(modulesFile, modulesPath(account)))?.modules,
-    saveModuleCount: (account, modules) => writeWhole(modulesPath(account), toText({ modules })),
+      breakers(account).write({ failures, open_until: openUntil }),
+    spent: (account) => budgets(account).read(),
+    saveSpent: (account, spent) => budgets(account).write(spent),
+    moduleCount: async (account) => (await counts(account).read())?.modules,
+    saveModuleCount: (account, modules) => counts(account).write({ modules }),
     async move(key, accountId) {
       const [breaker, own] = [await limits.breaker(key), await limits.breaker(accountId)]
       if (longerOf(own, breaker) !== own) await limits.saveBreaker(accountId, breaker)
@@ -197,7 +210,7 @@ function limitFiles(directory: string): LimitStore {
       if (spent && isMore(spent, ownSpent)) await limits.saveSpent(accountId, spent)
       const modules = await limits.moduleCount(key)
       if (modules !== undefined) await limits.saveModuleCount(accountId, modules)
-      for (const path of [breakerPath(key), spentPath(key), modulesPath(key)]) await removeFile(path)
+      for (const file of [breakers(key), budgets(key), counts(key)]) await file.remove()
     },
   }
   return limits
@@ -208,19 +221,7 @@ function isMore(one: Spent, other: Spent | undefined): boolean {
   return one.day === other.day ? one.requests > other.requests : one.day > other.day
 }
 
-/** What cannot be read counts as none. */
-async function readOr<T>(schema: z.ZodType<T>, path: string): Promise<T | undefined> {
-  return schema.safeParse(parseJson((await readWhole(path)) ?? '')).data
-}
-
-function toText(value: object): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`
-}
-
-/** The message about a damaged file, never what it holds. */
-function damage(path: string): Credentials['unusable'] {
-  return {
-    message: `the file of this login is damaged and was set aside as ${path}`,
-    remedy: 'Sign in again with `blink-manifestd login`, or put back a copy from a backup.',
-  }
+/** The names with this suffix, without it. */
+function stemsOf(names: readonly string[], suffix: string): readonly string[] {
+  return names.filter((name) => name.endsWith(suffix)).map((name) => name.slice(0, -suffix.length))
 }

@@ -1,23 +1,21 @@
 /**
- * The daemon's database: opened once, held exclusively, migrated, written in groups, mended when it is damaged.
+ * The daemon's database: opened once, held exclusively, written in groups, recovered when it is damaged.
  *
  * SQLite's exclusive lock is the one-daemon lock as well: the kernel drops it when the process dies, however it
  * dies. Writes that come together share one commit, since the commit is what costs; each caller's promise resolves
  * only when that commit is on disk.
  *
- * A damaged file, met when it is opened or later, is set aside and a fresh one begun with what can still be read;
- * then the work that met the damage is done again. So the file may change under those who use it, and statements
- * are prepared here by their text.
+ * Damage can be met when the file is opened or later; then the work that met it is done again on the recovered
+ * file. So the connection may change under those who use it, and statements are prepared here by their text.
  */
 import { join } from 'node:path'
 import { StoreFailed } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
-import { closeQuietly, connect, type Row, rollBack, type Sql, type Value, withDamaged } from './connection.ts'
-import type { Reserve } from './disk-reserve.ts'
-import { placeOf } from './file-trouble.ts'
-import { removeDatabase, setAside } from './quarantine.ts'
-import { nothingSalvaged, restore, type Salvage, salvage } from './recovery.ts'
+import { closeQuietly, connect, type Row, rollBackQuietly, type Sql, type Value } from './connection.ts'
+import type { DiskReserve } from './disk-reserve.ts'
+import { completeRecovery, recover } from './recovery.ts'
 import { DatabaseDamaged, expected } from './sqlite-errors.ts'
+import { fileIdOf } from './state-files.ts'
 import { type Write, WriteQueue } from './write-queue.ts'
 
 /** A prepared statement; run inside `read` and `write`. */
@@ -30,10 +28,8 @@ export interface Statement {
 
 export interface Database {
   readonly path: string
-  /** The connection of this moment. */
+  /** The current connection. */
   readonly sql: Sql
-  /** What is held back for when the disk is full. */
-  readonly reserve: Reserve | undefined
   prepare(text: string): Statement
   /**
    * Runs `work`, which sees what has been committed.
@@ -42,217 +38,181 @@ export interface Database {
    */
   read<T>(work: () => T): T
   /**
-   * Runs `work` in the next shared transaction; again when the file had to be mended, so it must bear that.
+   * Runs `work` in the next shared transaction; twice when the file had to be recovered.
    *
    * @throws StoreFailed when the commit failed; then nothing of it was kept
    */
   write<T>(work: () => T): Promise<T>
   /**
-   * Makes the file again, with all that is in it, when it or its log was removed while it was in use.
+   * Writes the file anew, with all that is in it, when it or its log was removed while it was in use.
    *
-   * @throws StoreFailed when another file took its place, or it cannot be made
+   * @throws StoreFailed when another file took its place, or it cannot be written
    */
-  keepPlace(): void
+  keepInPlace(): void
   /** Writes what is waiting and closes; further writes are refused. */
   close(): Promise<void>
 }
 
-/** What mending a damaged file takes; without it damage is only told of. */
-export interface Mending {
-  readonly now: () => number
+export interface DatabaseNeeds {
   readonly log: Log
-  /** Given away when the disk is full. */
-  readonly reserve?: Reserve
+  readonly reserve: Pick<DiskReserve, 'spend'>
 }
 
 /**
  * Opens `state.db` in the directory, which must exist.
  *
  * @throws AlreadyRunning when another process holds it
- * @throws StoreFailed when it cannot be read, written or understood
+ * @throws StoreFailed when it cannot be read or written, or a newer version has written it
  */
-export function openDatabase(directory: string, mending?: Mending): Database {
-  const database = new MendedDatabase(join(directory, 'state.db'), mending)
-  return {
-    path: database.path,
-    reserve: mending?.reserve,
-    get sql() {
-      return database.sql
-    },
-    prepare: (text) => database.prepare(text),
-    read: (work) => database.read(work),
-    write: (work) => database.write(work),
-    keepPlace: () => database.keepPlace(),
-    close: () => database.close(),
-  }
-}
-
-class MendedDatabase implements Omit<Database, 'reserve'> {
-  readonly path: string
-  readonly #mending: Mending | undefined
-  #connection: Sql | undefined
-  /** Read from a damaged file and not yet in the fresh one. */
-  #salvaged: Salvage | undefined
-  readonly #writes = new WriteQueue((group) => this.#commit(group))
+export function openDatabase(directory: string, { log, reserve }: DatabaseNeeds): Database {
+  const path = join(directory, 'state.db')
+  const logPath = `${path}-wal`
+  const writes = new WriteQueue(commit)
+  let connection: Sql | undefined
   /** Which files these are; the log is there from the first write on. */
-  #place: { readonly file: string | undefined; readonly log: string | undefined } | undefined
-  #inTransaction = false
-  #cannotWrite = false
-  #closed = false
+  let fileIds: { readonly file: string | undefined; readonly log: string | undefined }
+  let isInTransaction = false
+  let isFailing = false
+  let isClosed = false
 
-  constructor(path: string, mending: Mending | undefined) {
-    this.path = path
-    this.#mending = mending
-    try {
-      this.#connect()
-    } catch (error) {
-      if (!this.#mended(error)) throw error
-    }
+  const idsNow = () => ({ file: fileIdOf(path), log: fileIdOf(logPath) })
+
+  function current(): Sql {
+    if (connection) return connection
+    completeRecovery(path)
+    connection = connect(path)
+    fileIds = idsNow()
+    return connection
   }
 
-  get sql(): Sql {
-    return this.#connection ?? this.#connect()
-  }
-
-  prepare(text: string): Statement {
-    const make = () => ({ sql: this.sql, statement: this.sql.prepare(text) })
-    let made = this.read(make)
-    const current = () => {
-      if (made.sql !== this.sql) made = make()
-      return made.statement
-    }
-    return {
-      all: (...values) => current().all(...values),
-      get: (...values) => current().get(...values),
-      run: (...values) => Number(current().run(...values).changes),
-    }
-  }
-
-  read<T>(work: () => T): T {
-    const attempt = () => {
-      try {
-        return work()
-      } catch (cause) {
-        throw expected({ message: `cannot read ${this.path}`, path: this.path }, cause)
-      }
-    }
-    try {
-      return attempt()
-    } catch (error) {
-      // In a transaction it is for the transaction to be done again.
-      if (this.#inTransaction || !this.#mended(error)) throw error
-      return attempt()
-    }
-  }
-
-  write<T>(work: () => T): Promise<T> {
-    if (this.#closed) return Promise.reject(new StoreFailed(`cannot write to ${this.path}: it is closed`))
-    return this.#writes.add(work)
-  }
-
-  keepPlace(): void {
-    const connection = this.#connection
-    if (this.#closed || !connection) return
-    const { file, log } = this.#place ?? {}
-    const found = { file: placeOf(this.path), log: placeOf(`${this.path}-wal`) }
-    if (found.file !== undefined && found.file !== file) {
-      throw new StoreFailed(`${this.path} was replaced by another file while it was in use`, {
-        remedy: 'Start again, which uses the new one. To put back a backup, stop the daemon first.',
-      })
-    }
-    if (found.file !== undefined && (log === undefined || found.log === log)) {
-      this.#place = found
-      return
-    }
-    // What was removed is still ours to read, until it is closed.
-    this.#salvaged ??= salvage(connection)
+  /**
+   * Whether the error was damage that is recovered from now.
+   *
+   * @throws StoreFailed when that failed; it is tried again when the database is used again
+   */
+  function isRecovered(error: unknown): boolean {
+    if (!(error instanceof DatabaseDamaged)) return false
     closeQuietly(connection)
-    this.#connection = undefined
-    removeDatabase(this.path)
-    this.#connect()
-    const remedy = 'Find out what removes files there: all was kept this time.'
-    this.#mending?.log.error({ path: this.path, remedy }, 'database was removed: written anew')
+    connection = undefined
+    const { quarantined, items, modules } = recover(path)
+    current()
+    const detail = error.cause instanceof Error ? error.cause.message : error.message
+    const remedy =
+      'Nothing to do now: what could be read was kept. Check the disk, then delete the quarantined file.'
+    const fields = { detail, quarantined, request_ids: items, modules, remedy }
+    log.error(fields, 'database was damaged: quarantined and recovered')
+    return true
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#writes.flush()
-    this.#connection?.close()
-  }
-
-  #commit(group: readonly Write[]): void {
+  function commit(group: readonly Write[]): void {
     try {
-      this.#transact(group)
+      transact(group)
     } catch (error) {
       try {
-        if (!this.#mended(error) && !this.#mending?.reserve?.spend()) throw error
-        this.#transact(group)
+        if (!isRecovered(error) && !reserve.spend()) throw error
+        transact(group)
       } catch (last) {
-        this.#tellOfFailure(last)
+        if (last instanceof StoreFailed && !isFailing) {
+          isFailing = true
+          log.error({ detail: last.message, remedy: last.remedy }, 'database cannot be written')
+        }
         for (const { failed } of group) failed(last)
         return
       }
     }
-    if (this.#cannotWrite) this.#mending?.log.info({ path: this.path }, 'database can be written again')
-    this.#cannotWrite = false
+    if (isFailing) log.info({ path }, 'database can be written again')
+    isFailing = false
     for (const { done } of group) done()
   }
 
-  #transact(group: readonly Write[]): void {
+  function transact(group: readonly Write[]): void {
     try {
-      const { sql } = this
-      this.#inTransaction = true
+      const sql = current()
+      isInTransaction = true
       sql.exec('BEGIN IMMEDIATE')
       for (const { work } of group) work()
       sql.exec('COMMIT')
     } catch (cause) {
-      rollBack(this.#connection)
-      throw expected({ message: `cannot write to ${this.path}`, path: this.path }, cause)
+      rollBackQuietly(connection)
+      throw expected(`cannot write to ${path}`, path, cause)
     } finally {
-      this.#inTransaction = false
+      isInTransaction = false
     }
   }
 
-  #tellOfFailure(error: unknown): void {
-    if (!(error instanceof StoreFailed) || this.#cannotWrite) return
-    this.#cannotWrite = true
-    this.#mending?.log.error({ detail: error.message, remedy: error.remedy }, 'database cannot be written')
-  }
-
-  #connect(): Sql {
-    const sql = connect(this.path)
+  function attempt<T>(work: () => T): T {
     try {
-      if (this.#salvaged) restore(sql, this.#salvaged)
+      return work()
     } catch (cause) {
-      closeQuietly(sql)
-      throw expected({ message: `cannot write to ${this.path}`, path: this.path }, cause)
+      throw expected(`cannot read ${path}`, path, cause)
     }
-    this.#salvaged = undefined
-    this.#connection = sql
-    this.#place = { file: placeOf(this.path), log: placeOf(`${this.path}-wal`) }
-    return sql
   }
 
-  /**
-   * Whether the error told of damage that is mended now.
-   *
-   * @throws StoreFailed when it cannot be mended; it is tried again when the database is used again
-   */
-  #mended(error: unknown): boolean {
-    if (!(error instanceof DatabaseDamaged) || !this.#mending) return false
-    const { now, log } = this.#mending
-    closeQuietly(this.#connection)
-    this.#connection = undefined
-    const aside = setAside(this.path, now())
-    this.#salvaged ??= withDamaged(aside, salvage) ?? nothingSalvaged
-    const { items, records } = this.#salvaged
-    this.#connect()
-    const detail = error.cause instanceof Error ? error.cause.message : error.message
-    const fields = { detail, set_aside: aside, request_ids: items.length, modules: records.length }
-    const remedy =
-      'Nothing to do now: what could be read was kept. Check the disk, then delete the set aside file.'
-    log.error({ ...fields, remedy }, 'database was damaged: set aside, and started fresh')
-    return true
+  function read<T>(work: () => T): T {
+    try {
+      return attempt(work)
+    } catch (error) {
+      // A transaction is done again as a whole.
+      if (isInTransaction || !isRecovered(error)) throw error
+      return attempt(work)
+    }
+  }
+
+  try {
+    current()
+  } catch (error) {
+    if (!isRecovered(error)) throw error
+  }
+  return {
+    path,
+    get sql() {
+      return current()
+    },
+    prepare(text) {
+      const make = () => ({ sql: current(), statement: current().prepare(text) })
+      let made = read(make)
+      const statement = () => {
+        if (made.sql !== current()) made = make()
+        return made.statement
+      }
+      return {
+        all: (...values) => statement().all(...values),
+        get: (...values) => statement().get(...values),
+        run: (...values) => Number(statement().run(...values).changes),
+      }
+    },
+    read,
+    async write<T>(work: () => T) {
+      if (isClosed) throw new StoreFailed(`cannot write to ${path}: it is closed`)
+      return writes.add(work)
+    },
+    keepInPlace() {
+      if (isClosed || !connection) return
+      const found = idsNow()
+      if (found.file !== undefined && found.file !== fileIds.file) {
+        throw new StoreFailed(`${path} was replaced by another file while it was in use`, {
+          remedy: 'Start again, which uses the new one. To put back a backup, stop the daemon first.',
+        })
+      }
+      if (found.file !== undefined && (fileIds.log === undefined || found.log === fileIds.log)) {
+        fileIds = found
+        return
+      }
+      try {
+        // What was removed can be read until it is closed.
+        recover(path, connection)
+      } finally {
+        if (!connection.isOpen) connection = undefined
+      }
+      current()
+      const remedy = 'Find out what removes files there: all was kept this time.'
+      log.error({ path, remedy }, 'database was removed: written anew')
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      writes.flush()
+      connection?.close()
+    },
   }
 }

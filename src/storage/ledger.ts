@@ -1,7 +1,7 @@
 /**
  * What is known of each sync module, kept over restarts: as last seen, its counters, its live request IDs.
  *
- * The only way into the outbox leads through `record`, so that an id and the state that tells of it are on disk
+ * The only way into the outbox leads through `record`, so that a request ID and the state that shows it are on disk
  * together or not at all. Records live in the database and not in memory: a fleet's would not fit.
  */
 import { StoreFailed } from '../domain/errors.ts'
@@ -18,19 +18,23 @@ import {
 } from '../domain/model.ts'
 import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '../domain/module-history.ts'
 import type { Ledger, Waiting } from '../domain/ports.ts'
-import type { Row } from './connection.ts'
+import { type Row, touch } from './connection.ts'
 import type { Database } from './database.ts'
+import type { DiskReserve } from './disk-reserve.ts'
 import type { StoredOutbox } from './outbox.ts'
 import { moduleIn, progressIn, readable, recentIn, recentText } from './rows.ts'
-import { touch } from './schema.ts'
 
 /** The ledger of an open database; work items go into `outbox`. */
-export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
-  const { path, prepare, read, write, reserve } = database
+export function openLedger(
+  database: Database,
+  outbox: StoredOutbox,
+  reserve: Pick<DiskReserve, 'missing' | 'hold'>,
+): Ledger {
+  const { path, prepare, read, write } = database
   const isIt = 'account_id = ? AND network_id = ? AND sync_module_id = ?'
   const isKnown = `missing < ${listsUntilGone}`
   const one = prepare(`SELECT module, missing, progress, recent FROM modules WHERE ${isIt} AND ${isKnown}`)
-  const turnsOf = prepare(`SELECT progress, recent FROM modules WHERE ${isIt}`)
+  const progressRow = prepare(`SELECT progress, recent FROM modules WHERE ${isIt}`)
   const ofAccount = prepare(
     'SELECT account_id, network_id, sync_module_id, module, missing FROM modules WHERE account_id = ?',
   )
@@ -38,26 +42,23 @@ export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
   const allKeys = prepare(keyRows)
   const keysOfAccount = prepare(`${keyRows} AND account_id = ?`)
   const size = prepare(`SELECT count(*) AS size FROM modules WHERE ${isKnown}`)
-  const sizeOfAccount = prepare(`SELECT count(*) AS size FROM modules WHERE account_id = ? AND ${isKnown}`)
   const putSighting = prepare(
     `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress, recent)
      VALUES (?, ?, ?, ?, ?, ?, '[]')
      ON CONFLICT DO UPDATE SET module = excluded.module, missing = excluded.missing`,
   )
-  const putTurn = prepare(`UPDATE modules SET progress = ?, recent = ? WHERE ${isIt}`)
+  const putProgress = prepare(`UPDATE modules SET progress = ?, recent = ? WHERE ${isIt}`)
   const gone = prepare(`SELECT 1 FROM modules WHERE ${isIt} AND NOT ${isKnown}`)
   const forget = prepare(`DELETE FROM modules WHERE ${isIt} AND NOT ${isKnown}`)
 
-  /** What turns that could not be kept have come to. */
+  /** What attempts that could not be kept have come to. */
   const unkept = new Map<string, Progress>()
-  /** How many modules an account has: asked before each request, and new with each list only. */
-  const counted = new Map<BlinkId, number>()
 
   const what = `a sync module's record in ${path}`
   const toModule = ({ module }: Row) => readable(moduleIn(module), what)
   const toProgress = ({ progress }: Row) => readable(progressIn(progress), what)
   const toRecent = ({ recent }: Row) => readable(recentIn(recent), what)
-  const sight = ({ module, missing }: Sighting) =>
+  const putOne = ({ module, missing }: Sighting) =>
     putSighting.run(...columns(module), JSON.stringify(module), missing, JSON.stringify(noProgress))
 
   /** Compares the list with what is kept of the account, and keeps it. Most modules are as they were. */
@@ -72,7 +73,7 @@ export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
     }
     const before = [...rows.values()].map((row) => ({ module: toModule(row), missing: Number(row.missing) }))
     const { sightings, changes } = afterList(before, [...named.values()], keyOf)
-    for (const sighting of sightings) sight(sighting)
+    for (const sighting of sightings) putOne(sighting)
     return changes
   }
 
@@ -85,37 +86,41 @@ export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
   /** Keeps the result of an attempt; returns the item that has entered the outbox, if one has. */
   function keep(report: ModuleReport): { readonly progress: Progress; readonly added?: Waiting } {
     const key = columns(report.module)
-    const row = turnsOf.get(...key)
-    if (!row) sight({ module: report.module, missing: 0 })
+    const row = progressRow.get(...key)
+    if (!row) putOne({ module: report.module, missing: 0 })
     const before = unkept.get(keyOf(report.module)) ?? (row ? toProgress(row) : noProgress)
     const progress = afterReport(before, report)
     const text = JSON.stringify(progress)
     if (report.kind !== 'requested') {
-      putTurn.run(text, String(row?.recent ?? '[]'), ...key)
+      putProgress.run(text, String(row?.recent ?? '[]'), ...key)
       return { progress }
     }
     const added = outbox.add(report.item)
     const recent = unexpired(row ? toRecent(row) : [], report.at)
-    putTurn.run(text, recentText([...recent, { seq: added.seq, expiresAt: report.item.expiresAt }]), ...key)
+    putProgress.run(
+      text,
+      recentText([...recent, { seq: added.seq, expiresAt: report.item.expiresAt }]),
+      ...key,
+    )
     return { progress, added }
   }
 
   function progressOf(key: ModuleKey): Progress {
     const kept = () => {
-      const row = turnsOf.get(...columns(key))
+      const row = progressRow.get(...columns(key))
       return row ? toProgress(row) : noProgress
     }
     return unkept.get(keyOf(key)) ?? read(kept)
   }
 
-  /** A turn that could not be kept, as it is told of until one can be. */
+  /** An attempt that could not be kept, as it is shown until one can be. */
   function note(report: ModuleReport, error: StoreFailed): void {
     unkept.set(keyOf(report.module), afterReport(progressOf(report.module), asFailed(report, error)))
   }
 
   return {
     get trouble() {
-      return reserve?.missing
+      return reserve.missing
     },
     read: async (key) =>
       read(() => {
@@ -130,14 +135,9 @@ export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
     lastAccepted: async (key) => progressOf(key).lastAccepted,
     keys: async (accountId) => keysOf(listsUntilGone, accountId),
     keysAndGone: async (accountId) => keysOf(Number.MAX_SAFE_INTEGER, accountId),
-    async count(accountId) {
-      if (accountId === undefined) return read(() => Number(size.get()?.size ?? 0))
-      const known = counted.get(accountId) ?? read(() => Number(sizeOfAccount.get(accountId)?.size ?? 0))
-      counted.set(accountId, known)
-      return known
-    },
+    count: async () => read(() => Number(size.get()?.size ?? 0)),
     async forget(key) {
-      // Most that are cleared are not gone, but not wanted.
+      // Most modules whose topics are removed are not gone, but excluded.
       if (read(() => gone.get(...columns(key)))) await write(() => forget.run(...columns(key)))
     },
     async modulesOf(accountId) {
@@ -146,12 +146,11 @@ export function openLedger(database: Database, outbox: StoredOutbox): Ledger {
     },
     async seen(accountId, modules) {
       const changes = await write(() => {
-        // An answer that cannot be kept is not asked for, so the disk is tried before the first of them.
+        // An answer that cannot be kept is not requested, so the disk is tried before the first of them.
         touch(database.sql)
         return compare(accountId, modules)
       })
-      counted.delete(accountId)
-      await reserve?.hold()
+      reserve.hold()
       return changes
     },
     async record(report) {
@@ -182,7 +181,7 @@ function toKey(row: Record<string, unknown>): ModuleKey {
   }
 }
 
-/** A turn whose outcome the disk refused has failed, whatever it came to. */
+/** An attempt whose outcome the disk refused has failed, whatever it came to. */
 function asFailed({ module, at, attempts }: ModuleReport, error: StoreFailed): ModuleReport {
   return { kind: 'failed', module, at, attempts, outcome: 'error', failure: explain(error, at) }
 }

@@ -6,19 +6,14 @@ import { StoreFailed } from '../domain/errors.ts'
 import type { Log, Storage } from '../domain/ports.ts'
 import { openCredentials } from './credentials.ts'
 import { type Database, openDatabase } from './database.ts'
-import { openDiscoveryPrefix } from './discovery-prefix.ts'
 import { openReserve } from './disk-reserve.ts'
-import { modeOf, placeOf } from './file-trouble.ts'
-import { openInstallation } from './installation.ts'
-import { openLastRun } from './last-run.ts'
 import { openLedger } from './ledger.ts'
+import { openDiscoveryPrefix, openInstallation, openLastRun, openPauses, openStartThrottle } from './notes.ts'
 import { openOutbox } from './outbox.ts'
-import { openPauses } from './pauses.ts'
-import { openStartThrottle } from './start-throttle.ts'
-import { makeDirectory, sweepDrafts } from './state-files.ts'
+import { fileIdOf, makeDirectory, modeOf, sweepDrafts } from './state-files.ts'
 
 /**
- * Opens everything below the data directory and locks it. A damaged database is quarantined and logged.
+ * Opens everything below the data directory and locks it. A damaged database is quarantined and recovered.
  *
  * @throws AlreadyRunning when another daemon holds it
  * @throws StoreFailed when a file or the directory cannot be made, read or written, or a file is not what we wrote
@@ -26,8 +21,8 @@ import { makeDirectory, sweepDrafts } from './state-files.ts'
 export async function openStorage(dataDir: string, clock: Clock, log: Log): Promise<Storage> {
   await makeDirectory(dataDir)
   const reserve = openReserve(dataDir, clock)
-  await reserve.hold()
-  const database = openDatabase(dataDir, { now: () => clock.now(), log, reserve })
+  reserve.hold()
+  const database = openDatabase(dataDir, { log, reserve })
   try {
     const outbox = openOutbox(database)
     const { directory, credentials, limits } = await openCredentials(dataDir)
@@ -39,10 +34,10 @@ export async function openStorage(dataDir: string, clock: Clock, log: Log): Prom
       outbox,
       credentials,
       limits,
-      ledger: openLedger(database, outbox),
+      ledger: openLedger(database, outbox, reserve),
       installation: await openInstallation(dataDir, clock),
       pauses: await openPauses(directory),
-      starts: await openStartThrottle(dataDir, clock),
+      starts: await openStartThrottle(dataDir, clock, credentials),
       lastRun: await openLastRun(dataDir),
       discoveryPrefix: openDiscoveryPrefix(dataDir),
       watch: (signal) => watchPlaces([dataDir, directory], database, { clock, signal }),
@@ -62,17 +57,17 @@ async function watchPlaces(
   database: Database,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<void> {
-  const places = directories.map((path) => ({ path, place: placeOf(path) }))
+  const places = directories.map((path) => ({ path, id: fileIdOf(path) }))
   while (!signal.aborted) {
-    for (const { path, place } of places) {
-      const found = placeOf(path)
-      if (found === place) continue
+    for (const { path, id } of places) {
+      const found = fileIdOf(path)
+      if (found === id) continue
       const what = found === undefined ? 'removed' : 'replaced by another one'
       throw new StoreFailed(`the directory ${path} was ${what} while it was in use`, {
         remedy: 'Is the disk still mounted? Put the directory back, and start again.',
       })
     }
-    database.keepPlace()
+    database.keepInPlace()
     await clock.sleep(checkEveryMs, signal).catch(() => undefined)
   }
 }

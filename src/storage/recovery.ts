@@ -1,94 +1,123 @@
 /**
- * What can still be read of a damaged database: row by row from both ends, as far as the first broken page.
+ * A database that is damaged, or was removed while in use: what can still be read of it goes into a fresh file, which
+ * then takes its place.
+ *
+ * The fresh file is complete before the old one is touched, so a crash at any moment loses nothing that was readable.
+ * A damaged file is quarantined under another name and not deleted: it may be all there is of something.
  */
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { keyOf } from '../domain/model.ts'
-import type { Row, Sql, Value } from './connection.ts'
+import { closeQuietly, connect, connectUnchecked, type Row, type Sql } from './connection.ts'
 import { itemIn, moduleIn, progressIn, recentIn } from './rows.ts'
-import { expected } from './sqlite-errors.ts'
+import { expected, resultCode } from './sqlite-errors.ts'
 
-export interface Salvage {
-  /** Rows of the live items, by `seq`. */
-  readonly items: readonly {
-    readonly seq: number
-    readonly module: string
-    readonly expiresAt: number
-    readonly text: string
-    /** Whether it is, or may be, in the outbox: better delivered twice than not at all. */
-    readonly waits: boolean
-  }[]
-  /** Rows of the modules, column by column. */
-  readonly records: readonly (readonly Value[])[]
+export interface Recovered {
+  /** How many rows could be read. */
+  readonly items: number
+  readonly modules: number
+  /** Where the damaged file is now. */
+  readonly quarantined: string
 }
 
-export const nothingSalvaged: Salvage = { items: [], records: [] }
+const freshOf = (path: string) => `${path}.recovered`
+const endings = ['-wal', '-shm', '']
 
 /** More than any backlog; a damaged tree may lead in circles. */
 const mostRows = 1_000_000
 
-/** Reads what is there and is what we wrote; what is not is left behind. */
-export function salvage(sql: Sql): Salvage {
+/**
+ * Replaces a database by what can be read of it. What was in its place becomes `<path>.damaged`, where only the
+ * newest is kept: a failing disk must not be filled by us as well.
+ *
+ * @param connection to the file as it was before it was removed; closed when all could be copied
+ * @throws StoreFailed when that cannot be written; then it can be tried again
+ */
+export function recover(path: string, connection?: Sql): Recovered {
+  const [fresh, quarantined] = [freshOf(path), `${path}.damaged`]
+  let source = connection
+  let target: Sql | undefined
+  try {
+    source ??= connectUnchecked(path)
+    for (const ending of endings) rmSync(fresh + ending, { force: true })
+    target = connect(fresh)
+    const recovered = copy(source, target)
+    target.close()
+    // Before its files get another name, under which it would leave its log.
+    closeQuietly(source)
+    for (const ending of endings) {
+      rmSync(quarantined + ending, { force: true })
+      if (existsSync(path + ending)) renameSync(path + ending, quarantined + ending)
+    }
+    renameSync(fresh, path)
+    return { ...recovered, quarantined }
+  } catch (cause) {
+    throw expected(`cannot recover ${path}`, path, cause)
+  } finally {
+    closeQuietly(target)
+    if (source !== connection) closeQuietly(source)
+  }
+}
+
+/** Does what a crash has left undone between the two renames. @throws StoreFailed when it cannot be done */
+export function completeRecovery(path: string): void {
+  try {
+    if (!existsSync(path) && existsSync(freshOf(path))) renameSync(freshOf(path), path)
+  } catch (cause) {
+    throw expected(`cannot recover ${path}`, path, cause)
+  }
+}
+
+/** Copies row by row, from both ends as far as the first broken page; what is not what we wrote is left out. */
+function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
+  const putItem = target.prepare('INSERT OR IGNORE INTO items VALUES (?, ?, ?, ?)')
+  const putWaiting = target.prepare('INSERT OR IGNORE INTO outbox VALUES (?, ?)')
+  const putModule = target.prepare('INSERT OR IGNORE INTO modules VALUES (?, ?, ?, ?, ?, ?, ?)')
   const waiting = new Set<number>()
-  const isWhole = eachRow(sql, 'SELECT seq FROM outbox', (row) => waiting.add(Number(row.seq)))
-  const items = new Map<number, Salvage['items'][number]>()
-  const records = new Map<string, readonly Value[]>()
-  const takeItem = (row: Row) => {
+  const isWhole = eachRow(source, 'SELECT seq FROM outbox', (row) => waiting.add(Number(row.seq)))
+
+  const copyItem = (row: Row) => {
     const item = itemIn(row.item)
     const seq = Number(row.seq)
     if (!item || !Number.isSafeInteger(seq)) return
-    const waits = !isWhole || waiting.has(seq)
-    items.set(seq, { seq, module: keyOf(item), expiresAt: item.expiresAt, text: String(row.item), waits })
+    putItem.run(seq, keyOf(item), item.expiresAt, String(row.item))
+    // Where the outbox cannot be read, better delivered twice than not at all.
+    if (!isWhole || waiting.has(seq)) putWaiting.run(seq, keyOf(item))
   }
+  const copyModule = (row: Row) => {
+    const module = moduleIn(row.module)
+    if (!module || !progressIn(row.progress)) return
+    const { accountId, networkId, syncModuleId } = module
+    const recent = recentIn(row.recent) ? String(row.recent) : '[]'
+    const rest = [String(row.module), Number(row.missing) || 0, String(row.progress), recent]
+    putModule.run(accountId, networkId, syncModuleId, ...rest)
+  }
+  target.exec('BEGIN')
   for (const order of ['ASC', 'DESC']) {
-    // Until version 2 the items were in the outbox itself.
-    for (const table of ['items', 'outbox'])
-      eachRow(sql, `SELECT seq, item FROM ${table} ORDER BY seq ${order}`, takeItem)
-    eachRow(
-      sql,
-      `SELECT module, missing, progress, recent FROM modules ORDER BY account_id ${order}`,
-      (row) => {
-        const module = moduleIn(row.module)
-        if (!module || !progressIn(row.progress)) return
-        const { accountId, networkId, syncModuleId } = module
-        const recent = recentIn(row.recent) ? String(row.recent) : '[]'
-        const texts = [String(row.module), Number(row.missing) || 0, String(row.progress), recent]
-        records.set(keyOf(module), [accountId, networkId, syncModuleId, ...texts])
-      },
-    )
+    eachRow(source, `SELECT seq, item FROM items ORDER BY seq ${order}`, copyItem)
+    const modules = `SELECT module, missing, progress, recent FROM modules ORDER BY account_id ${order}`
+    eachRow(source, modules, copyModule)
   }
-  return { items: [...items.values()].sort((a, b) => a.seq - b.seq), records: [...records.values()] }
+  target.exec('COMMIT')
+  const count = (table: string) => Number(target.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
+  return { items: count('items'), modules: count('modules') }
 }
 
-/** Until the end, or the first page that cannot be read; tells whether it was the end. */
+/** Until the end, or the first page that cannot be read; returns whether it was the end. */
 function eachRow(sql: Sql, query: string, take: (row: Row) => void): boolean {
-  let rows = 0
-  try {
-    for (const row of sql.prepare(query).iterate()) {
-      take(row)
-      rows++
-      if (rows === mostRows) return false
+  const unlessDamaged = <T>(read: () => T) => {
+    try {
+      return read()
+    } catch (cause) {
+      if (resultCode(cause) === undefined) throw cause
+      return undefined
     }
-    return true
-  } catch (cause) {
-    const error = expected({ message: 'cannot read' }, cause)
-    // Without a result code of SQLite's it is a bug.
-    if (error === cause) throw error
-    return false
   }
-}
-
-/** Puts it into a fresh database. */
-export function restore(sql: Sql, { items, records }: Salvage): void {
-  const addItem = sql.prepare('INSERT INTO items (seq, module, expires_at, item) VALUES (?, ?, ?, ?)')
-  const addWaiting = sql.prepare('INSERT INTO outbox (seq, module) VALUES (?, ?)')
-  const addRecord = sql.prepare(
-    `INSERT INTO modules (account_id, network_id, sync_module_id, module, missing, progress, recent)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-  )
-  sql.exec('BEGIN IMMEDIATE')
-  for (const { seq, module, expiresAt, text, waits } of items) {
-    addItem.run(seq, module, expiresAt, text)
-    if (waits) addWaiting.run(seq, module)
+  const rows = unlessDamaged(() => sql.prepare(query).iterate())
+  for (let count = 0; rows && count < mostRows; count++) {
+    const next = unlessDamaged(() => rows.next())
+    if (!next) return false
+    if (next.done) return true
+    take(next.value)
   }
-  for (const record of records) addRecord.run(...record)
-  sql.exec('COMMIT')
+  return false
 }

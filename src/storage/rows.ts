@@ -61,7 +61,7 @@ export interface Recent {
   readonly expiresAt: number
 }
 
-/** More than any TTL and schedule that make sense produce; bounds what is told of a module. */
+/** More than any TTL and schedule that make sense produce; bounds what a module's topics show. */
 const mostRecent = 50
 
 /** The newest of a module's live items, as its row holds them. */
@@ -77,6 +77,6 @@ export function recentIn(text: unknown): readonly Recent[] | undefined {
 
 /** The value, which must be there. @throws DatabaseDamaged when it is not */
 export function readable<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw damaged(`cannot read ${what}`, undefined)
+  if (value === undefined) throw damaged(`cannot read ${what}`)
   return value
 }

@@ -1,12 +1,14 @@
 /**
- * Small files that must survive: written whole or not at all, readable by their owner only.
+ * Small files that must survive: written whole or not at all, readable by their owner only; most of them JSON.
  *
  * Temporary file, fsync, rename, fsync of the directory: after `writeWhole` resolves, a power cut leaves the new
  * content, and before that the old.
  */
-import { constants } from 'node:fs'
+import { constants, statSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { z } from 'zod'
+import { StoreFailed } from '../domain/errors.ts'
 import { errorCode, fileFailed, NotRegular } from '../domain/file-failures.ts'
 
 const draftSuffix = '.draft'
@@ -154,12 +156,53 @@ export async function readWhole(path: string): Promise<string | undefined> {
   }
 }
 
+/** One value in a JSON file. */
+export interface JsonFile<T> {
+  /** `undefined` when there is none, or the file is not what was written. @throws StoreFailed when it cannot be read */
+  read(): Promise<T | undefined>
+  /** The same for what must not be lost. @throws StoreFailed with this remedy when the file is not what was written */
+  readIntact(remedy: string): Promise<T | undefined>
+  /** @throws StoreFailed when it could not be written; the old value is still there then */
+  write(value: T): Promise<void>
+  /** @throws StoreFailed when it is there and stays */
+  remove(): Promise<void>
+}
+
+export function jsonFile<T>(path: string, schema: z.ZodType<T>): JsonFile<T> {
+  const parse = (text: string) => schema.safeParse(parseJson(text)).data
+  return {
+    async read() {
+      const text = await readWhole(path)
+      return text === undefined ? undefined : parse(text)
+    },
+    async readIntact(remedy) {
+      const text = await readWhole(path)
+      if (text === undefined) return undefined
+      const value = parse(text)
+      if (value === undefined) throw new StoreFailed(`${path} is damaged`, { remedy })
+      return value
+    },
+    write: (value) => writeWhole(path, `${JSON.stringify(value, undefined, 2)}\n`),
+    remove: () => removeFile(path),
+  }
+}
+
 /** The value of a JSON text, or `undefined` for anything else; the caller says what is wrong with the file. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     return undefined
+  }
+}
+
+/** Which file or directory this is, whatever its name; `undefined` when there is none. */
+export function fileIdOf(path: string): string | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false, bigint: true })
+    return found && `${found.dev}:${found.ino}`
+  } catch (cause) {
+    throw fileFailed(`cannot look at ${path}`, cause)
   }
 }
 
@@ -170,5 +213,14 @@ async function syncDirectory(path: string): Promise<void> {
     await directory.sync()
   } finally {
     await directory.close()
+  }
+}
+
+/** Its permissions, as chmod takes them. */
+export function modeOf(path: string): number {
+  try {
+    return statSync(path).mode & 0o7777
+  } catch (cause) {
+    throw fileFailed(`cannot look at ${path}`, cause)
   }
 }

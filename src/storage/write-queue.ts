@@ -1,5 +1,5 @@
 /**
- * Writes on their way to a shared commit, in the order in which they were asked for.
+ * Writes on their way to a shared commit, in the order of their calls.
  *
  * A commit costs a wait for the disk, in which the program stands still, so writes that come together share one. How
  * many come together is not known; so a group is open for some turns of the event loop. An idle loop makes them in
@@ -12,12 +12,12 @@ export interface Write {
   readonly failed: (error: unknown) => void
 }
 
-/** Of one, two and three, three asked most of a fleet's modules a second with eight in flight: a sixth more than one. */
+/** Of one, two and three, three stored most work items a second with eight in flight: a sixth more than one. */
 const turnsToGather = 3
 
 /**
- * Writes that share a commit at most. Mosquitto takes twenty publishes before it wants to be heard, and is heard in
- * one of these turns: with more stored in them, the delivery would fall behind.
+ * Writes that share a commit at most. Mosquitto takes twenty publishes before it reads on, and its acknowledgements
+ * are read between commits: with more writes in one, the delivery would fall behind.
  */
 const mostInGroup = 16
 
@@ -25,7 +25,7 @@ export class WriteQueue {
   readonly #commit: (group: readonly Write[]) => void
   #waiting: Write[] = []
 
-  /** @param commit does a group's work and tells each of its writes how that ended; must not throw */
+  /** @param commit does a group's work and settles each of its writes; must not throw */
   constructor(commit: (group: readonly Write[]) => void) {
     this.#commit = commit
   }
@@ -33,16 +33,16 @@ export class WriteQueue {
   /** Resolves with what `work` returned, once its group is committed. */
   add<T>(work: () => T): Promise<T> {
     if (this.#waiting.length === 0) this.#gather(turnsToGather)
-    return new Promise<T>((resolve, reject) => {
-      let value: T
-      this.#waiting.push({
-        work: () => {
-          value = work()
-        },
-        done: () => resolve(value),
-        failed: reject,
-      })
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    let value: T
+    this.#waiting.push({
+      work: () => {
+        value = work()
+      },
+      done: () => resolve(value),
+      failed: reject,
     })
+    return promise
   }
 
   /** Commits all that waits, now. */

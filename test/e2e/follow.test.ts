@@ -149,7 +149,7 @@ mosquittoTest(
     })
     expect(new Set(workItems(observer).slice(seen).map(accountOf))).toEqual(new Set([8022]))
     expect(document(observer.latest(stateOf(8021)))).toMatchObject({
-      detail: expect.stringContaining('is damaged and was set aside'),
+      detail: expect.stringContaining('is damaged and was quarantined'),
     })
     expect(daemon.stderr()).not.toContain('this is a bug')
 

@@ -1,4 +1,4 @@
-/** Databases to damage: real ones with work items in them, and what is left of those afterwards. */
+/** Databases to damage, with work items in them, and what is left of those afterwards. */
 import {
   closeSync,
   copyFileSync,
@@ -12,17 +12,17 @@ import {
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { WorkItem } from '../../src/domain/model.ts'
+import type { Ledger } from '../../src/domain/ports.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
-import { openItems } from '../../src/storage/items.ts'
-import { openLedger, type StoredLedger } from '../../src/storage/ledger.ts'
+import type { DiskReserve } from '../../src/storage/disk-reserve.ts'
+import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
-import { anItem, readableLog, requested, start, temporaryDirectory } from './samples.ts'
+import { anItem, readableLog, requested, temporaryDirectory } from './samples.ts'
 
 /** A directory whose database holds so many items, closed, or as a kill leaves it with all of it in the log. */
 export async function filled(items: number, { killed = false } = {}): Promise<string> {
   const directory = temporaryDirectory()
-  const database = openDatabase(directory)
-  const ledger = openLedger(database, openItems(database), openOutbox(database))
+  const { database, ledger } = opened(directory)
   const numbers = Array.from({ length: items }, (_, index) => index)
   await Promise.all(numbers.map((number) => ledger.record(requested(item(number)))))
   if (!killed) {
@@ -44,17 +44,19 @@ export function item(number: number): WorkItem {
 export interface Opened {
   readonly database: Database
   readonly outbox: StoredOutbox
-  readonly ledger: StoredLedger
+  readonly ledger: Ledger
   readonly log: ReturnType<typeof readableLog>
 }
 
-/** Opens the directory as the daemon does. */
-export function opened(directory: string): Opened {
+const noReserve = { missing: undefined, hold: () => undefined, spend: () => false }
+
+/** Opens the database of a directory as the daemon does, until the test is over. */
+export function opened(directory = temporaryDirectory(), reserve: DiskReserve = noReserve): Opened {
   const log = readableLog()
-  const database = openDatabase(directory, { now: () => start, log })
+  const database = openDatabase(directory, { log, reserve })
   onTestFinished(() => database.close())
   const outbox = openOutbox(database)
-  return { database, outbox, ledger: openLedger(database, openItems(database), outbox), log }
+  return { database, outbox, ledger: openLedger(database, outbox, reserve), log }
 }
 
 /** Writes bytes into the middle of a file. */
@@ -68,9 +70,9 @@ export function cutOff(path: string, share: number): void {
   truncateSync(path, Math.floor(statSync(path).size * share))
 }
 
-/** The files that were set aside. */
-export function asides(directory: string): readonly string[] {
-  return readdirSync(directory).filter((name) => name.includes('.damaged-'))
+/** The names of quarantined files. */
+export function quarantined(directory: string): readonly string[] {
+  return readdirSync(directory).filter((name) => name.includes('.damaged'))
 }
 
 export const stateFile = (directory: string) => join(directory, 'state.db')

@@ -1,14 +1,10 @@
-/** Whatever happens to the bytes of a database: it opens, or it is set aside; nothing else is thrown. */
+/** Whatever happens to the bytes of a database: it opens or is recovered; nothing else is thrown. */
 import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import { openDatabase } from '../../../src/storage/database.ts'
-import { openItems } from '../../../src/storage/items.ts'
-import { openLedger } from '../../../src/storage/ledger.ts'
-import { openOutbox } from '../../../src/storage/outbox.ts'
-import { cutOff, filled, item, logFile, overwrite, sizeOf, stateFile } from '../../support/damaged.ts'
-import { anItem, readableLog, requested, start, temporaryDirectory } from '../../support/samples.ts'
+import { cutOff, filled, item, logFile, opened, overwrite, sizeOf, stateFile } from '../../support/damaged.ts'
+import { anItem, requested, temporaryDirectory } from '../../support/samples.ts'
 
 const count = 60
 
@@ -44,18 +40,16 @@ function damage(directory: string, what: Damage): void {
   for (const { at, bit } of flips) overwrite(path, at, Buffer.of((before[at] ?? 0) ^ (1 << bit)))
 }
 
-/** Starts, does a tick's and a delivery's work, and stops; returns the items that were there. */
+/** Starts, does the work of a run and of a delivery, and stops; returns the event ids that were there. */
 async function work(directory: string): Promise<readonly string[]> {
-  const database = openDatabase(directory, { now: () => start, log: readableLog() })
+  const { database, outbox, ledger } = opened(directory)
   try {
-    const outbox = openOutbox(database)
-    const ledger = openLedger(database, openItems(database), outbox)
-    const waiting = outbox.waiting(1_000, [])
-    ledger.keys().map((key) => ledger.read(key))
+    const waiting = await outbox.waiting(1_000, [])
+    for (const key of await ledger.keys()) await ledger.read(key)
     await ledger.record(requested(anItem({ requestId: '901' })))
-    expect(outbox.waiting(1_000, []).at(-1)?.item.requestId).toBe('901')
-    for (const { seq } of outbox.waiting(1_000, [])) await outbox.remove([seq])
-    expect(outbox.count()).toBe(0)
+    expect((await outbox.waiting(1_000, [])).at(-1)?.item.requestId).toBe('901')
+    for (const { seq } of await outbox.waiting(1_000, [])) await outbox.remove([seq])
+    expect(await outbox.count()).toBe(0)
     return waiting.map((row) => row.item.eventId)
   } finally {
     await database.close()

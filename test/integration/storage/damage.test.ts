@@ -1,67 +1,76 @@
-/** A database that is damaged: at the start and in the middle of the work, and what is saved of it. */
-import { readFileSync, writeFileSync } from 'node:fs'
+/** A database that is damaged, at the start or while it is used, and what is recovered of it. */
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
-import { DaemonError } from '../../../src/domain/errors.ts'
-import { openDatabase } from '../../../src/storage/database.ts'
-import type { openOutbox } from '../../../src/storage/outbox.ts'
+import { StoreFailed } from '../../../src/domain/errors.ts'
+import type { Outbox } from '../../../src/domain/ports.ts'
 import {
-  asides,
   cutOff,
   filled,
   item,
   logFile,
   opened,
   overwrite,
+  quarantined,
   sizeOf,
   stateFile,
 } from '../../support/damaged.ts'
 import { aModule, anItem, requested, start } from '../../support/samples.ts'
 
 const page = 4096
-const requestIds = (outbox: ReturnType<typeof openOutbox>) =>
-  outbox.waiting(1_000, []).map(({ item: { requestId } }) => requestId)
 
-test('a damaged database is quarantined, logged once, and a fresh one takes over', async () => {
+const waitingIn = async (outbox: Outbox) => (await outbox.waiting(1_000, [])).map((row) => row.item)
+const idsIn = async (outbox: Outbox) => (await waitingIn(outbox)).map(({ requestId }) => requestId)
+
+/** Overwrites the root page of a table, and with it all of a small one. */
+function damageTable(directory: string, name: string): void {
+  const bare = new DatabaseSync(stateFile(directory))
+  bare.exec('DELETE FROM outbox WHERE seq > 5')
+  const root = bare.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').get(name)
+  bare.close()
+  overwrite(stateFile(directory), (Number(root?.rootpage) - 1) * page, Buffer.alloc(page, 0xa5))
+}
+
+test('a damaged database is quarantined and logged once, and a fresh one takes its place', async () => {
   const directory = await filled(200)
   const before = readFileSync(stateFile(directory))
   overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
 
   const { outbox, ledger, log } = opened(directory)
 
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
   await ledger.record(requested())
-  expect(outbox.count()).toBe(1)
-  expect(asides(directory)).toEqual(['state.db.damaged-2026-11-23T09-00-00.000Z'])
-  expect(sizeOf(`${stateFile(directory)}.damaged-2026-11-23T09-00-00.000Z`)).toBe(before.length)
+  expect(await outbox.count()).toBe(1)
+  expect(quarantined(directory)).toEqual(['state.db.damaged'])
+  expect(sizeOf(`${stateFile(directory)}.damaged`)).toBe(before.length)
   expect(log.lines).toEqual([
     {
       level: 'error',
-      message: 'database was damaged: set aside, and started fresh',
+      message: 'database was damaged: quarantined and recovered',
       fields: expect.objectContaining({
-        set_aside: expect.any(String),
+        quarantined: expect.any(String),
         remedy: expect.any(String),
       }) as unknown,
     },
   ])
 })
 
-test('what can be read of a damaged database is kept: ids, order, event ids, counters', async () => {
+test('what can be read is kept: ids, their order, event ids, counters', async () => {
   const directory = await filled(500)
   // A page in the middle, where the items are.
   overwrite(stateFile(directory), 60 * page, Buffer.alloc(page, 0xa5))
 
   const { outbox, ledger } = opened(directory)
 
-  const waiting = outbox.waiting(1_000, [])
+  const waiting = await waitingIn(outbox)
   expect(waiting.length).toBeGreaterThan(400)
-  const numbers = waiting.map((row) => Number(row.item.requestId) - 670_000_000)
+  const numbers = waiting.map(({ requestId }) => Number(requestId) - 670_000_000)
   expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
-  expect(waiting.map((row) => row.item)).toEqual(numbers.map(item))
-  expect(ledger.count()).toBeGreaterThan(0)
+  expect(waiting).toEqual(numbers.map(item))
+  expect(await ledger.count()).toBeGreaterThan(0)
 })
 
-test('numbers of lost items are not given again: somebody may still hold one', async () => {
+test('sequence numbers of lost items are not given out again', async () => {
   const directory = await filled(20)
   const { database, outbox, ledger } = opened(directory)
   overwrite(stateFile(directory), 0, Buffer.alloc(sizeOf(stateFile(directory)), 0xa5))
@@ -69,33 +78,21 @@ test('numbers of lost items are not given again: somebody may still hold one', a
 
   await ledger.record(requested())
 
-  expect(outbox.waiting(1, [])[0]?.seq).toBeGreaterThan(20)
+  expect((await outbox.waiting(1, []))[0]?.seq).toBeGreaterThan(20)
 })
 
-test('where the list of what waits cannot be read, all live items are delivered again', async () => {
+test('where the outbox cannot be read, all live items are delivered again', async () => {
   const directory = await filled(20)
-  const bare = new DatabaseSync(stateFile(directory))
-  bare.exec('DELETE FROM outbox WHERE seq > 5')
-  const root = Number(
-    bare.prepare("SELECT rootpage FROM sqlite_master WHERE name = 'outbox'").get()?.rootpage,
-  )
-  bare.close()
-  overwrite(stateFile(directory), (root - 1) * page, Buffer.alloc(page, 0xa5))
+  damageTable(directory, 'outbox')
 
-  expect(opened(directory).outbox.count()).toBe(20)
+  expect(await opened(directory).outbox.count()).toBe(20)
 })
 
 test('what was acknowledged before the damage is not delivered again', async () => {
   const directory = await filled(20)
-  const bare = new DatabaseSync(stateFile(directory))
-  bare.exec('DELETE FROM outbox WHERE seq > 5')
-  const root = Number(
-    bare.prepare("SELECT rootpage FROM sqlite_master WHERE name = 'modules'").get()?.rootpage,
-  )
-  bare.close()
-  overwrite(stateFile(directory), (root - 1) * page, Buffer.alloc(page, 0xa5))
+  damageTable(directory, 'modules')
 
-  expect(opened(directory).outbox.count()).toBe(5)
+  expect(await opened(directory).outbox.count()).toBe(5)
 })
 
 test('a file that is no database is quarantined, and one emptied beside its log', async () => {
@@ -106,8 +103,8 @@ test('a file that is no database is quarantined, and one emptied beside its log'
   cutOff(stateFile(emptied), 0)
 
   for (const directory of [noDatabase, emptied]) {
-    expect(opened(directory).outbox.count()).toBe(0)
-    expect(asides(directory).length).toBeGreaterThan(0)
+    expect(await opened(directory).outbox.count()).toBe(0)
+    expect(quarantined(directory).length).toBeGreaterThan(0)
   }
 })
 
@@ -117,15 +114,14 @@ test('a flipped bit in a work item is met when it is read, and costs that item o
   bare.exec(`UPDATE items SET item = replace(item, '"requestId"', '"sequestId"') WHERE seq = 8`)
   bare.close()
 
-  const { outbox } = opened(directory)
+  const ids = await idsIn(opened(directory).outbox)
 
-  expect(requestIds(outbox)).toEqual(
-    Array.from({ length: 20 }, (_, index) => String(670_000_000 + index)).filter((id) => id !== '670000007'),
-  )
-  expect(asides(directory)).toHaveLength(1)
+  const all = Array.from({ length: 20 }, (_, index) => String(670_000_000 + index))
+  expect(ids).toEqual(all.filter((id) => id !== '670000007'))
+  expect(quarantined(directory)).toEqual(['state.db.damaged'])
 })
 
-test('damage met in the middle of the work is mended there, and the work is done', async () => {
+test('a write that meets damage is done on the recovered file', async () => {
   const directory = await filled(500)
   const { database, outbox, ledger, log } = opened(directory)
   // As a failing disk does it, under the hands of the running program.
@@ -135,43 +131,57 @@ test('damage met in the middle of the work is mended there, and the work is done
 
   await ledger.record(requested(anItem({ requestId: '901' })))
 
-  expect(requestIds(outbox)).toContain('901')
-  expect(ledger.read(aModule())).toMatchObject({ requestsTotal: 1 })
+  expect(await idsIn(outbox)).toContain('901')
+  expect(await ledger.read(aModule())).toMatchObject({ requestsTotal: 1 })
   expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
-  expect(asides(directory).length).toBeGreaterThan(0)
+  expect(quarantined(directory).length).toBeGreaterThan(0)
 })
 
-test('those who only read meet damage without an error as well', async () => {
+test('a read that meets damage is done on the recovered file', async () => {
   const directory = await filled(500)
   const { database, outbox, ledger } = opened(directory)
   overwrite(stateFile(directory), page, Buffer.alloc(sizeOf(stateFile(directory)) - page, 0xa5))
   database.sql.exec('PRAGMA shrink_memory')
 
-  expect(ledger.keys()).toEqual([])
-  expect(ledger.modulesOf('8021')).toEqual([])
-  expect(outbox.waiting(16, [])).toEqual([])
+  expect(await ledger.keys()).toEqual([])
+  expect(await ledger.modulesOf('8021')).toEqual([])
+  expect(await outbox.waiting(16, [])).toEqual([])
   expect(await outbox.dropExpired(start, [])).toBe(0)
 })
 
-test('damaged again and again, only the newest files are kept', async () => {
+test('only the newest damaged file is kept: we do not fill a failing disk', async () => {
   const directory = await filled(20)
-  for (let day = 0; day < 6; day++) {
-    overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
-    const now = () => start + day * 86_400_000
-    await openDatabase(directory, { now, log: opened(await filled(0)).log }).close()
+  let last = 0
+  for (let time = 0; time < 3; time++) {
+    overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5 + time))
+    last = 0xa5 + time
+    await opened(directory).database.close()
   }
 
-  expect(asides(directory).map((name) => name.slice(17, 27))).toEqual([
-    '2026-11-26',
-    '2026-11-27',
-    '2026-11-28',
-  ])
+  expect(quarantined(directory)).toEqual(['state.db.damaged'])
+  expect(readFileSync(`${stateFile(directory)}.damaged`)[0]).toBe(last)
 })
 
-test('without a recovery, damage is an error with a remedy, and the file stays', async () => {
+test('a recovery that a crash cut short between its renames is completed', async () => {
   const directory = await filled(20)
-  overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
+  renameSync(stateFile(directory), `${stateFile(directory)}.recovered`)
+  expect(await opened(directory).outbox.count()).toBe(20)
 
-  expect(() => openDatabase(directory)).toThrow(DaemonError)
-  expect(asides(directory)).toEqual([])
+  const another = await filled(5)
+  copyFileSync(stateFile(directory), `${stateFile(another)}.recovered`)
+  expect(await opened(another).outbox.count()).toBe(5)
+})
+
+test('a recovery that cannot be written is tried again, with the damaged file still there', async () => {
+  const directory = await filled(20)
+  const path = stateFile(directory)
+  damageTable(directory, 'modules')
+  const damaged = readFileSync(path)
+  mkdirSync(`${path}.recovered`)
+
+  expect(() => opened(directory)).toThrow(StoreFailed)
+  expect(readFileSync(path)).toEqual(damaged)
+
+  rmdirSync(`${path}.recovered`)
+  expect(await opened(directory).outbox.count()).toBe(5)
 })
