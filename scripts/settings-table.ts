@@ -1,8 +1,8 @@
 /** The table of docs/configuration.md, made from the schema of the settings. */
-import { describeSettings } from '../src/config/load.ts'
+import { settings } from '../src/config/schema.ts'
 
 export function settingsTable(): string {
-  const rows = describeSettings().map((setting) => {
+  const rows = settings.map((setting) => {
     const usual =
       setting.default === undefined ? '-' : `\`${JSON.stringify(setting.default).replace(/^"|"$/g, '')}\``
     return `| \`${setting.name}\` | \`${setting.env}\` | ${usual} | ${setting.doc.replaceAll('|', '\\|')} |`

@@ -3,21 +3,21 @@
  */
 import { isLoopback } from '../domain/addresses.ts'
 import type { Problem } from '../domain/errors.ts'
-import { isOpenToOthers, isTls, parseListen } from './addresses.ts'
+import { readTextFile } from './file.ts'
+import { isOpenToOthers, isTls, parseListen } from './formats.ts'
 import type { Values } from './schema.ts'
-import { placeOf } from './source.ts'
-import { readTextFile } from './text-file.ts'
+import { placeOf } from './sources.ts'
 
 /** One text, or one sentence, for each of the PEM files that there is one for. */
 type PerPemFile = Readonly<Partial<Record<'ca' | 'cert' | 'key', string | undefined>>>
 
-/** What only other rooms know of values. None of what they say repeats a secret. */
+/** Checks that other modules make. None of their messages repeats a secret. */
 export interface Checks {
-  /** Tells what is wrong with a cron expression, or `undefined`. */
+  /** Returns what is wrong with a cron expression, or `undefined`. */
   readonly checkCron?: ((expression: string, allowFast: boolean) => string | undefined) | undefined
-  /** Tells what is wrong with token lines, a sentence each. */
+  /** Returns what is wrong with token lines, a sentence each. */
   readonly checkTokens?: ((text: string) => readonly string[]) | undefined
-  /** Tells of the texts of PEM files what is wrong, as the end of a sentence that starts with the file's path. */
+  /** Returns what is wrong with the texts of PEM files, as the end of a sentence that starts with the file's path. */
   readonly checkTls?: ((texts: PerPemFile) => PerPemFile) | undefined
 }
 

@@ -1,23 +1,37 @@
 /**
  * The settings: the only reader of the environment and of the settings file.
  *
- * The command line wins over the environment, that over the file, that over the defaults. Everything wrong is
- * told at once. What leaves here is plain, frozen and checked; convict holds the schema and the defaults and
- * gets finished values only, because its own reading of text is too forgiving.
+ * Convict has the schema, the defaults, the formats with their coercion, the environment, the order of the sources and
+ * the validation. Done by hand is what it cannot do:
+ *
+ * - origins, line numbers, hints at the nearest name (`sources.ts`, `file.ts`): it keeps none;
+ * - every problem with its place: its `validate` throws one text, which repeats values. Our formats remember what it
+ *   refused (`formats.ts`);
+ * - the command line: its parser reads `--mqtt-client-id 1e5` as 100000, and knows neither help nor commands. The texts
+ *   go on top of the environment that it is given;
+ * - secrets in files, which may be named in any source (`readSecrets`);
+ * - what settings must be of each other and of the disk (`checks.ts`).
  */
 import { resolve } from 'node:path'
 import convict from 'convict'
 import { Document, isScalar, isSeq } from 'yaml'
-import { ConfigInvalid } from '../domain/errors.ts'
+import { withoutLastNewlines } from '../domain/decode.ts'
+import { ConfigInvalid, type Problem } from '../domain/errors.ts'
 import { Secret } from '../domain/secret.ts'
-import { parseListen } from './addresses.ts'
 import { type Checks, crossCheck } from './checks.ts'
-import { type Environment, fromCommandLine, fromEnvironment, fromSharedEnvironment } from './environment.ts'
+import { readSettingsFile, readTextFile } from './file.ts'
+import { parseListen, pathProblem, validate } from './formats.ts'
 import { readProxies } from './proxies.ts'
-import { settings as all, flagOf, isFileForm, type Setting, schema, type Values } from './schema.ts'
+import { settings as all, fileForm, flagOf, isFileForm, type Setting, schema, type Values } from './schema.ts'
 import type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
-import { readSettingsFile } from './settings-file.ts'
-import { type Taken, take } from './take.ts'
+import {
+  type Environment,
+  fromCommandLine,
+  fromEnvironment,
+  fromSharedEnvironment,
+  placeOf,
+  type Source,
+} from './sources.ts'
 
 export type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
 
@@ -39,28 +53,44 @@ const remedy = 'config/example.yaml holds every setting with its default and its
  * @throws ConfigInvalid with everything that is wrong, each with the place it came from
  */
 export function loadConfig({ env, cwd, configPath, overrides, ...checks }: ConfigSources): LoadedConfig {
+  const [commandLine, environment] = [fromCommandLine(overrides ?? new Map()), fromEnvironment(env)]
   const file = readSettingsFile(configPath, env, cwd)
-  const own = [fromCommandLine(overrides ?? new Map()), fromEnvironment(env), file]
-  const shared = fromSharedEnvironment(env, (name) => own.some(({ given }) => given.has(name)))
-  const sources = [...own, shared]
-  const taken = new Map(values.map((setting) => [setting.name, take(setting, sources, cwd)]))
+  const isGiven = (name: string) => [commandLine, environment, file].some(({ given }) => given.has(name))
+  /** The strongest first. */
+  const below = [file, fromSharedEnvironment(env, isGiven)]
+  const sources = [commandLine, environment, ...below]
 
-  const finished = withConvict(taken)
-  const originOf = (name: string) => originIn(taken.get(name))
-  const usable = (...names: readonly string[]) => names.every((name) => taken.get(name)?.kind !== 'wrong')
+  const config = convict<Values>(schema, {
+    args: [],
+    env: { ...byVariable(environment), ...byVariable(commandLine) },
+  })
+  for (const { given } of below.toReversed())
+    config.load(nested([...given].map(([name, { raw }]) => [name, raw])))
+  for (const { name, isPath } of all) if (isPath) makeAbsolute(config, name, cwd)
+  const secrets = readSecrets(config, sources)
+  const refused = validate(config)
+
+  const originOf = (name: string) => originIn(sources, secrets.files.get(name)?.form ?? name)
+  const unfit = [...refused].map(([name, message]): Problem => {
+    const inFile = secrets.files.get(name)
+    if (!inFile) return { place: placeOf(name, originOf(name)), message }
+    return { place: placeOf(inFile.form, originOf(name)), message: `what ${inFile.path} holds ${message}` }
+  })
+  const usable = (...names: readonly string[]) =>
+    !names.some((name) => refused.has(name) || secrets.problems.has(name))
+  const finished = config.getProperties()
   const checked = crossCheck({ values: finished, whole: file.whole, originOf, usable }, checks)
-
-  const wrong = [...taken.values()].flatMap((one) => (one.kind === 'wrong' ? [one.problem] : []))
   const proxy = readProxies(env)
   const problems = [
     ...sources.flatMap((source) => source.problems),
-    ...wrong,
+    ...secrets.problems.values(),
+    ...unfit,
     ...checked.problems,
     ...proxy.problems,
   ]
   if (problems.length > 0) throw new ConfigInvalid(problems, { remedy })
 
-  const settings = { ...finish(finished, cwd), proxies: proxy.proxies }
+  const settings = { ...finish(finished), proxies: proxy.proxies }
   return deepFreeze({
     settings,
     shown: values.map((setting) => show(setting, settings, originOf)),
@@ -70,28 +100,80 @@ export function loadConfig({ env, cwd, configPath, overrides, ...checks }: Confi
   })
 }
 
-function originIn(taken: Taken | undefined): string {
-  return taken === undefined || taken.kind === 'default' ? 'default' : taken.origin
+function originIn(sources: readonly Source[], name: string): string {
+  return sources.find(({ given }) => given.has(name))?.given.get(name)?.origin ?? 'default'
 }
 
-/** The values over the defaults. Neither arguments nor environment are convict's to read. */
-function withConvict(taken: ReadonlyMap<string, Taken>): Values {
-  const config = convict<Values>(schema, { args: [], env: {} })
-  for (const [name, one] of taken) {
-    if (one.kind === 'value') config.set(name, one.value)
+/** The texts of a source as an environment would give them. */
+function byVariable({ given }: Source): NodeJS.ProcessEnv {
+  const variables = all.map(({ name, env }) => [env, given.get(name)?.raw.toString()] as const)
+  return Object.fromEntries(variables.filter(([, text]) => text !== undefined))
+}
+
+/** From `mqtt.url` to `mqtt: {url}`. */
+function nested(entries: Iterable<readonly [name: string, value: unknown]>): Record<string, unknown> {
+  const tree: Record<string, unknown> = {}
+  for (const [name, value] of entries) {
+    const [section = name, key] = name.split('.')
+    tree[section] = key === undefined ? value : { ...Object(tree[section]), [key]: value }
   }
-  return config.validate({ allowed: 'strict' }).getProperties()
+  return tree
 }
 
-function finish(
-  { dataDir, blink, mqtt, homeAssistant, ...rest }: Values,
-  cwd: string,
-): Omit<Settings, 'proxies'> {
+function makeAbsolute(config: convict.Config<Values>, name: string, cwd: string): void {
+  const path = valueAt(config.getProperties(), name)
+  if (typeof path === 'string' && pathProblem(path) === undefined) config.set(name, resolve(cwd, path))
+}
+
+interface SecretsRead {
+  /** Which secrets came from a file, and which setting named it. */
+  readonly files: ReadonlyMap<string, { readonly form: string; readonly path: string }>
+  readonly problems: ReadonlyMap<string, Problem>
+}
+
+/** Reads each secret from the file that is named for it, unless a stronger source gives the secret itself. */
+function readSecrets(config: convict.Config<Values>, sources: readonly Source[]): SecretsRead {
+  const files = new Map<string, { form: string; path: string }>()
+  const problems = new Map<string, Problem>()
+  for (const setting of all) {
+    const { name } = setting
+    const form = fileForm(setting)?.name
+    const source = sources.find(({ given }) => given.has(name) || (form !== undefined && given.has(form)))
+    if (form === undefined || !source) continue
+    const [direct, named] = [source.given.get(name), source.given.get(form)]
+    if (direct && named) {
+      problems.set(name, {
+        place: placeOf(name, direct.origin),
+        message: `is given twice: also by ${named.origin}`,
+      })
+    }
+    if (direct) {
+      config.set(form, undefined)
+      continue
+    }
+    config.set(name, undefined)
+    const path = valueAt(config.getProperties(), form)
+    if (!named || typeof path !== 'string' || pathProblem(path) !== undefined) continue
+    const file = readTextFile(path)
+    if (file.kind === 'text') {
+      files.set(name, { form, path })
+      config.set(name, withoutLastNewlines(file.text))
+    } else
+      problems.set(name, {
+        place: placeOf(form, named.origin),
+        message: `cannot read ${path}: ${file.reason}`,
+      })
+  }
+  return { files, problems }
+}
+
+function finish({ blink, modules, mqtt, homeAssistant, ...rest }: Values): Omit<Settings, 'proxies'> {
   const { tokensFile: _tokensFile, ...cloud } = blink
   const { passwordFile: _passwordFile, ...broker } = mqtt
+  const once = (entries: readonly string[]) => [...new Set(entries)]
   return {
-    dataDir: resolve(cwd, dataDir),
     blink: { ...cloud, tokens: hidden(blink.tokens) },
+    modules: { ...modules, include: once(modules.include), exclude: once(modules.exclude) },
     mqtt: { ...broker, password: hidden(mqtt.password), listen: parseListen(mqtt.listen) },
     homeAssistant: { ...homeAssistant, enabled: homeAssistant.enabled && mqtt.topics === 'all' },
     ...rest,
@@ -125,18 +207,11 @@ function valueAt(settings: object, name: string): unknown {
   return name.split('.').reduce(step, settings)
 }
 
-export interface SettingOption {
-  readonly setting: string
-  /** For instance `--mqtt-url`. */
-  readonly flag: string
-  readonly valueName: string
-  readonly doc: string
-  /** May stand without a value, which then is true. */
-  readonly boolean: boolean
-}
-
-/** The command line's options; secrets have only the form that names a file. */
-export const settingOptions: readonly SettingOption[] = all
+/**
+ * The command line's options; secrets have only the form that names a file. A boolean one may stand without a value, which
+ * then is true.
+ */
+export const settingOptions = all
   .filter(({ sensitive }) => !sensitive)
   .map((setting) => {
     const boolean = typeof setting.default === 'boolean'
@@ -145,32 +220,14 @@ export const settingOptions: readonly SettingOption[] = all
     return { setting: name, flag: flagOf(setting), valueName, doc, boolean }
   })
 
-export interface SettingDescription {
-  readonly name: string
-  readonly env: string
-  /** `undefined` when there is none. */
-  readonly default: unknown
-  readonly doc: string
-}
-
-/** Every setting, also those that name a secret's file, in the order of the schema. */
-export function describeSettings(): readonly SettingDescription[] {
-  return all.map(({ name, env, default: usual, doc }) => ({ name, env, default: usual, doc }))
-}
-
 /** The effective settings with their origins, secrets masked, for a person or a program. */
 export function showConfig({ shown, proxy }: LoadedConfig, form: 'yaml' | 'json'): string {
-  const nested: Record<string, unknown> = {}
-  for (const { name, value } of shown) {
-    const [section = name, key] = name.split('.')
-    if (key === undefined) nested[section] = value
-    else nested[section] = { ...Object(nested[section]), [key]: value }
-  }
+  const tree = nested(shown.map(({ name, value }) => [name, value]))
   if (form === 'json') {
     const origins = Object.fromEntries(shown.map(({ name, origin }) => [name, origin]))
-    return `${JSON.stringify({ settings: nested, origins, ...(proxy.length > 0 && { proxy }) }, undefined, 2)}\n`
+    return `${JSON.stringify({ settings: tree, origins, ...(proxy.length > 0 && { proxy }) }, undefined, 2)}\n`
   }
-  const document = new Document(nested)
+  const document = new Document(tree)
   for (const { name, origin } of shown) {
     const node = document.getIn(name.split('.'), true)
     if (isSeq(node)) node.flow = true

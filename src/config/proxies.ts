@@ -5,7 +5,7 @@
  */
 import type { Problem } from '../domain/errors.ts'
 import { Secret } from '../domain/secret.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from './sources.ts'
 
 export interface ProxySettings {
   readonly https: Secret | undefined

@@ -2,62 +2,18 @@
  * The settings as the rest of the program gets them: plain frozen values, checked, secrets wrapped.
  */
 import type { Secret } from '../domain/secret.ts'
-import type { Listen } from './addresses.ts'
+import type { Listen } from './formats.ts'
 import type { ProxySettings, ShownProxy } from './proxies.ts'
+import type { Values } from './schema.ts'
 
-export interface Settings {
-  /** Absolute. */
-  readonly dataDir: string
-  readonly blink: {
-    readonly tokens: Secret | undefined
-    /** Without a slash at the end. */
-    readonly oauthUrl: string
-    /** Without a slash at the end; may hold `{region}`. */
-    readonly restUrl: string
-    readonly timeoutSeconds: number
-    readonly concurrency: number
-    readonly perAccount: number
-    /** Requests per account and day; 0 is automatic. */
-    readonly dailyBudget: number
-  }
-  readonly schedule: {
-    readonly cron: string
-    readonly timezone: string
-    readonly spreadSeconds: number
-    readonly onStart: boolean
-    readonly allowFast: boolean
-  }
-  readonly modules: {
-    /** Empty means all. */
-    readonly include: readonly string[]
-    readonly exclude: readonly string[]
-    readonly askAll: boolean
-  }
-  readonly request: { readonly ttlSeconds: number }
-  readonly mqtt: {
-    /** A URL, or `embedded`. */
-    readonly url: string
-    readonly listen: Listen
-    readonly username: string | undefined
+/** As in the schema, but paths are absolute, and a secret is there only as itself. */
+export interface Settings extends Omit<Values, 'blink' | 'mqtt'> {
+  readonly blink: Omit<Values['blink'], 'tokens' | 'tokensFile'> & { readonly tokens: Secret | undefined }
+  readonly mqtt: Omit<Values['mqtt'], 'password' | 'passwordFile' | 'listen'> & {
     readonly password: Secret | undefined
-    /** Absolute path of a PEM file, as the two below. */
-    readonly ca: string | undefined
-    readonly cert: string | undefined
-    readonly key: string | undefined
-    readonly clientId: string | undefined
-    readonly baseTopic: string
-    readonly topics: 'all' | 'work_items'
-  }
-  readonly homeAssistant: {
-    readonly enabled: boolean
-    readonly prefix: string
-    readonly statusTopic: string
+    readonly listen: Listen
   }
   readonly proxies: ProxySettings
-  readonly log: {
-    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
-    readonly format: 'auto' | 'json' | 'pretty'
-  }
 }
 
 /** One setting as a person may see it. */

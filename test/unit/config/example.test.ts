@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { describeSettings } from '../../../src/config/load.ts'
+import { settings as described } from '../../../src/config/schema.ts'
 import { load, nowhere } from '../../support/place.ts'
 
 const path = join(import.meta.dirname, '../../../config/example.yaml')
@@ -35,12 +35,10 @@ test('the example holds every setting and no other', () => {
       : [section],
   )
 
-  expect(names).toEqual(describeSettings().map(({ name }) => name))
+  expect(names).toEqual(described.map(({ name }) => name))
 })
 
-test.for(
-  describeSettings(),
-)('the example gives $name its default, its reason and its variable', (setting) => {
+test.for(described)('the example gives $name its default, its reason and its variable', (setting) => {
   const key = setting.name.replace(/.*\./, '')
   const block = text.split('\n\n').find((part) => part.includes(`# ${setting.env}\n`)) ?? ''
   const [comment = ''] = block.split(new RegExp(`^\\s*#?${key}:`, 'm'))

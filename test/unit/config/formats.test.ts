@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
-import { describeSettings } from '../../../src/config/load.ts'
+import { settings as described } from '../../../src/config/schema.ts'
 import { load, problemsOf } from '../../support/place.ts'
 import { table } from '../../support/texts.ts'
 
 test('every setting is in this table, and nothing else', () => {
-  expect(Object.keys(table)).toEqual(describeSettings().map(({ name }) => name))
+  expect(Object.keys(table)).toEqual(described.map(({ name }) => name))
 })
 
-const settings = describeSettings().map(({ name, env }) => ({
+const settings = described.map(({ name, env }) => ({
   name,
   env,
   ...(table[name] ?? { wrong: [], right: [] }),

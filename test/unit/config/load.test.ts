@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { describeSettings, settingOptions, showConfig } from '../../../src/config/load.ts'
+import { settingOptions, showConfig } from '../../../src/config/load.ts'
+import { settings as described } from '../../../src/config/schema.ts'
 import { directoryWith, load, nowhere, originOf, pem, problemsOf } from '../../support/place.ts'
 
 test('with nothing said, every setting has its default', () => {
@@ -127,7 +128,7 @@ test('every setting but the secrets has an option whose text is taken', () => {
   expect(flags).toContainEqual(['homeAssistant.statusTopic', '--home-assistant-status-topic', false])
   expect(flags).toContainEqual(['mqtt.passwordFile', '--mqtt-password-file', false])
   const names = settingOptions.map(({ setting }) => setting)
-  const secrets = describeSettings().flatMap(({ name }) => (names.includes(name) ? [] : [name]))
+  const secrets = described.flatMap(({ name }) => (names.includes(name) ? [] : [name]))
   expect(secrets).toEqual(['blink.tokens', 'mqtt.password'])
   expect(
     load({ overrides: new Map([['modules.include', '']]), env: { MODULES_INCLUDE: '1' } }).settings.modules,

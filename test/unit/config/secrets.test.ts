@@ -2,13 +2,14 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { describeSettings, loadConfig, settingOptions, showConfig } from '../../../src/config/load.ts'
-import { readYamlSettings } from '../../../src/config/yaml-settings.ts'
+import { readYamlSettings } from '../../../src/config/file.ts'
+import { loadConfig, settingOptions, showConfig } from '../../../src/config/load.ts'
+import { settings as described } from '../../../src/config/schema.ts'
 import { ConfigInvalid } from '../../../src/domain/errors.ts'
 import { load, nowhere, problemsOf, problemsOfFile } from '../../support/place.ts'
 
 const secret = 'hunter2-correct-horse'
-const variables = describeSettings().map(({ env }) => env)
+const variables = described.map(({ env }) => env)
 
 /** All that a loading lets out, whether it worked or not; fails on any other exception. */
 function everythingSaid(sources: Parameters<typeof loadConfig>[0]): string {
@@ -107,7 +108,7 @@ test('any text for any option is either taken or refused with reasons', () => {
 
 test('any value for any key of a file is taken or refused, without a secret', () => {
   const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constant(secret), fc.string({ unit: 'binary' }))
-  const keys = describeSettings().map(({ name }) => name.split('.'))
+  const keys = described.map(({ name }) => name.split('.'))
   const content = fc.tuple(fc.constantFrom(...keys), value).map(([[section = '', key], given]) => ({
     mqtt: { password: secret },
     [section]: key === undefined ? given : { [key]: given, password: secret },

@@ -1,15 +1,63 @@
 /**
- * The text of a settings file, read into settings with their line numbers.
+ * The settings file: which one is read, its text, and its settings with their line numbers.
  *
  * Scalars keep their written form, so that a number, a word or an id of 19 digits means exactly what the same
  * text means in the environment. The parser's own messages quote the file, which may hold secrets: only their
  * codes are used. Aliases are refused: nothing here needs them, and they can be made to explode.
  */
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml'
+import { decodeText } from '../domain/decode.ts'
 import type { Problem } from '../domain/errors.ts'
-import { nearest } from './nearest.ts'
+import { errorCode, failureOf, NotRegular } from '../domain/file-failures.ts'
+import { pathProblem } from './formats.ts'
 import { sections, settings } from './schema.ts'
-import { type Given, placeOf, type Source } from './source.ts'
+import { type Environment, fileVariable, type Given, nearest, placeOf, type Source } from './sources.ts'
+
+const usualFile = 'config/local.yaml'
+
+export interface FileSource extends Source {
+  /** Absolute; undefined when there is none. */
+  readonly path: string | undefined
+  /** Whether all of it could be understood, so that what it does not say is truly not said. */
+  readonly whole: boolean
+}
+
+interface Place {
+  readonly label: string
+  /** What named the file; undefined for the usual one, which need not exist. */
+  readonly namedBy: string | undefined
+}
+
+function whichFile(configPath: string | undefined, env: Environment): Place {
+  if (configPath !== undefined) return { label: configPath, namedBy: 'command line --config' }
+  const named = env[fileVariable]
+  if (named !== undefined && named !== '') return { label: named, namedBy: `environment ${fileVariable}` }
+  return { label: usualFile, namedBy: undefined }
+}
+
+export function readSettingsFile(configPath: string | undefined, env: Environment, cwd: string): FileSource {
+  const { label, namedBy } = whichFile(configPath, env)
+  const unusable = (message: string): FileSource => ({
+    given: new Map(),
+    problems: [{ place: placeOf('settings file', namedBy ?? label), message }],
+    warnings: [],
+    path: undefined,
+    whole: false,
+  })
+  const wrongPath = pathProblem(label)
+  if (wrongPath !== undefined) return unusable(wrongPath)
+
+  const path = resolve(cwd, label)
+  const file = readTextFile(path)
+  if (file.kind === 'missing' && namedBy === undefined) {
+    return { given: new Map(), problems: [], warnings: [], path: undefined, whole: true }
+  }
+  if (file.kind !== 'text') return unusable(`cannot read ${path}: ${file.reason}`)
+  const source = readYamlSettings(file.text, label)
+  return { ...source, path, whole: source.problems.length === 0 }
+}
 
 const known: ReadonlySet<string> = new Set(settings.map(({ name }) => name))
 const secrets: ReadonlySet<string> = new Set(
@@ -177,4 +225,59 @@ function kindOf(node: Node): string {
   return isAlias(node)
     ? 'an alias: write the value itself, and one that begins with * in quotes'
     : 'a single value'
+}
+
+const mebibyte = 1_048_576
+
+export type TextFile =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'missing'; readonly reason: string }
+  | { readonly kind: 'unusable'; readonly reason: string }
+
+/** A shell's `<(...)`, and what a service manager hands over: there is a writer, so it comes to an end. */
+const descriptor = /^\/(dev\/stdin|(dev|proc\/self)\/fd\/\d{1,9})$/
+
+/** Reads text of at most one mebibyte from a regular file, or from an open descriptor such as `/dev/fd/3`. */
+export function readTextFile(path: string): TextFile {
+  try {
+    const bytes = readBytes(path, mebibyte)
+    if (typeof bytes === 'string') return { kind: 'unusable', reason: bytes }
+    return decode(bytes)
+  } catch (error) {
+    const failure = failureOf(error)
+    // Anything else did not come from the file system.
+    if (!failure) throw error
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) {
+      return { kind: 'missing', reason: 'there is no such file' }
+    }
+    return { kind: 'unusable', reason: failure.reason }
+  }
+}
+
+/** The size a file claims is not trusted: a device claims none and never ends. */
+function readBytes(path: string, most: number): Uint8Array | string {
+  const isOpen = descriptor.test(path)
+  // A pipe is opened at once that way, and not when somebody writes to it.
+  const file = openSync(path, constants.O_RDONLY | (isOpen ? 0 : constants.O_NONBLOCK))
+  try {
+    const found = fstatSync(file)
+    if (found.isDirectory() || !(isOpen || found.isFile())) {
+      throw new NotRegular({ isDirectory: found.isDirectory() })
+    }
+    const buffer = Buffer.alloc(most + 1)
+    let length = 0
+    for (let count = -1; count !== 0 && length < buffer.length; length += count) {
+      count = readSync(file, buffer, length, buffer.length - length, null)
+    }
+    return length > most ? 'it is larger than 1 MiB' : buffer.subarray(0, length)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function decode(bytes: Uint8Array): TextFile {
+  const text = decodeText(bytes)
+  return text === undefined
+    ? { kind: 'unusable', reason: 'it is neither UTF-8 nor UTF-16 text' }
+    : { kind: 'text', text }
 }
