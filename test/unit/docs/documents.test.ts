@@ -60,6 +60,19 @@ test('every file of the project that a document names is there', () => {
   expect(missing).toEqual([])
 })
 
+test('every message of the program that a document quotes is in the code', () => {
+  const code = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => read(join('src', path)).toLowerCase())
+  const quoted = documents.flatMap(({ text }) =>
+    [...text.matchAll(/`(?!npm )([A-Za-z][a-z]+(?: [A-Za-z]+){2,})`/g)].map(([, message = '']) => message),
+  )
+  const unknown = quoted.filter((message) => !code.some((text) => text.includes(message.toLowerCase())))
+
+  expect(quoted.length).toBeGreaterThan(3)
+  expect(unknown).toEqual([])
+})
+
 function leads(from: string, target: string): boolean {
   const [file = '', anchor] = target.split('#')
   const path = file === '' ? from : join(dirname(from), file)
