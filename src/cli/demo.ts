@@ -55,7 +55,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     clock: systemClock,
     log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),
     attended: true,
-    observers: [{ eventDelivered: (item) => terminal.out(`${readable(item)}\n`) }],
+    observers: [{ eventDelivered: (event) => terminal.out(`${readable(event.body)}\n`) }],
   })
   parts.defer(() => daemon.stop())
   const { brokerPort } = daemon

@@ -117,6 +117,27 @@ export interface WorkItem extends ModuleKey {
   readonly expiresAt: number
 }
 
+/** What is stored of each kind of durable event. */
+export interface EventBodies {
+  readonly manifest_requested: WorkItem
+}
+
+export type EventKind = keyof EventBodies
+
+/** The kinds of durable events, in the order of their priority: a request ID does not live long. */
+export const eventKinds: readonly EventKind[] = ['manifest_requested']
+
+/** An event that is stored before it is published, until the broker has acknowledged it or it has expired. */
+export type DurableEvent = {
+  readonly [Kind in EventKind]: {
+    readonly kind: Kind
+    /** Events of one key are published in the order of storing. A key belongs to one kind. */
+    readonly orderKey: string
+    readonly expiresAt: number
+    readonly body: EventBodies[Kind]
+  }
+}[EventKind]
+
 interface ReportBase {
   readonly module: SyncModule
   readonly at: number

@@ -36,8 +36,8 @@ export function createNotifier(log: Log): Notifier {
     settingsChanged: (change) => each((one) => one.settingsChanged?.(change)),
     republishRequested: () => each((one) => one.republishRequested?.()),
     rescanRequested: () => each((one) => one.rescanRequested?.()),
-    eventDelivered: (item) => each((one) => one.eventDelivered?.(item)),
-    eventsExpired: (count) => each((one) => one.eventsExpired?.(count)),
+    eventDelivered: (event) => each((one) => one.eventDelivered?.(event)),
+    eventsExpired: (kind, count) => each((one) => one.eventsExpired?.(kind, count)),
     requestFinished: (call) => each((one) => one.requestFinished?.(call)),
     connectionChanged: (state) => each((one) => one.connectionChanged?.(state)),
   }

@@ -12,6 +12,8 @@ import type {
   BrokerState,
   CloudCall,
   Credentials,
+  DurableEvent,
+  EventKind,
   Health,
   ManifestRequest,
   Message,
@@ -25,7 +27,6 @@ import type {
   RunCounts,
   Spent,
   SyncModule,
-  WorkItem,
 } from './model.ts'
 import type { Breaker } from './retry-policy.ts'
 
@@ -58,9 +59,10 @@ export interface Observer {
   rescanRequested?(): void
   /** Everything is to be published again. */
   republishRequested?(): void
-  eventDelivered?(item: WorkItem): void
-  /** So many events expired before the broker took them. */
-  eventsExpired?(count: number): void
+  /** The broker has acknowledged an event. */
+  eventDelivered?(event: DurableEvent): void
+  /** So many events of one kind expired before the broker took them. */
+  eventsExpired?(kind: EventKind, count: number): void
   requestFinished?(call: CloudCall): void
   connectionChanged?(state: BrokerState): void
 }
@@ -115,27 +117,27 @@ export interface Ledger {
   deleteExpired(now: number): Promise<readonly ModuleKey[]>
 }
 
-/** A work item that the broker has not acknowledged; `seq` grows in the order of storing. */
-export interface Waiting {
+/** An event that the broker has not acknowledged; `seq` grows in the order of storing. */
+export interface StoredEvent {
   readonly seq: number
-  readonly item: WorkItem
+  readonly event: DurableEvent
 }
 
-/** Work items from the disk to the broker's acknowledgement. */
+/** Durable events from the disk to the broker's acknowledgement. */
 export interface Outbox {
-  /** The oldest items, at most `limit`, except those of the modules that `keyOf` names in `except`. */
-  waiting(limit: number, except: Iterable<string>): Promise<readonly Waiting[]>
-  /** Deletes acknowledged items. */
+  /** The oldest events, at most `limit`, request IDs before all other kinds, but for those of some order keys. */
+  waiting(limit: number, exceptKeys: Iterable<string>): Promise<readonly StoredEvent[]>
+  /** Deletes events that are acknowledged, or known to be expired. */
   remove(seqs: Iterable<number>): Promise<void>
   /**
-   * Deletes expired items; returns how many.
+   * Deletes expired events; returns how many of each kind.
    *
    * @param spared those that the broker has or may have, read at the moment of the write
    */
-  dropExpired(now: number, spared: Iterable<number>): Promise<number>
+  sweep(now: number, spared: Iterable<number>): Promise<ReadonlyMap<EventKind, number>>
   count(): Promise<number>
-  /** Calls back with each item that was added, in order; returns a function that ends it. */
-  onArrival(listener: (added: Waiting) => void): () => void
+  /** Calls back with each event that was added, in order; returns a function that ends it. */
+  onArrival(listener: (added: StoredEvent) => void): () => void
 }
 
 /** The accounts' credentials. */

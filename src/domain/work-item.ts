@@ -2,7 +2,14 @@
  * From the cloud's answer to the work item that pollers get. Pure.
  */
 import { type Clock, timeOrderedId } from './clock.ts'
-import type { ManifestRequest, ModuleKey, Run, WorkItem } from './model.ts'
+import {
+  type DurableEvent,
+  keyOf,
+  type ManifestRequest,
+  type ModuleKey,
+  type Run,
+  type WorkItem,
+} from './model.ts'
 
 export interface Answered {
   readonly module: ModuleKey
@@ -30,4 +37,9 @@ export function workItemOf({ module, request, run, attempt, ttlMs }: Answered, c
     requestedAt,
     expiresAt: requestedAt + ttlMs,
   }
+}
+
+/** The durable event that announces an accepted request. */
+export function manifestRequested(item: WorkItem): DurableEvent {
+  return { kind: 'manifest_requested', orderKey: keyOf(item), expiresAt: item.expiresAt, body: item }
 }

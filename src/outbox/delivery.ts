@@ -1,33 +1,33 @@
 /**
- * Outbox -> broker -> forget, in order, until stopped.
+ * Outbox -> broker -> delete, until stopped.
  *
- * An item goes out as it is stored; the disk is read only for what could not go out then: after a start, behind an
- * earlier item of its module, or behind a thousand others. A window of unacknowledged publishes keeps
- * it fast; within a module the order is that of storing. A broker that is away is no failure: the publishes wait. A
- * broker that refuses a message gets it again after a pause, but not the others of its item that it took; until then
- * the later items of that module wait too, so that their order holds.
+ * An event goes out as it is stored. The disk is read only for what could not go out then: after a start, behind an
+ * earlier event of its order key, or behind a full window. The window of events in flight hides the round trip; of
+ * one order key there is one event in flight at a time, so that the order of storing holds. A broker that is away is
+ * no failure: the publishes wait. What the broker refuses is published again after a pause, without those of its
+ * messages that the broker took; the later events of its order key wait behind it, and nothing else does.
  */
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
-import { keyOf, type WorkItem } from '../domain/model.ts'
-import type { Log, Outbox, Waiting } from '../domain/ports.ts'
-import { Dropping } from './dropping.ts'
-import { Forgetting } from './forgetting.ts'
-import { Parts, type PartsNeeds } from './parts.ts'
-import { Upcoming } from './upcoming.ts'
+import type { DurableEvent, EventKind, Message } from '../domain/model.ts'
+import type { Log, Outbox, Publisher, StoredEvent } from '../domain/ports.ts'
+import { Cleanup, sweepEveryMs } from './cleanup.ts'
 
-export interface DeliverNeeds extends PartsNeeds {
+export interface DeliveryNeeds {
   readonly outbox: Outbox
+  readonly publisher: Publisher
+  /** The messages of one event, published side by side; it is deleted when all are acknowledged. */
+  readonly messagesFor: (event: DurableEvent) => readonly Message[]
+  readonly delivered?: (event: DurableEvent) => void
+  readonly expired?: (kind: EventKind, count: number) => void
   readonly clock: Clock
   readonly log: Log
-  /** Told of each item that the broker has acknowledged. */
-  readonly delivered?: (item: WorkItem) => void
-  /** Told how many items died waiting. */
-  readonly expired?: (count: number) => void
 }
 
-/** Unacknowledged items at a time: enough to hide a round trip, few enough to send again after a loss. */
+/** Events in flight at a time: enough to hide a round trip, few enough to send again after a loss. */
 const windowSize = 64
+/** What kinds other than request IDs may take of the window, so that a request ID finds room. */
+const otherKinds = 48
 
 /** How long to wait after a refusal by the broker, or of the disk, before trying again, in milliseconds. */
 const pauseMs = 30_000
@@ -37,14 +37,11 @@ const pauseMs = 30_000
  *
  * @throws whatever nobody expected
  */
-export async function deliver(needs: DeliverNeeds, signal: AbortSignal): Promise<void> {
+export async function deliver(needs: DeliveryNeeds, signal: AbortSignal): Promise<void> {
   const delivery = new Delivery(needs, signal)
   const end = needs.outbox.onArrival((added) => delivery.arrived(added))
   try {
-    while (!signal.aborted) {
-      await delivery.fill()
-      await delivery.woken()
-    }
+    await delivery.run()
   } finally {
     end()
     await delivery.end()
@@ -52,198 +49,173 @@ export async function deliver(needs: DeliverNeeds, signal: AbortSignal): Promise
 }
 
 class Delivery {
-  readonly #needs: DeliverNeeds
+  readonly #needs: DeliveryNeeds
   readonly #signal: AbortSignal
-  readonly #forgetting: Forgetting
-  readonly #dropping: Dropping
+  readonly #cleanup: Cleanup
+  /** In flight, or refused and waiting to be published again. */
+  readonly #owned = new Set<number>()
   readonly #inFlight = new Set<number>()
-  readonly #parts: Parts
-  /** Modules with an item in flight, or held after a refusal: their next items wait, so that the order holds. */
-  readonly #busy = new Set<string>()
-  /** Those of the busy modules of which more may wait on disk. */
-  readonly #passed = new Set<string>()
-  readonly #upcoming = new Upcoming()
-  /** Whether there may be something on disk that could go out; nothing is upcoming then. */
+  /** The order keys of these, and whether more events of the key may wait on disk. */
+  readonly #busy = new Map<string, boolean>()
+  /** Whether there may be something on disk that could go out; what is stored meanwhile waits there. */
   #behind = true
+  /** Whether something was stored, or an order key became free, while the disk was being read. */
+  #isStale = false
   #bug: { readonly error: unknown } | undefined
-  #awake = false
-  #wakeUp: (() => void) | undefined
+  #awake = Promise.withResolvers<void>()
 
-  constructor(needs: DeliverNeeds, signal: AbortSignal) {
+  constructor(needs: DeliveryNeeds, signal: AbortSignal) {
     this.#needs = needs
     this.#signal = signal
-    this.#parts = new Parts(needs, signal)
-    const { outbox, clock } = needs
-    const recovered = () => this.#fallBehind()
-    const cannot = (what: string) => (error: unknown) => this.#storeTrouble(error, `cannot ${what}`)
-    this.#forgetting = new Forgetting(
-      { outbox, clock, trouble: cannot('forget a delivered request id'), recovered },
-      signal,
-    )
-    const dropped = (count: number) => this.#dropped(count)
-    this.#dropping = new Dropping({ outbox, clock, dropped, trouble: cannot('drop expired request ids') })
+    const fail = (error: unknown) => this.#fail(error)
+    this.#cleanup = new Cleanup({ ...needs, fail }, signal)
     signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
-  /** An item was added, so the disk takes writes. */
-  arrived(added: Waiting): void {
-    this.#forgetting.diskTook()
-    const key = keyOf(added.item)
-    if (this.#busy.has(key)) this.#passed.add(key)
-    else if (this.#behind || !this.#upcoming.add(added)) this.#fallBehind()
-    else this.#sendUpcoming()
-    if (this.#dropping.isDue) this.#wake()
+  /** An event was stored. */
+  arrived(added: StoredEvent): void {
+    this.#cleanup.diskRecovered()
+    this.#isStale = true
+    const { orderKey, expiresAt } = added.event
+    // A sweep may have deleted it in the same commit, so whether it has expired is seen on the disk.
+    if (expiresAt <= this.#needs.clock.now()) this.#behind = true
+    const waitsOnDisk = this.#behind && !this.#busy.has(orderKey)
+    if (waitsOnDisk || !this.#take(added)) this.#wake()
   }
 
-  /** Resolves at the next `#wake`, at once if there was one since the last call. */
-  async woken(): Promise<void> {
-    if (!this.#awake) {
-      await new Promise<void>((resolve) => {
-        this.#wakeUp = resolve
-      })
-    }
-    this.#awake = false
-    this.#wakeUp = undefined
-    if (this.#bug) throw this.#bug.error
-  }
-
-  /** Takes from the disk what could not go out as it came, when half of the window is free; drops what is dead. */
-  async fill(): Promise<void> {
-    if (this.#dropping.isDue) await this.#dropping.old(this.#forgetting.and(this.#inFlight))
-    if (!this.#behind || this.#inFlight.size > windowSize / 2) return
-    // Not waited for: what is acknowledged is known by its number, on disk or not.
-    void this.#forgetting.now()
-    try {
-      const dead = await this.#takeNext()
-      if (dead.length === 0) return
-      await this.#dropping.met(dead)
-      this.#wake()
-    } catch (error) {
-      this.#storeTrouble(error, 'cannot read the outbox, trying again later')
-      void this.#wakeLater()
+  async run(): Promise<void> {
+    void this.#wakeEachMinute()
+    while (!this.#signal.aborted) {
+      this.#awake = Promise.withResolvers<void>()
+      await this.#cleanup.sweep(this.#owned)
+      await this.#fill()
+      await this.#awake.promise
+      if (this.#bug) throw this.#bug.error
     }
   }
 
   end(): Promise<void> {
-    return this.#forgetting.now()
+    return this.#cleanup.delete()
   }
 
   #wake(): void {
-    this.#awake = true
-    this.#wakeUp?.()
+    this.#awake.resolve()
   }
 
-  #fallBehind(): void {
-    this.#behind = true
-    this.#upcoming.letGo()
-    this.#wake()
+  #hasRoom(kind: EventKind): boolean {
+    return this.#inFlight.size < (kind === 'manifest_requested' ? windowSize : otherKinds)
   }
 
-  #dropped(dropped: number): void {
-    const { clock, expired, log } = this.#needs
-    this.#parts.letGoOfDead(clock.now())
-    this.#fallBehind()
-    log.warn({ dropped }, 'request ids expired before the broker took them')
-    expired?.(dropped)
-  }
-
-  /** Sends what waits, until the window is full or there is an end of it, or of the living; returns the dead ones met. */
-  async #takeNext(): Promise<readonly number[]> {
-    const now = this.#needs.clock.now()
-    while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
-      // What is acknowledged may still lie on the disk, in front of what is to go out.
-      const limit = windowSize - this.#inFlight.size + this.#forgetting.size
-      const waiting = await this.#needs.outbox.waiting(limit, this.#busy)
-      const rows = waiting.filter(({ seq }) => !this.#forgetting.has(seq))
-      if (!this.#dropping.isRefused) {
-        // Not only left out: if the clock were set back, they would live again, behind later ones.
-        const dead = rows.filter(({ item }) => item.expiresAt <= now).map(({ seq }) => seq)
-        if (dead.length > 0) return dead
-      }
-      if (rows.length === 0) {
-        this.#behind = false
-        for (const key of this.#busy) this.#passed.add(key)
-        break
-      }
-      for (const row of rows) {
-        const key = keyOf(row.item)
-        // The first of a module's items in this batch has made it busy.
-        if (!this.#busy.has(key)) void this.#send(row, key)
-      }
-    }
-    return []
-  }
-
-  async #send(waiting: Waiting, key: string): Promise<void> {
-    const { seq, item } = waiting
-    this.#inFlight.add(seq)
-    this.#busy.add(key)
+  /** Reads from the disk what could not go out as it was stored, when half of the window is free. */
+  async #fill(): Promise<void> {
     try {
-      await this.#parts.publish(waiting)
-      this.#forgetting.add(seq)
-      this.#needs.delivered?.(item)
+      while (this.#behind && this.#inFlight.size <= windowSize / 2 && !this.#signal.aborted) {
+        if (!(await this.#sendNext())) return
+      }
     } catch (error) {
-      // Held, but out of the window: what the broker does not want must not keep it from the rest.
-      this.#inFlight.delete(seq)
-      this.#passed.add(key)
-      this.#goOn()
-      await this.#troubleWith(item, error)
-    }
-    this.#inFlight.delete(seq)
-    this.#busy.delete(key)
-    if (this.#passed.delete(key)) this.#fallBehind()
-    else this.#goOn()
-  }
-
-  #goOn(): void {
-    if (this.#behind) this.#wake()
-    else this.#sendUpcoming()
-  }
-
-  #sendUpcoming(): void {
-    while (this.#inFlight.size < windowSize && !this.#signal.aborted) {
-      const next = this.#upcoming.take()
-      if (next === undefined) return
-      const key = keyOf(next.item)
-      if (this.#busy.has(key)) this.#passed.add(key)
-      else if (next.item.expiresAt <= this.#needs.clock.now()) this.#fallBehind()
-      else void this.#send(next, key)
+      if (!(error instanceof StoreFailed)) throw error
+      const fields = { detail: error.message, remedy: error.remedy }
+      this.#needs.log.error(fields, 'cannot read the outbox, trying again later')
+      void this.#wakeLater()
     }
   }
 
-  /** Resolves when the module may be tried again. */
-  async #troubleWith(item: WorkItem, error: unknown): Promise<void> {
-    if (this.#signal.aborted) return
-    const { clock, log } = this.#needs
-    if (!(error instanceof PublishRefused)) {
-      this.#fail(error)
+  /** Publishes the oldest events on disk; returns whether there may be more that could go out now. */
+  async #sendNext(): Promise<boolean> {
+    // Their rows may be in the answer, and by then deleted.
+    const deleted = new Set(this.#cleanup.pending.keys())
+    const limit = windowSize - this.#inFlight.size + deleted.size
+    const busy = [...this.#busy.keys()]
+    this.#isStale = false
+    const rows = await this.#needs.outbox.waiting(limit, busy)
+    if (this.#signal.aborted) return false
+    if (rows.length < limit && !this.#isStale) {
+      this.#behind = false
+      for (const key of busy) this.#busy.set(key, true)
+    }
+    let wasUsed = false
+    for (const row of rows) {
+      if (deleted.has(row.seq) || this.#cleanup.pending.has(row.seq)) continue
+      if (this.#take(row)) wasUsed = true
+    }
+    return wasUsed
+  }
+
+  /** Publishes an event, or lets it wait behind another of its key; false when the window has no room for it. */
+  #take(stored: StoredEvent): boolean {
+    const { kind, orderKey, expiresAt } = stored.event
+    if (this.#busy.has(orderKey)) this.#busy.set(orderKey, true)
+    // Not only left out: if the clock were set back, it would live again, behind later ones.
+    else if (expiresAt <= this.#needs.clock.now()) this.#cleanup.expired(stored)
+    else if (this.#hasRoom(kind)) void this.#send(stored)
+    else {
+      this.#behind = true
+      return false
+    }
+    return true
+  }
+
+  async #send(stored: StoredEvent): Promise<void> {
+    const { seq, event } = stored
+    this.#owned.add(seq)
+    this.#busy.set(event.orderKey, false)
+    try {
+      if (await this.#publish(stored)) {
+        this.#cleanup.acknowledged(seq)
+        this.#needs.delivered?.(event)
+      } else this.#cleanup.expired(stored)
+    } catch (error) {
+      if (!this.#signal.aborted) this.#fail(error)
       return
+    } finally {
+      this.#inFlight.delete(seq)
+      this.#owned.delete(seq)
     }
-    const { reasonCode, remedy } = error
-    log.warn(
-      { reason_code: reasonCode, ...ids(item), remedy },
-      'broker refused a request id, trying again later',
-    )
-    await clock.sleep(pauseMs, this.#signal).catch(() => undefined)
+    this.#isStale = true
+    if (this.#busy.get(event.orderKey)) this.#behind = true
+    this.#busy.delete(event.orderKey)
+    if (this.#behind) this.#wake()
   }
 
-  #storeTrouble(error: unknown, message: string): void {
-    if (!(error instanceof StoreFailed)) this.#fail(error)
-    else this.#needs.log.error({ detail: error.message, remedy: error.remedy }, message)
+  /** Resolves when the broker has acknowledged all messages of an event; false when it has expired before that. */
+  async #publish({ seq, event }: StoredEvent): Promise<boolean> {
+    const { publisher, messagesFor, clock } = this.#needs
+    const taken = new Set<string>()
+    for (;;) {
+      this.#inFlight.add(seq)
+      const left = messagesFor(event).filter(({ topic }) => !taken.has(topic))
+      const sent = left.map(async (message) => {
+        await publisher.publish(message, this.#signal)
+        taken.add(message.topic)
+      })
+      const results = await Promise.allSettled(sent)
+      const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+      if (failures.length === 0) return true
+      const bug = failures.find((error) => !(error instanceof PublishRefused))
+      if (bug !== undefined) throw bug
+      // Out of the window: what the broker does not want must not keep it from the rest.
+      this.#inFlight.delete(seq)
+      if (this.#behind) this.#wake()
+      await clock.sleep(pauseMs, this.#signal)
+      if (event.expiresAt <= clock.now()) return false
+    }
   }
 
   /** What nobody expected ends the delivery. */
   #fail(error: unknown): void {
-    this.#bug = { error }
+    this.#bug ??= { error }
     this.#wake()
+  }
+
+  async #wakeEachMinute(): Promise<void> {
+    while (!this.#signal.aborted) {
+      await this.#needs.clock.sleep(sweepEveryMs, this.#signal).catch(() => undefined)
+      this.#wake()
+    }
   }
 
   async #wakeLater(): Promise<void> {
     await this.#needs.clock.sleep(pauseMs, this.#signal).catch(() => undefined)
     this.#wake()
   }
-}
-
-function ids(item: WorkItem) {
-  return { account_id: item.accountId, network_id: item.networkId, sync_module_id: item.syncModuleId }
 }

@@ -47,8 +47,8 @@ export function runLog(clock: Clock, log: Log): Observer {
       if (trigger === 'command') throttled.say('info', fields, 'tick done', { rate: commandLines })
       else log.info(fields, 'tick done')
     },
-    eventsExpired(count) {
-      log.warn({ dropped: count }, 'request ids expired before the broker took them')
+    eventsExpired(kind, count) {
+      log.warn({ kind, count }, 'events expired before the broker took them')
     },
   }
 }

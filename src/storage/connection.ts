@@ -26,7 +26,7 @@ const unreleasedVersions = 2
 /**
  * Each entry brings the schema one version up; entries are only ever added.
  *
- * An item is there once, whether it is acknowledged or not, and the outbox is a list of numbers. A module's record is
+ * A request ID is there once, whether it is acknowledged or not, and the outbox is a list of numbers. A module's record is
  * in parts, for with each request only its progress changes.
  */
 const migrations = [
@@ -47,6 +47,14 @@ const migrations = [
      recent TEXT NOT NULL,
      PRIMARY KEY (account_id, network_id, sync_module_id)
    ) STRICT, WITHOUT ROWID;`,
+  // Events of several kinds. A module's key is the order key of its request IDs.
+  `ALTER TABLE items RENAME TO events;
+   ALTER TABLE events RENAME COLUMN module TO order_key;
+   ALTER TABLE events RENAME COLUMN item TO body;
+   ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT 'manifest_requested';
+   ALTER TABLE outbox RENAME COLUMN module TO order_key;
+   ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'manifest_requested';
+   CREATE INDEX outbox_by_kind ON outbox (kind, seq);`,
 ]
 
 const currentVersion = unreleasedVersions + migrations.length
@@ -148,13 +156,13 @@ function migrate(sql: Sql, path: string): void {
   sql.exec('COMMIT')
 }
 
-/** Reads the whole file once, 50 ms for 100,000 work items, since damage is cheaper to meet now than in a run. */
+/** Reads the whole file once, 50 ms for 100,000 events, since damage is cheaper to meet now than in a run. */
 function check(sql: Sql, path: string): void {
   const verdict = sql.prepare('PRAGMA quick_check(1)').get()?.quick_check
   if (verdict !== 'ok') throw damaged(`cannot open ${path}`, new Error(String(verdict)))
   // A flipped bit in a table's name leaves every page in order.
-  sql.prepare('SELECT seq, module, expires_at, item FROM items')
-  sql.prepare('SELECT seq, module FROM outbox')
+  sql.prepare('SELECT seq, kind, order_key, expires_at, body FROM events')
+  sql.prepare('SELECT seq, kind, order_key FROM outbox')
   sql.prepare('SELECT account_id, network_id, sync_module_id, module, missing, progress, recent FROM modules')
 }
 

@@ -94,12 +94,12 @@ export function openDatabase(directory: string, { log, reserve }: DatabaseNeeds)
     if (!(error instanceof DatabaseDamaged)) return false
     closeQuietly(connection)
     connection = undefined
-    const { quarantined, items, modules } = recover(path)
+    const { quarantined, events, modules } = recover(path)
     current()
     const detail = error.cause instanceof Error ? error.cause.message : error.message
     const remedy =
       'Nothing to do now: what could be read was kept. Check the disk, then delete the quarantined file.'
-    const fields = { detail, quarantined, request_ids: items, modules, remedy }
+    const fields = { detail, quarantined, events, modules, remedy }
     log.error(fields, 'database was damaged: quarantined and recovered')
     return true
   }

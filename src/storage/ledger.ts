@@ -17,14 +17,15 @@ import {
   type SyncModule,
 } from '../domain/model.ts'
 import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '../domain/module-history.ts'
-import type { Ledger, Waiting } from '../domain/ports.ts'
+import type { Ledger, StoredEvent } from '../domain/ports.ts'
+import { manifestRequested } from '../domain/work-item.ts'
 import { type Row, touch } from './connection.ts'
 import type { Database } from './database.ts'
 import type { DiskReserve } from './disk-reserve.ts'
 import type { StoredOutbox } from './outbox.ts'
 import { moduleIn, progressIn, readable, recentIn, recentText } from './rows.ts'
 
-/** The ledger of an open database; work items go into `outbox`. */
+/** The ledger of an open database; request IDs go into `outbox`. */
 export function openLedger(
   database: Database,
   outbox: StoredOutbox,
@@ -84,7 +85,7 @@ export function openLedger(
     )
 
   /** Keeps the result of an attempt; returns the item that has entered the outbox, if one has. */
-  function keep(report: ModuleReport): { readonly progress: Progress; readonly added?: Waiting } {
+  function keep(report: ModuleReport): { readonly progress: Progress; readonly added?: StoredEvent } {
     const key = columns(report.module)
     const row = progressRow.get(...key)
     if (!row) putOne({ module: report.module, missing: 0 })
@@ -95,7 +96,7 @@ export function openLedger(
       putProgress.run(text, String(row?.recent ?? '[]'), ...key)
       return { progress }
     }
-    const added = outbox.add(report.item)
+    const added = outbox.add(manifestRequested(report.item))
     const recent = unexpired(row ? toRecent(row) : [], report.at)
     putProgress.run(
       text,
@@ -127,7 +128,7 @@ export function openLedger(
         const row = one.get(...columns(key))
         if (!row) return undefined
         const progress = unkept.get(keyOf(key)) ?? toProgress(row)
-        const listed = outbox.items(toRecent(row).map(({ seq }) => seq))
+        const listed = outbox.workItems(toRecent(row).map(({ seq }) => seq))
         // Numbers begin anew where the table was empty at a start; a clock that was set back may remember older ones.
         const recent = listed.filter((item) => keyOf(item) === keyOf(key))
         return { module: toModule(row), missing: Number(row.missing), ...progress, recent }

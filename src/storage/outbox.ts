@@ -1,27 +1,32 @@
 /**
- * The live request IDs, and which of them the broker has not acknowledged yet, oldest first.
+ * Durable events, and which of them the broker has not acknowledged yet, oldest first.
  *
- * An item is committed before its id is published, and taken out of the outbox only on PUBACK, so a crash delivers
- * twice, never zero times. It is written once, at the end of its table, and stays until it expires, because a
- * module's topics show it that long. Expired rows of the outbox are counted and deleted here, because nobody
- * downstream could use them.
+ * An event is committed before it is published, and taken out of the outbox only on PUBACK, so a crash delivers
+ * twice, never zero times. A request ID is written once, at the end of its table, and stays until it expires,
+ * because a module's topics show it that long; an event of another kind goes with its row in the outbox.
  */
-import { keyOf, type ModuleKey, type WorkItem } from '../domain/model.ts'
-import type { Outbox, Waiting } from '../domain/ports.ts'
+import {
+  type DurableEvent,
+  type EventKind,
+  eventKinds,
+  type ModuleKey,
+  type WorkItem,
+} from '../domain/model.ts'
+import type { Outbox, StoredEvent } from '../domain/ports.ts'
 import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
-import { itemIn, readable } from './rows.ts'
+import { eventColumns, eventIn, readable, workItemIn } from './rows.ts'
 
 export interface StoredOutbox extends Outbox {
-  /** Adds an item inside the transaction of the caller. */
-  add(item: WorkItem): Waiting
+  /** Adds an event inside the transaction of the caller. */
+  add(event: DurableEvent): StoredEvent
   /** Notifies the listeners; called once the transaction is on disk. */
-  announce(item: Waiting): void
-  /** The items of these numbers, as far as they have not been deleted; run inside a read. */
-  items(seqs: readonly number[]): readonly WorkItem[]
-  /** When the next item expires after `now`, acknowledged or not, or `undefined` when none does. */
+  announce(added: StoredEvent): void
+  /** The work items of these numbers, as far as they have not been deleted; run inside a read. */
+  workItems(seqs: readonly number[]): readonly WorkItem[]
+  /** When the next request ID expires after `now`, acknowledged or not, or `undefined` when none does. */
   nextExpiry(now: number): Promise<number | undefined>
-  /** Deletes some that are expired and acknowledged; returns their modules, none when none was left. */
+  /** Deletes some request IDs that are expired and acknowledged; returns their modules, none when none was left. */
   deleteExpired(now: number): Promise<readonly ModuleKey[]>
 }
 
@@ -30,67 +35,93 @@ const deletedAtOnce = 500
 
 /** The outbox of an open database. */
 export function openOutbox({ path, prepare, read, write }: Database): StoredOutbox {
-  const insertItem = prepare('INSERT INTO items (seq, module, expires_at, item) VALUES (?, ?, ?, ?)')
-  const insertWaiting = prepare('INSERT INTO outbox (seq, module) VALUES (?, ?)')
-  const some = prepare('SELECT item FROM items WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq')
-  const busy = 'module IN (SELECT value FROM json_each(?))'
-  // The rows are short, so a backlog of busy modules is searched quickly.
+  const insertEvent = prepare(`INSERT INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?)`)
+  const insertWaiting = prepare('INSERT INTO outbox (seq, kind, order_key) VALUES (?, ?, ?)')
+  const numbered = 'seq IN (SELECT value FROM json_each(?))'
+  const isRequest = "kind = 'manifest_requested'"
+  const some = prepare(`SELECT body FROM events WHERE ${numbered} AND ${isRequest} ORDER BY seq`)
+  // The rows are short, so a backlog of busy keys is searched quickly.
   const oldest = prepare(
-    `SELECT seq, item FROM items
-     WHERE seq IN (SELECT seq FROM outbox WHERE NOT ${busy} ORDER BY seq LIMIT ?)
+    `SELECT ${eventColumns} FROM events
+     WHERE seq IN (SELECT seq FROM outbox
+                   WHERE kind = ? AND order_key NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?)
      ORDER BY seq`,
   )
-  const drop = prepare('DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))')
+  const drop = prepare(`DELETE FROM outbox WHERE ${numbered} RETURNING seq`)
   // Of the oldest; younger ones expire later, unless the clock was set or request.ttlSeconds was shortened.
   const dropOld = prepare(
     `DELETE FROM outbox
-     WHERE seq IN (SELECT seq FROM outbox WHERE seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?)
-       AND (SELECT expires_at FROM items WHERE items.seq = outbox.seq) <= ?`,
+     WHERE seq IN (SELECT seq FROM outbox
+                   WHERE kind = ? AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?)
+       AND (SELECT expires_at FROM events WHERE events.seq = outbox.seq) <= ?
+     RETURNING seq`,
   )
+  const dropBodies = prepare(`DELETE FROM events WHERE ${numbered} AND NOT ${isRequest}`)
   const size = prepare('SELECT count(*) AS size FROM outbox')
   // In the order of storing, which is the order of expiry as long as nobody changes request.ttlSeconds.
-  const acknowledged = 'FROM items WHERE seq NOT IN (SELECT seq FROM outbox) ORDER BY seq'
-  const next = prepare('SELECT expires_at FROM items WHERE expires_at > ? ORDER BY seq LIMIT 1')
-  const deleteFirst = prepare(
-    `DELETE FROM items
-     WHERE seq IN (SELECT seq ${acknowledged} LIMIT ?)
-       AND expires_at <= ?
-     RETURNING module`,
+  const next = prepare(
+    `SELECT expires_at FROM events WHERE ${isRequest} AND expires_at > ? ORDER BY seq LIMIT 1`,
   )
-  const last = prepare('SELECT max(seq) AS seq FROM items')
+  const deleteFirst = prepare(
+    `DELETE FROM events
+     WHERE seq IN (SELECT seq FROM events
+                   WHERE ${isRequest} AND seq NOT IN (SELECT seq FROM outbox) ORDER BY seq LIMIT ?)
+       AND expires_at <= ?
+     RETURNING order_key`,
+  )
+  const last = prepare('SELECT max(seq) AS seq FROM events')
   // Never given out twice by one process, however often the tables are emptied or recovered.
   let seq = read(() => Number(last.get()?.seq ?? 0))
-  const listeners = new Set<(added: Waiting) => void>()
-  const toItem = ({ item }: Row) => readable(itemIn(item), `a work item in ${path}`)
+  const listeners = new Set<(added: StoredEvent) => void>()
+  const toStored = (row: Row): StoredEvent => ({
+    seq: Number(row.seq),
+    event: readable(eventIn(row), `an event in ${path}`),
+  })
+  /** Deletes rows of the outbox with what nobody reads any more; returns how many. */
+  const dropped = (rows: readonly Row[]) => {
+    if (rows.length > 0) dropBodies.run(JSON.stringify(rows.map((row) => row.seq)))
+    return rows.length
+  }
 
   return {
-    add(item) {
+    add(event) {
+      const { kind, orderKey, expiresAt, body } = event
       seq++
-      insertItem.run(seq, keyOf(item), item.expiresAt, JSON.stringify(item))
-      insertWaiting.run(seq, keyOf(item))
-      return { seq, item }
+      insertEvent.run(seq, kind, orderKey, expiresAt, JSON.stringify(body))
+      insertWaiting.run(seq, kind, orderKey)
+      return { seq, event }
     },
     announce(added) {
       for (const listener of listeners) listener(added)
     },
-    items: (seqs) => some.all(JSON.stringify(seqs)).map(toItem),
-    async waiting(limit, except) {
-      const names = JSON.stringify([...except])
-      return read(() =>
-        oldest.all(names, limit).map((row): Waiting => ({ seq: Number(row.seq), item: toItem(row) })),
-      )
+    workItems: (seqs) =>
+      some.all(JSON.stringify(seqs)).map(({ body }) => readable(workItemIn(body), `a work item in ${path}`)),
+    async waiting(limit, exceptKeys) {
+      const except = JSON.stringify([...exceptKeys])
+      return read(() => {
+        const rows: Row[] = []
+        for (const kind of eventKinds) {
+          if (rows.length < limit) rows.push(...oldest.all(kind, except, limit - rows.length))
+        }
+        return rows.map(toStored)
+      })
     },
     async remove(seqs) {
       const numbers = JSON.stringify([...seqs])
-      await write(() => drop.run(numbers))
+      await write(() => dropped(drop.all(numbers)))
     },
-    async dropExpired(now, spared) {
-      let dropped = 0
-      for (;;) {
-        const count = await write(() => dropOld.run(JSON.stringify([...spared]), deletedAtOnce, now))
-        if (count === 0) return dropped
-        dropped += count
+    async sweep(now, spared) {
+      const counts = new Map<EventKind, number>()
+      for (const kind of eventKinds) {
+        let count: number
+        do {
+          count = await write(() =>
+            dropped(dropOld.all(kind, JSON.stringify([...spared]), deletedAtOnce, now)),
+          )
+          if (count > 0) counts.set(kind, (counts.get(kind) ?? 0) + count)
+        } while (count > 0)
       }
+      return counts
     },
     count: async () => read(() => Number(size.get()?.size ?? 0)),
     onArrival(listener) {
@@ -103,7 +134,7 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
     },
     async deleteExpired(now) {
       const rows = await write(() => deleteFirst.all(deletedAtOnce, now))
-      return [...new Set(rows.map(({ module }) => String(module)))].map(keyIn)
+      return [...new Set(rows.map((row) => String(row.order_key)))].map(keyIn)
     },
   }
 }

@@ -6,18 +6,23 @@
  * A damaged file is quarantined under another name and not deleted: it may be all there is of something.
  */
 import { existsSync, renameSync, rmSync } from 'node:fs'
-import { keyOf } from '../domain/model.ts'
 import { closeQuietly, connect, connectUnchecked, type Row, type Sql } from './connection.ts'
-import { itemIn, moduleIn, progressIn, recentIn } from './rows.ts'
+import { eventColumns, eventIn, moduleIn, progressIn, recentIn } from './rows.ts'
 import { expected, resultCode } from './sqlite-errors.ts'
 
 export interface Recovered {
   /** How many rows could be read. */
-  readonly items: number
+  readonly events: number
   readonly modules: number
   /** Where the damaged file is now. */
   readonly quarantined: string
 }
+
+/** Events as each version keeps them; in version 3 all are request IDs. */
+const tables = [
+  `${eventColumns} FROM events`,
+  "seq, 'manifest_requested' AS kind, module AS order_key, expires_at, item AS body FROM items",
+]
 
 const freshOf = (path: string) => `${path}.recovered`
 const endings = ['-wal', '-shm', '']
@@ -69,19 +74,20 @@ export function completeRecovery(path: string): void {
 
 /** Copies row by row, from both ends as far as the first broken page; what is not what we wrote is left out. */
 function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
-  const putItem = target.prepare('INSERT OR IGNORE INTO items VALUES (?, ?, ?, ?)')
-  const putWaiting = target.prepare('INSERT OR IGNORE INTO outbox VALUES (?, ?)')
+  const putEvent = target.prepare(`INSERT OR IGNORE INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?)`)
+  const putWaiting = target.prepare('INSERT OR IGNORE INTO outbox (seq, kind, order_key) VALUES (?, ?, ?)')
   const putModule = target.prepare('INSERT OR IGNORE INTO modules VALUES (?, ?, ?, ?, ?, ?, ?)')
   const waiting = new Set<number>()
   const isWhole = eachRow(source, 'SELECT seq FROM outbox', (row) => waiting.add(Number(row.seq)))
 
-  const copyItem = (row: Row) => {
-    const item = itemIn(row.item)
+  const copyEvent = (row: Row) => {
+    const event = eventIn(row)
     const seq = Number(row.seq)
-    if (!item || !Number.isSafeInteger(seq)) return
-    putItem.run(seq, keyOf(item), item.expiresAt, String(row.item))
+    if (!event || !Number.isSafeInteger(seq) || !Number.isSafeInteger(event.expiresAt)) return
+    const { kind, orderKey, expiresAt } = event
+    putEvent.run(seq, kind, orderKey, expiresAt, String(row.body))
     // Where the outbox cannot be read, better delivered twice than not at all.
-    if (!isWhole || waiting.has(seq)) putWaiting.run(seq, keyOf(item))
+    if (!isWhole || waiting.has(seq)) putWaiting.run(seq, kind, orderKey)
   }
   const copyModule = (row: Row) => {
     const module = moduleIn(row.module)
@@ -93,13 +99,13 @@ function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
   }
   target.exec('BEGIN')
   for (const order of ['ASC', 'DESC']) {
-    eachRow(source, `SELECT seq, item FROM items ORDER BY seq ${order}`, copyItem)
+    for (const table of tables) eachRow(source, `SELECT ${table} ORDER BY seq ${order}`, copyEvent)
     const modules = `SELECT module, missing, progress, recent FROM modules ORDER BY account_id ${order}`
     eachRow(source, modules, copyModule)
   }
   target.exec('COMMIT')
   const count = (table: string) => Number(target.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)
-  return { items: count('items'), modules: count('modules') }
+  return { events: count('events'), modules: count('modules') }
 }
 
 /** Until the end, or the first page that cannot be read; returns whether it was the end. */

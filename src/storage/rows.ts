@@ -2,7 +2,8 @@
  * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
  */
 import { z } from 'zod'
-import type { Progress, SyncModule, WorkItem } from '../domain/model.ts'
+import type { DurableEvent, EventBodies, EventKind, Progress, SyncModule, WorkItem } from '../domain/model.ts'
+import type { Row } from './connection.ts'
 import { damaged } from './sqlite-errors.ts'
 import { parseJson } from './state-files.ts'
 
@@ -37,9 +38,28 @@ const progress = z.looseObject({
 
 const recent = z.array(z.tuple([z.number(), z.number()]))
 
+const bodies: { readonly [Kind in EventKind]: z.ZodType<EventBodies[Kind]> } = {
+  manifest_requested: workItem,
+}
+
+/** The columns of an event's row. */
+export const eventColumns = 'seq, kind, order_key, expires_at, body'
+
+/** The event of a row, or `undefined` when it is none. */
+export function eventIn(row: Row): DurableEvent | undefined {
+  const kind = String(row.kind)
+  if (!isKind(kind)) return undefined
+  const body = bodies[kind].safeParse(parseJson(String(row.body))).data
+  return body && { kind, orderKey: String(row.order_key), expiresAt: Number(row.expires_at), body }
+}
+
 /** The work item of a row's text, or `undefined` when it is none. */
-export function itemIn(text: unknown): WorkItem | undefined {
+export function workItemIn(text: unknown): WorkItem | undefined {
   return workItem.safeParse(parseJson(String(text))).data
+}
+
+function isKind(text: string): text is EventKind {
+  return Object.hasOwn(bodies, text)
 }
 
 /** The sync module of a row's text, or `undefined` when it is none. */

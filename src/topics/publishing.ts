@@ -84,11 +84,11 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
     {
       outbox,
       publisher: workItemsFirst(events, refused),
-      messagesFor: (item) => workItemMessages(topics, item, clock.now()).slice(0, modulesToo ? 2 : 1),
+      messagesFor: ({ body }) => workItemMessages(topics, body, clock.now()).slice(0, modulesToo ? 2 : 1),
       delivered: notify.eventDelivered,
       expired: notify.eventsExpired,
       clock,
-      log: withoutRefusals(log),
+      log,
     },
     signal,
   )
@@ -179,13 +179,5 @@ function workItemsFirst(publisher: Publisher, refused: TellRefusal): Publisher {
         if (!spare) throw error
       }
     },
-  }
-}
-
-/** The delivery's log without what it says of each refusal: that has been told, once for all modules. */
-function withoutRefusals(log: Log): Log {
-  return {
-    ...log,
-    warn: (fields, message) => log['reason_code' in fields ? 'debug' : 'warn'](fields, message),
   }
 }

@@ -28,10 +28,10 @@ export function readDisk(dataDir: string): OnDisk {
       sql
         .prepare(query)
         .all()
-        .map((row) => itemOf.parse(JSON.parse(String(row.item))).requestId)
+        .map((row) => itemOf.parse(JSON.parse(String(row.body))).requestId)
     return {
-      waiting: idsIn('SELECT item FROM items WHERE seq IN (SELECT seq FROM outbox)'),
-      recorded: idsIn('SELECT item FROM items'),
+      waiting: idsIn('SELECT body FROM events WHERE seq IN (SELECT seq FROM outbox)'),
+      recorded: idsIn('SELECT body FROM events'),
     }
   } finally {
     sql.close()
@@ -71,10 +71,10 @@ export function readLog(text: string, { secret, cutOff }: { secret: RegExp; cutO
       stray.push(line)
       continue
     }
-    const { level, msg, request_id, account_id, dropped } = parsed.data
+    const { level, msg, request_id, account_id, count } = parsed.data
     if (msg === 'manifest requested') stored.push(Number(request_id))
     if (msg === 'account needs a person to sign in') signedOut.push(Number(account_id))
-    if (msg === 'request ids expired before the broker took them') expired += Number(dropped)
+    if (msg === 'events expired before the broker took them') expired += Number(count)
     if (level >= errorLevel) errors[msg] = (errors[msg] ?? 0) + 1
   }
   return { stored, expired, signedOut, errors, stray, leaks: lines.filter((line) => secret.test(line)) }

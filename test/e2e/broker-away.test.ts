@@ -118,7 +118,7 @@ mosquittoTest('a request ID that expired before the broker came is dropped, coun
   await using observer = await observe(world.broker.url)
   const again = world.start(['run'], { SCHEDULE_ON_START: 'false' })
 
-  expect(await again.says('request ids expired before the broker took them')).toMatchObject({ dropped: 2 })
+  expect(await again.says('events expired before the broker took them')).toMatchObject({ count: 2 })
   await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
   expect(workItems(observer)).toEqual([])
 })

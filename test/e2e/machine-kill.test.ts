@@ -22,7 +22,7 @@ function leftBehind({ directory, dataDir }: World, copy: string): readonly strin
     expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
     return database
       .prepare(
-        "SELECT json_extract(item, '$.eventId') AS event_id FROM items JOIN outbox USING (seq) ORDER BY seq",
+        "SELECT json_extract(body, '$.eventId') AS event_id FROM events JOIN outbox USING (seq) ORDER BY seq",
       )
       .all()
       .map(({ event_id }) => String(event_id))
@@ -114,7 +114,7 @@ mosquittoTest('a damaged database is quarantined; ids, credentials and client id
 
   expect(await daemon.says('database was damaged: quarantined and recovered')).toMatchObject({
     level: 50,
-    request_ids: 2,
+    events: 2,
     remedy: expect.any(String),
   })
   const items = await itemsSeen(observer, 2, daemon.stderr)

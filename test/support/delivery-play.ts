@@ -3,6 +3,7 @@
  * time passes, and the program is stopped or killed. The witness says whether what is promised was kept.
  */
 import fc from 'fast-check'
+import type { Publisher } from '../../src/domain/ports.ts'
 import { deliver } from '../../src/outbox/delivery.ts'
 import { Witness } from './delivery-witness.ts'
 import { fakeClock } from './fake-clock.ts'
@@ -76,10 +77,16 @@ export async function play({ steps, topics, diskOf }: Circumstances): Promise<re
     const stopping = new AbortController()
     const life = disk.open()
     const { messagesFor, delivered, expired } = witness
-    const needs = { outbox: life.outbox, publisher: witness.publisher(), clock, log: readableLog() }
+    const alive = { publisher: witness.publisher() }
+    const publisher: Publisher = { publish: (...values) => alive.publisher.publish(...values) }
+    const kill = () => {
+      life.kill()
+      alive.publisher = { publish: () => new Promise(() => undefined) }
+    }
+    const needs = { outbox: life.outbox, publisher, clock, log: readableLog() }
     const ended = deliver({ ...needs, messagesFor, delivered, expired }, stopping.signal)
     ended.catch((error: unknown) => witness.broken.push(`ended by ${String(error)}`))
-    return { life, stopping, ended }
+    return { life, kill, stopping, ended }
   }
   const turns = async (count: number) => {
     for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
@@ -142,7 +149,7 @@ export async function play({ steps, topics, diskOf }: Circumstances): Promise<re
         current = begin()
         return
       case 'kill':
-        current.life.kill()
+        current.kill()
         witness.nextLife()
         current = begin()
         return

@@ -4,7 +4,13 @@
  * sent twice by the same process. Knows the ports only, nothing of how the delivery works.
  */
 import { PublishRefused } from '../../src/domain/errors.ts'
-import { keyOf, type Message, type WorkItem } from '../../src/domain/model.ts'
+import {
+  type DurableEvent,
+  type EventKind,
+  keyOf,
+  type Message,
+  type WorkItem,
+} from '../../src/domain/model.ts'
 import type { Publisher } from '../../src/domain/ports.ts'
 import type { FakeClock } from './fake-clock.ts'
 
@@ -55,16 +61,16 @@ export class Witness {
     this.#needs = needs
   }
 
-  readonly messagesFor = (item: WorkItem): Message[] => {
-    this.#known.set(item.requestId, item)
-    return this.#needs.topics.map((topic) => ({ topic, payload: item.requestId, retain: false }))
+  readonly messagesFor = ({ body }: DurableEvent): Message[] => {
+    this.#known.set(body.requestId, body)
+    return this.#needs.topics.map((topic) => ({ topic, payload: body.requestId, retain: false }))
   }
 
   readonly delivered = () => {
     this.#toldDelivered++
   }
 
-  readonly expired = (count: number) => {
+  readonly expired = (_kind: EventKind, count: number) => {
     this.#toldExpired += count
   }
 
@@ -195,12 +201,14 @@ export class Witness {
     this.#takenInLife++
   }
 
-  /** What was stored before it, of its module, and waits. */
+  /** What was stored before it, of its module, and waits; what has expired will not be sent. */
   #earlier(id: string): string[] {
     const item = this.#known.get(id)
     if (!item) return []
-    const isBefore = (other: string) =>
-      Number(other) < Number(id) && keyOf(this.#known.get(other) ?? item) === keyOf(item)
+    const isBefore = (other: string) => {
+      const { expiresAt, ...key } = this.#known.get(other) ?? item
+      return Number(other) < Number(id) && keyOf(key) === keyOf(item) && expiresAt > this.#latestWall
+    }
     return this.#waiting().filter(isBefore)
   }
 

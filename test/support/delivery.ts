@@ -1,14 +1,13 @@
 /** A real outbox in a fresh directory, a broker that does as told, and a delivery between them. */
 import { onTestFinished } from 'vitest'
 import { PublishRefused } from '../../src/domain/errors.ts'
-import type { Message, WorkItem } from '../../src/domain/model.ts'
+import type { DurableEvent, EventKind, Message, WorkItem } from '../../src/domain/model.ts'
 import { deliver } from '../../src/outbox/delivery.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
-import { type Items, openItems } from '../../src/storage/items.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
-import { anItem, readableLog, requested, temporaryDirectory } from './samples.ts'
+import { anItem, noReserve, readableLog, requested, temporaryDirectory } from './samples.ts'
 
 const tooLarge = new PublishRefused('packet too large', 0x95)
 
@@ -48,7 +47,6 @@ function aBroker() {
 }
 
 export interface World {
-  readonly items: Items
   readonly outbox: StoredOutbox
   readonly broker: ReturnType<typeof aBroker>
   readonly clock: FakeClock
@@ -67,23 +65,26 @@ export interface World {
 
 /** A world whose database lies in `directory`. */
 export function aWorld(directory = temporaryDirectory()): World {
-  const database = openDatabase(directory)
+  const database = openDatabase(directory, { log: readableLog(), reserve: noReserve })
   onTestFinished(() => database.close())
-  const [items, outbox] = [openItems(database), openOutbox(database)]
-  const ledger = openLedger(database, items, outbox)
+  const outbox = openOutbox(database)
+  const ledger = openLedger(database, outbox, noReserve)
   const [broker, clock, log] = [aBroker(), fakeClock(), readableLog()]
   const delivered: WorkItem[] = []
   const expired: number[] = []
   return {
-    ...{ database, items, outbox, broker, clock, log, delivered, expired },
-    add: (requestId, differing) => ledger.record(requested(anItem({ requestId, ...differing }))),
+    ...{ database, outbox, broker, clock, log, delivered, expired },
+    async add(requestId, differing) {
+      await ledger.record(requested(anItem({ requestId, ...differing })))
+    },
     begin(messagesFor = (item) => [{ topic: 't', payload: item.requestId, retain: false }]) {
       const stopping = new AbortController()
-      const told = {
-        delivered: (item: WorkItem) => delivered.push(item),
-        expired: (n: number) => expired.push(n),
+      const observed = {
+        delivered: ({ body }: DurableEvent) => delivered.push(body),
+        expired: (_kind: EventKind, count: number) => expired.push(count),
       }
-      const needs = { outbox, publisher: broker, messagesFor, clock, log, ...told }
+      const messages = ({ body }: DurableEvent) => messagesFor(body)
+      const needs = { outbox, publisher: broker, messagesFor: messages, clock, log, ...observed }
       const ended = deliver(needs, stopping.signal)
       const stop = () => {
         stopping.abort(new Error('stopped'))

@@ -3,8 +3,9 @@
  * is ill, and those that were not let through before a kill have never been.
  */
 import { StoreFailed } from '../../src/domain/errors.ts'
-import { keyOf, type WorkItem } from '../../src/domain/model.ts'
-import type { Outbox, Waiting } from '../../src/domain/ports.ts'
+import { type EventKind, keyOf, type WorkItem } from '../../src/domain/model.ts'
+import type { Outbox, StoredEvent } from '../../src/domain/ports.ts'
+import { manifestRequested } from '../../src/domain/work-item.ts'
 
 /** One life of the program, as far as the disk is concerned. */
 export interface DiskLife {
@@ -17,7 +18,7 @@ export interface DiskLife {
 
 export interface FakeDisk {
   open(): DiskLife
-  /** Lets so many of the oldest writes through, which share a commit. */
+  /** Lets so many of the oldest writes through, which share a commit; then reads that wait are answered. */
   commit(most: number): void
   /** How many writes wait. */
   readonly queued: number
@@ -51,6 +52,8 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
   const table = new Map<number, WorkItem>()
   const ill = { reads: false, writes: false }
   let queue: Write[] = []
+  /** Reads that have seen the table and are not answered yet: later writes may overtake them. */
+  const reads: (() => unknown)[] = []
   let lastSeq = 0
   let uses = 0
 
@@ -67,8 +70,12 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
     for (const { done } of group) done()
   }
 
+  function answerReads(): void {
+    for (const answer of reads.splice(0)) answer()
+  }
+
   function open(): DiskLife {
-    const listeners = new Set<(added: Waiting) => void>()
+    const listeners = new Set<(added: StoredEvent) => void>()
     let killed = false
 
     const write = <T>(work: () => T) =>
@@ -85,13 +92,19 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
 
     const life: DiskLife = {
       outbox: {
-        waiting(limit, except) {
+        async waiting(limit, except) {
           if (killed) return []
           uses++
           if (ill.reads) throw trouble()
           const busy = new Set(except)
           const rows = [...table].filter(([, item]) => !busy.has(keyOf(item)))
-          return rows.slice(0, limit).map(([seq, item]) => ({ seq, item }))
+          // What a database server answers may be old when it arrives.
+          await new Promise<void>((resolve) => {
+            const answer = () => killed || resolve()
+            if (eager) setImmediate(answer)
+            else reads.push(answer)
+          })
+          return rows.slice(0, limit).map(([seq, item]) => ({ seq, event: manifestRequested(item) }))
         },
         async remove(seqs) {
           const numbers = [...seqs]
@@ -99,16 +112,16 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
             for (const seq of numbers) table.delete(seq)
           })
         },
-        dropExpired(now, spared) {
+        sweep(now, spared) {
           return write(() => {
             const kept = new Set(spared)
             const oldest = [...table].filter(([seq]) => !kept.has(seq)).slice(0, lookedThrough)
             const dead = oldest.filter(([, { expiresAt }]) => expiresAt <= now)
             for (const [seq] of dead) table.delete(seq)
-            return dead.length
+            return new Map<EventKind, number>([['manifest_requested', dead.length]])
           })
         },
-        count: () => table.size,
+        count: async () => table.size,
         onArrival(listener) {
           listeners.add(listener)
           return () => listeners.delete(listener)
@@ -119,7 +132,7 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
           table.set(++lastSeq, item)
           return lastSeq
         })
-        for (const listener of listeners) listener({ seq, item })
+        for (const listener of listeners) listener({ seq, event: manifestRequested(item) })
       },
       kill() {
         killed = true
@@ -132,11 +145,14 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
 
   return {
     open,
-    commit,
+    commit(most) {
+      commit(most)
+      answerReads()
+    },
     ill,
     rows: () => [...table.values()],
     get queued() {
-      return queue.length
+      return queue.length + reads.length
     },
     get uses() {
       return uses

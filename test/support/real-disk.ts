@@ -1,11 +1,11 @@
 /** The real store as a disk whose troubles are in the test's hand, for the play of a delivery. */
 import { StoreFailed } from '../../src/domain/errors.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
-import { openItems, toItem } from '../../src/storage/items.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox } from '../../src/storage/outbox.ts'
+import { eventColumns, eventIn, readable } from '../../src/storage/rows.ts'
 import type { DiskLife, FakeDisk } from './fake-outbox.ts'
-import { requested } from './samples.ts'
+import { noReserve, readableLog, requested } from './samples.ts'
 
 export interface RealDisk extends FakeDisk {
   close(): Promise<void>
@@ -13,8 +13,10 @@ export interface RealDisk extends FakeDisk {
 
 /** The store of a directory; `changed` is called after each change, before its commit. */
 export function realDisk(directory: string, changed: () => void): RealDisk {
-  const database = openDatabase(directory)
-  const all = database.prepare('SELECT item FROM items WHERE seq IN (SELECT seq FROM outbox) ORDER BY seq')
+  const database = openDatabase(directory, { log: readableLog(), reserve: noReserve })
+  const all = database.prepare(
+    `SELECT ${eventColumns} FROM events WHERE seq IN (SELECT seq FROM outbox) ORDER BY seq`,
+  )
   let readOnly = false
   const ill = {
     reads: false,
@@ -71,14 +73,16 @@ export function realDisk(directory: string, changed: () => void): RealDisk {
       () => killed,
       () => opened,
     )
-    const [items, outbox] = [openItems(life), openOutbox(life)]
-    const ledger = openLedger(life, items, outbox)
+    const outbox = openOutbox(life)
+    const ledger = openLedger(life, outbox, noReserve)
     // Whoever cannot read it does not even start.
     opened = true
     return {
       // A killed program does not go on when its disk is well again.
-      outbox: { ...outbox, waiting: (limit, except) => (killed ? [] : outbox.waiting(limit, except)) },
-      add: (item) => ledger.record(requested(item)),
+      outbox: { ...outbox, waiting: async (limit, except) => (killed ? [] : outbox.waiting(limit, except)) },
+      async add(item) {
+        await ledger.record(requested(item))
+      },
       kill() {
         killed = true
       },
@@ -89,7 +93,7 @@ export function realDisk(directory: string, changed: () => void): RealDisk {
     open,
     commit: () => undefined,
     ill,
-    rows: () => all.all().map((row) => toItem(row, database.path)),
+    rows: () => all.all().map((row) => readable(eventIn(row), database.path).body),
     get queued() {
       return queued
     },

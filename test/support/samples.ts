@@ -101,6 +101,9 @@ export function readableLog(): Log & { readonly lines: readonly Line[] } {
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
+/** A disk without a reserve: what is full stays full. */
+export const noReserve = { missing: undefined, hold: () => undefined, spend: () => false }
+
 /** An empty directory that is gone when the test is over. */
 export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'manifestd-'))

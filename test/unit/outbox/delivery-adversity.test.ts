@@ -45,7 +45,7 @@ test('a stopped delivery ends at once, and what was not acknowledged stays', asy
 
   await stop()
 
-  expect(outbox.count()).toBe(1)
+  expect(await outbox.count()).toBe(1)
 })
 
 test('a delivery ends at once while idle, and while a refused id waits', async () => {
@@ -95,7 +95,7 @@ test('killed between PUBACK and deletion, the next start delivers the same event
     messages.map(({ message }: { message: Message }) => message.userProperties?.event_id)
   expect(eventIds(broker)).toHaveLength(2)
   expect(eventIds(next.broker)).toEqual(eventIds(broker))
-  expect(next.outbox.count()).toBe(0)
+  expect(await next.outbox.count()).toBe(0)
 })
 
 test('ids that cannot be forgotten are told of, and others are delivered all the same', async () => {
@@ -110,7 +110,7 @@ test('ids that cannot be forgotten are told of, and others are delivered all the
   await settle()
 
   expect(broker.got).toEqual(['501', '502', '503', '504'])
-  expect(outbox.count()).toBe(4)
+  expect(await outbox.count()).toBe(4)
 })
 
 test('while the disk deletes nothing, what lies behind a full window goes out once', async () => {
@@ -156,7 +156,7 @@ test('while a full disk deletes nothing, the broker gets at most one more copy',
 
   outbox.remove = remove
   await clock.advance(60_000)
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
 })
 
 test('a bug in making the messages of an id ends the delivery as what it is', async () => {

@@ -13,7 +13,7 @@ test('what waits is delivered oldest first and then forgotten', async () => {
   await settle()
 
   expect(broker.got).toEqual(['501', '502', '503'])
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
   expect(delivered.map(({ requestId }) => requestId)).toEqual(['501', '502', '503'])
 })
 
@@ -37,13 +37,13 @@ test('an id is kept for as long as the broker does not acknowledge it', async ()
   begin()
   await clock.advance(500_000)
 
-  expect(outbox.count()).toBe(1)
+  expect(await outbox.count()).toBe(1)
   expect(delivered).toEqual([])
 
   broker.messages[0]?.ack()
   await settle()
 
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
   expect(delivered).toHaveLength(1)
 })
 
@@ -57,12 +57,12 @@ test('an item of several messages is forgotten when the last of them is acknowle
   broker.messages[1]?.ack()
   await settle()
 
-  expect(outbox.count()).toBe(1)
+  expect(await outbox.count()).toBe(1)
 
   broker.messages[0]?.ack()
   await settle()
 
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
 })
 
 test('a thousand ids that waited for the broker are delivered once and in order', async () => {
@@ -71,7 +71,7 @@ test('a thousand ids that waited for the broker are delivered once and in order'
   await Promise.all(ids.map((id) => add(id, { syncModuleId: String(Number(id) % 7) })))
 
   begin()
-  for (let turns = 0; turns < 2_000 && outbox.count() > 0; turns++) await settle()
+  for (let turns = 0; turns < 2_000 && (await outbox.count()) > 0; turns++) await settle()
 
   for (let module = 0; module < 7; module++) {
     const own = (id: string) => Number(id) % 7 === module
@@ -81,7 +81,7 @@ test('a thousand ids that waited for the broker are delivered once and in order'
 })
 
 test("a refused id is tried again after half a minute, its module's later ones wait", async () => {
-  const { outbox, broker, clock, log, add, begin } = aWorld()
+  const { outbox, broker, clock, add, begin } = aWorld()
   broker.refusing.add('501')
   begin()
   await add('501')
@@ -91,9 +91,6 @@ test("a refused id is tried again after half a minute, its module's later ones w
   await add('901', { syncModuleId: '9' })
   await settle()
   expect(broker.got).toEqual(['501', '901'])
-  expect(log.lines).toMatchObject([
-    { level: 'warn', fields: { reason_code: 0x95, sync_module_id: '350221' } },
-  ])
 
   broker.refusing.clear()
   await clock.advance(29_999)
@@ -101,7 +98,7 @@ test("a refused id is tried again after half a minute, its module's later ones w
   await clock.advance(1)
 
   expect(broker.got).toEqual(['501', '901', '501', '502', '503'])
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
 })
 
 test('ids of a module arrive in order though the broker refuses the first at first', async () => {
@@ -116,7 +113,7 @@ test('ids of a module arrive in order though the broker refuses the first at fir
 
   const taken = broker.got.filter((id, index) => index > 0 || id !== '501')
   expect(taken).toEqual(['501', '502', '503'])
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
 })
 
 test('an id the broker refuses for ever ends with its life and holds up nobody else', async () => {
@@ -130,7 +127,7 @@ test('an id the broker refuses for ever ends with its life and holds up nobody e
   await clock.advance(30_000)
 
   expect(broker.got.at(-1)).toBe('502')
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
   expect(expired).toEqual([1])
 })
 
@@ -151,7 +148,7 @@ test("an item's second message is not sent again with each try of its first", as
   await clock.advance(30_000)
 
   expect(broker.got).toEqual(['501', 'event 501', '501', '501', '501', '501'])
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
 })
 
 test('an item that was taken is not sent again because its event was refused', async () => {
@@ -165,7 +162,7 @@ test('an item that was taken is not sent again because its event was refused', a
   await clock.advance(30_000)
 
   expect(broker.got).toEqual(['501', 'event 501', 'event 501', 'event 501'])
-  expect(outbox.count()).toBe(0)
+  expect(await outbox.count()).toBe(0)
 })
 
 test('a PUBACK that comes after the refusal of the other message counts', async () => {
