@@ -6,7 +6,7 @@
  */
 import { type AccountCloud, createCloud } from '../blink/client.ts'
 import type { Http } from '../blink/http.ts'
-import { createSession, type Session } from '../blink/session.ts'
+import { type Access, createSession, type Session } from '../blink/session.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Clock, thisMoment } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
@@ -45,7 +45,7 @@ export interface Account {
   readonly session: Session
   /** Through the circuit breaker, counted on the budget. */
   readonly cloud: Cloud
-  readonly breaker: Pick<CircuitBreaker, 'close' | 'pause'>
+  readonly breaker: Pick<CircuitBreaker, 'close' | 'pause' | 'adopt'>
   readonly budget: Pick<RequestBudget, 'spent' | 'limit'>
   readonly snapshot: AccountSnapshot
   /** Aborted when the account was removed: no more requests are sent for it. */
@@ -54,11 +54,9 @@ export interface Account {
   exclusively<T>(work: () => Promise<T>): Promise<T>
   /** Takes over a state; one that differs from the last one is logged and passed to the observer. */
   become(status: AccountStatus, failure: Failure | undefined): void
-  /** Goes on with other credentials of the same account, and with a pause that their sign-in was told. */
-  signIn(credentials: AccountCredentials): Promise<void>
+  /** Goes on with other credentials of the same account. */
+  signIn(credentials: AccountCredentials, access?: Access): void
   remove(): void
-  /** Resolves when everything about the account is on disk. */
-  settled(): Promise<void>
 }
 
 /** Credentials at the cloud, with the limits of their account or, while that is not known, of their own. */
@@ -77,11 +75,16 @@ export interface Limits {
   listed(count: number): Promise<void>
 }
 
-/** An account with what is kept of it; requests nothing. */
-export async function openAccount(needs: AccountNeeds, credentials: AccountCredentials): Promise<Account> {
-  const { accountId } = credentials
-  const limits = await openLimits(needs, accountId)
-  return new KnownAccount(needs, credentials, limits)
+export interface AccountParts {
+  readonly credentials: AccountCredentials
+  /** An access token of these credentials. */
+  readonly access?: Access | undefined
+  readonly limits: Limits
+}
+
+/** An account that requests nothing by itself. */
+export function openAccount(needs: AccountNeeds, parts: AccountParts): Account {
+  return new KnownAccount(needs, parts)
 }
 
 /** The limits kept under a name: an account's id, or the key of credentials whose account is not known yet. */
@@ -122,11 +125,16 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
 }
 
 /** A session of these credentials, and the calls that are made with it; requests nothing. */
-export function connect(needs: AccountNeeds, credentials: Credentials, { http }: Limits): Connection {
+export function connect(
+  needs: AccountNeeds,
+  credentials: Credentials,
+  { limits: { http }, access }: Pick<AccountParts, 'limits' | 'access'>,
+): Connection {
   const { blink, storage, clock, log } = needs
   const { oauthUrl, restUrl } = blink
   const session = createSession({
-    credentials: credentials,
+    credentials,
+    access,
     hardwareId: storage.installation.hardwareId,
     oauthUrl,
     http,
@@ -148,11 +156,12 @@ class KnownAccount implements Account {
   #since: () => number
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(needs: AccountNeeds, credentials: AccountCredentials, limits: Limits) {
+  constructor(needs: AccountNeeds, parts: AccountParts) {
+    const { credentials, limits } = parts
     this.accountId = credentials.accountId
     this.#needs = needs
     this.#limits = limits
-    this.#connection = connect(needs, credentials, limits)
+    this.#connection = connect(needs, credentials, parts)
     this.#since = sinceOf(credentials, needs.clock)
     this.#snapshot = this.#firstSnapshot(credentials)
   }
@@ -217,20 +226,15 @@ class KnownAccount implements Account {
     observer.accountChanged(this.snapshot)
   }
 
-  async signIn(credentials: AccountCredentials): Promise<void> {
-    await this.breaker.adopt(await this.#needs.storage.limits.breaker(this.accountId))
-    this.#connection = connect(this.#needs, credentials, this.#limits)
-    this.#since = sinceOf(credentials, this.#needs.clock)
+  signIn(credentials: AccountCredentials, access?: Access): void {
+    this.#connection = connect(this.#needs, credentials, { limits: this.#limits, access })
+    const { status } = this.#snapshot
     this.#snapshot = this.#firstSnapshot(credentials)
+    if (this.#snapshot.status !== status) this.#since = sinceOf(credentials, this.#needs.clock)
   }
 
   remove(): void {
     this.#removal.abort(new Error('the account was removed'))
-  }
-
-  async settled(): Promise<void> {
-    await this.session.settled()
-    await this.budget.close()
   }
 
   /** What is known before the cloud has been asked. */

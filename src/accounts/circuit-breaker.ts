@@ -192,8 +192,9 @@ export class CircuitBreaker {
   }
 }
 
-/** Busy, offline or refused is an answer too, and not the one that opens a breaker. */
+/** Busy, offline or refused is an answer too, and not the one that opens a breaker. A new token proves nothing. */
 function isWell(kind: CallKind, answer: HttpAnswer, now: number): boolean {
+  if (kind === 'token') return false
   const refusal = refusalIn({ kind, ...answer, now })
   return refusal === undefined || refusal instanceof ModuleBusy || refusal instanceof CloudRefused
 }

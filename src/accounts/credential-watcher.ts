@@ -119,7 +119,9 @@ export async function refreshIdle({ accounts, clock, log }: IdleNeeds, signal: A
         if (signal.aborted) return
         if (!(error instanceof DaemonError)) throw error
         log.debug({ account_id: accountId, detail: error.message }, 'cannot refresh idle credentials')
-        if (error instanceof LoginNeeded) account.become(error.code, explain(error, clock.now()))
+        // Signed in again meanwhile, it is the old token that was refused.
+        const isCurrent = account.session === session
+        if (error instanceof LoginNeeded && isCurrent) account.become(error.code, explain(error, clock.now()))
       }
     }
     await clock.sleep(idleLookEveryMs, signal).catch(() => undefined)

@@ -6,6 +6,7 @@
  * were given up, by a logout or by a later sign-in, do not come back with an unchanged text.
  */
 import { credentialsOf, type TokenLine } from '../blink/credentials-file.ts'
+import { StoreFailed } from '../domain/errors.ts'
 import type { Credentials } from '../domain/model.ts'
 import type { CredentialStore, Log } from '../domain/ports.ts'
 
@@ -35,12 +36,32 @@ export async function takeOver(
     await store.save(credentials)
     fresh.push(credentials)
   }
-  const replaced = new Set(fresh.flatMap((one) => sameAccount(kept, one)))
-  const left = [...kept.filter((one) => !replaced.has(one)), ...fresh]
+  const isReplaced = (one: Credentials) =>
+    fresh.some((other) => other.key === one.key || isSameAccount(one, other))
+  const left = [...kept.filter((one) => !isReplaced(one)), ...fresh]
   // A sign-in that was killed right before its end has not given up the credentials that it replaces.
   const best = left.filter((one) => sameAccount(left, one).every((other) => isBetter(one, other)))
-  for (const one of [...kept, ...fresh]) if (!best.includes(one)) await giveUp(store, one, log)
-  return best
+  const used = new Set(best.map(({ key }) => key))
+  for (const one of [...kept, ...fresh]) if (!used.has(one.key)) await giveUp(store, one, log)
+  return Promise.all(best.map((one) => rekey(store, one, forgotten)))
+}
+
+/** Credentials of an older version have a key that does not name their account; a disk that fails leaves them so. */
+async function rekey(
+  store: CredentialStore,
+  credentials: Credentials,
+  forgotten: ReadonlySet<string>,
+): Promise<Credentials> {
+  const keyed = keyedByAccount(credentials)
+  if (keyed.key === credentials.key || credentials.unusable || forgotten.has(keyed.key)) return credentials
+  try {
+    await store.save(keyed)
+  } catch (error) {
+    if (error instanceof StoreFailed) return credentials
+    throw error
+  }
+  await store.forget(credentials.key).catch(() => undefined)
+  return keyed
 }
 
 /**
@@ -54,13 +75,31 @@ export function keyedByAccount<C extends Pick<Credentials, 'key' | 'accountId'>>
     : { ...credentials, key: prefix + key }
 }
 
-/** Gives up the other credentials of an account for these, which are newer. */
-export async function replaceOlder(
+/**
+ * Keeps credentials by the account that they have turned out to belong to, and gives up the others of it. Returns
+ * false where these give way: a sign-in that works stays, since a text of the environment that does not name its
+ * account may be older.
+ *
+ * @param key by which they were kept until now
+ */
+export async function settleIdentified(
   store: CredentialStore,
-  credentials: Credentials,
-  { all, log }: { readonly all: readonly Credentials[]; readonly log: Log },
-): Promise<void> {
-  for (const older of sameAccount(all, credentials)) await giveUp(store, older, log)
+  { key, credentials }: { readonly key: string; readonly credentials: Credentials },
+  log: Log,
+): Promise<boolean> {
+  const all = await store.list()
+  // Given up in the meantime, by a person who knows better.
+  if (!all.some((one) => one.key === key)) return false
+  const others = sameAccount(all, credentials).filter((one) => one.key !== key)
+  const isGood = ({ source, refusedAt }: Credentials) => source !== 'environment' && refusedAt === undefined
+  if (credentials.source === 'environment' && others.some(isGood)) {
+    await giveUp(store, { ...credentials, key }, log)
+    return false
+  }
+  await store.save(credentials)
+  if (credentials.key !== key) await store.forget(key)
+  for (const older of others) await giveUp(store, older, log)
+  return true
 }
 
 /**
@@ -88,15 +127,20 @@ async function giveUp(
   log.info({ account_id: accountId, credentials: key, ...remedy }, 'credentials replaced by newer ones')
 }
 
-function sameAccount(all: Iterable<Credentials>, { key, accountId }: Credentials): readonly Credentials[] {
-  if (accountId === undefined) return []
-  return [...all].filter((other) => other.key !== key && other.accountId === accountId)
+function sameAccount(all: readonly Credentials[], credentials: Credentials): readonly Credentials[] {
+  return all.filter((other) => other.key !== credentials.key && isSameAccount(other, credentials))
 }
 
-/** Those that work before those that were refused, then those refreshed last, then any. */
+function isSameAccount({ accountId }: Credentials, other: Credentials): boolean {
+  return accountId !== undefined && accountId === other.accountId
+}
+
+/** Those that work before those that were refused, then those refreshed last, then those with a key of the account. */
 function isBetter(one: Credentials, other: Credentials): boolean {
   const [works, otherWorks] = [one.refusedAt === undefined, other.refusedAt === undefined]
   if (works !== otherWorks) return works
   const [at, otherAt] = [one.refreshedAt ?? 0, other.refreshedAt ?? 0]
-  return at === otherAt ? one.key > other.key : at > otherAt
+  if (at !== otherAt) return at > otherAt
+  const [isKeyed, otherIsKeyed] = [one, other].map((each) => keyedByAccount(each).key === each.key)
+  return isKeyed === otherIsKeyed ? one.key > other.key : isKeyed === true
 }

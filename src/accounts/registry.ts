@@ -6,11 +6,12 @@
  */
 import { parseTokenLines } from '../blink/credentials-file.ts'
 import { createHttp } from '../blink/http.ts'
+import type { Access, Session } from '../blink/session.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError } from '../domain/errors.ts'
-import { accountStatusOf, explain } from '../domain/failure.ts'
-import type { AccountStatus, BlinkId, Credentials, Failure } from '../domain/model.ts'
+import { accountStatusOf, needsPerson } from '../domain/failure.ts'
+import type { BlinkId, Credentials } from '../domain/model.ts'
 import type { Log, Observer } from '../domain/ports.ts'
 import {
   type Account,
@@ -22,7 +23,7 @@ import {
   openAccount,
   openLimits,
 } from './account.ts'
-import { keyedByAccount, replaceOlder, takeOver } from './credentials.ts'
+import { keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
 import { createModuleLock } from './module-lock.ts'
 
 export interface RegistryNeeds {
@@ -43,28 +44,23 @@ export interface CredentialChanges {
 }
 
 /** Credentials in use: as they are in memory, and as this process last wrote them. */
-export interface InUse {
-  readonly credentials: Credentials
-  readonly kept: Credentials
-}
-
-/** Credentials whose account could not be learned. */
-export interface Unidentified {
-  readonly key: string
-  readonly status: AccountStatus
-  readonly failure: Failure
-}
+export type InUse = Pick<Session, 'credentials' | 'kept'>
 
 export interface AccountRegistry {
   /** All active accounts, in the order in which they came. */
   readonly accounts: readonly Account[]
   get(accountId: BlinkId): Account | undefined
-  /** Whether the account of all credentials is known. */
-  readonly allIdentified: boolean
+  /** Keys of the credentials whose account is not known yet. */
+  readonly unidentified: readonly string[]
   /** How many credentials there are, those without a known account included. */
   readonly size: number
-  /** Asks the cloud for the account of those credentials that do not name it, as far as `may` permits it now. */
-  identify(signal: AbortSignal, may?: (key: string) => Promise<boolean>): Promise<readonly Unidentified[]>
+  /**
+   * Asks the cloud for the account of these credentials, once however many callers wait for it, and activates it.
+   * Resolves with `undefined` when the credentials are gone, or gave way to others of their account.
+   *
+   * @throws the cloud's errors; a failure of another kind than the last one is logged as well
+   */
+  identify(key: string, signal: AbortSignal): Promise<Account | undefined>
   /** Takes over changed credentials; returns the accounts that are new or have new credentials. */
   apply(changes: CredentialChanges): Promise<readonly Account[]>
   inUse(): readonly InUse[]
@@ -94,7 +90,7 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
     proxies,
     onCall: (call) => log.debug(call, 'request finished'),
   })
-  const registry = new Registry({ ...needs, http, blink, moduleLock: createModuleLock() })
+  const registry = createRegistry({ ...needs, http, blink, moduleLock: createModuleLock() })
   await registry.apply({ added: credentials, removed: [] })
   return registry
 }
@@ -103,14 +99,26 @@ interface SharedNeeds extends AccountNeeds {
   readonly observer: Required<Observer>
 }
 
+/** A registry without accounts. */
+export function createRegistry(needs: SharedNeeds): AccountRegistry {
+  return new Registry(needs)
+}
+
+/** Credentials whose account is not known yet. */
 interface Candidate extends Connection {
   readonly limits: Limits
+  identifying: Promise<Account | undefined> | undefined
+  /** Of the last failure, so that each is logged once. */
+  failedWith: string | undefined
 }
 
 class Registry implements AccountRegistry {
   readonly #needs: SharedNeeds
   readonly #accounts = new Map<BlinkId, Account>()
   readonly #unidentified = new Map<string, Candidate>()
+  /** By account, and kept when it is removed: signing out and in again is no reason to request sooner. */
+  readonly #limits = new Map<BlinkId, Limits>()
+  #changing: Promise<unknown> = Promise.resolve()
 
   constructor(needs: SharedNeeds) {
     this.#needs = needs
@@ -124,97 +132,125 @@ class Registry implements AccountRegistry {
     return this.#accounts.get(accountId)
   }
 
-  get allIdentified(): boolean {
-    return this.#unidentified.size === 0
+  get unidentified(): readonly string[] {
+    return [...this.#unidentified.keys()]
   }
 
   get size(): number {
     return this.#accounts.size + this.#unidentified.size
   }
 
-  async identify(
-    signal: AbortSignal,
-    may = (_key: string) => Promise.resolve(true),
-  ): Promise<readonly Unidentified[]> {
-    const failed = await Promise.all(
-      [...this.#unidentified].map(async ([key, candidate]) =>
-        (await may(key)) ? this.#identifyOne(key, candidate, signal) : undefined,
-      ),
-    )
-    return failed.filter((one) => one !== undefined)
+  async identify(key: string, signal: AbortSignal): Promise<Account | undefined> {
+    const candidate = this.#unidentified.get(key)
+    if (!candidate) return undefined
+    candidate.identifying ??= this.#identify(key, candidate, signal).finally(() => {
+      candidate.identifying = undefined
+    })
+    return candidate.identifying
   }
 
-  async apply({ added, removed }: CredentialChanges): Promise<readonly Account[]> {
-    const { observer, log } = this.#needs
-    const changed: Account[] = []
-    for (const credentials of added) {
-      if (isIdentified(credentials)) changed.push(await this.#activate(credentials))
-      else this.#unidentified.set(credentials.key, await this.#candidate(credentials))
-    }
-    const replaced = new Set(added.map(({ key }) => key))
-    for (const key of removed) {
-      if (replaced.has(key)) continue
-      this.#unidentified.delete(key)
-      const account = this.accounts.find(({ session }) => session.credentials.key === key)
-      if (!account) continue
-      account.remove()
-      this.#accounts.delete(account.accountId)
-      log.info({ account_id: account.accountId }, 'account removed')
-      observer.accountRemoved(account.accountId)
-    }
-    return changed
+  apply(changes: CredentialChanges): Promise<readonly Account[]> {
+    return this.#oneAtATime(() => this.#apply(changes))
   }
 
-  inUse(): readonly InUse[] {
+  inUse(): readonly Session[] {
     return [...this.#accounts.values(), ...this.#unidentified.values()].map(({ session }) => session)
   }
 
   async close(): Promise<void> {
     await this.#needs.http.close({ graceMs: closeGraceMs })
-    await Promise.all(this.accounts.map((account) => account.settled()))
-    for (const { session, limits } of this.#unidentified.values()) {
-      await session.settled()
-      await limits.budget.close()
+    await Promise.all(this.inUse().map((session) => session.settled()))
+    const limits = [...this.#limits.values(), ...[...this.#unidentified.values()].map((one) => one.limits)]
+    await Promise.all(limits.map(({ budget }) => budget.close()))
+  }
+
+  /** The watcher may find credentials that are just being given the key of their account. */
+  #oneAtATime<T>(change: () => Promise<T>): Promise<T> {
+    const mine = this.#changing.then(change)
+    this.#changing = mine.catch(() => undefined)
+    return mine
+  }
+
+  async #apply({ added, removed }: CredentialChanges): Promise<readonly Account[]> {
+    const changed: Account[] = []
+    for (const credentials of added) {
+      const { key, refreshToken, accountId } = credentials
+      const known = this.inUse().find((one) => one.credentials.key === key)
+      if (known?.credentials.refreshToken.reveal() === refreshToken.reveal()) continue
+      this.#unidentified.delete(key)
+      if (accountId !== known?.credentials.accountId) this.#remove(key)
+      if (isIdentified(credentials)) changed.push(await this.#activate(credentials))
+      else this.#unidentified.set(key, await this.#candidate(credentials))
     }
+    const replaced = new Set(added.map(({ key }) => key))
+    for (const key of removed) if (!replaced.has(key)) this.#remove(key)
+    return changed
+  }
+
+  #remove(key: string): void {
+    const { observer, log } = this.#needs
+    this.#unidentified.delete(key)
+    const account = this.accounts.find(({ session }) => session.credentials.key === key)
+    if (!account) return
+    account.remove()
+    this.#accounts.delete(account.accountId)
+    log.info({ account_id: account.accountId }, 'account removed')
+    observer.accountRemoved(account.accountId)
   }
 
   async #candidate(credentials: Credentials): Promise<Candidate> {
     const limits = await openLimits(this.#needs, credentials.key)
-    return { ...connect(this.#needs, credentials, limits), limits }
+    const connection = connect(this.#needs, credentials, { limits })
+    return { ...connection, limits, identifying: undefined, failedWith: undefined }
   }
 
-  async #identifyOne(
-    key: string,
-    { cloud, session, limits }: Candidate,
-    signal: AbortSignal,
-  ): Promise<Unidentified | undefined> {
-    const { storage, clock, log } = this.#needs
+  async #identify(key: string, candidate: Candidate, signal: AbortSignal): Promise<Account | undefined> {
+    const { log } = this.#needs
     try {
-      const { accountId } = await cloud.identify(signal)
-      // Given up in the meantime, by a person who knows better.
-      if (!this.#unidentified.delete(key)) return undefined
-      await limits.budget.close()
-      await storage.limits.move(key, accountId)
-      const credentials = keyedByAccount({ ...session.credentials, accountId })
-      await storage.credentials.save(credentials)
-      if (credentials.key !== key) await storage.credentials.forget(key)
-      const all = await storage.credentials.list()
-      await replaceOlder(storage.credentials, credentials, { all, log })
-      await this.#activate(credentials)
-      return undefined
+      const { accountId } = await candidate.cloud.identify(signal)
+      return await this.#oneAtATime(() => this.#identified(key, candidate, accountId))
     } catch (error) {
-      if (!(error instanceof DaemonError)) throw error
-      return { key, status: accountStatusOf(error), failure: explain(error, clock.now()) }
+      if (error instanceof DaemonError && candidate.failedWith !== error.message) {
+        candidate.failedWith = error.message
+        const fields = { credentials: key, detail: error.message, remedy: error.remedy }
+        const level = needsPerson(accountStatusOf(error)) ? 'error' : 'warn'
+        log[level](fields, 'cannot find the account of these credentials')
+      }
+      throw error
     }
   }
 
-  async #activate(credentials: AccountCredentials): Promise<Account> {
-    const { observer, log } = this.#needs
-    const known = this.#accounts.get(credentials.accountId)
-    await known?.signIn(credentials)
-    const account = known ?? (await openAccount(this.#needs, credentials))
-    this.#accounts.set(account.accountId, account)
-    log.info({ account_id: account.accountId, credentials: credentials.key }, 'account added')
+  /** Activates the account of credentials that have turned out to be its own, unless others of it have precedence. */
+  async #identified(
+    key: string,
+    { session, limits }: Candidate,
+    accountId: BlinkId,
+  ): Promise<Account | undefined> {
+    const { storage, log } = this.#needs
+    // Given up in the meantime, by a person who knows better.
+    if (this.#unidentified.get(key)?.session !== session) return undefined
+    await limits.budget.close()
+    await storage.limits.move(key, accountId)
+    const credentials = keyedByAccount({ ...session.credentials, accountId })
+    const isUsed = await settleIdentified(storage.credentials, { key, credentials }, log)
+    this.#unidentified.delete(key)
+    if (isUsed) return this.#activate(credentials, session.access)
+    await this.#accounts.get(accountId)?.breaker.adopt(await storage.limits.breaker(accountId))
+    return undefined
+  }
+
+  async #activate(credentials: AccountCredentials, access?: Access): Promise<Account> {
+    const { observer, storage, log } = this.#needs
+    const { accountId, key } = credentials
+    const known = this.#accounts.get(accountId)
+    const limits = this.#limits.get(accountId) ?? (await openLimits(this.#needs, accountId))
+    this.#limits.set(accountId, limits)
+    await limits.breaker.adopt(await storage.limits.breaker(accountId))
+    const account = known ?? openAccount(this.#needs, { credentials, access, limits })
+    known?.signIn(credentials, access)
+    this.#accounts.set(accountId, account)
+    const fields = { account_id: accountId, credentials: key }
+    log.info(fields, known ? 'account has new credentials' : 'account added')
     observer.accountChanged(account.snapshot)
     return account
   }

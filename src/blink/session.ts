@@ -20,7 +20,7 @@ import { readTokens } from './wire.ts'
 export interface SessionNeeds {
   readonly credentials: Credentials
   /** An access token that came with the credentials. */
-  readonly access?: { readonly accessToken: Secret; readonly lifeMs: number }
+  readonly access?: Access | undefined
   /** The installation's own, for credentials that came without. */
   readonly hardwareId: string
   readonly oauthUrl: string
@@ -31,11 +31,18 @@ export interface SessionNeeds {
   readonly save: (credentials: Credentials) => Promise<void>
 }
 
+export interface Access {
+  readonly accessToken: Secret
+  readonly lifeMs: number
+}
+
 export interface Session {
   /** The credentials as they are now: with the newest refresh token, and with what was learned since. */
   readonly credentials: Credentials
   /** The credentials as they were last known to be on disk: older, while the disk is slow or takes nothing. */
   readonly kept: Credentials
+  /** The access token that is good now, for another session of the same credentials. */
+  readonly access: Access | undefined
   /**
    * An access token that is good for a while.
    *
@@ -62,7 +69,7 @@ export function createSession(needs: SessionNeeds): Session {
   return new TokenSession(needs)
 }
 
-interface Access {
+interface UsableAccess {
   readonly token: Secret
   /** On both clocks: the wall clock may be set, and the other stands still while a computer sleeps. */
   readonly goodUntil: { readonly now: number; readonly elapsed: number }
@@ -75,11 +82,11 @@ class TokenSession implements Session {
   readonly #needs: SessionNeeds
   #credentials: Credentials
   #kept: Credentials
-  #access: Access | undefined
+  #access: UsableAccess | undefined
   /** When the one before the access token was refused, by the clock's elapsed milliseconds; until this is accepted. */
   #refusedAt = Number.NEGATIVE_INFINITY
   /** Renewed, but its refresh token is not on disk yet. */
-  #unsaved: Access | undefined
+  #unsaved: UsableAccess | undefined
   #refresh: Promise<Secret> | undefined
   /** The last answer, where it was none; `at` by the clock's elapsed milliseconds. */
   #failed: { readonly error: unknown; readonly at: number } | undefined
@@ -98,6 +105,14 @@ class TokenSession implements Session {
 
   get kept(): Credentials {
     return this.#kept
+  }
+
+  get access(): Access | undefined {
+    if (!this.#isGood(this.#access)) return undefined
+    const { token, goodUntil } = this.#access
+    const { clock } = this.#needs
+    const lifeMs = Math.min(goodUntil.now - clock.now(), goodUntil.elapsed - clock.elapsed())
+    return { accessToken: token, lifeMs }
   }
 
   async accessToken(signal: AbortSignal): Promise<Secret> {
@@ -143,7 +158,7 @@ class TokenSession implements Session {
   }
 
   /** Each module of a tick wants a token, and what has just failed is not asked for again for each of them. */
-  async #askInTime(): Promise<Access> {
+  async #askInTime(): Promise<UsableAccess> {
     const { clock } = this.#needs
     if (this.#failed && clock.elapsed() - this.#failed.at < leastPauseMs) throw this.#failed.error
     try {
@@ -155,7 +170,7 @@ class TokenSession implements Session {
   }
 
   /** Asks for a new token and takes over the rotated one, in memory. */
-  async #ask(): Promise<Access> {
+  async #ask(): Promise<UsableAccess> {
     const { clock, log } = this.#needs
     const since = { now: clock.now(), elapsed: clock.elapsed() }
     const { accessToken, refreshToken, lifeMs } = readTokens(await this.#post())
@@ -169,9 +184,9 @@ class TokenSession implements Session {
   }
 
   #accessFor(
-    { accessToken, lifeMs }: { readonly accessToken: Secret; readonly lifeMs: number },
+    { accessToken, lifeMs }: Access,
     since = { now: this.#needs.clock.now(), elapsed: this.#needs.clock.elapsed() },
-  ): Access {
+  ): UsableAccess {
     const usableMs = lifeMs - Math.min(longestMarginMs, lifeMs / 10)
     return { token: accessToken, goodUntil: { now: since.now + usableMs, elapsed: since.elapsed + usableMs } }
   }
@@ -230,7 +245,7 @@ class TokenSession implements Session {
     this.#kept = credentials
   }
 
-  #isGood(access: Access | undefined): access is Access {
+  #isGood(access: UsableAccess | undefined): access is UsableAccess {
     if (!access) return false
     const { clock } = this.#needs
     return clock.now() < access.goodUntil.now && clock.elapsed() < access.goodUntil.elapsed

@@ -54,28 +54,27 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   const reasonOf = async (module: SyncModule) =>
     ineligibility(module, settings.modules) ??
     ((await storage.pauses.isPaused(module)) ? 'paused' : undefined)
-  const look = async ({ accountId, cloud }: Account): Promise<Found> => {
+  const look = async (name: string, find: () => Promise<Account | undefined>): Promise<Found | undefined> => {
+    let account: Account | undefined
+    const found = (rest: Pick<Found, 'status' | 'failure' | 'modules'>): Found => {
+      return { account: account?.accountId ?? name, accountId: account?.accountId, ...rest }
+    }
     try {
+      account = await find()
+      if (!account) return undefined
+      const listed = await account.cloud.discover(stop)
       const modules = await Promise.all(
-        (await cloud.discover(stop)).map(async (module) => ({ module, reason: await reasonOf(module) })),
+        listed.map(async (module) => ({ module, reason: await reasonOf(module) })),
       )
-      return { account: accountId, accountId, status: 'ok', failure: undefined, modules }
+      return found({ status: 'ok', failure: undefined, modules })
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error
-      const status = accountStatusOf(error)
-      const failure = explain(error, clock.now())
-      return { account: accountId, accountId, status, failure, modules: [] }
+      return found({ status: accountStatusOf(error), failure: explain(error, clock.now()), modules: [] })
     }
   }
-  const unidentified = (await registry.identify(stop)).map(
-    ({ key, ...rest }): Found => ({
-      ...rest,
-      account: key,
-      accountId: undefined,
-      modules: [],
-    }),
-  )
-  const found = [...(await Promise.all(registry.accounts.map(look))), ...unidentified]
+  const known = registry.accounts.map((account) => look(account.accountId, async () => account))
+  const unidentified = registry.unidentified.map((key) => look(key, () => registry.identify(key, stop)))
+  const found = (await Promise.all([...known, ...unidentified])).filter((one) => one !== undefined)
   terminal.out(options.json ? toJson(found) : toTable(found))
   for (const { failure: trouble, account, status } of found) {
     if (trouble) terminal.err(complaint({ account, status, failure: trouble }))

@@ -31,15 +31,19 @@ export interface AccountRunNeeds {
   readonly observer: Pick<Required<Observer>, 'modulesListed' | 'moduleFinished' | 'accountRunFinished'>
   /** Why a module is not requested, or `undefined` when it is. */
   readonly skipReason: (module: SyncModule, trigger: Trigger) => Promise<SkipReason | undefined>
-  /** Life of a request ID, in milliseconds. */
-  readonly ttlMs: number
-  /** Modules requested at the same time. */
-  readonly parallel: number
+  readonly request: {
+    /** Life of a request ID, in milliseconds. */
+    readonly ttlMs: number
+    /** Modules requested at the same time. */
+    readonly parallel: number
+  }
+  readonly signals: {
+    /** Ends waits and starts nothing more, but lets a request in flight end. */
+    readonly stopping: AbortSignal
+    /** Ends a request in flight. */
+    readonly abort: AbortSignal
+  }
   readonly clock: Clock
-  /** Ends waits and starts nothing more, but lets a request in flight come home. */
-  readonly stopping: AbortSignal
-  /** Ends a request in flight. */
-  readonly abort: AbortSignal
 }
 
 /** So many modules in a row without an answer, and the cloud is away for all of them. */
@@ -55,11 +59,13 @@ export async function runAccount(
   { run, selection }: { readonly run: Run; readonly selection?: Selection | undefined },
   needs: AccountRunNeeds,
 ): Promise<AccountRunReport> {
-  const stopping = AbortSignal.any([needs.stopping, account.removed])
-  const running = new AccountRun(account, run, { ...needs, stopping })
+  const stopping = AbortSignal.any([needs.signals.stopping, account.removed])
+  const running = new AccountRun(account, run, { ...needs, signals: { ...needs.signals, stopping } })
+  const { session } = account
   await running.run(selection)
   const report = running.report()
-  if (!account.removed.aborted) await conclude(account, report, selection)
+  // The state is that of the credentials in use; new ones have a run of their own right behind this one.
+  if (!account.removed.aborted && account.session === session) await conclude(account, report, selection)
   needs.observer.accountRunFinished(report)
   return report
 }
@@ -99,7 +105,7 @@ class AccountRun {
   }
 
   async run(selection: Selection | undefined): Promise<void> {
-    const { parallel, stopping } = this.#needs
+    const { request, signals } = this.#needs
     const listed = selection?.list === false ? undefined : await this.#discover()
     const known = listed ?? (await this.#known())
     const modules = known.filter((module) => selection?.wants(module) ?? true)
@@ -107,14 +113,14 @@ class AccountRun {
     const queue = new Map(modules.map((module) => [keyOf(module), module])).values()
     const attemptInTurn = async () => {
       for (const module of queue) {
-        if (stopping.aborted || this.#bug) return
+        if (signals.stopping.aborted || this.#bug) return
         await this.#attempt(module).catch((error: unknown) => {
           this.#bug = true
           throw error
         })
       }
     }
-    await Promise.all(Array.from({ length: parallel }, attemptInTurn))
+    await Promise.all(Array.from({ length: request.parallel }, attemptInTurn))
   }
 
   report(): AccountRunReport {
@@ -133,10 +139,10 @@ class AccountRun {
   }
 
   async #discover(): Promise<readonly SyncModule[] | undefined> {
-    const { ledger, observer, abort } = this.#needs
+    const { ledger, observer, signals } = this.#needs
     const { accountId, cloud } = this.#account
     try {
-      const { value } = await this.#persist(() => cloud.discover(abort))
+      const { value } = await this.#persist(() => cloud.discover(signals.abort))
       this.#changes = await ledger.seen(accountId, value)
       observer.modulesListed(accountId, this.#changes)
       return value
@@ -169,16 +175,19 @@ class AccountRun {
   }
 
   async #request(module: SyncModule): Promise<void> {
-    const { clock, abort, ttlMs } = this.#needs
+    const { clock, signals, request } = this.#needs
     const { cloud } = this.#account
     let sentAt = clock.elapsed()
     const tries = { count: 0 }
     try {
       const { value, attempt } = await this.#persist(() => {
         sentAt = clock.elapsed()
-        return cloud.requestManifest(module, abort)
+        return cloud.requestManifest(module, signals.abort)
       }, tries)
-      const item = workItemOf({ module, request: value, run: this.#run, attempt, ttlMs }, clock)
+      const item = workItemOf(
+        { module, request: value, run: this.#run, attempt, ttlMs: request.ttlMs },
+        clock,
+      )
       const at = item.requestedAt
       const latencyMs = Math.round(clock.elapsed() - sentAt)
       this.#unreachable = 0
@@ -196,7 +205,7 @@ class AccountRun {
 
   /** Tries until it works, the error says not to, or the budget would not last the pause. */
   async #persist<T>(work: () => Promise<T>, tries = { count: 0 }): Promise<{ value: T; attempt: number }> {
-    const { clock, stopping } = this.#needs
+    const { clock, signals } = this.#needs
     for (;;) {
       tries.count++
       try {
@@ -205,8 +214,8 @@ class AccountRun {
         if (!(error instanceof DaemonError)) throw error
         const pause = pauseBeforeRetry(error, tries.count, clock.random())
         if (pause === undefined || pause >= this.#leftMs() || this.#ended) throw error
-        await clock.sleep(pause, stopping).catch(() => undefined)
-        if (stopping.aborted || this.#ended || this.#bug) throw error
+        await clock.sleep(pause, signals.stopping).catch(() => undefined)
+        if (signals.stopping.aborted || this.#ended || this.#bug) throw error
       }
     }
   }
@@ -262,7 +271,7 @@ class AccountRun {
 
   /** Stopped before anything was sent: nothing has happened, so there is nothing to report. */
   #wasCutOff(error: unknown): boolean {
-    const { abort } = this.#needs
+    const { abort } = this.#needs.signals
     return abort.aborted && error === abort.reason
   }
 

@@ -9,7 +9,11 @@
 import pLimit from 'p-limit'
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
-import { iso } from '../domain/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import { type Clock, iso } from '../domain/clock.ts'
+import type { EligibilityRules } from '../domain/eligibility.ts'
+import { DaemonError } from '../domain/errors.ts'
+import { accountStatusOf, explain } from '../domain/failure.ts'
 import type {
   AccountRunReport,
   AccountStatus,
@@ -19,19 +23,24 @@ import type {
   Selection,
   Trigger,
 } from '../domain/model.ts'
-import type { Log, Observer } from '../domain/ports.ts'
+import type { Log, Observer, Storage } from '../domain/ports.ts'
 import { leastPauseMs } from '../domain/retry-policy.ts'
 import { type AccountRunNeeds, runAccount } from './account-run.ts'
-import type { RecentRequests } from './recent-requests.ts'
+import { type RecentNeeds, recentRequests } from './recent-requests.ts'
 import type { Timetable } from './timetable.ts'
 
-export interface RunnerNeeds extends Omit<AccountRunNeeds, 'skipReason' | 'observer'> {
-  readonly registry: Pick<AccountRegistry, 'accounts' | 'identify'>
-  readonly recent: RecentRequests
+export interface RunnerNeeds {
+  readonly settings: {
+    readonly blink: Pick<Settings['blink'], 'concurrency' | 'perAccount'>
+    readonly modules: EligibilityRules
+    readonly request: Pick<Settings['request'], 'ttlSeconds'>
+  }
+  readonly storage: RecentNeeds['storage'] & Pick<Storage, 'ledger'>
+  readonly registry: Pick<AccountRegistry, 'accounts' | 'unidentified' | 'identify'>
   readonly times: Timetable
-  /** Requests in flight over all accounts. */
-  readonly concurrency: number
   readonly observer: Required<Observer>
+  readonly signals: AccountRunNeeds['signals']
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -82,8 +91,11 @@ const margin = (intervalMs: number) => Math.min(1_000, intervalMs / 10)
 const nothingNew: Selection = { list: false, wants: () => true }
 
 export function createRunner(needs: RunnerNeeds): Runner {
-  const { registry, recent, times, observer, clock, log, stopping } = needs
-  const places = needs.concurrency * accountsForEachRequest
+  const { settings, storage, registry, times, observer, signals, clock, log } = needs
+  const { concurrency, perAccount: parallel } = settings.blink
+  const { stopping, abort } = signals
+  const recent = recentRequests({ storage, rules: settings.modules, times, clock, log, stopping })
+  const places = concurrency * accountsForEachRequest
   const limit = pLimit(places)
   const running = new Set<Promise<unknown>>()
   const inScheduledRun = new WeakSet<Account>()
@@ -91,8 +103,9 @@ export function createRunner(needs: RunnerNeeds): Runner {
   /** When an account's run failed last, by the clock's elapsed milliseconds. */
   const failedAt = new WeakMap<Account, number>()
   const runNeeds: AccountRunNeeds = {
-    ...needs,
+    ledger: storage.ledger,
     skipReason: (module, trigger) => recent.skipReason(module, trigger),
+    request: { ttlMs: settings.request.ttlSeconds * 1000, parallel },
     observer: {
       ...observer,
       moduleFinished(report, run) {
@@ -100,6 +113,8 @@ export function createRunner(needs: RunnerNeeds): Runner {
         observer.moduleFinished(report, run)
       },
     },
+    signals,
+    clock,
   }
 
   /** Waits for the offset; false when the computer slept so long that the next run came or is made up for. */
@@ -115,12 +130,18 @@ export function createRunner(needs: RunnerNeeds): Runner {
     if (restMs > 0) await clock.sleep(restMs, stopping).catch(() => undefined)
   }
 
-  async function scheduled(account: Account, run: Run): Promise<AccountRunReport | undefined> {
-    const offsetMs = run.trigger === 'schedule' ? times.offsetOf(account.accountId) : 0
-    if (offsetMs > 0 && !(await comesInTime(offsetMs))) return undefined
-    const isOver = () => stopping.aborted || account.removed.aborted
-    if (isOver()) return undefined
+  /** Waits until a run may begin with an account, by its id or its credentials' key; false when another run does. */
+  function comes(name: string, { trigger }: Run): Promise<boolean> {
+    if (trigger === 'start') return recent.mayStart(name)
+    const offsetMs = trigger === 'schedule' ? times.offsetOf(name) : 0
+    return offsetMs > 0 ? comesInTime(offsetMs) : Promise.resolve(true)
+  }
+
+  async function all(account: Account, run: Run): Promise<AccountRunReport | undefined> {
+    if (!(await comes(account.accountId, run)) || isOver(account)) return undefined
     if (run.trigger === 'schedule') hadScheduledRun.add(account)
+    // Whether it may start takes a write to the disk at least, and a scheduled run that came meanwhile has requested.
+    else if (run.trigger === 'start' && hadScheduledRun.has(account)) return undefined
     if (inScheduledRun.has(account)) {
       const fields = { account_id: account.accountId, tick: run.tickId }
       log.warn(fields, 'run skipped: the previous one is still running')
@@ -128,34 +149,46 @@ export function createRunner(needs: RunnerNeeds): Runner {
     }
     inScheduledRun.add(account)
     try {
-      return await account.exclusively(async () => {
-        const begun = clock.elapsed()
-        await restAfterFailure(account)
-        return limit(async () => {
-          if (isOver()) return undefined
-          const isAnswered = await recent.isAnswered(account.accountId, run.trigger)
-          const budgetMs = run.budgetMs - (clock.elapsed() - begun)
-          const selection = isAnswered ? nothingNew : undefined
-          const report = await runAccount(account, { run: { ...run, budgetMs }, selection }, runNeeds)
-          if (hasFailed(report)) failedAt.set(account, clock.elapsed())
-          return report
-        })
-      })
+      return await inTurn(account, run)
     } finally {
       inScheduledRun.delete(account)
     }
   }
 
-  async function atStart(account: Account, run: Run): Promise<AccountRunReport | undefined> {
-    // To know takes a write of the disk at least, and a scheduled run that came meanwhile has requested already.
-    const may = (await recent.mayStart(account.accountId)) && !hadScheduledRun.has(account)
-    return may ? scheduled(account, run) : undefined
+  /** The same for credentials whose account the cloud has to name first. */
+  async function unidentified(key: string, run: Run): Promise<AccountRunReport | undefined> {
+    if (!(await comes(key, run)) || stopping.aborted) return undefined
+    const account = await limit(() => registry.identify(key, abort))
+    if (!account) return undefined
+    // By its id as well, or a restart would not know that it was requested.
+    if (run.trigger === 'start' && !(await recent.mayStart(account.accountId))) return undefined
+    return inTurn(account, run)
+  }
+
+  /** Behind what is under way for the account. */
+  async function inTurn(account: Account, run: Run): Promise<AccountRunReport | undefined> {
+    return account.exclusively(async () => {
+      const begun = clock.elapsed()
+      await restAfterFailure(account)
+      return limit(async () => {
+        if (isOver(account)) return undefined
+        const isAnswered = await recent.isAnswered(account.accountId, run.trigger)
+        const budgetMs = run.budgetMs - (clock.elapsed() - begun)
+        const selection = isAnswered ? nothingNew : undefined
+        const report = await runAccount(account, { run: { ...run, budgetMs }, selection }, runNeeds)
+        if (hasFailed(report)) failedAt.set(account, clock.elapsed())
+        return report
+      })
+    })
+  }
+
+  function isOver({ removed }: Account): boolean {
+    return stopping.aborted || removed.aborted
   }
 
   async function commanded({ account, choose }: Choice, run: Run): Promise<AccountRunReport | undefined> {
-    if (stopping.aborted) return undefined
     return account.exclusively(async () => {
-      const selection = stopping.aborted ? undefined : await choose()
+      const selection = isOver(account) ? undefined : await choose()
       return selection && runAccount(account, { run, selection }, runNeeds)
     })
   }
@@ -193,50 +226,36 @@ export function createRunner(needs: RunnerNeeds): Runner {
     return { tickId: iso(at), trigger, budgetMs: Math.min(intervalMs - margin(intervalMs), longestRunMs) }
   }
 
-  /** Accounts whose id was not known may have become active before the run begins. */
-  async function identified(run: Run) {
-    if (stopping.aborted) return []
-    const may = (key: string) => (run.trigger === 'start' ? recent.mayStart(key) : Promise.resolve(true))
-    return registry.identify(needs.abort, may)
+  /** @param failed called for credentials whose account could not be learned */
+  function allOf(run: Run, failed: (result: AccountRunResult) => void) {
+    const identify = async (key: string) => {
+      try {
+        return await unidentified(key, run)
+      } catch (error) {
+        if (abort.aborted && error === abort.reason) return undefined
+        if (!(error instanceof DaemonError)) throw error
+        const [status, failure] = [accountStatusOf(error), explain(error, clock.now())]
+        failed({ account: key, report: undefined, status, failure })
+        return undefined
+      }
+    }
+    return () => [...shuffled().map((account) => all(account, run)), ...registry.unidentified.map(identify)]
   }
 
   return {
     async run(trigger, at = clock.now()) {
       const run = runOf(trigger, at)
-      const work = trigger === 'start' ? atStart : scheduled
-      await track(
-        identified(run).then(() =>
-          runAll(
-            run,
-            () => shuffled().map((one) => work(one, run)),
-            () => true,
-          ),
-        ),
-      )
+      await track(runAll(run, allOf(run, ignore), ignore))
     },
-    once() {
+    async once() {
       const run = runOf('once', clock.now())
-      return track(
-        identified(run).then(async (unidentified) => {
-          const reports = await runAll(run, () => shuffled().map((one) => scheduled(one, run)), resultOf)
-          const failed = unidentified.map(({ key, ...rest }) => ({
-            account: key,
-            report: undefined,
-            ...rest,
-          }))
-          return [...reports, ...failed]
-        }),
-      )
+      const failed: AccountRunResult[] = []
+      const begin = allOf(run, (result) => failed.push(result))
+      return [...(await track(runAll(run, begin, resultOf))), ...failed]
     },
     async runOne(account) {
       const run = runOf('start', clock.now())
-      await track(
-        runAll(
-          run,
-          () => [scheduled(account, run)],
-          () => true,
-        ),
-      )
+      await track(runAll(run, () => [inTurn(account, run)], ignore))
     },
     command(choices) {
       const run = { tickId: iso(clock.now()), trigger: 'command', budgetMs: commandBudgetMs } as const
@@ -268,3 +287,5 @@ function hasFailed({ account, modules }: AccountRunReport): boolean {
 function isFailedAttempt({ kind, attempts }: ModuleReport): boolean {
   return kind === 'failed' && attempts > 0
 }
+
+function ignore(): void {}

@@ -8,7 +8,6 @@ import { type Clock, iso } from '../domain/clock.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { Log, Storage } from '../domain/ports.ts'
 import { type Schedule, startSchedule } from './cron.ts'
-import { recentRequests } from './recent-requests.ts'
 import { createRunner, type Runner } from './runner.ts'
 import { type Timetable, timetable } from './timetable.ts'
 
@@ -42,24 +41,14 @@ const [homeMs, cutMs] = [3_000, 1_000]
 
 export function openScheduler(needs: SchedulerNeeds): Scheduler {
   const { settings, storage, registry, notify, clock, log, fail } = needs
-  const { blink, modules: rules, request } = settings
   const { cron, timezone, spreadSeconds, onStart } = settings.schedule
   const stopping = new AbortController()
   const abort = new AbortController()
   let schedule: Schedule | undefined
   const names = () => registry.accounts.map(({ accountId }) => accountId)
   const times = timetable({ next: () => schedule?.next() ?? [] }, names, spreadSeconds * 1000)
-  const recent = recentRequests({ storage, rules, times, clock, log, stopping: stopping.signal })
-  const runner = createRunner({
-    ...{ registry, recent, times, clock, log },
-    ledger: storage.ledger,
-    observer: notify,
-    ttlMs: request.ttlSeconds * 1000,
-    parallel: blink.perAccount,
-    concurrency: blink.concurrency,
-    stopping: stopping.signal,
-    abort: abort.signal,
-  })
+  const signals = { stopping: stopping.signal, abort: abort.signal }
+  const runner = createRunner({ settings, storage, registry, times, observer: notify, signals, clock, log })
 
   return {
     times,

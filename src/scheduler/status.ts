@@ -12,7 +12,7 @@ import type { Timetable } from './timetable.ts'
 
 export interface StatusNeeds {
   readonly version: string
-  readonly registry: Pick<AccountRegistry, 'accounts' | 'get' | 'allIdentified'>
+  readonly registry: Pick<AccountRegistry, 'accounts' | 'get' | 'unidentified'>
   readonly storage: Pick<Storage, 'ledger' | 'outbox' | 'pauses'>
   readonly rules: EligibilityRules
   readonly times: Timetable
@@ -27,7 +27,7 @@ export function statusReader(needs: StatusNeeds): StatusReader {
 
   /** Credentials that do not name their account may be those of any module we know. */
   const mayBeActive = ({ accountId }: ModuleKey) =>
-    registry.get(accountId) !== undefined || !registry.allIdentified
+    registry.get(accountId) !== undefined || registry.unidentified.length > 0
   const isShown = (key: ModuleKey) => isWanted(key, rules) && mayBeActive(key)
 
   function snapshot(record: ModuleRecord, paused: boolean): ModuleSnapshot {
@@ -72,7 +72,8 @@ export function statusReader(needs: StatusNeeds): StatusReader {
     },
     nextRuns: () => times.next(),
     isComplete: async () =>
-      registry.allIdentified && registry.accounts.every((account) => account.snapshot.status === 'ok'),
+      registry.unidentified.length === 0 &&
+      registry.accounts.every((account) => account.snapshot.status === 'ok'),
     health: async () => ({
       version: needs.version,
       uptimeMs: clock.elapsed() - begun,

@@ -3,12 +3,16 @@
  */
 import type { HttpAnswer, HttpCall } from '../../src/blink/api.ts'
 import type { Http } from '../../src/blink/http.ts'
+import { CloudUnreachable } from '../../src/domain/errors.ts'
 import type { Credentials } from '../../src/domain/model.ts'
 import type { Log } from '../../src/domain/ports.ts'
 import { Secret } from '../../src/domain/secret.ts'
 
-/** Status and body of an answer, an error to throw, or something that comes to one of them later. */
-export type Reply = readonly [number, unknown] | Error | Promise<readonly [number, unknown] | Error>
+/** Status, body and perhaps `retry-after` of an answer, or an error to throw. */
+export type Answered = readonly [status: number, body: unknown, retryAfter?: string] | Error
+
+/** An answer, now or later. */
+export type Reply = Answered | Promise<Answered>
 
 export interface Scripted extends Http {
   readonly calls: readonly HttpCall[]
@@ -19,20 +23,29 @@ export function scripted(reply: (call: HttpCall, index: number) => Reply): Scrip
   const calls: HttpCall[] = []
   return {
     calls,
-    async request(call, signal): Promise<HttpAnswer> {
+    async request(call, signal, attendant): Promise<HttpAnswer> {
       signal.throwIfAborted()
+      const ended = attendant?.admit()
       calls.push(call)
       const said = await reply(call, calls.length - 1)
-      if (said instanceof Error) throw said
-      const [status, body] = said
-      return { status, retryAfter: undefined, text: typeof body === 'string' ? body : JSON.stringify(body) }
+      const { kind } = call
+      if (said instanceof Error) {
+        const sent = !(said instanceof CloudUnreachable && said.outcome === 'not-done')
+        ended?.({ kind, errorCode: 'SCRIPTED', sent, ms: 0 }, undefined)
+        throw said
+      }
+      const [status, body, retryAfter] = said
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      const answer = { status, retryAfter, text }
+      ended?.({ kind, status, sent: true, ms: 0 }, answer)
+      return answer
     },
     close: () => Promise.resolve(),
   }
 }
 
 /** A login as one from the environment is, with these differences. */
-export function loginOf(differences: Partial<Credentials> = {}): Credentials {
+export function someCredentials(differences: Partial<Credentials> = {}): Credentials {
   return {
     key: 'environment-1',
     source: 'environment',

@@ -11,10 +11,12 @@ import {
   ModuleBusy,
   StoreFailed,
 } from '../../src/domain/errors.ts'
-import type { ModuleReport, Run, SyncModule, TickReport } from '../../src/domain/model.ts'
+import type { AccountRunReport, ModuleReport, Run, SkipReason, SyncModule } from '../../src/domain/model.ts'
 import { keyOf } from '../../src/domain/model.ts'
-import type { Cloud, Ledger } from '../../src/domain/ports.ts'
-import { runTick, type TickNeeds } from '../../src/scheduler/account-run.ts'
+import { afterReport, noProgress } from '../../src/domain/module-history.ts'
+import type { Cloud } from '../../src/domain/ports.ts'
+import { type AccountRunNeeds, runAccount } from '../../src/scheduler/account-run.ts'
+import { bareAccount } from './account-fixture.ts'
 import { type FakeClock, fakeClock, settle } from './fake-clock.ts'
 import { aModule } from './samples.ts'
 
@@ -39,7 +41,11 @@ export const diskFull = new StoreFailed('cannot write to state.db', {
   remedy: 'The disk is full: make room.',
 })
 
-export const slot: Run = { tickId: '2026-11-23T09:00:00.000Z', trigger: 'schedule', budgetMs: 299_000 }
+export const scheduledRun: Run = {
+  tickId: '2026-11-23T09:00:00.000Z',
+  trigger: 'schedule',
+  budgetMs: 299_000,
+}
 
 /** Modules of these names, each with ids of its own. */
 export function modulesNamed(...names: readonly string[]): SyncModule[] {
@@ -50,40 +56,46 @@ export function modulesNamed(...names: readonly string[]): SyncModule[] {
 
 export interface Play {
   readonly clock?: FakeClock
-  /** What each module answers, one answer for each request; each is asked as often, and no more. */
+  /** What each module answers, one answer for each request; each is requested as often, and no more. */
   readonly answers?: Readonly<Record<string, readonly Answer[]>>
   readonly modules?: readonly SyncModule[]
-  /** What the cloud says when asked for its modules; then the list. */
+  /** How requests for the list fail, before one succeeds. */
   readonly discovery?: readonly Error[]
   /** Modules of the last list. */
   readonly known?: readonly SyncModule[]
   /** How long an answer takes. */
   readonly answerMs?: number | ((name: string) => number)
-  /** Thrown instead of keeping these reports. */
-  readonly refusesToKeep?: (report: ModuleReport) => Error | undefined
+  /** Thrown instead of storing these reports. */
+  readonly refusesToStore?: (report: ModuleReport) => Error | undefined
   readonly refusesList?: Error
-  /** Says, before each turn, why an answer might not be kept. */
-  readonly trouble?: (kept: number) => StoreFailed | undefined
-  readonly slot?: Partial<Run>
-  readonly needs?: Partial<TickNeeds>
+  /** Says, before each attempt, why an answer might not be stored. */
+  readonly trouble?: (stored: number) => StoreFailed | undefined
+  readonly run?: Partial<Run>
+  readonly skipReason?: (module: SyncModule) => SkipReason | undefined
+  readonly parallel?: number
+  readonly stopping?: AbortSignal
+  readonly abort?: AbortSignal
+  /** In place of the script. */
+  readonly cloud?: Cloud
+  readonly moduleFinished?: (report: ModuleReport) => void
 }
 
 export interface Played {
   readonly clock: FakeClock
-  readonly running: Promise<TickReport>
-  /** `listed Hall Barn`, `ask Hall`, `answered Hall`, `kept Hall`, in the order of happening; with `at` the elapsed milliseconds. */
+  readonly running: Promise<AccountRunReport>
+  /** `listed Hall Barn`, `request Hall`, `answered Hall`, `stored Hall`, in the order of happening; with `at` the elapsed milliseconds. */
   readonly journal: readonly { readonly what: string; readonly at: number }[]
-  readonly kept: readonly ModuleReport[]
-  readonly told: readonly ModuleReport[]
+  readonly stored: readonly ModuleReport[]
+  readonly reported: readonly ModuleReport[]
   readonly mostAtOnce: number
   readonly twiceAtOnce: boolean
-  /** The moments at which a module was asked. */
-  asked(name: string): readonly number[]
-  /** Lets time pass until the tick is over. */
-  end(): Promise<TickReport>
+  /** When a module was requested. */
+  requestedAt(name: string): readonly number[]
+  /** Lets time pass until the account run is over. */
+  end(): Promise<AccountRunReport>
 }
 
-/** Starts a tick. */
+/** Starts an account run. */
 export function play({
   clock = fakeClock(),
   answers = {},
@@ -95,8 +107,8 @@ export function play({
   const left = new Map(Object.entries(answers).map(([name, list]) => [name, [...list]]))
   const failures = [...discovery]
   const journal: { what: string; at: number }[] = []
-  const kept: ModuleReport[] = []
-  const told: ModuleReport[] = []
+  const stored: ModuleReport[] = []
+  const reported: ModuleReport[] = []
   const inFlight: string[] = []
   let mostAtOnce = 0
   let twiceAtOnce = false
@@ -112,7 +124,7 @@ export function play({
     async requestManifest(key) {
       const { name } =
         [...modules, ...(rest.known ?? [])].find((module) => keyOf(module) === keyOf(key)) ?? aModule()
-      note(`ask ${name}`)
+      note(`request ${name}`)
       if (inFlight.includes(keyOf(key))) twiceAtOnce = true
       inFlight.push(keyOf(key))
       mostAtOnce = Math.max(mostAtOnce, inFlight.length)
@@ -129,11 +141,11 @@ export function play({
       }
     },
   }
-  const ledger: Ledger = {
+  const ledger: AccountRunNeeds['ledger'] = {
     get trouble() {
-      return rest.trouble?.(kept.length)
+      return rest.trouble?.(stored.length)
     },
-    modulesOf: () => rest.known ?? [],
+    modulesOf: async () => rest.known ?? [],
     async seen() {
       await turn()
       if (rest.refusesList) throw rest.refusesList
@@ -141,42 +153,46 @@ export function play({
     },
     async record(report) {
       await turn()
-      const refusal = rest.refusesToKeep?.(report)
+      const refusal = rest.refusesToStore?.(report)
       if (refusal) throw refusal
-      note(`kept ${report.module.name}`)
-      kept.push(report)
+      note(`stored ${report.module.name}`)
+      stored.push(report)
+      return afterReport(noProgress, report)
     },
   }
-  const running = runTick(
-    { ...slot, ...rest.slot },
+  const never = new AbortController().signal
+  const running = runAccount(
+    bareAccount(clock, { cloud: rest.cloud ?? cloud }),
+    { run: { ...scheduledRun, ...rest.run } },
     {
-      accountId: '8021',
-      cloud,
       ledger,
+      observer: {
+        modulesListed: (_, { found }) => note(`listed ${found.map(({ name }) => name).join(' ')}`),
+        moduleFinished(report) {
+          rest.moduleFinished?.(report)
+          reported.push(report)
+        },
+        accountRunFinished: () => undefined,
+      },
+      skipReason: async (module) => rest.skipReason?.(module),
+      request: { ttlMs: 600_000, parallel: rest.parallel ?? 1 },
+      signals: { stopping: rest.stopping ?? never, abort: rest.abort ?? never },
       clock,
-      reasonToSkip: () => undefined,
-      ttlMs: 600_000,
-      parallel: 1,
-      listed: ({ found }) => note(`listed ${found.map(({ name }) => name).join(' ')}`),
-      tell: (report) => told.push(report),
-      stopping: new AbortController().signal,
-      abort: new AbortController().signal,
-      ...rest.needs,
     },
   )
   return {
     clock,
     running,
     journal,
-    kept,
-    told,
+    stored,
+    reported,
     get mostAtOnce() {
       return mostAtOnce
     },
     get twiceAtOnce() {
       return twiceAtOnce
     },
-    asked: (name) => journal.flatMap(({ what, at }) => (what === `ask ${name}` ? [at] : [])),
+    requestedAt: (name) => journal.flatMap(({ what, at }) => (what === `request ${name}` ? [at] : [])),
     end: () => finish(running, clock),
   }
 }
@@ -194,14 +210,14 @@ export async function finish<T>(promise: Promise<T>, clock: FakeClock): Promise<
   return promise
 }
 
-/** What became of each module, by name. */
-export function outcomes({ modules }: TickReport): Record<string, string> {
+/** The outcome of each module, by name. */
+export function outcomes({ modules }: AccountRunReport): Record<string, string> {
   return Object.fromEntries(
     modules.map((report) => [report.module.name, report.kind === 'requested' ? 'requested' : report.outcome]),
   )
 }
 
-/** Another turn of the event loop, as a disk takes. */
+/** One more round of the event loop, as a disk takes. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

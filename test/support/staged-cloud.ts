@@ -6,7 +6,7 @@ import { createCloud } from '../../src/blink/client.ts'
 import { HostUnknown } from '../../src/blink/connection-errors.ts'
 import { createSession } from '../../src/blink/session.ts'
 import type { Credentials } from '../../src/domain/model.ts'
-import { listLog, loginOf, type Reply, scripted } from './blink-scripted.ts'
+import { listLog, type Reply, scripted, someCredentials } from './blink-scripted.ts'
 import { fakeClock } from './fake-clock.ts'
 
 interface Stage {
@@ -33,7 +33,7 @@ export function stage(reply: (call: HttpCall, host: string) => Reply, { login, r
   const save = (changed: Credentials) => Promise.resolve(void saved.push(changed))
   const oauthUrl = 'https://api.oauth.blink.com'
   const session = createSession({
-    credentials: loginOf(login),
+    credentials: someCredentials(login),
     hardwareId: 'X',
     oauthUrl,
     http,

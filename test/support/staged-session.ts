@@ -4,7 +4,7 @@
 import type { HttpCall } from '../../src/blink/api.ts'
 import { createSession, type SessionNeeds } from '../../src/blink/session.ts'
 import type { Credentials } from '../../src/domain/model.ts'
-import { listLog, loginOf, type Reply, scripted } from './blink-scripted.ts'
+import { listLog, type Reply, scripted, someCredentials } from './blink-scripted.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { calm } from './peer.ts'
 
@@ -22,7 +22,7 @@ export function stage(
   const http = scripted(reply)
   const saved: Credentials[] = []
   const session = createSession({
-    credentials: loginOf(login),
+    credentials: someCredentials(login),
     hardwareId: 'OUR-OWN',
     oauthUrl: 'https://api.oauth.blink.com/',
     http,

@@ -7,7 +7,7 @@ import { Secret } from '../../../src/domain/secret.ts'
 import { checkCron } from '../../../src/scheduler/cron.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { openStores } from '../../../src/storage/open.ts'
-import { listLog, loginOf } from '../../support/blink-scripted.ts'
+import { listLog, someCredentials } from '../../support/blink-scripted.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
 
 const never = new AbortController().signal
@@ -28,13 +28,13 @@ test('credentials given up while in use stay given up when they are refreshed', 
     source: 'login',
     fingerprint: undefined,
   } as const
-  await stores.logins.save(loginOf({ ...unnamed, key: 'login-a', refreshToken: new Secret(token) }))
+  await stores.logins.save(someCredentials({ ...unnamed, key: 'login-a', refreshToken: new Secret(token) }))
   const clouds = await openClouds({ ...needs, stores })
   onTestFinished(() => clouds.close())
   const [way] = clouds.ways
   await way?.cloud.discover(never)
 
-  await stores.logins.save(loginOf({ key: 'login-b', source: 'login' }))
+  await stores.logins.save(someCredentials({ key: 'login-b', source: 'login' }))
   await stores.logins.forget('login-a')
   simulator.expireAccessTokens()
   await way?.cloud.discover(never)

@@ -8,7 +8,7 @@ import { DaemonError } from '../../../src/domain/errors.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { open } from '../../support/asking.ts'
-import { listLog, loginOf, scripted } from '../../support/blink-scripted.ts'
+import { listLog, scripted, someCredentials } from '../../support/blink-scripted.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { calm } from '../../support/peer.ts'
 import { rotating, stage } from '../../support/staged-session.ts'
@@ -66,7 +66,7 @@ test('any bytes as an answer are a value or one of our errors, and nothing leaks
       fc.constantFrom(200, 202, 400, 403, 409, 500),
       async (path, said, status) => {
         const log = listLog()
-        const login = loginOf({ refreshToken: new Secret(refreshToken), region: 'e008' })
+        const login = someCredentials({ refreshToken: new Secret(refreshToken), region: 'e008' })
         const session = createSession({
           ...{ credentials: login, hardwareId: 'X', oauthUrl: cloud.oauthUrl, http, clock: systemClock, log },
           save: () => Promise.resolve(),
@@ -152,7 +152,7 @@ test('a refresh token is sent to the token endpoint only, whatever is answered',
         const clock = fakeClock()
         const session = createSession({
           ...{
-            credentials: loginOf(),
+            credentials: someCredentials(),
             hardwareId: 'X',
             oauthUrl: 'https://oauth.test',
             http,

@@ -1,14 +1,24 @@
-/** The ticks of one account, and the state that is published of it. */
+/** The state of an account that is published, and what its runs make of it. */
 import { expect, test } from 'vitest'
-import { CloudRefused, TwoFactorNeeded } from '../../../src/domain/errors.ts'
 import { closedBreaker } from '../../../src/domain/retry-policy.ts'
-import { aWorld } from '../../support/account-world.ts'
+import {
+  accountFixture,
+  refusedAnswer,
+  throttledAnswer,
+  withdrawnAnswer,
+} from '../../support/account-fixture.ts'
+import { someCredentials } from '../../support/blink-scripted.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { start } from '../../support/samples.ts'
-import { answerLost, diskFull, loginNeeded, notSent, slot, throttled } from '../../support/scripted.ts'
+import { answerLost, diskFull, finish, notSent } from '../../support/scripted.ts'
 
-test('an account that nothing is known against is well', () => {
-  expect(aWorld().account.state).toEqual({
+const otherCredentials = { ...someCredentials({ key: '8021-login-2' }), accountId: '8021' }
+
+test('an account that nothing is known against is ok', async () => {
+  const { account } = await accountFixture()
+
+  expect(account.snapshot).toEqual({
+    accountId: '8021',
     status: 'ok',
     since: start,
     detail: undefined,
@@ -16,188 +26,214 @@ test('an account that nothing is known against is well', () => {
   })
 })
 
-test('an account whose token was refused before the start needs a person, since then', () => {
-  const { account } = aWorld({ refusedAt: start - 5_000 })
+test('an account whose token was refused before the start needs a person, since then', async () => {
+  const { account } = await accountFixture({ credentials: { refusedAt: start - 5_000 } })
 
-  expect(account.state).toMatchObject({ status: 'login_required', since: start - 5_000, retryAt: undefined })
+  expect(account.snapshot).toMatchObject({
+    status: 'login_required',
+    since: start - 5_000,
+    retryAt: undefined,
+  })
 })
 
-test('an account that needs a code says so over a restart, and requests nothing', async () => {
-  const { account, trouble, tick, log } = aWorld()
-  trouble.discover = new TwoFactorNeeded('a code', { outcome: 'not-done', remedy: 'Sign in.' })
+test('an account that a code is wanted for says so before and after a restart', async () => {
+  const { account, trouble, run, log, sent, credentials } = await accountFixture()
+  trouble.token = [412, { next_time_in_secs: 30 }]
 
-  expect(await tick()).toMatchObject({
-    status: 'two_factor_required',
-    report: { modules: [{ attempts: 0 }] },
-  })
-  expect(account.state).toMatchObject({ status: 'two_factor_required', detail: 'a code. Sign in.' })
+  expect(await run()).toMatchObject({ account: { status: 'two_factor_required' } })
+  await run()
+  expect(account.snapshot.status).toBe('two_factor_required')
   expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+  expect(sent()).toEqual(['token'])
 
-  const again = aWorld({ refusedAt: start, refusedFor: 'two_factor_required' }).account
-  expect(again.state).toMatchObject({
+  const [kept] = await credentials.list()
+  const again = await accountFixture({ credentials: kept ?? {} })
+  expect(again.account.snapshot).toMatchObject({
     status: 'two_factor_required',
     since: start,
     detail: expect.stringMatching(/wants a code/),
   })
 })
 
-test('an account paused before the start is paused after it, until the same moment', async () => {
-  const { account, asked, tick } = aWorld({ breaker: { failures: 1, openUntil: start + 60_000 } })
-  expect(account.state).toMatchObject({ status: 'throttled', retryAt: start + 60_000 })
+test('an account that was paused before the start stays so until the same moment', async () => {
+  const breaker = { failures: 1, openUntil: start + 60_000 }
+  const { account, sent, run } = await accountFixture({ breaker })
+  expect(account.snapshot).toMatchObject({ status: 'throttled', retryAt: start + 60_000 })
 
-  const ticked = await tick()
+  const report = await run()
 
-  expect(asked).toEqual([])
-  expect(ticked).toMatchObject({ status: 'throttled', failure: { retryAt: start + 60_000 } })
-  expect(ticked?.report?.modules).toMatchObject([{ outcome: 'throttled', attempts: 0 }])
+  expect(sent()).toEqual([])
+  expect(report?.account).toMatchObject({ status: 'throttled', failure: { retryAt: start + 60_000 } })
 })
 
-test('a good run requests every module, reports each, and leaves the state as it is', async () => {
-  const { account, states, log, told, tick } = aWorld()
+test('a good run changes nothing of the state and logs nothing', async () => {
+  const { account, states, log, run } = await accountFixture()
 
-  const ticked = await tick()
+  expect(await run()).toMatchObject({ account: { status: 'ok' }, modules: [{ kind: 'requested' }] })
 
-  expect(ticked).toMatchObject({ loginKey: 'login-1', status: 'ok', failure: undefined })
-  expect(told.map(([report, of]) => [report.kind, of])).toEqual([['requested', slot]])
-  expect(account.state.status).toBe('ok')
-  expect([states, log.lines]).toEqual([[], []])
+  expect(account.snapshot.status).toBe('ok')
+  expect(states).toEqual([])
+  expect(log.lines.filter(({ level }) => level !== 'debug')).toEqual([])
 })
 
-test('a change of state is told and logged once, however many ticks it lasts', async () => {
-  const { account, states, log, trouble, tick } = aWorld()
-  trouble.discover = loginNeeded
-  for (let ticks = 0; ticks < 3; ticks++) await tick()
-  expect(account.state.detail).toBe('token refused. Sign in again.')
-  trouble.discover = undefined
-  for (let ticks = 0; ticks < 3; ticks++) await tick()
+test('a change of state is reported and logged once, however many runs it lasts', async () => {
+  const { account, states, log, trouble, run } = await accountFixture()
+  trouble.homescreen = [401, {}]
+  for (let runs = 0; runs < 3; runs++) await run()
+  expect(account.snapshot.status).toBe('unreachable')
+  trouble.homescreen = undefined
+  for (let runs = 0; runs < 3; runs++) await run()
 
-  expect(states).toEqual(['login_required', 'ok'])
-  expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
-    ['error', 'account needs a person to sign in'],
+  expect([states[0], states.at(-1)]).toEqual(['unreachable', 'ok'])
+  expect(log.lines.flatMap(({ level, message }) => (level === 'debug' ? [] : [[level, message]]))).toEqual([
+    ['warn', 'account cannot be requested'],
     ['info', 'account works again'],
   ])
 })
 
 test('since is right once a clock that started in 1970 is set', async () => {
   const clock = fakeClock(5_000)
-  const { account } = aWorld({}, clock)
+  const { account } = await accountFixture({ clock })
   await clock.advance(60_000)
-  expect(account.state.since).toBe(5_000)
+  expect(account.snapshot.since).toBe(5_000)
 
   clock.setWall(start)
 
-  expect(account.state.since).toBe(start - 60_000)
+  expect(account.snapshot.since).toBe(start - 60_000)
 })
 
-test('since tells when the state began, though the reason for it changes', async () => {
-  const { account, clock, trouble, states, tick } = aWorld()
-  trouble.discover = notSent
-  await tick()
-  const { since, detail } = account.state
+test('since is when the state began, though the reason for it changes', async () => {
+  const { account, clock, trouble, states, run } = await accountFixture()
+  trouble.homescreen = notSent
+  await run()
+  const { since, detail } = account.snapshot
   await clock.advance(300_000)
-  trouble.discover = answerLost
-  await tick()
+  trouble.homescreen = answerLost
+  await run()
 
-  expect(account.state).toMatchObject({ status: 'unreachable', since })
-  expect(account.state.detail).not.toBe(detail)
+  expect(account.snapshot).toMatchObject({ status: 'unreachable', since })
+  expect(account.snapshot.detail).not.toBe(detail)
   expect(states).toEqual(['unreachable', 'unreachable'])
 })
 
-test('"ask less" pauses the account, and a good run after the pause ends it', async () => {
-  const { account, clock, trouble, asked, saved, states, tick } = aWorld()
-  trouble.manifest = throttled
-  await tick()
-  expect(account.state).toMatchObject({ status: 'throttled', retryAt: start + 300_000 })
+test('a throttle pauses the account; a good run after the pause makes it ok', async () => {
+  const { account, clock, trouble, sent, limits, states, run } = await accountFixture()
+  trouble.manifest = throttledAnswer
+  await run()
+  expect(account.snapshot).toMatchObject({ status: 'throttled', retryAt: start + 300_000 })
   trouble.manifest = undefined
-  await tick()
-  expect(asked).toEqual(['discover', 'manifest'])
+  await run()
+  expect(sent()).toEqual(['token', 'homescreen', 'manifest_request'])
 
   await clock.advance(300_000)
-  await tick()
+  await run()
 
-  expect(asked).toEqual(['discover', 'manifest', 'discover', 'manifest'])
-  expect(account.state).toMatchObject({ status: 'ok', retryAt: undefined, detail: undefined })
+  expect(sent().slice(3)).toEqual(['homescreen', 'manifest_request'])
+  expect(account.snapshot).toMatchObject({ status: 'ok', retryAt: undefined, detail: undefined })
   expect([states[0], states.at(-1)]).toEqual(['throttled', 'ok'])
-  expect(saved.at(-1)).toEqual(closedBreaker)
+  expect(limits.breakers.at(-1)).toEqual(closedBreaker)
 })
 
-test('a tick in which nothing went well does not end the trouble', async () => {
-  const { trouble, saved, tick } = aWorld({ breaker: { failures: 2, openUntil: start - 1 } })
-  trouble.discover = new CloudRefused('home screen: 400', { outcome: 'not-done' })
+test('a run in which nothing went well does not close the breaker', async () => {
+  const { trouble, limits, run } = await accountFixture({ breaker: { failures: 2, openUntil: start - 1 } })
+  trouble.homescreen = refusedAnswer
 
-  await tick()
+  await run()
 
-  expect(saved).toEqual([])
+  expect(limits.breakers).toEqual([])
 })
 
-test('a paused account waits although a full disk did not take the pause', async () => {
-  const { trouble, asked, tick } = aWorld()
-  trouble.manifest = throttled
-  trouble.save = diskFull
-  await tick().catch(() => undefined)
+test('a paused account is not requested when its pause could not be stored', async () => {
+  const { trouble, limits, sent, run } = await accountFixture()
+  trouble.manifest = throttledAnswer
+  limits.refuses = diskFull
+  await run()
 
-  await tick().catch(() => undefined)
+  await run()
 
-  expect(asked).toEqual(['discover', 'manifest'])
+  expect(sent()).toEqual(['token', 'homescreen', 'manifest_request'])
 })
 
-test('a full disk loses no report, and is told as what it is', async () => {
-  const { trouble, tick } = aWorld({ breaker: { failures: 1, openUntil: start - 1 } })
-  trouble.save = diskFull
-  trouble.keep = diskFull
+test('a full disk loses no report and is reported as what it is', async () => {
+  const fixture = await accountFixture({ breaker: { failures: 1, openUntil: start - 1 } })
+  fixture.limits.refuses = diskFull
+  fixture.trouble.record = diskFull
 
-  const ticked = await tick()
+  const report = await fixture.run()
 
-  expect(ticked?.report?.modules).toMatchObject([{ kind: 'failed', failure: { code: 'store_failed' } }])
-  expect(ticked?.failure).toMatchObject({ code: 'store_failed' })
+  expect(report?.modules).toMatchObject([{ kind: 'failed', failure: { code: 'store_failed' } }])
+  expect(report?.account.failure).toMatchObject({ code: 'store_failed' })
 })
 
-test('the number of an account is asked for once, when the login does not tell it', async () => {
-  const { account, asked, tick } = aWorld({ accountId: undefined })
-  expect(account.accountId).toBeUndefined()
-  await tick()
-  await tick()
-
-  expect(account.accountId).toBe('8021')
-  expect(asked.filter((what) => what === 'identify')).toHaveLength(1)
-})
-
-test('an account whose number cannot be learned has a state only, and is tried again', async () => {
-  const { account, trouble, asked, log, tick } = aWorld({ accountId: undefined })
-  trouble.identify = loginNeeded
-
-  const ticked = await tick()
-
-  expect(ticked).toMatchObject({
-    report: undefined,
-    status: 'login_required',
-    failure: { code: 'login_required' },
-  })
-  expect(account.state.status).toBe('login_required')
-  expect(log.lines).toMatchObject([{ level: 'error', fields: { login: 'login-1' } }])
-  expect(asked).toEqual(['identify'])
-  trouble.identify = undefined
-  expect(await tick()).toMatchObject({ status: 'ok' })
-})
-
-test('"ask less" in answer to the question for the number pauses the account as well', async () => {
-  const { trouble, asked, saved, tick } = aWorld({ accountId: undefined })
-  trouble.identify = throttled
-  await tick()
-  await tick()
-
-  expect(asked).toEqual(['identify'])
-  expect(saved).toEqual([{ failures: 1, openUntil: start + 300_000 }])
-})
-
-test('a bug in a tick is no state of the account, and the next tick can run', async () => {
+test('a bug in a run is no state of the account, and the next run can begin', async () => {
   const bug = new TypeError('x is not a function')
-  const { account, trouble, tick } = aWorld()
-  trouble.discover = bug
+  const { account, trouble, run } = await accountFixture()
+  trouble.homescreen = bug
 
-  await expect(tick()).rejects.toBe(bug)
+  await expect(run()).rejects.toBe(bug)
 
-  trouble.discover = undefined
-  expect(account.state.status).toBe('ok')
-  expect(await tick()).toMatchObject({ status: 'ok' })
+  trouble.homescreen = undefined
+  expect(account.snapshot.status).toBe('ok')
+  expect(await run()).toMatchObject({ account: { status: 'ok' } })
+})
+
+test('new credentials make an account ok again, with the pause that was there', async () => {
+  const { account, clock, trouble, run, http } = await accountFixture()
+  trouble.token = withdrawnAnswer
+  await run()
+  expect(account.snapshot.status).toBe('login_required')
+  trouble.token = undefined
+  await clock.advance(5_000)
+
+  account.signIn(otherCredentials)
+
+  expect(account.snapshot).toMatchObject({ status: 'ok', since: start + 5_000, detail: undefined })
+  expect(await run()).toMatchObject({ account: { status: 'ok' } })
+  expect(http.calls.at(-1)?.headers.authorization).toMatch(/access-/)
+})
+
+test('new credentials of an account that is ok do not change since when it is', async () => {
+  const { account, clock } = await accountFixture()
+  await clock.advance(5_000)
+
+  account.signIn(otherCredentials)
+
+  expect(account.snapshot).toMatchObject({ status: 'ok', since: start })
+})
+
+test('a refusal of the credentials that were replaced is not the state of the new ones', async () => {
+  const { account, runner, trouble, clock, states } = await accountFixture({ answerMs: 1_000 })
+  trouble.token = withdrawnAnswer
+  const running = runner.run('schedule')
+  await clock.advance(500)
+
+  account.signIn(otherCredentials)
+  await finish(running, clock)
+
+  expect(account.snapshot.status).toBe('ok')
+  expect(states).toEqual([])
+})
+
+test('new credentials do not end a pause', async () => {
+  const { account, trouble, sent, run } = await accountFixture()
+  trouble.manifest = throttledAnswer
+  await run()
+
+  account.signIn(otherCredentials)
+  await run()
+
+  expect(account.snapshot).toMatchObject({ status: 'throttled', retryAt: start + 300_000 })
+  expect(sent()).toEqual(['token', 'homescreen', 'manifest_request'])
+})
+
+test('a removed account sends nothing more', async () => {
+  const { account, runner, clock, sent } = await accountFixture({ answerMs: 1_000 })
+  const running = runner.run('schedule')
+  await clock.advance(1_500)
+
+  account.remove()
+  await finish(running, clock)
+  await finish(runner.run('schedule'), clock)
+
+  expect(sent()).toEqual(['token', 'homescreen'])
 })

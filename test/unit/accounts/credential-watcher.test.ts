@@ -3,10 +3,10 @@ import { followLogins, type LoginChanges, loginChanges } from '../../../src/acco
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { Credentials } from '../../../src/domain/model.ts'
 import { Secret } from '../../../src/domain/secret.ts'
-import { listLog, loginOf } from '../../support/blink-scripted.ts'
+import { listLog, someCredentials } from '../../support/blink-scripted.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
-const login = (key: string, token = 'a') => loginOf({ key, refreshToken: new Secret(token) })
+const login = (key: string, token = 'a') => someCredentials({ key, refreshToken: new Secret(token) })
 const used = (key: string, token?: string) => ({ login: login(key, token), kept: login(key, token) })
 const none = new Map<string, string>()
 

@@ -5,11 +5,11 @@ import { parseTokenLines } from '../../../src/blink/credentials-file.ts'
 import type { Credentials } from '../../../src/domain/model.ts'
 import { closedBreaker } from '../../../src/domain/retry-policy.ts'
 import { openLogins } from '../../../src/storage/credentials.ts'
-import { listLog, loginOf } from '../../support/blink-scripted.ts'
+import { listLog, someCredentials } from '../../support/blink-scripted.ts'
 import { start, temporaryDirectory } from '../../support/samples.ts'
 
-const ofPerson = loginOf({ key: 'login-1', source: 'login', fingerprint: undefined })
-const ofEnvironment = loginOf({ key: 'environment-1' })
+const ofPerson = someCredentials({ key: 'login-1', source: 'login', fingerprint: undefined })
+const ofEnvironment = someCredentials({ key: 'environment-1' })
 /** As in a process that uses none of the logins. */
 const idle = () => ({ handOver: () => Promise.resolve(), log: listLog() })
 const keys = (logins: readonly Credentials[]) => logins.map(({ key }) => key)
@@ -24,11 +24,11 @@ async function aHouse(...there: readonly Credentials[]) {
 test.each([
   ['login', ofPerson],
   ['import', { ...ofPerson, key: 'import-1', source: 'import' as const }],
-])('an environment line of an account that has a working %s is ignored for good', async (_, person) => {
+])('a text of the environment that turns out to be of an account with a working %s is put aside for good', async (_, person) => {
   const [line] = parseTokenLines('refresh_token=a').logins
   const logins = await aHouse(person)
   const taken = await takeRoster(logins, line ? [line] : [], listLog())
-  const environment = { ...loginOf(), key: taken[1]?.key ?? '', accountId: '8021' }
+  const environment = { ...someCredentials(), key: taken[1]?.key ?? '', accountId: '8021' }
 
   await settleRivals(logins, environment, idle())
 
@@ -38,7 +38,7 @@ test.each([
 
 test.each([
   ['a sign-in that was refused', { ...ofPerson, refusedAt: start }],
-  ['an older text of the environment', loginOf({ key: 'environment-0', fingerprint: 'f0' })],
+  ['an older text of the environment', someCredentials({ key: 'environment-0', fingerprint: 'f0' })],
 ])('%s gives way to a text of the environment that has just proved to work', async (_, older) => {
   const logins = await aHouse(older, ofEnvironment)
 
@@ -48,8 +48,8 @@ test.each([
   expect(await logins.forgotten()).toEqual(new Set([older.key]))
 })
 
-test('a sign-in whose account is learned late replaces the others of its account only', async () => {
-  const stranger = loginOf({ key: 'environment-2', accountId: '8022' })
+test('a sign-in of which the cloud told the account late takes the place of the others, and leaves those of other accounts', async () => {
+  const stranger = someCredentials({ key: 'environment-2', accountId: '8022' })
   const logins = await aHouse(ofPerson, ofEnvironment, stranger)
 
   await settleRivals(logins, ofPerson, idle())
@@ -57,21 +57,21 @@ test('a sign-in whose account is learned late replaces the others of its account
   expect(keys(await logins.list())).toEqual(['environment-2', 'login-1'])
 })
 
-test("a sign-in replaces its account's, or the only refused one without an account", () => {
-  const nameless = (key: string) => loginOf({ key, accountId: undefined, refusedAt: start })
-  const working = loginOf({ key: 'environment-9', accountId: undefined })
+test('a sign-in takes the place of its account, or else of the only refused login that nobody can name', () => {
+  const nameless = (key: string) => someCredentials({ key, accountId: undefined, refusedAt: start })
+  const working = someCredentials({ key: 'environment-9', accountId: undefined })
 
   expect(keys(replacedBy(ofPerson, [ofPerson, ofEnvironment, nameless('a')]))).toEqual(['environment-1'])
   expect(keys(replacedBy(ofPerson, [ofPerson, nameless('a'), working]))).toEqual(['a'])
   expect(keys(replacedBy(ofPerson, [nameless('a'), nameless('b')]))).toEqual([])
   expect(
-    keys(replacedBy(ofPerson, [working, loginOf({ key: 'c', accountId: '8022', refusedAt: start })])),
+    keys(replacedBy(ofPerson, [working, someCredentials({ key: 'c', accountId: '8022', refusedAt: start })])),
   ).toEqual([])
 })
 
-test('of duplicate credentials the working ones win, then the ones refreshed last', async () => {
+test('of two logins of one account the daemon takes the one that works, and then the one refreshed last', async () => {
   const at = (key: string, refreshedAt: number | undefined, more: Partial<Credentials> = {}) =>
-    loginOf({ key, source: 'login', fingerprint: undefined, refreshedAt, ...more })
+    someCredentials({ key, source: 'login', fingerprint: undefined, refreshedAt, ...more })
   const taken = async (...there: readonly Credentials[]) => {
     const logins = await aHouse(...there)
     const roster = keys(await takeRoster(logins, [], listLog()))
@@ -89,7 +89,7 @@ test('of duplicate credentials the working ones win, then the ones refreshed las
 
 test('the longest pause and the most requests of the day go on with the new login', async () => {
   const logins = await aHouse()
-  const [one, two] = [loginOf({ key: 'one' }), loginOf({ key: 'two' })]
+  const [one, two] = [someCredentials({ key: 'one' }), someCredentials({ key: 'two' })]
   await logins.saveBreaker('one', { failures: 1, openUntil: start + 9_000 })
   await logins.saveSpent('one', { day: 7, requests: 10, limit: 50 })
   await logins.saveBreaker('two', { failures: 1, openUntil: start + 1_000 })
@@ -102,7 +102,7 @@ test('the longest pause and the most requests of the day go on with the new logi
   expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 20, limit: 50 })
 })
 
-test("neither an earlier day's spending nor a shorter pause replaces what counts", async () => {
+test('neither what was spent on an earlier day nor a shorter pause takes the place of what counts now', async () => {
   const logins = await aHouse()
   await logins.saveBreaker('environment-1', { failures: 5, openUntil: start + 1_000 })
   await logins.saveSpent('environment-1', { day: 6, requests: 400, limit: 500 })
@@ -117,7 +117,7 @@ test("neither an earlier day's spending nor a shorter pause replaces what counts
 })
 
 test.each([
-  ['the text that was changed', ofEnvironment, loginOf({ key: 'environment-0' }), 'environment-1'],
+  ['the text that was changed', ofEnvironment, someCredentials({ key: 'environment-0' }), 'environment-1'],
   ['the sign-in that was there', ofEnvironment, ofPerson, 'login-1'],
 ])('when the cloud tells the account late, pause and budget of the day go on with %s', async (_, learned, older, stays) => {
   const logins = await aHouse(older, learned)
@@ -140,7 +140,7 @@ test.each([
   expect(handedOver).toEqual([[goes, stays, open]])
 })
 
-test('of duplicate credentials on disk the ones that stay take over the pause', async () => {
+test('of two logins of one account on disk the one that stays goes on with the pause of the other', async () => {
   const logins = await aHouse(ofPerson, { ...ofEnvironment, refusedAt: start })
   const open = { failures: 2, openUntil: start + 60_000 }
   await logins.saveBreaker('environment-1', open)

@@ -1,4 +1,4 @@
-/** What ends a tick before its last module, and what is said of the modules that are left. */
+/** What ends a run before its last module, and what is said of the modules that are left. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CloudChanged, type DaemonError } from '../../../src/domain/errors.ts'
@@ -17,13 +17,13 @@ import {
   throttled,
 } from '../../support/scripted.ts'
 
-test('three modules in a row without an answer end the run, the rest unreachable', async () => {
+test('three modules in a row without an answer end the run; the rest are unreachable', async () => {
   const none = [notSent, notSent, notSent]
-  const tick = play({ answers: { Hall: none, Barn: none, Attic: none, Shed: ['504'], Loft: ['505'] } })
+  const run = play({ answers: { Hall: none, Barn: none, Attic: none, Shed: ['504'], Loft: ['505'] } })
 
-  const report = await tick.end()
+  const report = await run.end()
 
-  expect(tick.asked('Shed')).toEqual([])
+  expect(run.requestedAt('Shed')).toEqual([])
   expect(report.modules.slice(3)).toMatchObject([
     { kind: 'failed', outcome: 'unreachable', attempts: 0 },
     { kind: 'failed', outcome: 'unreachable', attempts: 0 },
@@ -31,11 +31,11 @@ test('three modules in a row without an answer end the run, the rest unreachable
   expect(report.account).toMatchObject({ status: 'unreachable', failure: { code: 'cloud_unreachable' } })
 })
 
-test('a module that was never asked is not said to have perhaps been asked', async () => {
+test('a module that was never requested is not reported as unknown', async () => {
   const answers = { Hall: [answerLost], Barn: [answerLost], Attic: [answerLost], Shed: ['504'] }
-  const tick = play({ answers })
+  const run = play({ answers })
 
-  const report = await tick.end()
+  const report = await run.end()
 
   expect(outcomes(report)).toEqual({
     Hall: 'unknown',
@@ -45,7 +45,7 @@ test('a module that was never asked is not said to have perhaps been asked', asy
   })
 })
 
-test('an answer of any kind between them starts the count of silent modules anew', async () => {
+test('an answer of any kind resets the count of modules without an answer', async () => {
   const answers = {
     Hall: [answerLost],
     Barn: [answerLost],
@@ -55,12 +55,12 @@ test('an answer of any kind between them starts the count of silent modules anew
     Porch: ['506'],
     Cellar: [answerLost],
   }
-  const tick = play({ answers })
+  const run = play({ answers })
 
-  const report = await tick.end()
+  const report = await run.end()
 
   expect(outcomes(report).Cellar).toBe('unknown')
-  expect(tick.asked('Cellar')).toHaveLength(1)
+  expect(run.requestedAt('Cellar')).toHaveLength(1)
   expect(report.account.status).toBe('ok')
 })
 
@@ -70,46 +70,47 @@ const forAll: readonly { what: string; error: DaemonError; outcome: string; stat
 ]
 
 for (const { what, error, outcome, status } of forAll) {
-  test(`${what} ends the asking of the whole account, and the rest are reported with it`, async () => {
-    const tick = play({ answers: { Hall: ['501'], Barn: [error], Attic: ['503'], Shed: ['504'] } })
+  test(`${what} ends the requests of the account, and the rest are reported with it`, async () => {
+    const run = play({ answers: { Hall: ['501'], Barn: [error], Attic: ['503'], Shed: ['504'] } })
 
-    const report = await tick.end()
+    const report = await run.end()
 
-    expect([...tick.asked('Attic'), ...tick.asked('Shed')]).toEqual([])
+    expect([...run.requestedAt('Attic'), ...run.requestedAt('Shed')]).toEqual([])
     expect(outcomes(report)).toEqual({ Hall: 'requested', Barn: outcome, Attic: outcome, Shed: outcome })
     expect(report.account).toMatchObject({ status, failure: { code: error.code } })
-    expect(tick.kept).toHaveLength(4)
+    expect(run.stored).toHaveLength(4)
   })
 
-  test(`after ${what}, a module that waits to be asked again is not asked again`, async () => {
-    const tick = play({ answers: { Hall: [busy, '501'], Barn: [error] }, needs: { parallel: 2 } })
+  test(`after ${what}, a module that waits for a retry is not retried`, async () => {
+    const run = play({ answers: { Hall: [busy, '501'], Barn: [error] }, parallel: 2 })
 
-    await tick.end()
+    await run.end()
 
-    expect(tick.asked('Hall')).toEqual([0])
+    expect(run.requestedAt('Hall')).toEqual([0])
   })
 }
 
-test('a module its owner does not want is not spoken of when the tick is ended for all', async () => {
-  const tick = play({
+test('an excluded module is skipped, also when the run has ended for all', async () => {
+  const run = play({
     answers: { Hall: [throttled] },
     modules: modulesNamed('Hall', 'Barn'),
-    needs: { reasonToSkip: ({ name }) => (name === 'Barn' ? 'excluded' : undefined) },
+    skipReason: ({ name }) => (name === 'Barn' ? 'excluded' : undefined),
   })
 
-  const report = await tick.end()
+  const report = await run.end()
 
   expect(report.modules[1]).toMatchObject({ kind: 'skipped', reason: 'excluded' })
 })
 
-const cannotKeepHall: Play['refusesToKeep'] = ({ module }) => (module.name === 'Hall' ? diskFull : undefined)
+const cannotStoreHall: Play['refusesToStore'] = ({ module }) =>
+  module.name === 'Hall' ? diskFull : undefined
 
-test('with nowhere to keep an answer, no more are asked for', async () => {
-  const tick = play({ answers: { Hall: ['501'], Barn: ['502'] }, refusesToKeep: cannotKeepHall })
+test('when an answer cannot be stored, nothing more is requested', async () => {
+  const run = play({ answers: { Hall: ['501'], Barn: ['502'] }, refusesToStore: cannotStoreHall })
 
-  const report = await tick.end()
+  const report = await run.end()
 
-  expect(tick.asked('Barn')).toEqual([])
+  expect(run.requestedAt('Barn')).toEqual([])
   expect(report.modules).toMatchObject([
     { kind: 'failed', outcome: 'error', attempts: 1, failure: { code: 'store_failed' } },
     { kind: 'failed', outcome: 'error', attempts: 0, failure: { code: 'store_failed' } },
@@ -118,57 +119,57 @@ test('with nowhere to keep an answer, no more are asked for', async () => {
     code: 'store_failed',
     remedy: 'The disk is full: make room.',
   })
-  expect(tick.told).toEqual(report.modules)
+  expect(run.reported).toEqual(report.modules)
 })
 
-test('a waiting module is not requested again with nowhere to keep an answer', async () => {
+test('when an answer cannot be stored, a waiting module is not retried', async () => {
   const answers = { Hall: ['501'], Barn: [busy, '502'] }
-  const tick = play({ answers, refusesToKeep: cannotKeepHall, needs: { parallel: 2 } })
+  const run = play({ answers, refusesToStore: cannotStoreHall, parallel: 2 })
 
-  await tick.end()
+  await run.end()
 
-  expect(tick.asked('Barn')).toEqual([0])
+  expect(run.requestedAt('Barn')).toEqual([0])
 })
 
-test('when the room for another answer is gone, the last is kept and requests end', async () => {
-  const tick = play({
+test('without room for another answer the last one is stored, and no more requested', async () => {
+  const run = play({
     answers: { Hall: ['501'], Barn: ['502'] },
-    trouble: (kept) => (kept > 0 ? diskFull : undefined),
+    trouble: (stored) => (stored > 0 ? diskFull : undefined),
   })
 
-  const report = await tick.end()
+  const report = await run.end()
 
-  expect(tick.asked('Barn')).toEqual([])
+  expect(run.requestedAt('Barn')).toEqual([])
   expect(outcomes(report)).toEqual({ Hall: 'requested', Barn: 'error' })
   expect(report.account.failure).toMatchObject({ code: 'store_failed' })
 })
 
-test('a list of modules that cannot be kept ends the tick before anything is asked', async () => {
-  const tick = play({ answers: { Hall: ['501'] }, known: modulesNamed('Hall'), refusesList: diskFull })
+test('a list that cannot be stored ends the run before any request', async () => {
+  const run = play({ answers: { Hall: ['501'] }, known: modulesNamed('Hall'), refusesList: diskFull })
 
-  const report = await tick.end()
+  const report = await run.end()
 
-  expect(tick.asked('Hall')).toEqual([])
+  expect(run.requestedAt('Hall')).toEqual([])
   expect(outcomes(report)).toEqual({ Hall: 'error' })
   expect(report.changes).toBeUndefined()
 })
 
-test('without a list from the cloud the known modules are reported, none requested', async () => {
-  const tick = play({
+test('when the list does not come, the known modules are reported and none requested', async () => {
+  const run = play({
     answers: { Hall: ['501'] },
     known: modulesNamed('Hall', 'Barn'),
     discovery: [loginNeeded],
   })
 
-  const report = await tick.end()
+  const report = await run.end()
 
-  expect(tick.asked('Hall')).toEqual([])
+  expect(run.requestedAt('Hall')).toEqual([])
   expect(outcomes(report)).toEqual({ Hall: 'login_required', Barn: 'login_required' })
   expect(report.modules.map(({ attempts }) => attempts)).toEqual([0, 0])
   expect(report.changes).toBeUndefined()
 })
 
-test('an unanswered list does not make a manifest request unknown', async () => {
+test('an unanswered list request makes no module unknown', async () => {
   const changed = new CloudChanged('home screen: no JSON', { outcome: 'unknown' })
   const unanswered = play({ known: modulesNamed('Hall'), discovery: [answerLost] })
   const unreadable = play({ known: modulesNamed('Hall'), discovery: [changed] })
@@ -178,13 +179,13 @@ test('an unanswered list does not make a manifest request unknown', async () => 
   expect(reports.map(outcomes)).toEqual([{ Hall: 'unreachable' }, { Hall: 'error' }])
 })
 
-test('the question for the modules is repeated when it did nothing', async () => {
-  const tick = play({ answers: { Hall: ['501'] }, discovery: [notSent, notSent] })
+test('a list request that certainly did nothing is repeated', async () => {
+  const run = play({ answers: { Hall: ['501'] }, discovery: [notSent, notSent] })
 
-  const report = await tick.end()
+  const report = await run.end()
 
   expect(outcomes(report)).toEqual({ Hall: 'requested' })
-  expect(tick.asked('Hall')).toEqual([8_000])
+  expect(run.requestedAt('Hall')).toEqual([8_000])
 })
 
 const outcomeOfAnswer = fc.constantFrom<Answer>(
@@ -197,22 +198,22 @@ const outcomeOfAnswer = fc.constantFrom<Answer>(
   loginNeeded,
 )
 
-test('whatever the cloud answers, each module has one report, and one request', async () => {
+test('for any answers, each module has one report and no two requests at once', async () => {
   const scripts = fc.array(fc.array(outcomeOfAnswer, { minLength: 5, maxLength: 5 }), { maxLength: 7 })
   await fc.assert(
     fc.asyncProperty(scripts, fc.integer({ min: 1, max: 4 }), async (lists, parallel) => {
       const answers = Object.fromEntries(lists.map((list, index) => [`M${index}`, list]))
-      const tick = play({ answers, answerMs: 700, needs: { parallel } })
+      const run = play({ answers, answerMs: 700, parallel })
 
-      const report = await tick.end()
+      const report = await run.end()
 
       expect(report.modules.map(({ module }) => module.name).sort()).toEqual(Object.keys(answers).sort())
-      expect(tick.told).toEqual(report.modules)
-      expect(tick.kept).toEqual(report.modules)
-      expect(tick.twiceAtOnce).toBe(false)
-      expect(tick.mostAtOnce).toBeLessThanOrEqual(parallel)
+      expect(run.reported).toEqual(report.modules)
+      expect(run.stored).toEqual(report.modules)
+      expect(run.twiceAtOnce).toBe(false)
+      expect(run.mostAtOnce).toBeLessThanOrEqual(parallel)
       for (const { module, attempts } of report.modules)
-        expect(tick.asked(module.name)).toHaveLength(attempts)
+        expect(run.requestedAt(module.name)).toHaveLength(attempts)
     }),
     { numRuns: 50 },
   )

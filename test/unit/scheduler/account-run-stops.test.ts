@@ -1,133 +1,108 @@
-/** A tick that is told to stop, and a tick that meets a bug. */
+/** An account run that is stopped, and one that meets a bug. */
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { busy, finish, modulesNamed, outcomes, type Play, play } from '../../support/scripted.ts'
 
-test('a stopped run waits for the request in flight, keeps its id and ends', async () => {
+test('a stopped run stores the answer of the request in flight and requests no more', async () => {
   const stop = new AbortController()
   const answers = { Hall: ['501'], Barn: ['502'] }
-  const tick = play({ answers, answerMs: 1_000, needs: { stopping: stop.signal } })
-  await tick.clock.advance(500)
+  const run = play({ answers, answerMs: 1_000, stopping: stop.signal })
+  await run.clock.advance(500)
   stop.abort(new Error('stopped'))
 
-  const report = await tick.end()
+  const report = await run.end()
 
-  expect(tick.kept).toMatchObject([{ kind: 'requested', item: { requestId: '501' } }])
+  expect(run.stored).toMatchObject([{ kind: 'requested', item: { requestId: '501' } }])
   expect(outcomes(report)).toEqual({ Hall: 'requested' })
-  expect(tick.asked('Barn')).toEqual([])
+  expect(run.requestedAt('Barn')).toEqual([])
 })
 
-test('told to stop, a tick waits for no pause', async () => {
+test('a stopped run waits for no pause', async () => {
   const stop = new AbortController()
-  const tick = play({ answers: { Hall: [busy, '501'], Barn: ['502'] }, needs: { stopping: stop.signal } })
-  await tick.clock.advance(500)
+  const run = play({ answers: { Hall: [busy, '501'], Barn: ['502'] }, stopping: stop.signal })
+  await run.clock.advance(500)
   stop.abort(new Error('stopped'))
 
-  const report = await tick.running
+  const report = await run.running
 
-  expect(tick.clock.elapsed()).toBe(500)
+  expect(run.clock.elapsed()).toBe(500)
   expect(outcomes(report)).toEqual({ Hall: 'busy' })
-  expect(tick.asked('Hall')).toEqual([0])
+  expect(run.requestedAt('Hall')).toEqual([0])
 })
 
-test('told to stop before the modules are known, a tick asks none of them', async () => {
+test('a run that is stopped before its list came requests no module', async () => {
   const stop = new AbortController()
   stop.abort(new Error('stopped'))
-  const tick = play({ answers: { Hall: ['501'] }, needs: { stopping: stop.signal } })
+  const run = play({ answers: { Hall: ['501'] }, stopping: stop.signal })
 
-  await tick.end()
+  await run.end()
 
-  expect(tick.asked('Hall')).toEqual([])
+  expect(run.requestedAt('Hall')).toEqual([])
 })
 
-test('a request in flight is ended only by the signal that is meant for it', async () => {
+test('a request in flight is ended only by the abort signal', async () => {
   const abort = new AbortController()
   const clock = fakeClock()
   const seen: AbortSignal[] = []
-  const tick = play({
+  const run = play({
     clock,
     modules: [],
-    needs: {
-      abort: abort.signal,
-      cloud: {
-        discover: async (signal) => {
-          seen.push(signal)
-          return modulesNamed('Hall')
-        },
-        requestManifest: async (_, signal) => {
-          seen.push(signal)
-          return { requestId: '501', pollPath: '/', pollUrl: 'https://rest.test/' }
-        },
+    abort: abort.signal,
+    cloud: {
+      discover: async (signal) => {
+        seen.push(signal)
+        return modulesNamed('Hall')
+      },
+      requestManifest: async (_, signal) => {
+        seen.push(signal)
+        return { requestId: '501', pollPath: '/', pollUrl: 'https://rest.test/' }
       },
     },
   })
 
-  await tick.end()
+  await run.end()
 
   expect(seen).toEqual([abort.signal, abort.signal])
 })
 
 const bug = new TypeError('x is not a function')
 
-test('a bug while asking is no failure of a module, but ends the tick as what it is', async () => {
-  const tick = play({ answers: { Hall: [bug], Barn: ['502'] } })
+test('a bug in a request is no failure of a module: it ends the run as a bug', async () => {
+  const run = play({ answers: { Hall: [bug], Barn: ['502'] } })
 
-  await expect(tick.end()).rejects.toBe(bug)
-  expect(tick.asked('Barn')).toEqual([])
+  await expect(run.end()).rejects.toBe(bug)
+  expect(run.requestedAt('Barn')).toEqual([])
 })
 
-test('a bug in keeping or telling ends the tick as what it is', async () => {
+test('a bug in storage ends the run as a bug', async () => {
   const answers = { Hall: ['501'] }
-  const tell = () => {
-    throw bug
-  }
   const plays: readonly Play[] = [
-    { answers, refusesToKeep: () => bug },
+    { answers, refusesToStore: () => bug },
     { answers, refusesList: bug },
     { answers, discovery: [bug] },
-    { answers, needs: { tell } },
   ]
 
   for (const buggy of plays) await expect(play(buggy).end()).rejects.toBe(bug)
 })
 
-test('after a bug nothing more is requested, also with several in flight', async () => {
+test('after a bug nothing more is requested, with several modules at a time as well', async () => {
   const answers = { Hall: [bug], Barn: ['502'], Attic: ['503'], Shed: ['504'] }
-  const tick = play({ answers, answerMs: 1_000, needs: { parallel: 2 } })
+  const run = play({ answers, answerMs: 1_000, parallel: 2 })
 
-  await expect(finish(tick.running, tick.clock)).rejects.toBe(bug)
-  await tick.clock.advance(60_000)
-  expect([...tick.asked('Attic'), ...tick.asked('Shed')]).toEqual([])
+  await expect(finish(run.running, run.clock)).rejects.toBe(bug)
+  await run.clock.advance(60_000)
+  expect([...run.requestedAt('Attic'), ...run.requestedAt('Shed')]).toEqual([])
 })
 
-test('after a bug in telling of a skipped module nothing more is asked either', async () => {
-  const tick = play({
-    answers: { Barn: ['502'], Attic: ['503'] },
-    modules: modulesNamed('Hall', 'Barn', 'Attic'),
-    answerMs: 1_000,
-    needs: {
-      parallel: 2,
-      reasonToSkip: ({ name }) => (name === 'Hall' ? 'paused' : undefined),
-      tell({ module }) {
-        if (module.name === 'Hall') throw bug
-      },
-    },
-  })
-
-  await expect(finish(tick.running, tick.clock)).rejects.toBe(bug)
-  await tick.clock.advance(60_000)
-  expect(tick.asked('Attic')).toEqual([])
-})
-
-test('a request that is cut off before it was sent is nothing to report', async () => {
+test('a request that is aborted before it was sent is not reported', async () => {
   const abort = new AbortController()
   const reason = new Error('stopped')
   const answers = { Hall: ['501'], Barn: [reason], Attic: ['503'] }
-  const tick = play({ answers, answerMs: 1_000, needs: { abort: abort.signal, stopping: abort.signal } })
-  await tick.clock.advance(1_500)
+  const run = play({ answers, answerMs: 1_000, abort: abort.signal, stopping: abort.signal })
+  await run.clock.advance(1_500)
   abort.abort(reason)
 
-  const report = await tick.end()
+  const report = await run.end()
 
   expect(outcomes(report)).toEqual({ Hall: 'requested' })
   expect(report.account).toEqual({ status: 'ok' })

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { takeRoster } from '../../../src/accounts/credentials.ts'
 import { parseTokenLines } from '../../../src/blink/credentials-file.ts'
 import { openLogins } from '../../../src/storage/credentials.ts'
-import { listLog, loginOf } from '../../support/blink-scripted.ts'
+import { listLog, someCredentials } from '../../support/blink-scripted.ts'
 
 async function place() {
   const directory = mkdtempSync(join(tmpdir(), 'blink-manifestd-forgotten-'))
@@ -15,7 +15,7 @@ async function place() {
 
 test('a forgotten login is gone, and who still holds it cannot bring it back', async () => {
   const logins = await place()
-  const login = loginOf({ key: 'login-1' })
+  const login = someCredentials({ key: 'login-1' })
   await logins.save(login)
   await logins.saveBreaker('login-1', { failures: 1, openUntil: 5 })
 

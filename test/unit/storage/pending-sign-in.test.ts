@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../../src/domain/secret.ts'
 import { type AwaitsCode, openPending } from '../../../src/storage/pending-sign-in.ts'
-import { loginOf } from '../../support/blink-scripted.ts'
+import { someCredentials } from '../../support/blink-scripted.ts'
 
 function place() {
   const directory = mkdtempSync(join(tmpdir(), 'blink-manifestd-pending-'))
@@ -37,7 +37,7 @@ test('a sign-in that waits for its code comes back as it was, secrets and all', 
 
 test('so do a token that is not kept yet, a lock, and a sign-in without a code', async () => {
   const { store } = place()
-  const kept = { step: 'keep', login: loginOf({ region: undefined }) } as const
+  const kept = { step: 'keep', login: someCredentials({ region: undefined }) } as const
 
   await store.save(kept)
   const read = await store.read()
