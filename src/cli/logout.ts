@@ -10,7 +10,7 @@ import { printable, type Terminal } from './terminal.ts'
 /** @param account an account id, or the name that `accounts` shows for a login whose account is not known */
 export async function logout(terminal: Terminal, options: CommonOptions, account: string): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const { credentials } = await openCredentials(settings.dataDir)
+  const { credentials, limits } = await openCredentials(settings.dataDir)
   const all = await credentials.list()
   const meant = all.filter(({ key, accountId }) => accountId === account || key === account)
   if (meant.length === 0) {
@@ -18,7 +18,10 @@ export async function logout(terminal: Terminal, options: CommonOptions, account
     terminal.err(`blink-manifestd: there is no login of ${printable(account)}; there is ${known}.\n`)
     return exit.usage
   }
-  for (const { key } of meant) await credentials.forget(key)
+  for (const { key, accountId } of meant) {
+    await credentials.forget(key)
+    await limits.remove(accountId ?? key)
+  }
   terminal.out(`Logged out: ${printable(account)}.\n`)
   terminal.err(advice(meant))
   return exit.done

@@ -164,6 +164,8 @@ export interface LimitStore {
   /** How many sync modules the last list had; `undefined` when there was none. */
   moduleCount(account: string): Promise<number | undefined>
   saveModuleCount(account: string, count: number): Promise<void>
+  /** Removes everything that was kept of an account: at a logout, not when its credentials are replaced. */
+  remove(account: string): Promise<void>
   /** Moves what was kept by a key to the account that it turned out to be; the longer pause and the larger sum stay. */
   move(key: string, accountId: BlinkId): Promise<void>
 }

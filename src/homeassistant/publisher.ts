@@ -77,16 +77,19 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   const devices = devicesOf(needs, discovering, () => severalNetworks)
   const discovery = keepDiscovered({ ...common, ...devices, discovering, complete }, signal)
 
-  /** Renames all devices where the first network got company, or lost it. */
-  async function countNetworks(): Promise<void> {
+  /** The modules whose devices get another name, because the first network got company, or lost it. */
+  async function countNetworks(): Promise<readonly ModuleKey[]> {
     const keys = await status.moduleKeys()
     const networks = new Set(keys.map(({ accountId, networkId }) => `${accountId}/${networkId}`))
-    if (networks.size > 1 === severalNetworks) return
+    if (networks.size > 1 === severalNetworks) return []
     severalNetworks = networks.size > 1
-    for (const key of keys) discovery.module(key)
+    return keys
   }
   function recount(): void {
-    countNetworks().catch((error: unknown) => {
+    const rename = async () => {
+      for (const key of await countNetworks()) discovery.module(key)
+    }
+    rename().catch((error: unknown) => {
       if (!(error instanceof StoreFailed)) return isIgnored(error)
       log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which networks there are')
     })

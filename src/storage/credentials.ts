@@ -210,7 +210,10 @@ function limitFiles(directory: string): LimitStore {
       if (spent && isMore(spent, ownSpent)) await limits.saveSpent(accountId, spent)
       const modules = await limits.moduleCount(key)
       if (modules !== undefined) await limits.saveModuleCount(accountId, modules)
-      for (const file of [breakers(key), budgets(key), counts(key)]) await file.remove()
+      await limits.remove(key)
+    },
+    async remove(account) {
+      for (const file of [breakers(account), budgets(account), counts(account)]) await file.remove()
     },
   }
   return limits

@@ -162,7 +162,7 @@ test("blinkpy's JSON and token lines are taken over, each tried once", async () 
   expect(asked(world.cloud, 'tier-info')).toBe(1)
   // Used up by the first: nothing of it is kept, and the login of the first stays.
   expect(again.code).toBe(77)
-  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^import-/)])
+  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-import-/)])
 })
 
 test('an import while a code is on its way leaves that sign-in where it is', async () => {

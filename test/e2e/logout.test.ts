@@ -69,5 +69,5 @@ test('a sign-in outlives the BLINK_TOKENS of the same account', async () => {
   await signedIn(world)
 
   expect((await world.finish(['discover'])).code).toBe(0)
-  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^login-/)])
+  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-login-/)])
 })

@@ -32,7 +32,7 @@ test('a sign-in stays when an environment line is of the same account', async ()
   expect([...loginFiles(world).keys()]).toEqual([mine])
   const again = await world.finish(['discover'], { ...line, LOG_LEVEL: 'info' })
 
-  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('was given up') })
+  expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('given up') })
   expect([...loginFiles(world).keys()]).toEqual([mine])
 })
 
@@ -45,10 +45,10 @@ test('a daemon with the earlier credentials does not undo the new sign-in', asyn
   await daemon.says('tick done', 2)
 
   await signedIn(world)
-  await daemon.says('login noticed')
+  await daemon.says('account added', 2)
   await daemon.says('tick done', 4)
 
-  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^login-/)])
+  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-login-/)])
 })
 
 test('a refused login that nobody can name is given up by the sign-in that follows', async () => {
@@ -61,7 +61,7 @@ test('a refused login that nobody can name is given up by the sign-in that follo
   await signedIn(world)
 
   expect((await world.finish(['discover'], line)).code).toBe(0)
-  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^login-/)])
+  expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-login-/)])
 })
 
 test('a new sign-in ends neither the pause nor the budget of the day', async () => {
@@ -94,7 +94,7 @@ test('a pause outlives a changed line without an account id', async () => {
   const sent = world.cloud.calls.length
 
   const daemon = world.start(['run'], { ...fast, ...nameless(world) })
-  await daemon.says('login given up, another of its account stays')
+  await daemon.says('credentials given up for a sign-in')
   await daemon.says('tick done', 3)
   await daemon.stop()
 
@@ -112,7 +112,7 @@ test('a line of an account with a sign-in requests no module a second time', asy
   await signedIn(world)
 
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', ...nameless(world) })
-  await daemon.says('login given up, another of its account stays')
+  await daemon.says('credentials given up for a sign-in')
   await daemon.says('tick done')
   await daemon.stop()
 
