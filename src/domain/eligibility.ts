@@ -36,7 +36,7 @@ function storageReason(storage: StorageStatus | undefined): SkipReason | undefin
   return storage === 'incompatible' ? 'incompatible' : 'no_storage'
 }
 
-/** The outcome of a module that was not asked: its own word where the README, "Topics", has one. */
+/** The outcome of a module that was not requested: see docs/mqtt-api.md, "Outcomes". */
 export function outcomeOfSkip(reason: SkipReason): Outcome {
   if (reason === 'offline' || reason === 'no_storage' || reason === 'incompatible') return reason
   return 'skipped'

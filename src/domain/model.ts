@@ -67,7 +67,7 @@ export interface Selection {
   wants(module: SyncModule): boolean
 }
 
-/** What became of one module in one tick: `last_outcome` in the README, "Topics". */
+/** The result of one module in one run: see docs/mqtt-api.md, "Outcomes". */
 export type Outcome =
   | 'requested'
   | 'busy'
@@ -81,7 +81,7 @@ export type Outcome =
   | 'error'
   | 'unknown'
 
-/** Why a module was not asked at all: `reason` in the README, "Events and their words". */
+/** Why a module was not requested: see docs/mqtt-api.md, "Events". */
 export type SkipReason =
   | 'excluded'
   | 'paused'

@@ -67,7 +67,7 @@ function tooLarge(verb: string): CommandMessage {
   return { verb, transaction: null, command: { code: 'too_large', message } }
 }
 
-/** The answer's document: the README, "Commands". */
+/** The response as docs/mqtt-api.md shows it, "Commands". */
 export function answerOf(
   { transaction }: Pick<CommandMessage, 'transaction'>,
   { data, error }: CommandResult,

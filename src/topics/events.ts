@@ -102,7 +102,7 @@ function bridgeEvent(topics: Topics, payload: wire.BridgeEvent): Message {
   return happening(topics.bridgeEvent, json(payload), { eventId, expirySeconds: bridgeEventExpirySeconds })
 }
 
-/** The work item as the README shows it, "Topics". */
+/** The work item as docs/mqtt-api.md shows it. */
 export function workItem(item: WorkItem): wire.WorkItem {
   return {
     schema,

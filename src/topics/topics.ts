@@ -44,7 +44,7 @@ export const retainedModuleTopics = [
   'manifest/pending',
 ] as const
 
-/** The `error` object of the README, "Events and their words". */
+/** The `error` object of docs/mqtt-api.md, "Events". */
 export function failure(value: Failure): wire.Failure {
   return {
     code: value.code,

@@ -60,7 +60,7 @@ async function accessToken(world: World): Promise<string> {
   return ((await answer.json()) as { access_token: string }).access_token
 }
 
-/** As README.md tells pollers to: 409 is "not ready yet". */
+/** As docs/pollers.md says: 409 is "not ready yet". */
 async function poll(url: string, headers: Record<string, string>): Promise<unknown> {
   const answers: { status: number; body: unknown }[] = []
   const ask = async () => {

@@ -86,7 +86,7 @@ test('a transaction comes back as it was, also with a refusal, and is null witho
   expect(request('health').transaction).toBeNull()
 })
 
-test('answers have the shape that the README shows', () => {
+test('responses have the shape that docs/mqtt-api.md shows', () => {
   const retryAt = Date.parse('2026-11-23T09:00:00Z')
   const refusal = { code: 'throttled', message: 'later', retryable: true, retryAt }
 
