@@ -18,6 +18,17 @@ export interface HttpCall<Kind extends string = CallKind> {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
+  /** Takes a good answer that is no JSON piece by piece, so that it is never in memory as a whole. */
+  readonly sink?: Sink
+}
+
+/** Where a long answer goes. */
+export interface Sink {
+  /** Nothing more is received before it resolves. */
+  write(chunk: Uint8Array): Promise<void>
+  readonly mostBytes: number
+  /** For the whole of it, in milliseconds; the client's own limit counts from piece to piece. */
+  readonly timeoutMs: number
 }
 
 /** An answer as it came; `text` is somebody's data and belongs in no message. */
@@ -25,6 +36,8 @@ export interface HttpAnswer {
   readonly status: number
   readonly retryAfter: string | undefined
   readonly text: string
+  /** Of an answer that went to a sink, in place of `text`; `announced` by its Content-Length. */
+  readonly bytes?: { readonly received: number; readonly announced: number | undefined }
   /** Where a redirect points; whether to go there is the caller's affair. */
   readonly location?: string
   readonly setCookies?: readonly string[]

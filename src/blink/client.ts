@@ -5,12 +5,16 @@
  * region, a part of the host name, is learned from the cloud. When the region's host is not there or does not
  * know the account, the region is looked up again: it was wrong from the start, or Blink has moved the account.
  */
+
+import type { HomeCamera } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { CloudRefused, CloudUnreachable } from '../domain/errors.ts'
 import type { BlinkId, ManifestRequest, ModuleKey, SyncModule } from '../domain/model.ts'
-import type { Cloud, Log } from '../domain/ports.ts'
+import type { ClipCloud, Cloud, Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
-import { type CallKind, calls, gatewayRegion, regionOf } from './api.ts'
+import { type CallKind, calls, gatewayRegion, regionOf, type Sink } from './api.ts'
+import { clipCalls } from './clip-client.ts'
+import { readCameras } from './clip-wire.ts'
 import { HostUnknown } from './connection-errors.ts'
 import type { Http } from './http.ts'
 import { classify, TokenRefused } from './response.ts'
@@ -20,6 +24,8 @@ import { accountIdOf, readHomescreen, readManifestRequest, readTierInfo } from '
 export interface CloudNeeds {
   readonly session: Session
   readonly http: Http
+  /** For files, which may take minutes; `http` where nobody fetches any. */
+  readonly fileHttp?: Http
   /** Where the API is; `{region}` in it is replaced. */
   readonly restUrl: string
   readonly clock: Clock
@@ -33,6 +39,7 @@ export interface Identity {
 }
 
 export interface AccountCloud extends Cloud {
+  readonly clips: ClipCloud
   /** From the login, or else from the cloud, and then kept with the login. */
   identify(signal: AbortSignal): Promise<Identity>
   /** From the cloud in any case, which so tells whether the login works. */
@@ -42,16 +49,33 @@ export interface AccountCloud extends Cloud {
 /** How often at most the cloud answers the same question about the region. */
 const regionCheckEveryMs = 60 * 60 * 1000
 
-export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds): AccountCloud {
+export function createCloud({
+  session,
+  http,
+  fileHttp = http,
+  restUrl,
+  clock,
+  log,
+}: CloudNeeds): AccountCloud {
   const base = restUrl.replace(/\/+$/, '')
   const hasRegions = base.includes('{region}')
   const urlOf = (region: string, path: string) => `${base.replaceAll('{region}', region)}${path}`
   let regionCheckedAt: number | undefined
   let regionCheck: Promise<string | undefined> | undefined
   let unreadableBefore = 0
+  /** Of the last home screen. */
+  let cameras: readonly HomeCamera[] | undefined
 
   /** Sends a call with a good token; with a new one again when the cloud refuses it. */
   async function ask(kind: CallKind, url: string, signal: AbortSignal): Promise<unknown> {
+    return (await exchange(kind, url, { signal })).json
+  }
+
+  async function exchange(
+    kind: CallKind,
+    url: string,
+    { signal, sink }: { readonly signal: AbortSignal; readonly sink?: Sink | undefined },
+  ) {
     const token = await session.accessToken(signal)
     try {
       return await send(token)
@@ -68,17 +92,18 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
       throw stillRefused(kind, error)
     }
 
-    async function send(token: Secret): Promise<unknown> {
+    async function send(token: Secret) {
       // Enough for every client we know of. @see blinkpy e33bdef, blinkpy/auth.py, Auth.header
       const headers = {
         authorization: `Bearer ${token.reveal()}`,
         'content-type': 'application/json',
         accept: 'application/json',
       }
-      const answer = await http.request({ kind, url, headers }, signal)
-      const value = classify({ kind, ...answer, now: clock.now() })
+      const call = { kind, url, headers, ...(sink && { sink }) }
+      const answer = await (sink ? fileHttp : http).request(call, signal)
+      const json = classify({ kind, ...answer, now: clock.now() })
       session.tokenAccepted(token)
-      return value
+      return { json, bytes: answer.bytes }
     }
   }
 
@@ -109,6 +134,7 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
     signal: AbortSignal,
   ): Promise<readonly SyncModule[]> {
     const answer = await ask('homescreen', urlOf(region, `/api/v3/accounts/${accountId}/homescreen`), signal)
+    cameras = readCameras(answer)
     const { modules, unreadable } = readHomescreen(answer, accountId)
     if (unreadable !== unreadableBefore) {
       log.warn({ account_id: accountId, unreadable }, 'entries of the home screen without usable ids')
@@ -181,6 +207,16 @@ export function createCloud({ session, http, restUrl, clock, log }: CloudNeeds):
         const pollPath = `${path}/${requestId}`
         return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
       }, signal),
+
+    clips: {
+      ...clipCalls((kind, path, { signal, sink }) =>
+        inRegion(({ region }) => exchange(kind, urlOf(region, path), { signal, sink }), signal),
+      ),
+      async cameras(signal) {
+        if (cameras === undefined) await inRegion((identity) => homescreen(identity, signal), signal)
+        return cameras ?? []
+      },
+    },
   }
 }
 

@@ -16,6 +16,7 @@ import {
   calls,
   type HttpAnswer,
   type HttpCall,
+  type Sink,
   targetOf,
 } from './api.ts'
 import { codeOf, failureOf, UnfitAnswer } from './connection-errors.ts'
@@ -109,12 +110,16 @@ function openClient<Kind extends AnyCallKind>(
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...call.headers }
     const target = { origin: url.origin, path: url.pathname + url.search }
     const request = { ...target, method, headers, body: call.body ?? null }
-    const end = await exchange(dispatchers.dispatcherFor(url), request, { clock, timeoutMs, signal })
+    const end = await exchange(dispatchers.dispatcherFor(url), request, {
+      ...{ clock, timeoutMs, signal },
+      sink: call.sink,
+    })
     if (end.answer) {
       told({ status: end.answer.status }, true, end.answer)
       return end.answer
     }
     told({ errorCode: codeOf(end.error) }, end.sent)
+    if (end.error instanceof SinkFailed) throw end.error.reason
     const { proxy, tried } = dispatchers.wayTo(url)
     const about = { kind: call.kind, host: url.hostname, proxy, sent: end.sent, signal }
     throw failureOf(end.error, { ...about, tried: end.sent ? [] : tried })
@@ -167,6 +172,16 @@ export function attended(http: Http, attendant: Attendant): Http {
   return { ...http, request: (call, signal) => http.request(call, signal, attendant) }
 }
 
+/** What a sink threw: the reader's own failure, and none of the cloud's. */
+class SinkFailed extends Error {
+  readonly reason: unknown
+
+  constructor(reason: unknown) {
+    super('the answer could not be written')
+    this.reason = reason
+  }
+}
+
 /** How an exchange ended. `sent` is false only when not one byte of the request was written. */
 type End =
   | { readonly answer: HttpAnswer }
@@ -176,16 +191,25 @@ type Request = Dispatcher.DispatchOptions & { readonly origin: string }
 
 interface Bounds extends Pick<HttpOptions, 'clock' | 'timeoutMs'> {
   readonly signal: AbortSignal
+  readonly sink: Sink | undefined
 }
 
 /** Sends a request and reads its answer to the end; never rejects. */
-function exchange(agent: Dispatcher, request: Request, { clock, timeoutMs, signal }: Bounds): Promise<End> {
+function exchange(
+  agent: Dispatcher,
+  request: Request,
+  { clock, timeoutMs, signal, sink }: Bounds,
+): Promise<End> {
   return new Promise((resolve) => {
     let controller: Dispatcher.DispatchController | undefined
     let status = 0
     let retryAfter: string | undefined
+    let announced: number | undefined
     let rest: Pick<HttpAnswer, 'location' | 'setCookies'> = {}
     let length = 0
+    /** The answer goes there, and no longer into `chunks`. */
+    let taker: Sink | undefined
+    let writing: Promise<void> = Promise.resolve()
     const chunks: Buffer[] = []
 
     let isOver = false
@@ -194,18 +218,37 @@ function exchange(agent: Dispatcher, request: Request, { clock, timeoutMs, signa
       isOver = true
       signal.removeEventListener('abort', abort)
       callOff()
+      callOffWhole()
       resolve(how)
     }
     const fail = (error: unknown) => {
+      if (isOver) return
       end({ error, sent: controller !== undefined })
       // Destroys the socket, so that what is still coming is not even received.
       controller?.abort(error instanceof Error ? error : new Error('aborted', { cause: error }))
     }
     const abort = () => fail(signal.reason)
-    const late = () => fail(new DeadlineReached(`no whole answer within ${timeoutMs} ms`))
-    const callOff = clock.after(timeoutMs, late)
+    const late = (ms: number) => fail(new DeadlineReached(`no whole answer within ${ms} ms`))
+    const within = (ms: number) => clock.after(ms, () => late(ms))
+    let callOff = within(timeoutMs)
+    let callOffWhole: () => void = () => undefined
     if (signal.aborted) abort()
     else signal.addEventListener('abort', abort, { once: true })
+
+    const take = (chunk: Buffer, to: Sink) => {
+      controller?.pause()
+      callOff()
+      writing = writing
+        .then(() => to.write(chunk))
+        .catch((error: unknown) => {
+          throw new SinkFailed(error)
+        })
+      writing.then(() => {
+        if (isOver) return
+        callOff = within(timeoutMs)
+        controller?.resume()
+      }, fail)
+    }
 
     agent.dispatch(request, {
       onRequestStart(started) {
@@ -220,21 +263,32 @@ function exchange(agent: Dispatcher, request: Request, { clock, timeoutMs, signa
         status = code
         retryAfter = single(headers['retry-after'])
         rest = forSignIn(headers)
+        const written = single(headers['content-length'])
+        announced = written === undefined ? undefined : Number(written)
+        const isJson = single(headers['content-type'])?.includes('json')
+        if (sink && code === 200 && !isJson) {
+          taker = sink
+          callOffWhole = within(sink.timeoutMs)
+        }
         const encoding = single(headers['content-encoding'])
         if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
           fail(new UnfitAnswer('ANSWER_PACKED'))
-        else if (Number(single(headers['content-length'])) > longestBodyBytes)
+        else if ((announced ?? 0) > (taker?.mostBytes ?? longestBodyBytes))
           fail(new UnfitAnswer('ANSWER_TOO_LONG'))
       },
       onResponseData(_, chunk) {
+        // undici has such pieces after a pause; to pause for one would bring the next one, without end.
+        if (chunk.length === 0) return
         length += chunk.length
-        if (length > longestBodyBytes) fail(new UnfitAnswer('ANSWER_TOO_LONG'))
+        if (length > (taker?.mostBytes ?? longestBodyBytes)) fail(new UnfitAnswer('ANSWER_TOO_LONG'))
+        else if (taker) take(chunk, taker)
         else chunks.push(chunk)
       },
       onResponseEnd() {
-        end({
-          answer: { status, retryAfter, text: new TextDecoder().decode(Buffer.concat(chunks)), ...rest },
-        })
+        const bytes = taker && { received: length, announced }
+        const text = new TextDecoder().decode(Buffer.concat(chunks))
+        const answer = { status, retryAfter, text, ...(bytes && { bytes }), ...rest }
+        writing.then(() => end({ answer }), fail)
       },
       onResponseError: (_, error) => fail(error),
     })

@@ -55,6 +55,7 @@ export function classify(answered: Answered): unknown {
   const { creates } = calls[kind]
   const json = parseJson(text)
   const isGood = status >= 200 && status < 300
+  if (isGood && answered.bytes) return undefined
   if (isGood && hasExpectedField(json, kind)) return json
 
   const code = bodyCodeOf(json)
@@ -83,8 +84,9 @@ export function refusalIn(answered: Answered): unknown {
 }
 
 /** Lists, which may be long, and ids, of which there are many, need not be read twice. */
-function isPlainlyGood({ kind, status, text }: Answered): boolean {
+function isPlainlyGood({ kind, status, text, bytes }: Answered): boolean {
   if (status < 200 || status >= 300) return false
+  if (bytes) return true
   return text.length > longestRefusal || (kind === 'manifest_request' && !text.includes('"code"'))
 }
 

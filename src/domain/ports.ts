@@ -3,6 +3,7 @@
  *
  * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
+import type { CommandState, HomeCamera, Manifest, StorageReading } from './clip.ts'
 import type { StoreFailed } from './errors.ts'
 import type {
   Accepted,
@@ -36,6 +37,35 @@ export interface Cloud {
   discover(signal: AbortSignal): Promise<readonly SyncModule[]>
   /** Requests a manifest of the clips on a sync module's stick. */
   requestManifest(module: ModuleKey, signal: AbortSignal): Promise<ManifestRequest>
+}
+
+/** A clip's place in one manifest, and in no other. */
+export interface ClipAddress {
+  readonly manifestId: BlinkId
+  readonly clipId: BlinkId
+}
+
+/** The way from a request ID to clips, for one account. */
+export interface ClipCloud {
+  /**
+   * All clips on the stick, from all pages of the list.
+   *
+   * @throws ModuleBusy while the manifest is being made
+   * @throws CloudRefused when the id is known no more
+   */
+  manifest(module: ModuleKey, requestId: BlinkId, signal: AbortSignal): Promise<Manifest>
+  /** Has the module upload a clip; returns the id of its command. */
+  requestClip(module: ModuleKey, address: ClipAddress, signal: AbortSignal): Promise<BlinkId>
+  command(module: ModuleKey, commandId: BlinkId, signal: AbortSignal): Promise<CommandState>
+  /** Fetches an uploaded clip piece by piece; returns how many bytes came, and how many were announced. */
+  fetchClip(
+    module: ModuleKey,
+    address: ClipAddress,
+    to: { readonly sink: (chunk: Uint8Array) => Promise<void>; readonly signal: AbortSignal },
+  ): Promise<{ readonly received: number; readonly announced: number | undefined }>
+  storageStatus(module: ModuleKey, signal: AbortSignal): Promise<StorageReading>
+  /** The account's cameras, of the last home screen; fetches one where there was none. */
+  cameras(signal: AbortSignal): Promise<readonly HomeCamera[]>
 }
 
 /** What happened, for everyone who reports it. Values only: an observer cannot reach back. */
