@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { accountStatusOf, needsPerson } from '../domain/failure.ts'
-import type { BlinkId, Credentials } from '../domain/model.ts'
+import type { AccountStatus, BlinkId, Credentials } from '../domain/model.ts'
 import type { Log, Observer } from '../domain/ports.ts'
 import {
   type Account,
@@ -58,7 +58,7 @@ export interface AccountRegistry {
    * Asks the cloud for the account of these credentials, once however many callers wait for it, and activates it.
    * Resolves with `undefined` when the credentials are gone, or gave way to others of their account.
    *
-   * @throws the cloud's errors; a failure of another kind than the last one is logged as well
+   * @throws the cloud's errors, and StoreFailed; each is logged as well, but not twice in a row
    */
   identify(key: string, signal: AbortSignal): Promise<Account | undefined>
   /** Takes over changed credentials; returns the accounts that are new or have new credentials. */
@@ -109,7 +109,7 @@ interface Candidate extends Connection {
   readonly limits: Limits
   identifying: Promise<Account | undefined> | undefined
   /** Of the last failure, so that each is logged once. */
-  failedWith: string | undefined
+  state: AccountStatus | undefined
 }
 
 class Registry implements AccountRegistry {
@@ -201,7 +201,7 @@ class Registry implements AccountRegistry {
   async #candidate(credentials: Credentials): Promise<Candidate> {
     const limits = await openLimits(this.#needs, credentials.key)
     const connection = connect(this.#needs, credentials, { limits })
-    return { ...connection, limits, identifying: undefined, failedWith: undefined }
+    return { ...connection, limits, identifying: undefined, state: undefined }
   }
 
   async #identify(key: string, candidate: Candidate, signal: AbortSignal): Promise<Account | undefined> {
@@ -210,12 +210,13 @@ class Registry implements AccountRegistry {
       const { accountId } = await candidate.cloud.identify(signal)
       return await this.#oneAtATime(() => this.#identified(key, candidate, accountId))
     } catch (error) {
-      if (error instanceof DaemonError && candidate.failedWith !== error.message) {
-        candidate.failedWith = error.message
-        const fields = { credentials: key, detail: error.message, remedy: error.remedy }
-        const level = needsPerson(accountStatusOf(error)) ? 'error' : 'warn'
-        log[level](fields, 'cannot find the account of these credentials')
+      if (!(error instanceof DaemonError)) throw error
+      const state = accountStatusOf(error)
+      const fields = { credentials: key, state, detail: error.message, remedy: error.remedy }
+      if (candidate.state !== state) {
+        log[needsPerson(state) ? 'error' : 'warn'](fields, 'cannot find the account of these credentials')
       }
+      candidate.state = state
       throw error
     }
   }

@@ -2,6 +2,7 @@
 import { type Account, type AccountNeeds, openAccount, openLimits } from '../../src/accounts/account.ts'
 import { createModuleLock } from '../../src/accounts/module-lock.ts'
 import type { createRegistry } from '../../src/accounts/registry.ts'
+import type { HttpCall } from '../../src/blink/api.ts'
 import type {
   AccountRunReport,
   AccountStatus,
@@ -119,7 +120,7 @@ interface Fixture {
   readonly dailyBudget?: number
   /** Answers after this many milliseconds. */
   readonly answerMs?: number
-  readonly onCall?: (kind: string) => Reply | undefined
+  readonly onCall?: (call: HttpCall) => Reply | Promise<Answered | undefined> | undefined
 }
 
 /** What the parts of an account need, and what became of them. */
@@ -131,11 +132,11 @@ export async function accountNeeds({ clock = fakeClock(), answerMs = 0, ...rest 
   const removed: string[] = []
   const calls: CloudCall[] = []
   let tokens = 0
-  const http = scripted(async ({ kind }): Promise<Answered> => {
+  const http = scripted(async (call): Promise<Answered> => {
     if (answerMs > 0) await clock.sleep(answerMs)
-    const reply = await rest.onCall?.(kind)
+    const reply = await rest.onCall?.(call)
     if (reply) return reply
-    switch (kind) {
+    switch (call.kind) {
       case 'token': {
         const number = ++tokens
         const body = {
@@ -209,6 +210,7 @@ interface Parts extends Pick<Awaited<ReturnType<typeof accountNeeds>>, 'clock' |
   readonly times?: Timetable
   /** Requests in flight at the same time; four times as many accounts are in work. */
   readonly concurrency?: number
+  readonly parallel?: number
   readonly registry?: ReturnType<typeof createRegistry>
 }
 
@@ -220,7 +222,7 @@ export function runnerOf(accounts: readonly Account[], { clock, log, notifier, t
   const abort = new AbortController()
   const runner: Runner = createRunner({
     settings: {
-      blink: { concurrency: rest.concurrency ?? 8, perAccount: 1 },
+      blink: { concurrency: rest.concurrency ?? 8, perAccount: rest.parallel ?? 1 },
       modules: { include: [], exclude: [], askAll: false },
       request: { ttlSeconds: 600 },
     },

@@ -1,244 +1,232 @@
 import { expect, test } from 'vitest'
-import { guard, guarded } from '../../../src/accounts/circuit-breaker.ts'
-import { AccountThrottled, StoreFailed } from '../../../src/domain/errors.ts'
-import type { ManifestRequest } from '../../../src/domain/model.ts'
-import type { Cloud } from '../../../src/domain/ports.ts'
+import { CircuitBreaker } from '../../../src/accounts/circuit-breaker.ts'
+import type { CallKind } from '../../../src/blink/api.ts'
+import { AccountThrottled } from '../../../src/domain/errors.ts'
 import { type Breaker, closedBreaker } from '../../../src/domain/retry-policy.ts'
-import { openLogins } from '../../../src/storage/credentials.ts'
-import { unlimited } from '../../support/account-world.ts'
+import { throttledAnswer, unlimited } from '../../support/account-fixture.ts'
+import { type Answered, scripted } from '../../support/blink-scripted.ts'
 import { type FakeClock, fakeClock, settle } from '../../support/fake-clock.ts'
-import { aModule, start, temporaryDirectory } from '../../support/samples.ts'
-import { diskFull, loginNeeded, notSent, throttled } from '../../support/scripted.ts'
+import { start } from '../../support/samples.ts'
+import { diskFull, notSent } from '../../support/scripted.ts'
 
 const minute = 60_000
 const never = new AbortController().signal
-const answer: ManifestRequest = { requestId: '501', pollPath: '/', pollUrl: 'https://rest.test/' }
+const good: Answered = [200, { id: 501 }]
 
-/** A guarded cloud that answers well until it is told to fail, and what it was asked. */
-function aWorld(kept: Breaker = closedBreaker, clock: FakeClock = fakeClock()) {
-  const asked: string[] = []
+/** A client behind a breaker that answers well until told otherwise, and what was sent. */
+function fixture(kept: Breaker = closedBreaker, clock: FakeClock = fakeClock()) {
   const saved: Breaker[] = []
-  let failure: Error | undefined
-  let refusesToSave: Error | undefined
-  const meet = (what: string) => {
-    asked.push(what)
-    if (failure) throw failure
-  }
-  const cloud: Cloud = {
-    async discover() {
-      meet('discover')
-      return [aModule()]
-    },
-    async requestManifest() {
-      meet('manifest')
-      return answer
-    },
-  }
-  const watch = guard({
+  const disk: { refuses: Error | undefined } = { refuses: undefined }
+  const cloud: { answer: Answered; afterMs: number } = { answer: good, afterMs: 0 }
+  const http = scripted(async () => {
+    if (cloud.afterMs > 0) await clock.sleep(cloud.afterMs)
+    return cloud.answer
+  })
+  const breaker = new CircuitBreaker({
     breaker: kept,
     budget: unlimited,
     clock,
-    async save(breaker) {
-      if (refusesToSave) throw refusesToSave
-      saved.push(breaker)
+    finished: () => undefined,
+    async save(state) {
+      if (disk.refuses) throw disk.refuses
+      saved.push(state)
     },
   })
-  const watched = guarded(cloud, watch)
-  return {
-    ...{ watch, watched, asked, saved, clock },
-    fail: (error: Error | undefined) => (failure = error),
-    refuseToSave: (error: Error | undefined) => (refusesToSave = error),
-    ask: () => watched.requestManifest(aModule(), never),
-    /** What asking throws. */
-    refusal: () => watched.requestManifest(aModule(), never).catch((error: unknown) => error),
-  }
+  const client = breaker.protect(http)
+  const request = (kind: CallKind = 'manifest_request') =>
+    client.request({ kind, url: 'https://rest.test/', headers: {} }, never)
+  const sent = () => http.calls.length
+  /** What a request throws. */
+  const refusal = (kind?: CallKind) => request(kind).catch((error: unknown) => error)
+  return { breaker, cloud, disk, clock, saved, sent, request, refusal }
 }
 
-test('while the cloud is content, every question goes through', async () => {
-  const { watch, watched, asked, saved, ask } = aWorld()
+test('while the cloud answers well, every request is sent', async () => {
+  const { breaker, request, sent, saved } = fixture()
 
-  expect(await watched.discover(never)).toEqual([aModule()])
-  expect(await ask()).toEqual(answer)
+  await request('homescreen')
+  expect(await request()).toMatchObject({ status: 200 })
 
-  expect([asked, saved, watch.pause?.until]).toEqual([['discover', 'manifest'], [], undefined])
+  expect([sent(), saved, breaker.pause]).toEqual([2, [], undefined])
 })
 
-test('after "ask less" nothing is sent until the pause is over, then one request', async () => {
-  const { watched, asked, clock, fail, refusal, ask } = aWorld()
-  fail(throttled)
+test('after a throttle nothing is sent until the pause is over', async () => {
+  const { cloud, clock, request, refusal, sent } = fixture()
+  cloud.answer = throttledAnswer
   await refusal()
-  fail(undefined)
+  cloud.answer = good
 
   await clock.advance(5 * minute - 1)
-  await expect(watched.discover(never)).rejects.toThrow(AccountThrottled)
-  await expect(ask()).rejects.toThrow(AccountThrottled)
-  expect(asked).toEqual(['manifest'])
+  await expect(request('homescreen')).rejects.toThrow(AccountThrottled)
+  await expect(request()).rejects.toThrow(AccountThrottled)
+  expect(sent()).toBe(1)
 
   await clock.advance(1)
-  await ask()
-  expect(asked).toEqual(['manifest', 'manifest'])
+  await request()
+  expect(sent()).toBe(2)
 })
 
-test('the refusal tells the pause that is kept, not only the one that the cloud named', async () => {
-  const { watch, fail, refusal } = aWorld()
-  fail(new AccountThrottled('rate', { outcome: 'not-done', status: 403, bodyCode: 111, retryAfterMs: 1_000 }))
+test('a refusal names the pause that is kept, not only the one that the cloud named', async () => {
+  const { breaker, cloud, refusal } = fixture()
+  cloud.answer = [403, { code: 111 }, '1']
 
-  const error = await refusal()
-
-  expect(error).toMatchObject({
-    message: 'rate',
+  expect(await refusal()).toMatchObject({
     status: 403,
     bodyCode: 111,
     outcome: 'not-done',
     retryAfterMs: 5 * minute,
   })
-  expect(watch.pause?.until).toBe(start + 5 * minute)
+  expect(breaker.pause?.until).toBe(start + 5 * minute)
 })
 
-test('each refusal after a pause doubles the next, until a whole tick went well', async () => {
-  const { watch, clock, fail, refusal, ask } = aWorld()
+test('each refusal after a pause doubles the next, until a whole run went well', async () => {
+  const { breaker, cloud, clock, request, refusal } = fixture()
   const pause = async () => {
-    fail(throttled)
+    cloud.answer = throttledAnswer
     await refusal()
-    const ms = (watch.pause?.until ?? 0) - clock.now()
-    fail(undefined)
+    const ms = (breaker.pause?.until ?? 0) - clock.now()
+    cloud.answer = good
     await clock.advance(ms)
     return ms / minute
   }
 
   expect([await pause(), await pause(), await pause()]).toEqual([5, 10, 20])
 
-  await ask()
+  await request()
   expect(await pause()).toBe(40)
 
-  await watch.close()
+  await breaker.close()
   expect(await pause()).toBe(5)
 })
 
-test('answers of requests that were sent before the pause began do not double it', async () => {
-  const clock = fakeClock()
-  const { watch, clock: time } = aWorld(closedBreaker, clock)
-  const late = () => watch.through(() => time.sleep(1_000).then(() => Promise.reject(throttled)))
-  const all = Promise.allSettled([late(), late(), late(), late()])
+test('refusals of requests that were sent before the pause began do not double it', async () => {
+  const { breaker, cloud, clock, request } = fixture()
+  cloud.answer = throttledAnswer
+  cloud.afterMs = 1_000
+  const all = Promise.allSettled([request(), request(), request(), request()])
 
-  await time.advance(1_000)
+  await clock.advance(1_000)
   await all
 
-  expect(watch.pause?.until).toBe(start + 1_000 + 5 * minute)
+  expect(breaker.pause?.until).toBe(start + 1_000 + 5 * minute)
 })
 
-test('a pause is on disk when it is told of, and outlives a restart', async () => {
-  const { saved, fail, refusal, clock } = aWorld()
-  fail(throttled)
+test('a pause is on disk when its refusal is seen, and outlives a restart', async () => {
+  const { cloud, refusal, saved, clock } = fixture()
+  cloud.answer = throttledAnswer
   await refusal()
   expect(saved).toEqual([{ failures: 1, openUntil: start + 5 * minute }])
 
   await clock.advance(minute)
-  const restarted = aWorld(saved[0], clock)
-  await expect(restarted.ask()).rejects.toMatchObject({ retryAfterMs: 4 * minute })
+  const restarted = fixture(saved[0], clock)
+  await expect(restarted.request()).rejects.toMatchObject({ retryAfterMs: 4 * minute })
 
-  expect(restarted.asked).toEqual([])
+  expect(restarted.sent()).toBe(0)
 })
 
-test('the end of trouble is on disk too, and a breaker without trouble is not written', async () => {
-  const { watch, saved } = aWorld({ failures: 3, openUntil: start - 1 })
+test('a breaker that closes is stored once, and one without trouble never', async () => {
+  const { breaker, saved } = fixture({ failures: 3, openUntil: start - 1 })
 
-  await watch.close()
-  await watch.close()
+  await breaker.close()
+  await breaker.close()
 
   expect(saved).toEqual([closedBreaker])
 })
 
-test('other failures go through as they are and open nothing', async () => {
-  const { watch, saved, fail, refusal } = aWorld()
-  for (const error of [loginNeeded, notSent, new TypeError('bug')]) {
-    fail(error)
+test.each<[string, Answered]>([
+  ['no connection', notSent],
+  ['a bug', new TypeError('bug')],
+])('%s opens nothing and is thrown as it is', async (_, error) => {
+  const { breaker, cloud, saved, refusal } = fixture()
+  cloud.answer = error
 
-    expect(await refusal()).toBe(error)
-  }
-  expect([watch.pause?.until, saved]).toEqual([undefined, []])
+  expect(await refusal()).toBe(error)
+  expect([breaker.pause, saved]).toEqual([undefined, []])
 })
 
-test('a pause that cannot be kept on disk is kept all the same, and told as what it is', async () => {
-  const { asked, fail, refuseToSave, refusal } = aWorld()
-  fail(throttled)
-  refuseToSave(diskFull)
+test.each<[string, Answered]>([
+  ['a withdrawn token', [401, {}]],
+  ['a busy module', [409, { code: 307 }]],
+])('%s opens nothing and is returned as it came', async (_, answer) => {
+  const { breaker, cloud, saved, request } = fixture()
+  cloud.answer = answer
 
-  const first = await refusal()
-  const second = await refusal()
-
-  expect(asked).toEqual(['manifest'])
-  expect(second).toBeInstanceOf(AccountThrottled)
-  expect(first).toBeInstanceOf(AccountThrottled)
+  expect((await request()).status).toBe(answer instanceof Error ? 0 : answer[0])
+  expect([breaker.pause, saved]).toEqual([undefined, []])
 })
 
-test('several refusals at one moment are all reported, and the pause is on disk', async () => {
-  const logins = await openLogins(temporaryDirectory())
-  const watch = guard({
-    breaker: closedBreaker,
-    budget: unlimited,
-    clock: fakeClock(),
-    save: (breaker) => logins.saveBreaker('login-1', breaker),
-  })
+test('a pause that cannot be stored holds all the same', async () => {
+  const { cloud, disk, refusal, sent } = fixture()
+  cloud.answer = throttledAnswer
+  disk.refuses = diskFull
 
-  const ends = await Promise.allSettled(
-    Array.from({ length: 8 }, () => watch.through(() => Promise.reject(throttled))),
-  )
-  await settle()
+  const refusals = [await refusal(), await refusal()]
 
-  const reasons = ends.map((end) => (end.status === 'rejected' ? end.reason : undefined) as unknown)
-  expect(reasons.filter((reason) => reason instanceof StoreFailed)).toEqual([])
-  expect((await logins.breaker('login-1')).openUntil).toBe(watch.pause?.until)
+  expect(sent()).toBe(1)
+  expect(refusals.every((error) => error instanceof AccountThrottled)).toBe(true)
+})
+
+test('several refusals at the same moment are all throttles, and the pause is stored', async () => {
+  const { breaker, cloud, refusal, saved } = fixture()
+  cloud.answer = throttledAnswer
+
+  const refusals = await Promise.all(Array.from({ length: 8 }, () => refusal()))
+
+  expect(refusals.every((error) => error instanceof AccountThrottled)).toBe(true)
+  expect(saved.at(-1)?.openUntil).toBe(breaker.pause?.until)
 })
 
 test('setting the wall clock neither ends a pause nor lengthens it', async () => {
   for (const jumpMs of [-365 * 24 * 60 * minute, 60 * minute, 365 * 24 * 60 * minute]) {
-    const { watch, clock, asked, refusal, ask } = aWorld({ failures: 1, openUntil: start + 5 * minute })
+    const { breaker, clock, sent, refusal, request } = fixture({ failures: 1, openUntil: start + 5 * minute })
 
     clock.setWall(start + jumpMs)
-    expect(watch.pause?.until).toBe(start + jumpMs + 5 * minute)
+    expect(breaker.pause?.until).toBe(start + jumpMs + 5 * minute)
     await clock.advance(5 * minute - 1)
     expect(await refusal()).toBeInstanceOf(AccountThrottled)
-    expect(asked).toEqual([])
+    expect(sent()).toBe(0)
 
     await clock.advance(1)
-    await ask()
-    expect(asked).toEqual(['manifest'])
+    await request()
+    expect(sent()).toBe(1)
   }
 })
 
-test('a pause that a wrong clock left on disk ends after a day at most', async () => {
-  const { watch, clock, saved } = aWorld({ failures: 1, openUntil: start + 365 * 24 * 60 * minute })
-  expect(watch.pause?.until).toBe(start + 24 * 60 * minute)
+test('a pause that a wrong clock left on disk ends after a day, over restarts as well', async () => {
+  const { breaker, clock, saved } = fixture({ failures: 1, openUntil: start + 365 * 24 * 60 * minute })
+  expect(breaker.pause?.until).toBe(start + 24 * 60 * minute)
   await settle()
   await clock.advance(20 * 60 * minute)
 
-  const restarted = aWorld(saved.at(-1), clock)
+  const restarted = fixture(saved.at(-1), clock)
 
-  expect(restarted.watch.pause?.until).toBe(start + 24 * 60 * minute)
+  expect(restarted.breaker.pause?.until).toBe(start + 24 * 60 * minute)
 })
 
-test('replaced credentials send nothing more, and do not double the pause', async () => {
-  const { watch, asked, saved, refusal } = aWorld()
-
-  watch.retire()
-
-  expect(await refusal()).toBeInstanceOf(AccountThrottled)
-  expect(() => watch.admit()).toThrow(AccountThrottled)
-  expect([asked, saved]).toEqual([[], []])
-  expect(watch.retired.aborted).toBe(true)
-})
-
-test('a longer pause of other credentials is continued at once, a shorter one is not', async () => {
-  const { watch, asked, saved, refusal, ask, clock } = aWorld()
+test('a longer pause is adopted at once and stored, a shorter one is not', async () => {
+  const { breaker, saved, sent, refusal, request, clock } = fixture()
   const open = { failures: 2, openUntil: start + 10 * minute }
 
-  await watch.adopt(open)
-  await watch.adopt({ failures: 4, openUntil: start + minute })
+  await breaker.adopt(open)
+  await breaker.adopt({ failures: 4, openUntil: start + minute })
 
   expect(await refusal()).toMatchObject({ retryAt: start + 10 * minute })
-  expect([asked, saved]).toEqual([[], [open]])
+  expect([sent(), saved]).toEqual([0, [open]])
   await clock.advance(10 * minute)
-  await ask()
-  expect(asked).toEqual(['manifest'])
+  await request()
+  expect(sent()).toBe(1)
+})
+
+test('a renewed token does not end the probe: the next request is alone as well', async () => {
+  const { cloud, clock, request, sent } = fixture({ failures: 1, openUntil: start - 1 })
+  cloud.afterMs = 1_000
+  const all = Promise.all([request('token'), request('homescreen'), request(), request()])
+
+  await clock.advance(1_000)
+  expect(sent()).toBe(2)
+  await clock.advance(1_000)
+  expect(sent()).toBe(4)
+
+  await clock.advance(1_000)
+  await all
 })

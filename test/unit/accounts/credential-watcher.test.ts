@@ -1,80 +1,89 @@
 import { expect, test } from 'vitest'
-import { followLogins, type LoginChanges, loginChanges } from '../../../src/accounts/credential-watcher.ts'
+import { credentialChanges, watchCredentials } from '../../../src/accounts/credential-watcher.ts'
+import type { CredentialChanges } from '../../../src/accounts/registry.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { Credentials } from '../../../src/domain/model.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { listLog, someCredentials } from '../../support/blink-scripted.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
-const login = (key: string, token = 'a') => someCredentials({ key, refreshToken: new Secret(token) })
-const used = (key: string, token?: string) => ({ login: login(key, token), kept: login(key, token) })
+const credentials = (key: string, token = 'a') => someCredentials({ key, refreshToken: new Secret(token) })
+const used = (key: string, token?: string) => {
+  return { credentials: credentials(key, token), kept: credentials(key, token) }
+}
+const keys = (all: readonly Credentials[]) => all.map(({ key }) => key)
 const none = new Map<string, string>()
 
-test('what is new enters, what is missing leaves, what is the same stays', () => {
-  const changes = loginChanges([used('one'), used('two')], [login('two'), login('three')], none)
+test('new credentials are added, missing ones removed, equal ones left alone', () => {
+  const changes = credentialChanges(
+    [used('one'), used('two')],
+    [credentials('two'), credentials('three')],
+    none,
+  )
 
-  expect(changes.entered.map(({ key }) => key)).toEqual(['three'])
-  expect(changes.left).toEqual(['one'])
+  expect(keys(changes.added)).toEqual(['three'])
+  expect(changes.removed).toEqual(['one'])
 })
 
 test('a token that differs counts only when it still does at the next look', () => {
-  const first = loginChanges([used('one', 'old')], [login('one', 'new')], none)
-  const second = loginChanges([used('one', 'old')], [login('one', 'new')], first.strange)
-  const settled = loginChanges([used('one', 'new')], [login('one', 'new')], first.strange)
+  const first = credentialChanges([used('one', 'old')], [credentials('one', 'new')], none)
+  const second = credentialChanges([used('one', 'old')], [credentials('one', 'new')], first.strange)
+  const settled = credentialChanges([used('one', 'new')], [credentials('one', 'new')], first.strange)
 
-  expect([first.entered, first.left]).toEqual([[], []])
-  expect([second.entered.map(({ key }) => key), second.left]).toEqual([['one'], ['one']])
-  expect([settled.entered, settled.left, settled.strange.size]).toEqual([[], [], 0])
+  expect([first.added, first.removed]).toEqual([[], []])
+  expect([keys(second.added), second.removed]).toEqual([['one'], []])
+  expect([settled.added, settled.removed, settled.strange.size]).toEqual([[], [], 0])
 })
 
-test('a login in use stays when its file is damaged, and one that was damaged enters when it is whole', () => {
-  const damaged = { ...login('one', ''), unusable: { message: 'damaged', remedy: 'Sign in.' } }
-  const whole = login('one', 'new')
+test('credentials in use stay when their file is damaged, and a mended file is taken over', () => {
+  const damaged = { ...credentials('one', ''), unusable: { message: 'damaged', remedy: 'Sign in.' } }
+  const whole = credentials('one', 'new')
+  const inUse = [{ credentials: damaged, kept: damaged }]
 
-  const during = loginChanges([used('one')], [damaged], none)
-  const first = loginChanges([{ login: damaged, kept: damaged }], [whole], none)
-  const second = loginChanges([{ login: damaged, kept: damaged }], [whole], first.strange)
+  const during = credentialChanges([used('one')], [damaged], none)
+  const first = credentialChanges(inUse, [whole], none)
+  const second = credentialChanges(inUse, [whole], first.strange)
 
-  expect([during.entered, during.left, during.strange.size]).toEqual([[], [], 0])
-  expect([second.entered, second.left]).toEqual([[whole], ['one']])
+  expect([during.added, during.removed, during.strange.size]).toEqual([[], [], 0])
+  expect([second.added, second.removed]).toEqual([[whole], []])
 })
 
-test('a rotated token that the disk has not taken is no change by somebody else', () => {
-  const rotated = { login: login('one', 'new'), kept: login('one', 'old') }
+test('a rotated token that is not on disk yet is not a change of somebody else', () => {
+  const rotated = { credentials: credentials('one', 'new'), kept: credentials('one', 'old') }
 
-  const first = loginChanges([rotated], [login('one', 'old')], none)
-  const second = loginChanges([rotated], [login('one', 'old')], first.strange)
-  expect([second.entered, second.left]).toEqual([[], []])
+  const first = credentialChanges([rotated], [credentials('one', 'old')], none)
+  const second = credentialChanges([rotated], [credentials('one', 'old')], first.strange)
+  expect([second.added, second.removed]).toEqual([[], []])
 
   // A person signs in meanwhile.
-  const other = loginChanges([rotated], [login('one', 'other')], second.strange)
-  const again = loginChanges([rotated], [login('one', 'other')], other.strange)
-  expect(again.left).toEqual(['one'])
+  const other = credentialChanges([rotated], [credentials('one', 'other')], second.strange)
+  const again = credentialChanges([rotated], [credentials('one', 'other')], other.strange)
+  expect(keys(again.added)).toEqual(['one'])
 })
 
-test('the files are read only when the directory has changed, and trouble is told once', async () => {
+test('files are read only when the directory has changed, and trouble is logged once', async () => {
   const clock = fakeClock()
   const log = listLog()
   const over = new AbortController()
-  const applied: LoginChanges[] = []
-  const disk: { changedAt: number | StoreFailed; logins: readonly Credentials[]; reads: number } = {
+  const applied: CredentialChanges[] = []
+  const disk: { changedAt: number | StoreFailed; found: readonly Credentials[]; reads: number } = {
     changedAt: 1,
-    logins: [],
+    found: [],
     reads: 0,
   }
-  const following = followLogins(
+  const watching = watchCredentials(
     {
-      logins: {
+      credentials: {
         async changedAt() {
           if (disk.changedAt instanceof StoreFailed) throw disk.changedAt
           return disk.changedAt
         },
         async list() {
           disk.reads++
-          return disk.logins
+          return disk.found
         },
       },
-      inUse: () => applied.flatMap(({ entered }) => entered.map((one) => ({ login: one, kept: one }))),
+      inUse: () => applied.flatMap(({ added }) => added.map((one) => ({ credentials: one, kept: one }))),
       apply: async (changes) => void applied.push(changes),
       clock,
       log,
@@ -85,14 +94,14 @@ test('the files are read only when the directory has changed, and trouble is tol
   expect(disk.reads).toBe(1)
 
   disk.changedAt = 2
-  disk.logins = [login('one')]
+  disk.found = [credentials('one')]
   await clock.advance(2_000)
-  expect(applied.map(({ entered }) => entered.map(({ key }) => key))).toEqual([['one']])
+  expect(applied.map(({ added }) => keys(added))).toEqual([['one']])
 
   disk.changedAt = new StoreFailed('cannot look')
   await clock.advance(20_000)
   expect(log.lines).toHaveLength(1)
 
   over.abort()
-  await following
+  await watching
 })

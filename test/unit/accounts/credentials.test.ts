@@ -1,173 +1,151 @@
-/** Which login of an account stays, and what the cloud asked of the one before. */
+/** Which credentials of an account are used, and which are given up. */
 import { expect, test } from 'vitest'
-import { inherit, replacedBy, settleRivals, takeRoster } from '../../../src/accounts/credentials.ts'
+import { replacedBy, settleIdentified, takeOver } from '../../../src/accounts/credentials.ts'
 import { parseTokenLines } from '../../../src/blink/credentials-file.ts'
+import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { Credentials } from '../../../src/domain/model.ts'
-import { closedBreaker } from '../../../src/domain/retry-policy.ts'
-import { openLogins } from '../../../src/storage/credentials.ts'
+import { Secret } from '../../../src/domain/secret.ts'
+import { memoryCredentials } from '../../support/account-fixture.ts'
 import { listLog, someCredentials } from '../../support/blink-scripted.ts'
-import { start, temporaryDirectory } from '../../support/samples.ts'
+import { start } from '../../support/samples.ts'
 
-const ofPerson = someCredentials({ key: 'login-1', source: 'login', fingerprint: undefined })
-const ofEnvironment = someCredentials({ key: 'environment-1' })
-/** As in a process that uses none of the logins. */
-const idle = () => ({ handOver: () => Promise.resolve(), log: listLog() })
-const keys = (logins: readonly Credentials[]) => logins.map(({ key }) => key)
-
-/** A directory with these logins. */
-async function aHouse(...there: readonly Credentials[]) {
-  const logins = await openLogins(temporaryDirectory())
-  for (const login of there) await logins.save(login)
-  return logins
-}
+const ofPerson = someCredentials({ key: '8021-login-1', source: 'login', fingerprint: undefined })
+const ofEnvironment = someCredentials({ key: '8021-environment-1' })
+const keys = (all: readonly Credentials[]) => all.map(({ key }) => key)
+const linesOf = (text: string) => parseTokenLines(text).logins
 
 test.each([
-  ['login', ofPerson],
-  ['import', { ...ofPerson, key: 'import-1', source: 'import' as const }],
-])('a text of the environment that turns out to be of an account with a working %s is put aside for good', async (_, person) => {
-  const [line] = parseTokenLines('refresh_token=a').logins
-  const logins = await aHouse(person)
-  const taken = await takeRoster(logins, line ? [line] : [], listLog())
-  const environment = { ...someCredentials(), key: taken[1]?.key ?? '', accountId: '8021' }
+  ['sign-in', ofPerson],
+  ['import', { ...ofPerson, key: '8021-import-1', source: 'import' as const }],
+])('a line that turns out to be of an account with a working %s is given up', async (_, person) => {
+  const lines = linesOf('refresh_token=a')
+  const store = memoryCredentials(person)
+  const key = (await takeOver(store, lines, listLog()))[1]?.key ?? ''
+  const credentials = { ...someCredentials({ key: `8021-${key}` }), accountId: '8021' }
 
-  await settleRivals(logins, environment, idle())
+  expect(await settleIdentified(store, { key, credentials }, listLog())).toBe(false)
 
-  expect(keys(await logins.list())).toEqual([person.key])
-  expect(keys(await takeRoster(logins, line ? [line] : [], listLog()))).toEqual([person.key])
+  expect(keys(await store.list())).toEqual([person.key])
+  expect(keys(await takeOver(store, lines, listLog()))).toEqual([person.key])
 })
 
 test.each([
   ['a sign-in that was refused', { ...ofPerson, refusedAt: start }],
-  ['an older text of the environment', someCredentials({ key: 'environment-0', fingerprint: 'f0' })],
-])('%s gives way to a text of the environment that has just proved to work', async (_, older) => {
-  const logins = await aHouse(older, ofEnvironment)
+  ['an older line', someCredentials({ key: '8021-environment-0', fingerprint: 'f0' })],
+])('%s gives way to a line that has just proved to work', async (_, older) => {
+  const store = memoryCredentials(older, { ...ofEnvironment, key: 'environment-1' })
 
-  await settleRivals(logins, ofEnvironment, idle())
+  const isUsed = await settleIdentified(
+    store,
+    { key: 'environment-1', credentials: ofEnvironment },
+    listLog(),
+  )
 
-  expect(keys(await logins.list())).toEqual(['environment-1'])
-  expect(await logins.forgotten()).toEqual(new Set([older.key]))
+  expect([isUsed, keys(await store.list())]).toEqual([true, ['8021-environment-1']])
+  expect(await store.forgotten()).toEqual(new Set(['environment-1', older.key]))
 })
 
-test('a sign-in of which the cloud told the account late takes the place of the others, and leaves those of other accounts', async () => {
-  const stranger = someCredentials({ key: 'environment-2', accountId: '8022' })
-  const logins = await aHouse(ofPerson, ofEnvironment, stranger)
+test('a sign-in whose account is learned late replaces others of that account only', async () => {
+  const stranger = someCredentials({ key: '8022-environment-2', accountId: '8022' })
+  const store = memoryCredentials({ ...ofPerson, key: 'login-1' }, ofEnvironment, stranger)
 
-  await settleRivals(logins, ofPerson, idle())
+  await settleIdentified(store, { key: 'login-1', credentials: ofPerson }, listLog())
 
-  expect(keys(await logins.list())).toEqual(['environment-2', 'login-1'])
+  expect(keys(await store.list())).toEqual(['8022-environment-2', '8021-login-1'])
 })
 
-test('a sign-in takes the place of its account, or else of the only refused login that nobody can name', () => {
-  const nameless = (key: string) => someCredentials({ key, accountId: undefined, refusedAt: start })
+test('credentials that were given up meanwhile replace nothing', async () => {
+  const store = memoryCredentials(ofPerson)
+  const credentials = { ...ofEnvironment, source: 'import' as const }
+
+  expect(await settleIdentified(store, { key: 'import-1', credentials }, listLog())).toBe(false)
+
+  expect(keys(await store.list())).toEqual(['8021-login-1'])
+})
+
+test('a sign-in replaces its account’s, or the only refused one without an account', () => {
+  const unidentified = (key: string) => someCredentials({ key, accountId: undefined, refusedAt: start })
   const working = someCredentials({ key: 'environment-9', accountId: undefined })
 
-  expect(keys(replacedBy(ofPerson, [ofPerson, ofEnvironment, nameless('a')]))).toEqual(['environment-1'])
-  expect(keys(replacedBy(ofPerson, [ofPerson, nameless('a'), working]))).toEqual(['a'])
-  expect(keys(replacedBy(ofPerson, [nameless('a'), nameless('b')]))).toEqual([])
-  expect(
-    keys(replacedBy(ofPerson, [working, someCredentials({ key: 'c', accountId: '8022', refusedAt: start })])),
-  ).toEqual([])
+  expect(keys(replacedBy(ofPerson, [ofPerson, ofEnvironment, unidentified('a')]))).toEqual([
+    '8021-environment-1',
+  ])
+  expect(keys(replacedBy(ofPerson, [ofPerson, unidentified('a'), working]))).toEqual(['a'])
+  expect(keys(replacedBy(ofPerson, [ofPerson, unidentified('a'), unidentified('b')]))).toEqual([])
+  const ofOther = someCredentials({ key: 'c', accountId: '8022', refusedAt: start })
+  expect(keys(replacedBy(ofPerson, [ofPerson, ofOther]))).toEqual([])
 })
 
-test('of two logins of one account the daemon takes the one that works, and then the one refreshed last', async () => {
+test('of duplicate credentials the working ones win, then those refreshed last', async () => {
   const at = (key: string, refreshedAt: number | undefined, more: Partial<Credentials> = {}) =>
     someCredentials({ key, source: 'login', fingerprint: undefined, refreshedAt, ...more })
   const taken = async (...there: readonly Credentials[]) => {
-    const logins = await aHouse(...there)
-    const roster = keys(await takeRoster(logins, [], listLog()))
-    expect(keys(await logins.list())).toEqual(roster)
-    return roster
+    const store = memoryCredentials(...there)
+    const used = keys(await takeOver(store, [], listLog()))
+    expect(keys(await store.list())).toEqual(used)
+    return used
   }
 
-  expect(await taken(at('a', 5, { refusedAt: 6 }), at('b', 1))).toEqual(['b'])
-  expect(await taken(at('a', 5), at('b', 1), at('c', undefined))).toEqual(['a'])
-  expect(await taken(at('a', 5), at('b', 5))).toHaveLength(1)
-  expect(
-    await taken(at('a', 5), at('b', 1, { accountId: '8022' }), at('c', 1, { accountId: undefined })),
-  ).toHaveLength(3)
+  expect(await taken(at('8021-a', 5, { refusedAt: 6 }), at('8021-b', 1))).toEqual(['8021-b'])
+  expect(await taken(at('8021-a', 5), at('8021-b', 1), at('8021-c', undefined))).toEqual(['8021-a'])
+  expect(await taken(at('8021-a', 5), at('8021-b', 5))).toHaveLength(1)
+  const others = [at('8022-b', 1, { accountId: '8022' }), at('c', 1, { accountId: undefined })]
+  expect(await taken(at('8021-a', 5), ...others)).toHaveLength(3)
 })
 
-test('the longest pause and the most requests of the day go on with the new login', async () => {
-  const logins = await aHouse()
-  const [one, two] = [someCredentials({ key: 'one' }), someCredentials({ key: 'two' })]
-  await logins.saveBreaker('one', { failures: 1, openUntil: start + 9_000 })
-  await logins.saveSpent('one', { day: 7, requests: 10, limit: 50 })
-  await logins.saveBreaker('two', { failures: 1, openUntil: start + 1_000 })
-  await logins.saveSpent('two', { day: 7, requests: 20, limit: 50 })
-
-  await inherit(logins, one, ofPerson)
-  await inherit(logins, two, ofPerson)
-
-  expect(await logins.breaker('login-1')).toEqual({ failures: 1, openUntil: start + 9_000 })
-  expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 20, limit: 50 })
-})
-
-test('neither what was spent on an earlier day nor a shorter pause takes the place of what counts now', async () => {
-  const logins = await aHouse()
-  await logins.saveBreaker('environment-1', { failures: 5, openUntil: start + 1_000 })
-  await logins.saveSpent('environment-1', { day: 6, requests: 400, limit: 500 })
-  const now = { failures: 1, openUntil: start + 9_000 }
-  await logins.saveBreaker('login-1', now)
-  await logins.saveSpent('login-1', { day: 7, requests: 1, limit: 50 })
-
-  await inherit(logins, ofEnvironment, ofPerson)
-
-  expect(await logins.breaker('login-1')).toEqual(now)
-  expect(await logins.spent('login-1')).toEqual({ day: 7, requests: 1, limit: 50 })
-})
-
-test.each([
-  ['the text that was changed', ofEnvironment, someCredentials({ key: 'environment-0' }), 'environment-1'],
-  ['the sign-in that was there', ofEnvironment, ofPerson, 'login-1'],
-])('when the cloud tells the account late, pause and budget of the day go on with %s', async (_, learned, older, stays) => {
-  const logins = await aHouse(older, learned)
-  const goes = [older, learned].find(({ key }) => key !== stays)?.key ?? ''
-  const [open, spent] = [
-    { failures: 2, openUntil: start + 60_000 },
-    { day: 7, requests: 40, limit: 50 },
+test('a changed line replaces the credentials of its account, and the old text stays away', async () => {
+  const store = memoryCredentials()
+  const [older, newer] = [
+    linesOf('refresh_token=a|account_id=8021'),
+    linesOf('refresh_token=b|account_id=8021'),
   ]
-  await logins.saveBreaker(goes, open)
-  await logins.saveSpent(goes, spent)
-  const handedOver: unknown[] = []
-  const handOver = async (from: Credentials, to: Credentials) => {
-    handedOver.push([from.key, to.key, await logins.breaker(goes)])
-  }
+  await takeOver(store, older, listLog())
 
-  await settleRivals(logins, learned, { handOver, log: listLog() })
-
-  expect(keys(await logins.list())).toEqual([stays])
-  expect([await logins.breaker(stays), await logins.spent(stays)]).toEqual([open, spent])
-  expect(handedOver).toEqual([[goes, stays, open]])
-})
-
-test('of two logins of one account on disk the one that stays goes on with the pause of the other', async () => {
-  const logins = await aHouse(ofPerson, { ...ofEnvironment, refusedAt: start })
-  const open = { failures: 2, openUntil: start + 60_000 }
-  await logins.saveBreaker('environment-1', open)
-
-  expect(keys(await takeRoster(logins, [], listLog()))).toEqual(['login-1'])
-
-  expect(await logins.breaker('login-1')).toEqual(open)
-})
-
-test('a login that was given up in the meantime has no say any more', async () => {
-  const logins = await aHouse(ofPerson, ofEnvironment)
-  await logins.forget('environment-1')
-
-  await settleRivals(logins, { ...ofEnvironment, source: 'import' }, idle())
-
-  expect(keys(await logins.list())).toEqual(['login-1'])
-})
-
-test('a changed text of the environment does not end the pause of its account either', async () => {
-  const logins = await aHouse(ofEnvironment)
-  const open = { failures: 2, openUntil: start + 60_000 }
-  await logins.saveBreaker('environment-1', open)
-  const { logins: lines } = parseTokenLines('refresh_token=b|account_id=8021')
-
-  const [taken, ...others] = await takeRoster(logins, lines, listLog())
-
+  const [taken, ...others] = await takeOver(store, newer, listLog())
+  expect(taken?.refreshToken.reveal()).toBe('b')
   expect(others).toEqual([])
-  expect(await logins.breaker(taken?.key ?? '')).toEqual(open)
-  expect(await logins.breaker('environment-1')).toEqual(closedBreaker)
+
+  expect(await takeOver(store, newer, listLog())).toMatchObject([{ key: taken?.key }])
+  expect(keys(await store.list())).toEqual([taken?.key])
+})
+
+test('a line takes the place of its own damaged file', async () => {
+  const lines = linesOf('refresh_token=a|account_id=8021')
+  const store = memoryCredentials()
+  const [first] = await takeOver(store, lines, listLog())
+  const damaged = {
+    ...someCredentials({ key: first?.key ?? '', fingerprint: undefined, refusedAt: start }),
+    unusable: { message: 'damaged', remedy: 'Sign in.' },
+  }
+  await store.save(damaged)
+
+  const taken = await takeOver(store, lines, listLog())
+
+  expect(taken).toEqual([first])
+})
+
+test('credentials of an older version get a key that names their account', async () => {
+  const old = someCredentials({ key: 'login-1', source: 'login', refreshToken: new Secret('r') })
+  const store = memoryCredentials(old)
+
+  const taken = await takeOver(store, [], listLog())
+
+  expect(taken).toEqual([{ ...old, key: '8021-login-1' }])
+  expect(await store.list()).toEqual(taken)
+  expect(await takeOver(store, [], listLog())).toEqual(taken)
+})
+
+test('a renaming that was killed in its middle loses no credentials', async () => {
+  const old = someCredentials({ key: 'login-1', source: 'login' })
+  const store = memoryCredentials(old, { ...old, key: '8021-login-1' })
+
+  expect(keys(await takeOver(store, [], listLog()))).toEqual(['8021-login-1'])
+  expect(keys(await takeOver(store, [], listLog()))).toEqual(['8021-login-1'])
+})
+
+test('on a full disk credentials of an older version keep their key', async () => {
+  const old = someCredentials({ key: 'login-1', source: 'login' })
+  const store = { ...memoryCredentials(old), save: () => Promise.reject(new StoreFailed('disk full')) }
+
+  expect(await takeOver(store, [], listLog())).toEqual([old])
 })

@@ -1,64 +1,80 @@
 import { expect, test } from 'vitest'
-import { keepFresh } from '../../../src/accounts/idle-refresh.ts'
-import { listLog, type Reply } from '../../support/blink-scripted.ts'
-import { fakeClock } from '../../support/fake-clock.ts'
-import { formOf, rotating, stage } from '../../support/staged-session.ts'
+import { refreshIdle } from '../../../src/accounts/credential-watcher.ts'
+import { accountFixture, withdrawnAnswer } from '../../support/account-fixture.ts'
+import { someCredentials } from '../../support/blink-scripted.ts'
 
 const hour = 60 * 60 * 1000
-const through = <T>(work: () => Promise<T>) => work()
 
-function household(reply: (call: unknown, index: number) => Reply = rotating) {
-  const clock = fakeClock()
-  const staged = stage(reply, { clock })
+/** An account whose idle credentials are refreshed. */
+async function fixture(answerMs = 0) {
+  const parts = await accountFixture({ answerMs })
+  const { account, clock, log, sent } = parts
   const over = new AbortController()
-  const withdrawn: string[] = []
-  const ways = [{ session: staged.session, guard: { through } }]
-  const needs = { ways, withdrawn: (key: string) => void withdrawn.push(key), clock, log: listLog() }
-  const ended = keepFresh(needs, over.signal)
-  return { ...staged, clock, withdrawn, ended, over }
+  const ended = refreshIdle({ accounts: () => [account], clock, log }, over.signal)
+  const end = async () => {
+    over.abort()
+    await ended
+  }
+  return { ...parts, refreshes: () => sent().filter((kind) => kind === 'token').length, end }
 }
 
-test('a login that no tick has refreshed for a day is refreshed, once a day', async () => {
-  const { clock, http, refreshTokens, over, ended } = household()
+test('credentials that no run has refreshed for a day are refreshed, once a day', async () => {
+  const { clock, refreshes, end } = await fixture()
 
   await clock.advance(23 * hour)
-  expect(http.calls).toEqual([])
+  expect(refreshes()).toBe(0)
   await clock.advance(hour)
-  expect(refreshTokens()).toEqual(['refresh-1'])
+  expect(refreshes()).toBe(1)
   await clock.advance(48 * hour)
-  expect(refreshTokens()).toEqual(['refresh-1', 'refresh-2', 'refresh-3'])
+  expect(refreshes()).toBe(3)
 
-  over.abort()
-  await ended
+  await end()
 })
 
-test('a login that ticks refresh is left alone', async () => {
-  const { clock, http, token, over, ended } = household()
+test('credentials that runs refresh are left alone', async () => {
+  const { account, clock, refreshes, end } = await fixture()
 
   for (let hours = 0; hours < 48; hours += 12) {
-    await token()
+    await account.session.accessToken(new AbortController().signal)
     await clock.advance(12 * hour)
   }
 
-  expect(http.calls).toHaveLength(4)
-  over.abort()
-  await ended
+  expect(refreshes()).toBe(4)
+  await end()
 })
 
-test('a failed refresh is retried a day later, a refused one never', async () => {
-  const answers: Reply[] = [
-    [503, {}],
-    [400, { error: 'invalid_grant' }],
-  ]
-  const { clock, http, withdrawn, over, ended } = household((_, index) => answers[index] ?? [200, {}])
-
+test('a failed refresh is tried a day later; a refused one is the state, and the last', async () => {
+  const { account, clock, trouble, refreshes, end } = await fixture()
+  trouble.token = [503, {}]
   await clock.advance(30 * hour)
-  expect([http.calls.length, withdrawn.length]).toEqual([1, 0])
+  expect([refreshes(), account.snapshot.status]).toEqual([1, 'ok'])
+
+  trouble.token = withdrawnAnswer
   await clock.advance(96 * hour)
 
-  expect(http.calls).toHaveLength(2)
-  expect(formOf(http.calls[0]).get('grant_type')).toBe('refresh_token')
-  expect(withdrawn).toEqual(['environment-1'])
-  over.abort()
-  await ended
+  expect([refreshes(), account.snapshot.status]).toEqual([2, 'login_required'])
+  await end()
+})
+
+test('no idle refresh is sent while the account is paused', async () => {
+  const { account, clock, sent, end } = await fixture()
+  await clock.advance(20 * hour)
+  await account.breaker.adopt({ failures: 1, openUntil: clock.now() + 20 * hour })
+
+  await clock.advance(10 * hour)
+
+  expect(sent()).toEqual([])
+  await end()
+})
+
+test('a refused idle refresh of replaced credentials is not the state of the new ones', async () => {
+  const { account, clock, trouble, end } = await fixture(1_000)
+  trouble.token = withdrawnAnswer
+  await clock.advance(24 * hour + 500)
+
+  account.signIn({ ...someCredentials({ key: '8021-login-2' }), accountId: '8021' })
+  await clock.advance(1_000)
+
+  expect(account.snapshot.status).toBe('ok')
+  await end()
 })

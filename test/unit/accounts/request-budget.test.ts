@@ -1,19 +1,24 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { guard } from '../../../src/accounts/circuit-breaker.ts'
+import { CircuitBreaker } from '../../../src/accounts/circuit-breaker.ts'
 import { openBudget, plannedBudget } from '../../../src/accounts/request-budget.ts'
+import type { Spent } from '../../../src/domain/model.ts'
 import { closedBreaker } from '../../../src/domain/retry-policy.ts'
-import { slotsPerDay } from '../../../src/scheduler/cron.ts'
-import { openLogins, type Spent } from '../../../src/storage/credentials.ts'
-import { aWorld } from '../../support/account-world.ts'
+import { runsPerDay } from '../../../src/scheduler/cron.ts'
+import { openCredentials } from '../../../src/storage/credentials.ts'
+import { accountFixture } from '../../support/account-fixture.ts'
+import { scripted } from '../../support/blink-scripted.ts'
 import { type FakeClock, fakeClock, settle } from '../../support/fake-clock.ts'
 import { start, temporaryDirectory } from '../../support/samples.ts'
+import { notSent } from '../../support/scripted.ts'
 
 const hour = 3_600_000
 const midnight = Date.parse('2026-11-24T00:00:00.000Z')
 
 /** A budget of so many requests, and what was kept of it. */
-function aBudget(limit: number, clock: FakeClock = fakeClock(), kept?: Spent) {
+function budgetOf(limit: number, clock: FakeClock = fakeClock(), kept?: Spent) {
   const saved: Spent[] = []
   const save = (spent: Spent) => Promise.resolve(void saved.push(spent))
   return { clock, saved, budget: openBudget({ kept, limit: () => limit, automatic: false, clock, save }) }
@@ -23,13 +28,13 @@ test('sixty kills in a day leave an account most of its budget', async () => {
   const clock = fakeClock()
   let disk: Spent | undefined
   for (let kills = 0; kills < 60; kills++) {
-    const { budget, saved } = aBudget(1_944, clock, disk)
+    const { budget, saved } = budgetOf(1_944, clock, disk)
     for (let requests = 0; requests < 5; requests++) budget.spend()
     await settle()
     disk = saved.at(-1) ?? disk
   }
 
-  const { budget } = aBudget(1_944, clock, disk)
+  const { budget } = budgetOf(1_944, clock, disk)
 
   expect(budget.spent).toBeLessThan(1_000)
 })
@@ -46,7 +51,7 @@ test('a sparser schedule does not overdraw its budget by what a denser one spent
 })
 
 test('a budget ends with its last request and is there again at midnight UTC', async () => {
-  const { budget, clock } = aBudget(3)
+  const { budget, clock } = budgetOf(3)
   for (let requests = 0; requests < 2; requests++) budget.spend()
   expect(budget.usedUpUntil).toBeUndefined()
 
@@ -60,7 +65,7 @@ test('a budget ends with its last request and is there again at midnight UTC', a
 })
 
 test('whoever reads the disk finds a budget used up when it is, and not a part before', async () => {
-  const { budget, saved } = aBudget(1_000)
+  const { budget, saved } = budgetOf(1_000)
   const isUsedUpOnDisk = () => (saved.at(-1)?.requests ?? 0) >= 1_000
 
   for (let requests = 0; requests < 999; requests++) {
@@ -75,7 +80,7 @@ test('whoever reads the disk finds a budget used up when it is, and not a part b
 })
 
 test('a request that never left is given back', () => {
-  const { budget } = aBudget(1)
+  const { budget } = budgetOf(1)
 
   budget.spend()
   budget.refund()
@@ -88,7 +93,7 @@ test('a restart gives no budget back, and a day is written 200 times at most', a
   await fc.assert(
     fc.asyncProperty(events, async (all) => {
       const clock = fakeClock()
-      let { budget, saved } = aBudget(1_000, clock)
+      let { budget, saved } = budgetOf(1_000, clock)
       let disk: Spent | undefined
       let [spent, kills] = [0, 0]
       for (const event of all) {
@@ -101,7 +106,7 @@ test('a restart gives no budget back, and a day is written 200 times at most', a
         else await budget.close()
         await settle()
         disk = saved.at(-1) ?? disk
-        ;({ budget, saved } = aBudget(1_000, clock, disk))
+        ;({ budget, saved } = budgetOf(1_000, clock, disk))
       }
 
       expect(budget.spent).toBeGreaterThanOrEqual(spent)
@@ -110,7 +115,7 @@ test('a restart gives no budget back, and a day is written 200 times at most', a
     { numRuns: 100 },
   )
 
-  const { budget, saved } = aBudget(1_000)
+  const { budget, saved } = budgetOf(1_000)
   for (let requests = 0; requests < 1_000; requests++) budget.spend()
   await budget.close()
   expect(saved.length).toBeLessThanOrEqual(200)
@@ -118,7 +123,7 @@ test('a restart gives no budget back, and a day is written 200 times at most', a
 })
 
 test('a clock set back gives no budget back, one set forward no more than a day', async () => {
-  const { budget, clock } = aBudget(10)
+  const { budget, clock } = budgetOf(10)
   for (let requests = 0; requests < 10; requests++) budget.spend()
 
   clock.setWall(start - 48 * hour)
@@ -128,25 +133,26 @@ test('a clock set back gives no budget back, one set forward no more than a day'
 })
 
 test('what was spent is kept beside the credentials; what is unreadable is nothing', async () => {
-  const logins = await openLogins(temporaryDirectory())
-  expect(await logins.spent('login-1')).toBeUndefined()
+  const directory = temporaryDirectory()
+  const { limits } = await openCredentials(directory)
+  expect(await limits.spent('8021')).toBeUndefined()
 
-  await logins.saveSpent('login-1', { day: 20_000, requests: 7, limit: 9 })
-  expect(await logins.spent('login-1')).toEqual({ day: 20_000, requests: 7, limit: 9 })
+  await limits.saveSpent('8021', { day: 20_000, requests: 7, limit: 9 })
+  expect(await limits.spent('8021')).toEqual({ day: 20_000, requests: 7, limit: 9 })
 
-  await logins.remove('login-1')
-  expect(await logins.spent('login-1')).toBeUndefined()
+  writeFileSync(join(directory, 'logins', '8021.spent.json'), '\0\0\0')
+  expect(await limits.spent('8021')).toBeUndefined()
 })
 
 test('the automatic budget is one and a half times the plan', () => {
   // 288 slots and 24 other ticks, each with a home screen and two requests, and 48 tokens.
-  expect(plannedBudget({ slotsPerDay: 288, modules: 2 })).toBe(1.5 * (312 * 3 + 48))
-  expect(plannedBudget({ slotsPerDay: 1, modules: 0 })).toBe(1.5 * (25 * 2 + 48))
+  expect(plannedBudget({ runsPerDay: 288, modules: 2 })).toBe(1.5 * (312 * 3 + 48))
+  expect(plannedBudget({ runsPerDay: 1, modules: 0 })).toBe(1.5 * (25 * 2 + 48))
 })
 
 test('no normal day uses the budget up, with its starts, retries and hours of trouble', () => {
   const day = fc.record({
-    slotsPerDay: fc.integer({ min: 1, max: 1_440 }),
+    runsPerDay: fc.integer({ min: 1, max: 1_440 }),
     modules: fc.integer({ min: 0, max: 200 }),
     starts: fc.integer({ min: 0, max: 24 }),
     /** The share of the manifest requests that find their module busy once. */
@@ -155,56 +161,65 @@ test('no normal day uses the budget up, with its starts, retries and hours of tr
     trouble: fc.double({ min: 0, max: 1, noNaN: true }),
   })
   fc.assert(
-    fc.property(day, ({ slotsPerDay, modules, starts, busy, trouble }) => {
-      const bad = Math.floor(slotsPerDay * trouble)
-      const good = slotsPerDay - bad + starts
+    fc.property(day, ({ runsPerDay, modules, starts, busy, trouble }) => {
+      const bad = Math.floor(runsPerDay * trouble)
+      const good = runsPerDay - bad + starts
       const asked = good * (1 + modules + Math.floor(modules * busy)) + bad * 3 + 24 + starts
 
-      expect(asked).toBeLessThan(plannedBudget({ slotsPerDay, modules }))
+      expect(asked).toBeLessThan(plannedBudget({ runsPerDay, modules }))
     }),
     { numRuns: 1_000 },
   )
 })
 
 test('a used-up budget is throttled until midnight, logged once, and nothing is sent', async () => {
-  const clock = fakeClock()
-  const { budget } = aBudget(2, clock, { day: Math.floor(start / (24 * hour)), requests: 2, limit: 2 })
-  const watch = guard({ breaker: closedBreaker, budget, clock, save: () => Promise.resolve() })
-  const { account, asked, log, tick } = aWorld({ guard: watch })
-  expect(account.state).toMatchObject({ status: 'throttled', retryAt: midnight })
+  const spent = { day: Math.floor(start / (24 * hour)), requests: 2, limit: 2 }
+  const { account, clock, sent, limits, log, run } = await accountFixture({ dailyBudget: 2, spent })
+  expect(account.snapshot).toMatchObject({ status: 'throttled', retryAt: midnight })
 
-  for (let ticks = 0; ticks < 3; ticks++) {
-    expect((await tick())?.report?.modules).toMatchObject([
-      { outcome: 'throttled', attempts: 0, failure: { retryAt: midnight } },
-    ])
+  for (let runs = 0; runs < 3; runs++) {
+    expect(await run()).toMatchObject({ account: { status: 'throttled', failure: { retryAt: midnight } } })
   }
 
-  expect(asked).toEqual([])
-  expect(account.state.detail).toContain('daily budget of 2 requests is used up')
+  expect(sent()).toEqual([])
+  expect(account.snapshot.detail).toContain('daily budget of 2 requests is used up')
   expect(log.lines.length).toBeLessThanOrEqual(1)
-  expect(() => watch.admit()).toThrow('daily budget')
-  // Our own word is no refusal of the cloud's: the breaker stays closed.
-  await clock.advance(midnight - start)
-  expect(watch.pause).toBeUndefined()
+  // Our own limit is no refusal of the cloud's: the breaker stays closed.
+  await clock.advance(midnight - clock.now())
+  expect([account.breaker.pause, limits.breakers]).toEqual([undefined, []])
 })
 
-test('the plan counts the slots of a whole day of the schedule', () => {
+test('each request is counted, and one that was never sent is not', async () => {
+  const { account, trouble, run } = await accountFixture()
+  await run()
+  expect(account.budget.spent).toBe(3)
+
+  trouble.homescreen = notSent
+  await run()
+
+  expect(account.budget.spent).toBe(3)
+})
+
+test('requests that wait while the budget ends are not sent', async () => {
+  const { budget, clock } = budgetOf(1)
+  const http = scripted(() => [200, {}])
+  const breaker = new CircuitBreaker({
+    ...{ breaker: closedBreaker, budget, clock },
+    finished: () => undefined,
+    save: () => Promise.resolve(),
+  })
+  const client = breaker.protect(http)
+  const call = { kind: 'homescreen', url: 'https://rest.test/', headers: {} } as const
+  const never = new AbortController().signal
+
+  const ends = await Promise.allSettled([client.request(call, never), client.request(call, never)])
+
+  expect(ends).toMatchObject([{ status: 'fulfilled' }, { reason: { retryAt: midnight } }])
+  expect(http.calls).toHaveLength(1)
+})
+
+test('the plan counts the runs of a whole day of the schedule', () => {
   const expressions = ['*/5 * * * *', '* * * * *', '0 3 * * *', '*/2 * * * * *', '0 8-20/2 * * 1-5']
 
-  expect(expressions.map(slotsPerDay)).toEqual([288, 1_440, 1, 43_200, 7])
-})
-
-test("what other credentials of the account spent today counts, not yesterday's", async () => {
-  const { budget, saved } = aBudget(10)
-  const today = Math.floor(start / (24 * hour))
-  budget.spend()
-
-  await budget.adopt({ day: today - 1, requests: 9, limit: 10 })
-  expect(budget.spent).toBe(1)
-  await budget.adopt({ day: today, requests: 9, limit: 10 })
-
-  expect(budget.today).toEqual({ day: today, requests: 9, limit: 10 })
-  expect(saved.at(-1)).toEqual({ day: today, requests: 9, limit: 10 })
-  budget.spend()
-  expect(budget.usedUpUntil).toBe(midnight)
+  expect(expressions.map(runsPerDay)).toEqual([288, 1_440, 1, 43_200, 7])
 })
