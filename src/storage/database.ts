@@ -149,6 +149,7 @@ export function openDatabase(directory: string, { log, reserve }: DatabaseNeeds)
   }
 
   function read<T>(work: () => T): T {
+    if (isClosed && !isInTransaction) throw new StoreFailed(`cannot read ${path}: it is closed`)
     try {
       return attempt(work)
     } catch (error) {

@@ -17,7 +17,7 @@ import { type Database, openDatabase } from '../../src/storage/database.ts'
 import type { DiskReserve } from '../../src/storage/disk-reserve.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
-import { anItem, readableLog, requested, temporaryDirectory } from './samples.ts'
+import { anItem, noReserve, readableLog, requested, temporaryDirectory } from './samples.ts'
 
 /** A directory whose database holds so many items, closed, or as a kill leaves it with all of it in the log. */
 export async function filled(items: number, { killed = false } = {}): Promise<string> {
@@ -47,8 +47,6 @@ export interface Opened {
   readonly ledger: Ledger
   readonly log: ReturnType<typeof readableLog>
 }
-
-const noReserve = { missing: undefined, hold: () => undefined, spend: () => false }
 
 /** Opens the database of a directory as the daemon does, until the test is over. */
 export function opened(directory = temporaryDirectory(), reserve: DiskReserve = noReserve): Opened {

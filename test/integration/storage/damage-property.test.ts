@@ -47,10 +47,10 @@ async function work(directory: string): Promise<readonly string[]> {
     const waiting = await outbox.waiting(1_000, [])
     for (const key of await ledger.keys()) await ledger.read(key)
     await ledger.record(requested(anItem({ requestId: '901' })))
-    expect((await outbox.waiting(1_000, [])).at(-1)?.item.requestId).toBe('901')
+    expect((await outbox.waiting(1_000, [])).at(-1)?.event.body.requestId).toBe('901')
     for (const { seq } of await outbox.waiting(1_000, [])) await outbox.remove([seq])
     expect(await outbox.count()).toBe(0)
-    return waiting.map((row) => row.item.eventId)
+    return waiting.map((row) => row.event.body.eventId)
   } finally {
     await database.close()
   }

@@ -19,19 +19,20 @@ import { aModule, anItem, requested, start } from '../../support/samples.ts'
 
 const page = 4096
 
-const waitingIn = async (outbox: Outbox) => (await outbox.waiting(1_000, [])).map((row) => row.item)
+const waitingIn = async (outbox: Outbox) => (await outbox.waiting(1_000, [])).map(({ event }) => event.body)
 const idsIn = async (outbox: Outbox) => (await waitingIn(outbox)).map(({ requestId }) => requestId)
 
-/** Overwrites the root page of a table, and with it all of a small one. */
-function damageTable(directory: string, name: string): void {
+/** Overwrites the root pages of tables and indexes, and with them all of small ones; five items wait. */
+function damage(directory: string, ...names: readonly string[]): void {
   const bare = new DatabaseSync(stateFile(directory))
   bare.exec('DELETE FROM outbox WHERE seq > 5')
-  const root = bare.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').get(name)
+  const rootOf = bare.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?')
+  const roots = names.map((name) => Number(rootOf.get(name)?.rootpage))
   bare.close()
-  overwrite(stateFile(directory), (Number(root?.rootpage) - 1) * page, Buffer.alloc(page, 0xa5))
+  for (const root of roots) overwrite(stateFile(directory), (root - 1) * page, Buffer.alloc(page, 0xa5))
 }
 
-test('a damaged database is quarantined and logged once, and a fresh one takes its place', async () => {
+test('a damaged database is quarantined, logged once, and replaced by a fresh one', async () => {
   const directory = await filled(200)
   const before = readFileSync(stateFile(directory))
   overwrite(stateFile(directory), 0, Buffer.alloc(page, 0xa5))
@@ -83,14 +84,17 @@ test('sequence numbers of lost items are not given out again', async () => {
 
 test('where the outbox cannot be read, all live items are delivered again', async () => {
   const directory = await filled(20)
-  damageTable(directory, 'outbox')
+  damage(directory, 'outbox', 'outbox_by_kind')
 
   expect(await opened(directory).outbox.count()).toBe(20)
 })
 
-test('what was acknowledged before the damage is not delivered again', async () => {
+test.each([
+  'modules',
+  'outbox',
+])('with a damaged table of %s, only what waited is delivered', async (name) => {
   const directory = await filled(20)
-  damageTable(directory, 'modules')
+  damage(directory, name)
 
   expect(await opened(directory).outbox.count()).toBe(5)
 })
@@ -111,7 +115,7 @@ test('a file that is no database is quarantined, and one emptied beside its log'
 test('a flipped bit in a work item is met when it is read, and costs that item only', async () => {
   const directory = await filled(20)
   const bare = new DatabaseSync(stateFile(directory))
-  bare.exec(`UPDATE items SET item = replace(item, '"requestId"', '"sequestId"') WHERE seq = 8`)
+  bare.exec(`UPDATE events SET body = replace(body, '"requestId"', '"sequestId"') WHERE seq = 8`)
   bare.close()
 
   const ids = await idsIn(opened(directory).outbox)
@@ -119,6 +123,15 @@ test('a flipped bit in a work item is met when it is read, and costs that item o
   const all = Array.from({ length: 20 }, (_, index) => String(670_000_000 + index))
   expect(ids).toEqual(all.filter((id) => id !== '670000007'))
   expect(quarantined(directory)).toEqual(['state.db.damaged'])
+})
+
+test('an event of an unknown kind is damage, and costs that event only', async () => {
+  const directory = await filled(3)
+  const { database, outbox } = opened(directory)
+  database.sql.exec("UPDATE events SET kind = 'manifest_requestee' WHERE seq = 1")
+  database.sql.exec("UPDATE outbox SET kind = 'manifest_requestee' WHERE seq = 2")
+
+  expect(await idsIn(outbox)).toEqual(['670000001', '670000002'])
 })
 
 test('a write that meets damage is done on the recovered file', async () => {
@@ -146,7 +159,7 @@ test('a read that meets damage is done on the recovered file', async () => {
   expect(await ledger.keys()).toEqual([])
   expect(await ledger.modulesOf('8021')).toEqual([])
   expect(await outbox.waiting(16, [])).toEqual([])
-  expect(await outbox.dropExpired(start, [])).toBe(0)
+  expect(await outbox.sweep(start, [])).toEqual(new Map())
 })
 
 test('only the newest damaged file is kept: we do not fill a failing disk', async () => {
@@ -172,10 +185,10 @@ test('a recovery that a crash cut short between its renames is completed', async
   expect(await opened(another).outbox.count()).toBe(5)
 })
 
-test('a recovery that cannot be written is tried again, with the damaged file still there', async () => {
+test('a recovery that cannot be written is tried again later', async () => {
   const directory = await filled(20)
   const path = stateFile(directory)
-  damageTable(directory, 'modules')
+  damage(directory, 'modules')
   const damaged = readFileSync(path)
   mkdirSync(`${path}.recovered`)
 

@@ -1,10 +1,10 @@
-/** Writes under any order of a disk's troubles: what was told as written is on disk, in its order, and nothing else. */
+/** Writes under any order of a disk's troubles: what was confirmed is on disk, in its order, and nothing else. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import { openDatabase } from '../../../src/storage/database.ts'
-import type { Reserve } from '../../../src/storage/disk-reserve.ts'
-import { readableLog, start, temporaryDirectory } from '../../support/samples.ts'
+import type { DiskReserve } from '../../../src/storage/disk-reserve.ts'
+import { opened } from '../../support/damaged.ts'
+import { temporaryDirectory } from '../../support/samples.ts'
 
 const step = fc.oneof(
   {
@@ -21,15 +21,17 @@ const step = fc.oneof(
 )
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** Returns what was told as written, and what is on disk when all is over. */
-async function play(steps: readonly Step[]): Promise<{ readonly told: number[]; readonly kept: number[] }> {
+/** Returns what was confirmed as written, and what is on disk when all is over. */
+async function play(
+  steps: readonly Step[],
+): Promise<{ readonly written: number[]; readonly kept: number[] }> {
   const directory = temporaryDirectory()
-  const told: number[] = []
+  const written: number[] = []
   let [last, isHeld] = [0, true]
   // Giving it away makes room for a while.
-  const reserve: Reserve = {
+  const reserve: DiskReserve = {
     missing: undefined,
-    hold: async () => undefined,
+    hold: () => undefined,
     spend() {
       if (isHeld) database.sql.exec('PRAGMA max_page_count = 1000000')
       const [spent] = [isHeld]
@@ -37,7 +39,11 @@ async function play(steps: readonly Step[]): Promise<{ readonly told: number[]; 
       return spent
     },
   }
-  const open = () => openDatabase(directory, { now: () => start, log: readableLog(), reserve })
+  const open = () => {
+    const { database } = opened(directory, reserve)
+    database.sql.exec('CREATE TABLE IF NOT EXISTS lines (number INTEGER, line TEXT)')
+    return database
+  }
   let database = open()
 
   const write = (bytes: number, fails: boolean) => {
@@ -45,14 +51,12 @@ async function play(steps: readonly Step[]): Promise<{ readonly told: number[]; 
     const { sql } = database
     database
       .write(() => {
-        sql
-          .prepare("INSERT INTO items (seq, module, expires_at, item) VALUES (?, 'm', 0, ?)")
-          .run(number, 'x'.repeat(bytes))
+        sql.prepare('INSERT INTO lines VALUES (?, ?)').run(number, 'x'.repeat(bytes))
         if (fails) throw new StoreFailed('not this one')
         return number
       })
       .then(
-        (done) => told.push(done),
+        (done) => written.push(done),
         () => undefined,
       )
   }
@@ -78,17 +82,17 @@ async function play(steps: readonly Step[]): Promise<{ readonly told: number[]; 
     }
   }
   await turns(30)
-  const kept = database.read(() => database.sql.prepare('SELECT seq FROM items ORDER BY seq').all())
+  const kept = database.read(() => database.sql.prepare('SELECT number FROM lines ORDER BY rowid').all())
   await database.close()
-  return { told, kept: kept.map(({ seq }) => Number(seq)) }
+  return { written, kept: kept.map(({ number }) => Number(number)) }
 }
 
 test('what was reported as written is on disk and nothing else, in order', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-      const { told, kept } = await play(steps)
+      const { written, kept } = await play(steps)
 
-      expect(kept).toEqual(told)
+      expect(kept).toEqual(written)
     }),
     { numRuns: 40 },
   )

@@ -1,15 +1,18 @@
+/** The database file: locked, closed to others, written in groups that are on disk together or not at all. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { AlreadyRunning, type DaemonError, StoreFailed } from '../../../src/domain/errors.ts'
-import { type Database, openDatabase } from '../../../src/storage/database.ts'
+import type { Database } from '../../../src/storage/database.ts'
+import { opened as openedWithTables } from '../../support/damaged.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
 
-function opened(directory = temporaryDirectory()): Database {
-  const database = openDatabase(directory)
-  onTestFinished(() => database.close())
+/** A database with a table of lines. */
+function opened(directory?: string): Database {
+  const { database } = openedWithTables(directory)
+  database.sql.exec('CREATE TABLE IF NOT EXISTS lines (line TEXT)')
   return database
 }
 
@@ -24,15 +27,15 @@ function refusal(directory: string): DaemonError {
   return expect.fail('it was opened')
 }
 
-const add = (database: Database, item: string) =>
+const add = (database: Database, line: string) =>
   database.write(() => {
-    database.sql.prepare("INSERT INTO items (module, expires_at, item) VALUES ('m', 0, ?)").run(item)
+    database.sql.prepare('INSERT INTO lines VALUES (?)').run(line)
   })
-const items = ({ sql }: Database) =>
+const linesIn = ({ sql }: Database) =>
   sql
-    .prepare('SELECT item FROM items ORDER BY seq')
+    .prepare('SELECT line FROM lines ORDER BY rowid')
     .all()
-    .map(({ item }) => item)
+    .map(({ line }) => line)
 
 /** Lets the file grow by a few pages only, as a disk does that is nearly full. */
 function nearlyFull({ sql }: Database): { makeRoom(): void } {
@@ -43,11 +46,11 @@ function nearlyFull({ sql }: Database): { makeRoom(): void } {
 
 test('what was written is there after closing and opening again', async () => {
   const directory = temporaryDirectory()
-  const first = openDatabase(directory)
+  const first = opened(directory)
   await add(first, 'a')
   await first.close()
 
-  expect(items(opened(directory))).toEqual(['a'])
+  expect(linesIn(opened(directory))).toEqual(['a'])
 })
 
 test('only its owner can read the database and its log, whatever the umask', async () => {
@@ -62,7 +65,7 @@ test('only its owner can read the database and its log, whatever the umask', asy
 
 test('a database that others could read is closed to them when it is opened', async () => {
   const directory = temporaryDirectory()
-  await openDatabase(directory).close()
+  await opened(directory).close()
   chmodSync(join(directory, 'state.db'), 0o644)
 
   expect(statSync(opened(directory).path).mode & 0o777).toBe(0o600)
@@ -78,7 +81,7 @@ test('a second daemon on the same directory is refused, and told what to do', as
   expect(error.message).toContain(directory)
   expect(error.remedy).toContain('dataDir')
   await add(first, 'still works')
-  expect(items(first)).toEqual(['still works'])
+  expect(linesIn(first)).toEqual(['still works'])
 })
 
 test('a daemon in another process is refused, and not once the first has closed', async () => {
@@ -86,10 +89,10 @@ test('a daemon in another process is refused, and not once the first has closed'
   const source = new URL('../../../src/storage/database.ts', import.meta.url)
   const program = `
     import { openDatabase } from ${JSON.stringify(source.href)}
-    try { openDatabase(${JSON.stringify(directory)}); console.log('opened') } catch (e) { console.log(e.name) }`
+    try { openDatabase(${JSON.stringify(directory)}, {}); console.log('opened') } catch (e) { console.log(e.name) }`
   const elsewhere = () =>
     execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).trim()
-  const first = openDatabase(directory)
+  const first = opened(directory)
 
   expect(elsewhere()).toBe('AlreadyRunning')
   await first.close()
@@ -98,7 +101,7 @@ test('a daemon in another process is refused, and not once the first has closed'
 
 test('a database of a newer version is left alone, with a sentence that says so', async () => {
   const directory = temporaryDirectory()
-  const first = openDatabase(directory)
+  const first = opened(directory)
   await add(first, 'a')
   first.sql.exec('PRAGMA user_version = 99')
   await first.close()
@@ -108,13 +111,13 @@ test('a database of a newer version is left alone, with a sentence that says so'
   expect(error.message).toContain('newer version')
   expect(error.remedy).toBeDefined()
   const sql = new DatabaseSync(join(directory, 'state.db'))
-  expect(sql.prepare('SELECT item FROM items').all()).toHaveLength(1)
+  expect(sql.prepare('SELECT line FROM lines').all()).toHaveLength(1)
   sql.close()
 })
 
 test('a refused opening holds no lock', async () => {
   const directory = temporaryDirectory()
-  const first = openDatabase(directory)
+  const first = opened(directory)
   const version = Number(first.sql.prepare('PRAGMA user_version').get()?.user_version)
   first.sql.exec('PRAGMA user_version = 99')
   await first.close()
@@ -124,25 +127,14 @@ test('a refused opening holds no lock', async () => {
   sql.exec(`PRAGMA user_version = ${version}`)
   sql.close()
 
-  expect(items(opened(directory))).toEqual([])
-})
-
-test('a file that is no database is refused with a sentence and left as it is', () => {
-  const directory = temporaryDirectory()
-  writeFileSync(join(directory, 'state.db'), 'no database at all'.repeat(100))
-
-  const error = refusal(directory)
-
-  expect(error).toBeInstanceOf(StoreFailed)
-  expect(error.remedy).toContain('damaged')
-  expect(readFileSync(join(directory, 'state.db'), 'utf8')).toContain('no database at all')
+  expect(linesIn(opened(directory))).toEqual([])
 })
 
 test('an empty file, as a crash at the first start leaves it, becomes a database', () => {
   const directory = temporaryDirectory()
   writeFileSync(join(directory, 'state.db'), '')
 
-  expect(items(opened(directory))).toEqual([])
+  expect(linesIn(opened(directory))).toEqual([])
 })
 
 test('a directory that is not there is refused with a sentence', () => {
@@ -159,14 +151,14 @@ test('writes of the same moment share a commit and are all kept', async () => {
   const answers = await Promise.all(numbers.map((number) => add(database, String(number)).then(() => number)))
 
   expect(answers).toEqual(numbers)
-  expect(items(database)).toEqual(numbers.map(String))
+  expect(linesIn(database)).toEqual(numbers.map(String))
 })
 
 test('a write resolves with what it came to, and only when it is on disk', async () => {
   const database = opened()
   let on = 'not yet'
   const writing = database.write(() => {
-    database.sql.exec("INSERT INTO items (module, expires_at, item) VALUES ('m', 0, 'a')")
+    database.sql.exec("INSERT INTO lines VALUES ('a')")
     on = database.sql.isTransaction ? 'in the transaction' : 'outside'
     return 42
   })
@@ -187,29 +179,29 @@ test('a full disk is a failure with a remedy, and ends when there is room', asyn
     expect(failure).toMatchObject({ status: 'rejected', reason: { code: 'store_failed' } })
     expect(failure).toHaveProperty('reason.remedy', 'The disk is full: make room.')
   }
-  expect(items(database)).toEqual([])
+  expect(linesIn(database)).toEqual([])
 
   disk.makeRoom()
   await add(database, 'x'.repeat(1_000_000))
-  expect(items(database)).toHaveLength(1)
+  expect(linesIn(database)).toHaveLength(1)
 })
 
 test('a bug in a write is reported as a bug, keeps nothing, and the next write works', async () => {
   const database = opened()
   const bug = new TypeError('x is not a function')
   const writing = database.write(() => {
-    database.sql.exec("INSERT INTO items (module, expires_at, item) VALUES ('m', 0, 'a')")
+    database.sql.exec("INSERT INTO lines VALUES ('a')")
     throw bug
   })
 
   await expect(writing).rejects.toBe(bug)
   await add(database, 'b')
-  expect(items(database)).toEqual(['b'])
+  expect(linesIn(database)).toEqual(['b'])
 })
 
 test('closing writes what waits, refuses what comes after, and may be done twice', async () => {
   const directory = temporaryDirectory()
-  const database = openDatabase(directory)
+  const database = opened(directory)
   const writing = add(database, 'a')
 
   await Promise.all([database.close(), database.close()])
@@ -217,5 +209,5 @@ test('closing writes what waits, refuses what comes after, and may be done twice
 
   await expect(add(database, 'b')).rejects.toThrow(StoreFailed)
   expect(existsSync(`${database.path}-wal`)).toBe(false)
-  expect(items(opened(directory))).toEqual(['a'])
+  expect(linesIn(opened(directory))).toEqual(['a'])
 })

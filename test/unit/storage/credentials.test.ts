@@ -1,3 +1,4 @@
+/** Files of credentials and limits: readable by their owner only, and of use to others when one is damaged. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -6,101 +7,51 @@ import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { Credentials } from '../../../src/domain/model.ts'
 import { closedBreaker } from '../../../src/domain/retry-policy.ts'
 import { Secret } from '../../../src/domain/secret.ts'
-import { openLogins } from '../../../src/storage/credentials.ts'
-import { start, temporaryDirectory } from '../../support/samples.ts'
+import { openCredentials } from '../../../src/storage/credentials.ts'
+import { temporaryDirectory } from '../../support/samples.ts'
 
 const token = 'eyJ-a-refresh-token'
 
-function aLogin(differing: Partial<Credentials> = {}): Credentials {
-  return {
-    key: 'login-1',
-    source: 'login',
-    fingerprint: undefined,
-    clientId: 'ios',
-    refreshToken: new Secret(token),
-    accountId: '8021',
-    region: 'e008',
-    hardwareId: undefined,
-    refusedAt: undefined,
-    ...differing,
-  }
+const good: Credentials = {
+  key: 'login-1',
+  source: 'login',
+  fingerprint: undefined,
+  clientId: 'ios',
+  refreshToken: new Secret(token),
+  accountId: '8021',
+  region: 'e008',
+  hardwareId: undefined,
+  refusedAt: undefined,
 }
 
-/** Logins in a fresh directory with these files. */
+/** Credentials in a new directory with these files. */
 async function openedWith(files: Readonly<Record<string, string>> = {}) {
   const dataDir = temporaryDirectory()
-  const logins = await openLogins(dataDir)
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(dataDir, 'logins', name), text)
-  return { dataDir, logins, directory: join(dataDir, 'logins') }
+  const opened = await openCredentials(dataDir)
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(opened.directory, name), text)
+  return { dataDir, ...opened }
 }
 
-const revealed = (logins: readonly Credentials[]) =>
-  logins.map((login) => ({ ...login, refreshToken: login.refreshToken.reveal() }))
-
-test('logins are kept over restarts, with all that is known of them', async () => {
-  const { dataDir, logins } = await openedWith()
-  const full = aLogin({
-    key: 'environment-ab12',
-    source: 'environment',
-    fingerprint: 'ab12',
-    hardwareId: 'A-B',
-    refusedAt: start,
-    refusedFor: 'two_factor_required',
-  })
-  await logins.save(full)
-  await logins.save(aLogin({ accountId: undefined, region: undefined }))
-
-  const kept = await (await openLogins(dataDir)).list()
-
-  expect(revealed(kept)).toEqual(revealed([full, aLogin({ accountId: undefined, region: undefined })]))
-})
-
-test('a rotated token takes the place of the old one', async () => {
-  const { logins, directory } = await openedWith()
-  await logins.save(aLogin())
-
-  await logins.save(aLogin({ refreshToken: new Secret('rotated') }))
-
-  expect(revealed(await logins.list())).toMatchObject([{ refreshToken: 'rotated' }])
-  expect(readFileSync(join(directory, 'login-1.login.json'), 'utf8')).not.toContain(token)
-})
-
-test('a token is in the file, which only its owner may read, and nowhere else', async () => {
-  const { logins, directory } = await openedWith()
-  await logins.save(aLogin())
+test('a token is in its file, which only its owner may read, and nowhere else', async () => {
+  const { credentials, directory } = await openedWith()
+  await credentials.save(good)
   const path = join(directory, 'login-1.login.json')
-  const [login] = await logins.list()
+  const [one] = await credentials.list()
 
   expect(readFileSync(path, 'utf8')).toContain(token)
   expect([statSync(path).mode & 0o777, statSync(directory).mode & 0o777]).toEqual([0o600, 0o700])
-  const shown = [
-    JSON.stringify(login),
-    inspect(login, { showHidden: true, depth: 9 }),
-    `${login?.refreshToken}`,
-  ]
+  const shown = [JSON.stringify(one), inspect(one, { showHidden: true, depth: 9 }), `${one?.refreshToken}`]
   for (const text of shown) expect(text).not.toContain(token)
 })
 
-test('a forgotten login takes its breaker along and leaves the others', async () => {
-  const { logins, directory } = await openedWith()
-  await logins.save(aLogin())
-  await logins.save(aLogin({ key: 'login-2' }))
-  await logins.saveBreaker('login-1', { failures: 2, openUntil: start })
-  await logins.saveSpent('login-1', { day: 1, requests: 2, limit: 3 })
-  await logins.saveModuleCount('login-1', 4)
+test('a rotated token leaves nothing of the old one on disk', async () => {
+  const { credentials, directory } = await openedWith()
+  await credentials.save(good)
 
-  await logins.remove('login-1')
+  await credentials.save({ ...good, refreshToken: new Secret('rotated') })
 
-  expect(readdirSync(directory)).toEqual(['login-2.login.json'])
-  expect(await logins.breaker('login-1')).toEqual(closedBreaker)
-})
-
-test('forgetting what is not there is no failure', async () => {
-  const { logins } = await openedWith()
-
-  await logins.remove('login-9')
-
-  expect(await logins.list()).toEqual([])
+  expect(readdirSync(directory)).toEqual(['login-1.login.json'])
+  expect(readFileSync(join(directory, 'login-1.login.json'), 'utf8')).not.toContain(token)
 })
 
 const damagedTexts = {
@@ -113,49 +64,45 @@ const damagedTexts = {
 
 test.each(
   Object.entries(damagedTexts),
-)('a damaged login (%s) waits for a sign-in, the others go on', async (_, text) => {
-  const { dataDir, directory, logins } = await openedWith({ 'a.login.json': text })
-  await logins.save(aLogin())
+)('a damaged file (%s) is quarantined, the others go on', async (_, text) => {
+  const { dataDir, directory, credentials } = await openedWith({ '9000-a.login.json': text })
+  await credentials.save(good)
 
-  for (const opened of [logins, await openLogins(dataDir)]) {
-    const [damaged, good] = await opened.list()
+  for (const opened of [credentials, (await openCredentials(dataDir)).credentials]) {
+    const [damaged, other] = await opened.list()
 
-    expect(good).toEqual(aLogin())
-    expect(damaged).toMatchObject({ key: 'a', refusedFor: 'login_required', refusedAt: expect.any(Number) })
-    expect(damaged?.unusable?.message).toContain(`set aside as ${directory}/a.login.json.damaged`)
+    expect(other).toEqual(good)
+    expect(damaged).toMatchObject({
+      key: '9000-a',
+      accountId: '9000',
+      refusedFor: 'login_required',
+      refusedAt: expect.any(Number) as unknown,
+    })
+    expect(damaged?.unusable?.message).toContain(`quarantined as ${directory}/9000-a.login.json.damaged`)
     expect(inspect(damaged, { depth: 9, showHidden: true })).not.toContain(token)
   }
-  expect(readFileSync(join(directory, 'a.login.json.damaged'), 'utf8')).toBe(text)
+  expect(readFileSync(join(directory, '9000-a.login.json.damaged'), 'utf8')).toBe(text)
 })
 
-test('the account of a damaged login is known from what lies beside it', async () => {
-  const { directory, logins } = await openedWith()
-  await logins.save(aLogin())
-  await logins.saveModuleCount('login-1', 2, '8021')
-  writeFileSync(join(directory, 'login-1.login.json'), '')
+test('damaged credentials are over when they are saved again or forgotten', async () => {
+  const { directory, credentials } = await openedWith({ 'login-1.login.json': '', 'b.login.json': '' })
+  expect(await credentials.list()).toHaveLength(2)
 
-  expect(await logins.list()).toMatchObject([{ key: 'login-1', accountId: '8021' }])
-})
+  await credentials.save(good)
+  await credentials.forget('b')
 
-test('a damaged login is over when it is saved again or forgotten', async () => {
-  const { directory, logins } = await openedWith({ 'login-1.login.json': '', 'b.login.json': '' })
-  expect(await logins.list()).toHaveLength(2)
-
-  await logins.save(aLogin())
-  await logins.forget('b')
-
-  expect(await logins.list()).toEqual([aLogin()])
+  expect(await credentials.list()).toEqual([good])
   expect(readdirSync(directory)).not.toContain('b.login.json.damaged')
 })
 
-test('a login whose file cannot be read says why, and is not set aside', async () => {
-  const { directory, logins } = await openedWith()
-  await logins.save(aLogin())
+test('a file that cannot be read says why, and is not quarantined', async () => {
+  const { directory, credentials } = await openedWith()
+  await credentials.save(good)
   mkdirSync(join(directory, 'a.login.json'))
 
-  const [unread, good] = await logins.list()
+  const [unread, other] = await credentials.list()
 
-  expect(good).toEqual(aLogin())
+  expect(other).toEqual(good)
   expect(unread?.unusable).toEqual({
     message: `cannot read ${directory}/a.login.json`,
     remedy: 'It is a directory, not a file: move it away.',
@@ -163,52 +110,34 @@ test('a login whose file cannot be read says why, and is not set aside', async (
   expect(readdirSync(directory)).toContain('a.login.json')
 })
 
-test('files of others in the directory, drafts of a crash among them, are no logins', async () => {
-  const { logins } = await openedWith({
-    '.login-1.login.json.77.new': '{"half":',
+test('other files in the directory, drafts of a crash among them, are no credentials', async () => {
+  const { credentials } = await openedWith({
+    '.login-1.login.json.77.draft': '{"half":',
     'notes.txt': 'x',
     'login-1.breaker.json': '{"failures": 0}',
   })
 
-  expect(await logins.list()).toEqual([])
+  expect(await credentials.list()).toEqual([])
 })
 
-test('a breaker is kept over restarts, open or closed', async () => {
-  const { dataDir, logins } = await openedWith()
-  await logins.saveBreaker('login-1', { failures: 3, openUntil: start + 1 })
-  await logins.saveBreaker('login-2', closedBreaker)
+test('a damaged limit counts as none', async () => {
+  const { limits } = await openedWith({
+    '8021.breaker.json': '{"failures": -1}',
+    '8021.spent.json': '{"day": 1}',
+    '8021.modules.json': '{"modules": "many"}',
+  })
 
-  const again = await openLogins(dataDir)
-
-  expect(await again.breaker('login-1')).toEqual({ failures: 3, openUntil: start + 1 })
-  expect(await again.breaker('login-2')).toEqual(closedBreaker)
-  expect(await again.breaker('login-3')).toEqual(closedBreaker)
+  expect(await limits.breaker('8021')).toEqual(closedBreaker)
+  expect([await limits.spent('8021'), await limits.moduleCount('8021')]).toEqual([undefined, undefined])
 })
 
-test('the number of modules is kept over restarts, and a damaged one counts as none', async () => {
-  const { dataDir, logins } = await openedWith({ 'login-2.modules.json': '{"modules": "many"}' })
-  await logins.saveModuleCount('login-1', 3)
-
-  const again = await openLogins(dataDir)
-
-  expect(await again.moduleCount('login-1')).toBe(3)
-  expect(await again.moduleCount('login-2')).toBeUndefined()
-  expect(await again.moduleCount('login-3')).toBeUndefined()
-})
-
-test('a damaged breaker counts as closed', async () => {
-  const { logins } = await openedWith({ 'login-1.breaker.json': '{"failures": -1}' })
-
-  expect(await logins.breaker('login-1')).toEqual(closedBreaker)
-})
-
-test('a directory that has gone is a failure of the store, whatever is done', async () => {
-  const { logins, directory } = await openedWith()
+test('a directory that is gone is a failure of storage, whatever is done', async () => {
+  const { credentials, limits, directory } = await openedWith()
   rmSync(directory, { recursive: true })
   writeFileSync(directory, 'a file in its place')
 
-  await expect(logins.list()).rejects.toThrow(StoreFailed)
-  await expect(logins.save(aLogin())).rejects.toThrow(StoreFailed)
-  await expect(logins.breaker('login-1')).rejects.toThrow(StoreFailed)
-  await expect(logins.remove('login-1')).rejects.toThrow(StoreFailed)
+  await expect(credentials.list()).rejects.toThrow(StoreFailed)
+  await expect(credentials.save(good)).rejects.toThrow(StoreFailed)
+  await expect(credentials.forget('login-1')).rejects.toThrow(StoreFailed)
+  await expect(limits.breaker('8021')).rejects.toThrow(StoreFailed)
 })
