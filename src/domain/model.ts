@@ -326,6 +326,8 @@ export interface Message {
   readonly smaller?: () => Message
   /** Its publisher tries again until the broker has taken it, whatever the broker answers. */
   readonly durable?: boolean
+  /** Something that happened, for rules: two of one topic are published some time apart. */
+  readonly event?: boolean
 }
 
 /** The text that names a sync module in maps, files and log lines. */

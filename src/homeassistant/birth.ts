@@ -1,8 +1,8 @@
 /**
- * Home Assistant's birth message: after it has started, it wants to be told of everything again.
+ * Home Assistant's birth message: after its start it needs everything published again.
  *
- * A stored copy says nothing about now. All programs in the house hear it at the same moment, so each waits a
- * while of chance; and a second one within ten seconds is answered, but not before these are over.
+ * A stored copy says nothing about now. All programs at the broker receive it at the same moment, so each waits for a
+ * random time; a second one within ten seconds is answered, but not before these are over.
  */
 import type { Clock } from '../domain/clock.ts'
 import type { Incoming } from '../mqtt/connection.ts'

@@ -1,6 +1,6 @@
 /**
- * The documents that Home Assistant discovers us by, over their life: said on each connection, again when they
- * change, removed when a device is gone, before the topics that it reads are cleared.
+ * The discovery documents over their life: published on each connection and when they change, removed when a device
+ * is gone, before the topics that it reads are cleared.
  *
  * Only ever touches documents whose topic, identifiers and origin are this installation's. What a person deleted
  * in Home Assistant stays deleted until a rescan or a restart. Everything runs one after another, because
@@ -11,9 +11,11 @@ import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { keyOf, type Message, type ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
+import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
-import { type Copy, copier, printOf, readCopy } from './broker-copy.ts'
+import { type Copy, copier, hashOf } from './broker-copy.ts'
 import {
+  bridgeId,
   clearedDocument,
   type Device,
   type Discovering,
@@ -27,7 +29,7 @@ import {
 export interface DiscoveryNeeds {
   readonly discovering: Discovering
   readonly publisher: Publisher
-  /** Absent where every document is to be taken back. */
+  /** `undefined` where every document is to be removed. */
   readonly bridge: () => Promise<Device | undefined>
   readonly modules: () => Promise<readonly ModuleKey[]>
   /** `undefined` for a module that should have no device. */
@@ -39,31 +41,33 @@ export interface DiscoveryNeeds {
   readonly refused: TellRefusal
   readonly clock: Clock
   readonly log: Log
-  /** Told of what nobody expected. */
+  /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
 }
 
 export interface Discovery {
-  /** A document of whomever, as the broker sent it. */
+  /** Takes a document of whomever, as the broker sent it. */
   heard(message: Incoming): void
-  /** Says all documents; resolves when the broker has them. The states of what is new follow when they are made. */
-  introduce(): Promise<void>
-  /** Resolves when Home Assistant has had its time to make entities of all that was said. */
+  /** Publishes all documents; resolves when the broker has them. The states of what is new follow after a pause. */
+  publishAll(): Promise<void>
+  /** Resolves when Home Assistant has had its time to make entities of all that was published. */
   made(): Promise<void>
-  /** The bridge's own document may have changed; resolves when the broker has it as it is. */
-  bridge(): Promise<void>
-  /** A module's document may have changed. */
-  module(key: ModuleKey): void
-  /** Whether the broker holds, or may hold, a document of ours with this device or with this component of it. */
-  holds(objectId: string, component?: string): boolean
-  /** Resolves when the broker has sent all documents it keeps. */
-  known(): Promise<void>
-  /** Removes a module's device, unless it is to have one by then. Resolves when the broker has taken it. */
-  clear(key: ModuleKey): Promise<void>
+  /** Publishes the bridge's own document if it has changed. */
+  bridgeChanged(): void
+  /** Publishes a module's document if it has changed. */
+  moduleChanged(key: ModuleKey): void
+  /**
+   * Removes a module's device, unless it is to have one; resolves when the broker has none.
+   *
+   * @throws StoreFailed when storage cannot tell
+   */
+  clearModule(key: ModuleKey): Promise<void>
+  /** Removes a component that the bridge's document no longer has; otherwise as `clearModule`. */
+  clearComponent(id: string): Promise<void>
   /** Brings back what a person deleted. */
   restore(): Promise<void>
-  /** Takes back what is ours and no longer known, once; call it again when `complete` may have come true. */
-  sweep(): Promise<void>
+  /** Removes once what is ours and no longer known; call it again when `complete` may have become true. */
+  removeOrphans(): Promise<void>
 }
 
 type Devices = Iterable<Device> | AsyncIterable<Device>
@@ -72,44 +76,65 @@ type Devices = Iterable<Device> | AsyncIterable<Device>
 const pauseMs = 2_000
 /** After this long the broker has sent all documents it keeps. */
 const copiesMs = 5_000
+/** How long after a failure of storage all documents are published again. */
+const retryMs = 5 * 60_000
 /** Unacknowledged documents at a time. */
 const windowSize = 16
+/** Stored documents of which a copy is kept: anybody may write there. */
+const mostCopies = 20_000
 
 /** Keeps the documents until `signal` is aborted. */
 export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Discovery {
-  const { discovering, clock, log } = needs
+  const { discovering, clock } = needs
   const { prefix, installId } = discovering
-  /** What the broker holds of ours, by device: as it told us, and as we have said since; `said` has only prints. */
+  const throttled = new ThrottledLog(clock, needs.log)
+  /** What the broker holds of ours, by device: as it sent it, and as published since. */
   const copies = new Map<string, Copy>()
-  const [said, copyOf] = [new Map<string, string>(), copier()]
+  const copying = copier()
+  /** Hashes of the documents published, by device. */
+  const published = new Map<string, string>()
   const deleted = new Set<string>()
-  /** Devices whose documents say what Home Assistant may not know, until their states are said again. */
+  /** Devices whose documents Home Assistant may not know, until their states are published again. */
   const fresh = new Set<string>()
   /** Empty documents of our own that are still to come back to us. */
   const echoes = new Map<string, number>()
-  const news = new Map<string, ModuleKey>()
-  let bridgeNews = false
-  const listening = Promise.withResolvers<void>()
-  let isListening = false
-  let isKnown = false
-  const known = listening.promise
+  const dirty = new Map<string, ModuleKey>()
+  let isBridgeDirty = false
+  const begun = Promise.withResolvers<void>()
+  let [hasBegun, isKnown, isSwept, isRetrying] = [false, false, false, false]
+  /** Resolves when the broker has sent all documents it keeps. */
+  const known = begun.promise
     .then(() => clock.sleep(copiesMs, signal))
     .then(() => {
       isKnown = true
     })
   known.catch(() => undefined)
-  let swept = false
   let chain: Promise<void> = Promise.resolve()
 
+  /** Runs the work after all earlier work. */
   function inTurn(work: () => Promise<void>): Promise<void> {
     const turn = chain.then(() => (signal.aborted ? undefined : work()))
-    chain = turn.catch((error: unknown) => {
+    chain = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** What storage cannot read now is published later; anything else is a bug. */
+  function orLater(turn: Promise<void>): Promise<void> {
+    return turn.catch((error: unknown) => {
       if (signal.aborted) return
-      if (error instanceof StoreFailed)
-        log.error({ detail: error.message }, 'cannot read what to tell Home Assistant')
-      else needs.fail(error)
+      if (!(error instanceof StoreFailed)) return needs.fail(error)
+      const { message: detail, remedy } = error
+      throttled.say('error', { detail, remedy }, 'cannot read what to publish for Home Assistant')
+      if (isRetrying) return
+      isRetrying = true
+      clock.sleep(retryMs, signal).then(
+        () => {
+          isRetrying = false
+          void publishAll()
+        },
+        () => undefined,
+      )
     })
-    return chain
   }
 
   async function publish(messages: AsyncGenerator<Message, void>): Promise<void> {
@@ -149,14 +174,14 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
 
   function document(device: Device): Message {
     const message = discoveryDocument(discovering, device)
-    const [{ objectId }, copy] = [device, copyOf(device, message.payload)]
-    if ((said.get(objectId) ?? copies.get(objectId)?.print) !== copy.print) fresh.add(objectId)
-    said.set(objectId, copy.print)
+    const [{ objectId }, copy] = [device, copying.of(device, message.payload)]
+    if ((published.get(objectId) ?? copies.get(objectId)?.hash) !== copy.hash) fresh.add(objectId)
+    published.set(objectId, copy.hash)
     copies.set(objectId, copy)
     return message
   }
 
-  async function say(all: () => Devices): Promise<void> {
+  async function publishDevices(all: () => Devices): Promise<void> {
     let isMarked = false
     for await (const message of marked(all())) {
       isMarked = true
@@ -166,8 +191,8 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     await publish(documents(all()))
   }
 
-  /** Entities that have just been made over wait for the next word on each of their topics. */
-  async function follow(): Promise<void> {
+  /** Entities that have just been made over wait for the next message on each of their topics. */
+  async function publishStates(): Promise<void> {
     await clock.sleep(pauseMs, signal)
     for (const key of await needs.modules()) {
       if (fresh.has(moduleId(installId, key))) needs.discovered(key)
@@ -175,44 +200,48 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     fresh.clear()
   }
 
-  /** Those of the devices whose documents are not as they were said. */
+  function publishAll(): Promise<void> {
+    const turn = inTurn(() => publishDevices(devices))
+    void orLater(inTurn(publishStates))
+    return orLater(turn)
+  }
+
+  /** Those of the devices whose documents are not as they were published. */
   function changed(all: readonly (Device | undefined)[]): readonly Device[] {
     const textOf = (device: Device) => discoveryDocument(discovering, device).payload
-    const isNew = (device: Device) => said.get(device.objectId) !== printOf(textOf(device))
+    const isNew = (device: Device) => published.get(device.objectId) !== hashOf(textOf(device))
     return all.flatMap((device) => (device && !deleted.has(device.objectId) && isNew(device) ? device : []))
   }
 
-  /** All news that came together, since each saying takes its pause. */
-  async function sayNews(): Promise<void> {
-    // The introduction is still to come, and says all there is.
-    if (!isListening) return
-    const keys = [...news.values()]
-    const withBridge = bridgeNews
-    news.clear()
-    bridgeNews = false
+  /** All changes that came together, since each publishing takes its pause. */
+  async function publishChanged(): Promise<void> {
+    // The first connection is still to come, and publishes all there is.
+    if (!hasBegun) return
+    const keys = [...dirty.values()]
+    const withBridge = isBridgeDirty
+    dirty.clear()
+    isBridgeDirty = false
     const bridge = withBridge ? await needs.bridge() : undefined
     const devices = changed([bridge, ...(await Promise.all(keys.map(needs.module)))])
-    if (devices.length > 0) await say(() => devices).then(follow)
+    if (devices.length > 0) await publishDevices(() => devices).then(publishStates)
   }
 
   async function remove(objectIds: readonly string[]): Promise<void> {
     for (const objectId of objectIds) {
-      said.delete(objectId)
+      published.delete(objectId)
       echoes.set(objectId, (echoes.get(objectId) ?? 0) + 1)
     }
     await publish(each(objectIds.map((objectId) => clearedDocument(prefix, objectId))))
     for (const objectId of objectIds) copies.delete(objectId)
   }
 
-  async function removeOrphans(): Promise<void> {
-    if (swept || !isListening || !(await needs.complete())) return
-    await known
-    if (swept || !(await needs.complete())) return
+  async function removeUnknown(): Promise<void> {
+    if (isSwept || !(await needs.complete())) return
     const wanted = new Set<string>()
     for await (const { objectId } of devices()) wanted.add(objectId)
     const orphans = [...copies.keys()].filter((objectId) => !wanted.has(objectId))
-    swept = true
-    for (const device of orphans) log.info({ device }, 'removing orphaned Home Assistant device')
+    isSwept = true
+    for (const device of orphans) needs.log.info({ device }, 'removing orphaned Home Assistant device')
     await remove(orphans)
   }
 
@@ -222,57 +251,64 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       if (objectId === undefined || !isOurs(installId, objectId)) return
       if (payload.length > 0) {
         // What is not a stored copy is an echo of our own.
-        const copy = retain && !said.has(objectId) ? readCopy(payload, objectId) : undefined
+        if (!retain || published.has(objectId)) return
+        if (copies.size >= mostCopies && !copies.has(objectId)) return
+        const copy = copying.read(payload, objectId)
         if (copy) copies.set(objectId, copy)
         return
       }
       const expected = echoes.get(objectId) ?? 0
       if (expected > 0) echoes.set(objectId, expected - 1)
-      else if (!retain && said.has(objectId)) {
-        said.delete(objectId)
+      else if (!retain && published.has(objectId)) {
+        published.delete(objectId)
         copies.delete(objectId)
         deleted.add(objectId)
-        log.info({ device: objectId }, 'device deleted in Home Assistant; a rescan brings it back')
+        const fields = { device: objectId }
+        needs.log.info(fields, 'device deleted in Home Assistant; a rescan brings it back')
       }
     },
-    introduce() {
-      isListening = true
-      listening.resolve()
+    publishAll() {
+      hasBegun = true
+      begun.resolve()
       echoes.clear()
-      const said = inTurn(() => say(devices))
-      void inTurn(follow)
-      return said
+      return publishAll()
     },
-    made: () => inTurn(async () => undefined),
-    bridge() {
-      bridgeNews = true
-      return inTurn(sayNews)
+    made: () => orLater(inTurn(async () => undefined)),
+    bridgeChanged() {
+      isBridgeDirty = true
+      void orLater(inTurn(publishChanged))
     },
-    module(key) {
-      news.set(keyOf(key), key)
-      void inTurn(sayNews)
+    moduleChanged(key) {
+      dirty.set(keyOf(key), key)
+      void orLater(inTurn(publishChanged))
     },
-    holds(objectId, component) {
-      if (!isKnown) return true
-      const copy = copies.get(objectId)
-      return copy !== undefined && (component === undefined || component in copy.components)
-    },
-    known: () => known,
-    async clear(key) {
+    async clearModule(key) {
       const objectId = moduleId(installId, key)
-      await known
+      if (!isKnown) await known
+      if (!copies.has(objectId)) return
       await inTurn(async () => {
         if (await needs.module(key)) return
         deleted.delete(objectId)
         if (copies.has(objectId)) await remove([objectId])
       })
     },
+    async clearComponent(id) {
+      if (!isKnown) await known
+      if (!(id in (copies.get(bridgeId(installId))?.components ?? {}))) return
+      isBridgeDirty = true
+      await inTurn(publishChanged)
+    },
     restore() {
       deleted.clear()
-      void inTurn(() => say(devices))
-      return inTurn(follow)
+      void orLater(inTurn(() => publishDevices(devices)))
+      return orLater(inTurn(publishStates))
     },
-    sweep: () => inTurn(removeOrphans),
+    async removeOrphans() {
+      if (isSwept || !hasBegun) return
+      // Not in turn: documents that change meanwhile need not wait for it.
+      if (!isKnown) await known
+      await orLater(inTurn(removeUnknown))
+    },
   }
 }
 

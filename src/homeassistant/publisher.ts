@@ -1,12 +1,12 @@
 /**
- * Home Assistant: which documents it is given, and when.
+ * Home Assistant: which discovery documents are published, and when.
  *
- * On each connection: the documents, when everything retained is published, and that the bridge is online after them.
- * Retained states wait for the entities at the broker, so none is published twice, but for those of a document that is
- * new: after two seconds these follow, for an entity that is made over waits for the next message. After Home
- * Assistant's own start: the documents, and two seconds later everything. What is removed loses its document first
- * and its topics after that, or Home Assistant would log an error for each empty topic. Switched off or moved to
- * another prefix, the documents of before are removed once.
+ * On each connection: the documents, when everything retained is published, and `bridge/state` after them. The broker
+ * keeps retained states for the entities, so none is published twice, except those of a document that is new: they
+ * follow after two seconds, because an entity that is made over waits for the next message. After Home Assistant's own
+ * start: the documents, and two seconds later everything. When something is removed, its document goes first and its
+ * topics after it, or Home Assistant would log an error for each empty topic. When discovery is switched off or moved
+ * to another prefix, the earlier documents are removed once.
  */
 import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -21,9 +21,9 @@ import type { Topics } from '../topics/topics.ts'
 import { awaitBirths } from './birth.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
 import { type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
-import { bridgeId, discoveryFilter, moduleId } from './documents.ts'
-import { findGhosts } from './ghosts.ts'
+import { discoveryFilter } from './documents.ts'
 import { moduleDevice } from './module-entities.ts'
+import { findStaleDevices } from './stale-devices.ts'
 
 export interface HomeAssistantNeeds {
   readonly settings: Pick<Settings, 'homeAssistant' | 'mqtt'>
@@ -45,136 +45,142 @@ export interface HomeAssistant {
   readonly observer: Observer
 }
 
-/** Starts to listen to Home Assistant; publishes when its reader is introduced. */
+/** Starts to listen to Home Assistant; publishes when its reader is called. */
 export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal): HomeAssistant {
-  const { settings, storage, status, notify, broker, clock, log, fail } = needs
+  const { settings, storage, status, notify, topics, broker, clock, log } = needs
   const { enabled, prefix, statusTopic } = settings.homeAssistant
-  const wanted = enabled && settings.mqtt.topics === 'all'
+  const isWanted = enabled && settings.mqtt.topics === 'all'
   const { installId } = storage.installation
   const discovered = (key: ModuleKey) => notify.moduleChanged(key, 'discovered')
-  const common = { publisher: broker, refused: needs.refused, clock, log, fail, discovered }
+  const common = { publisher: broker, refused: needs.refused, clock, log, fail: needs.fail, discovered }
   const discovering = { prefix, installId, version: needs.version }
-  const past = settlePast()
-  const isIgnored = (error: unknown) => signal.aborted || fail(error)
+  const fail = (error: unknown) => void (signal.aborted || needs.fail(error))
+  const earlierRemoved = removeEarlier()
 
-  if (!wanted) {
-    // Documents of before go first, where there are any.
-    const reader = {
-      introduce: async () => undefined,
-      sweep: async () => undefined,
-      beforeClearing: () => past,
+  if (!isWanted) {
+    return {
+      reader: { ...noDocuments, beforeClearing: () => earlierRemoved },
+      observer: { rescanRequested: notify.republishRequested },
     }
-    return { reader, observer: { rescanRequested: notify.republishRequested } }
   }
 
+  /** Accounts whose modules are known to be all that there are. */
   const listed = new Set<BlinkId>()
-  let severalNetworks = false
+  /** Accounts that were removed; their documents went with them. */
+  const removed = new Set<BlinkId>()
+  let hasSeveralNetworks = false
   const complete = async () => {
     const accounts = await status.accounts()
     const isListed = accounts.every(({ accountId }) => listed.has(accountId))
     return accounts.length > 0 && isListed && status.isComplete()
   }
-  const devices = devicesOf(needs, discovering, () => severalNetworks)
+  const devices = devicesOf(needs, discovering, () => hasSeveralNetworks)
   const discovery = keepDiscovered({ ...common, ...devices, discovering, complete }, signal)
 
-  /** The modules whose devices get another name, because the first network got company, or lost it. */
+  async function unlessUnreadable(work: Promise<unknown>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      if (!(error instanceof StoreFailed)) return fail(error)
+      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which networks there are')
+    }
+  }
+
+  /** The modules whose devices get another name, because a second network was found or only one is left. */
   async function countNetworks(): Promise<readonly ModuleKey[]> {
     const keys = await status.moduleKeys()
     const networks = new Set(keys.map(({ accountId, networkId }) => `${accountId}/${networkId}`))
-    if (networks.size > 1 === severalNetworks) return []
-    severalNetworks = networks.size > 1
+    if (networks.size > 1 === hasSeveralNetworks) return []
+    hasSeveralNetworks = networks.size > 1
     return keys
   }
-  function recount(): void {
-    const rename = async () => {
-      for (const key of await countNetworks()) discovery.module(key)
-    }
-    rename().catch((error: unknown) => {
-      if (!(error instanceof StoreFailed)) return isIgnored(error)
-      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which networks there are')
-    })
+
+  async function renameDevices(): Promise<void> {
+    for (const key of await countNetworks()) discovery.moduleChanged(key)
   }
 
-  const birth = async () => {
-    await discovery.introduce()
+  async function publishModulesOf(accountId: BlinkId): Promise<void> {
+    for (const key of await status.moduleKeys(accountId)) discovery.moduleChanged(key)
+  }
+
+  async function answerBirth(): Promise<void> {
+    await discovery.publishAll()
     await discovery.made()
     if (!signal.aborted) notify.republishRequested()
   }
+
   broker.subscribe(discoveryFilter(prefix), discovery.heard)
+  broker.subscribe(statusTopic, awaitBirths({ answer: () => void answerBirth().catch(fail), clock }, signal))
   const subscribe: Broker['subscribe'] = (...wanted) => broker.subscribe(...wanted)
-  const ghosts = { topics: needs.topics, installId, prefix, subscribe, clock, log }
-  findGhosts(ghosts, broker.connected(signal), signal).catch(isIgnored)
-  broker.subscribe(statusTopic, awaitBirths({ answer: () => void birth().catch(isIgnored), clock }, signal))
+  const watched = { topics, installId, prefix, subscribe, clock, log }
+  findStaleDevices(watched, broker.connected(signal), signal).catch(fail)
 
   return {
     reader: {
-      async introduce() {
-        await countNetworks()
-        await discovery.introduce()
+      async publishDocuments() {
+        await unlessUnreadable(countNetworks())
+        await discovery.publishAll()
       },
-      sweep: () => discovery.sweep(),
-      async beforeClearing(removed) {
-        if (typeof removed !== 'string') {
-          if (discovery.holds(moduleId(installId, removed))) await discovery.clear(removed)
-        } else if (discovery.holds(bridgeId(installId), accountComponent(removed))) {
-          await discovery.known()
-          await discovery.bridge()
-        }
-      },
+      removeOrphans: () => discovery.removeOrphans(),
+      beforeClearing: (what) =>
+        typeof what === 'string'
+          ? discovery.clearComponent(accountComponent(what))
+          : discovery.clearModule(what),
     },
     observer: {
       modulesListed(accountId, { found, gone, altered }) {
         listed.add(accountId)
-        for (const key of altered) discovery.module(key)
-        if (found.length + gone.length > 0) recount()
+        for (const key of altered) discovery.moduleChanged(key)
+        if (removed.delete(accountId)) void unlessUnreadable(publishModulesOf(accountId))
+        if (found.length + gone.length > 0) void unlessUnreadable(renameDevices())
       },
       accountRunFinished() {
-        discovery.sweep().catch(isIgnored)
+        discovery.removeOrphans().catch(fail)
       },
-      accountChanged() {
-        void discovery.bridge()
-      },
-      accountRemoved() {
-        void discovery.bridge()
-        recount()
+      accountChanged: () => discovery.bridgeChanged(),
+      accountRemoved(accountId) {
+        removed.add(accountId)
+        discovery.bridgeChanged()
+        void unlessUnreadable(renameDevices())
       },
       rescanRequested() {
-        discovery.restore().then(notify.republishRequested, isIgnored)
+        discovery.restore().then(notify.republishRequested, fail)
       },
     },
   }
 
   /** Removes the documents below a prefix that is no longer ours, once a broker is there. */
-  async function settlePast(): Promise<void> {
+  async function removeEarlier(): Promise<void> {
     try {
       await broker.connected(signal)
-      const old = await storage.discoveryPrefix.prefix()
-      if (old !== undefined && !(wanted && old === prefix)) await withdraw(old)
+      const earlier = await storage.discoveryPrefix.prefix()
+      if (earlier !== undefined && !(isWanted && earlier === prefix)) await removeBelow(earlier)
       if (signal.aborted) return
-      if (wanted && old !== prefix) await storage.discoveryPrefix.keep(prefix)
-      if (!wanted && old !== undefined) await storage.discoveryPrefix.forget()
+      if (isWanted && earlier !== prefix) await storage.discoveryPrefix.keep(prefix)
+      if (!isWanted && earlier !== undefined) await storage.discoveryPrefix.forget()
     } catch (error) {
-      if (signal.aborted) return
       if (!(error instanceof StoreFailed)) return fail(error)
       log.error({ detail: error.message, remedy: error.remedy }, 'cannot store the discovery prefix')
     }
   }
 
-  async function withdraw(old: string): Promise<void> {
+  async function removeBelow(earlier: string): Promise<void> {
     const nothing = {
       bridge: async () => undefined,
       modules: async () => [],
       module: async () => undefined,
       complete: async () => true,
     }
-    const former = { ...discovering, prefix: old }
-    const past_ = keepDiscovered({ ...common, ...nothing, discovering: former }, signal)
-    const end = broker.subscribe(discoveryFilter(old), past_.heard)
-    await past_.introduce()
-    await past_.sweep()
+    const below = { ...discovering, prefix: earlier }
+    const discovery = keepDiscovered({ ...common, ...nothing, discovering: below }, signal)
+    const end = broker.subscribe(discoveryFilter(earlier), discovery.heard)
+    await discovery.publishAll()
+    await discovery.removeOrphans()
     end()
   }
 }
+
+const noDocuments = { publishDocuments: async () => undefined, removeOrphans: async () => undefined }
 
 /** The devices of this daemon as they are now. */
 function devicesOf(
@@ -215,5 +221,5 @@ export async function leaveToDaemon(
     return undefined
   }
   const never = new Promise<never>(() => undefined)
-  return { introduce: async () => undefined, sweep: async () => undefined, beforeClearing: () => never }
+  return { ...noDocuments, beforeClearing: () => never }
 }

@@ -1,80 +1,81 @@
 /**
- * Whose retained state is to be told again, and in which order: the most general first, modules in the order of their
- * first news. Of what waits for one module the largest news is kept, and whether a request ID has ended.
+ * The dirty set: what has to be published again, the most general first, modules in the order of their first change.
+ *
+ * Of several changes of one module the largest is kept, and whether a request ID has expired.
  */
 import { type BlinkId, keyOf, type ModuleKey } from '../domain/model.ts'
 
-/** What changed of a module: a request ID ended, its progress, or what it is. */
-const allNews = ['end', 'progress', 'identity'] as const
-export type News = (typeof allNews)[number]
+/** What changed of a module, the smallest first: a request ID expired, its progress, or what it is. */
+const changes = ['expired', 'progress', 'identity'] as const
+export type Change = (typeof changes)[number]
 
 export type Entry =
   | { readonly kind: 'bridge' }
-  | { readonly kind: 'account'; readonly accountId: BlinkId }
-  | { readonly kind: 'gone'; readonly key: ModuleKey }
-  | { readonly kind: 'module'; readonly key: ModuleKey; readonly news: News; readonly ended: boolean }
-  | Mark
+  /** `unread` when no document reads its topic any more, so that the topic may be cleared; of a gone module as well. */
+  | { readonly kind: 'account'; readonly accountId: BlinkId; readonly unread?: boolean }
+  | { readonly kind: 'gone'; readonly key: ModuleKey; readonly unread?: boolean }
+  | { readonly kind: 'module'; readonly key: ModuleKey; readonly change: Change; readonly expired: boolean }
 
-/** A place in the queue: whoever put it there is told when all before it was taken. */
-interface Mark {
+/** A place in the queue: calls back when everything before it has been taken. */
+export interface Mark {
   readonly kind: 'mark'
   readonly reached: () => void
 }
 
-export class StateNews {
-  #bridge = false
-  readonly #accounts = new Set<BlinkId>()
-  readonly #gone = new Map<string, ModuleKey>()
-  readonly #modules = new Map<string | Mark, Extract<Entry, { kind: 'module' }> | Mark>()
+export class DirtySet {
+  readonly #bridge = new Map<unknown, Entry>()
+  readonly #accounts = new Map<unknown, Entry>()
+  readonly #gone = new Map<unknown, Entry>()
+  readonly #modules = new Map<unknown, Extract<Entry, { kind: 'module' }> | Mark>()
 
-  bridge(): void {
-    this.#bridge = true
+  add(entry: Entry | Mark): void {
+    switch (entry.kind) {
+      case 'bridge':
+        this.#bridge.set(entry.kind, entry)
+        return
+      case 'account':
+        this.#accounts.set(entry.accountId, entry)
+        return
+      case 'gone':
+        this.#modules.delete(keyOf(entry.key))
+        this.#gone.set(keyOf(entry.key), entry)
+        return
+      case 'mark':
+        this.#modules.set(entry, entry)
+        return
+      case 'module':
+        this.#addModule(entry.key, entry.change, entry.expired)
+    }
   }
 
-  account(accountId: BlinkId): void {
-    this.#accounts.add(accountId)
+  module(key: ModuleKey, change: Change): void {
+    this.#addModule(key, change, change === 'expired')
   }
 
-  module(key: ModuleKey, news: News): void {
+  #addModule(key: ModuleKey, change: Change, expired: boolean): void {
     const name = keyOf(key)
-    // What is left of a module's life does not take back its clearing; whether it is there again, its view tells.
-    if (news !== 'identity' && this.#gone.has(name)) return
+    // A late report does not keep the topics of a module that is gone; whether it is back, its snapshot shows.
+    if (change !== 'identity' && this.#gone.has(name)) return
     this.#gone.delete(name)
     const noted = this.#modules.get(name)
     const before = noted?.kind === 'module' ? noted : undefined
-    const ended = news === 'end' || (before?.ended ?? false)
-    const isLarger = !before || allNews.indexOf(before.news) < allNews.indexOf(news)
-    this.#modules.set(name, { kind: 'module', key, news: isLarger ? news : before.news, ended })
+    const isLarger = !before || changes.indexOf(before.change) < changes.indexOf(change)
+    this.#modules.set(name, {
+      kind: 'module',
+      key,
+      change: isLarger ? change : before.change,
+      expired: expired || (before?.expired ?? false),
+    })
   }
 
-  gone(key: ModuleKey): void {
-    this.#modules.delete(keyOf(key))
-    this.#gone.set(keyOf(key), key)
-  }
-
-  mark(reached: () => void): void {
-    const mark = { kind: 'mark', reached } as const
-    this.#modules.set(mark, mark)
-  }
-
-  /** The next one, which waits no more. */
-  take(): Entry | undefined {
-    if (this.#bridge) {
-      this.#bridge = false
-      return { kind: 'bridge' }
+  /** Removes and returns the next one. */
+  take(): Entry | Mark | undefined {
+    for (const queue of [this.#bridge, this.#accounts, this.#gone, this.#modules]) {
+      const [first] = queue
+      if (!first) continue
+      queue.delete(first[0])
+      return first[1]
     }
-    const [accountId] = this.#accounts
-    if (accountId !== undefined) {
-      this.#accounts.delete(accountId)
-      return { kind: 'account', accountId }
-    }
-    const [departed] = this.#gone
-    if (departed) {
-      this.#gone.delete(departed[0])
-      return { kind: 'gone', key: departed[1] }
-    }
-    const [next] = this.#modules
-    if (next) this.#modules.delete(next[0])
-    return next?.[1]
+    return undefined
   }
 }

@@ -1,30 +1,36 @@
 /**
- * What happened, told once and never retained: values in, messages out.
+ * Events and work items, which are never retained: values in, messages out; and the observer that publishes events.
  *
- * The work item is the product. It carries its ids, how to poll for the manifest, and when to stop trying; never
+ * The work item is the product. The outbox's delivery publishes it, and keeps it until it is acknowledged; an event
+ * that the broker does not get at once is not kept. A work item carries its ids, how to poll for the manifest, and when to stop trying; never
  * a token, an e-mail address or a serial number, since a broker is a shared place.
  */
-import { iso } from '../domain/clock.ts'
+import { type Clock, iso, timeOrderedId } from '../domain/clock.ts'
+import { PublishRefused } from '../domain/errors.ts'
 import type { Message, ModuleReport, Run, RunCounts, SyncModule, Trigger, WorkItem } from '../domain/model.ts'
+import type { Observer, Publisher } from '../domain/ports.ts'
 import { ids, json, number } from '../domain/text.ts'
+import type { TellRefusal } from '../mqtt/refusals.ts'
 import type * as wire from './schemas.ts'
-import { failure, happening, schema, secondsLeft, type Topics } from './topics.ts'
+import { durable, event, failure, schema, secondsLeft, type Topics } from './topics.ts'
 
 const bridgeEventExpirySeconds = 3_600
 
-/** The two publishes of one accepted request: the work item for pollers, and the event for rules. */
-export function workItemMessages(topics: Topics, item: WorkItem, now: number): Message[] {
-  const stem = topics.module(item)
-  const payload = json(workItem(item))
-  const expirySeconds = Math.max(1, secondsLeft(item, now))
-  const requested = happening(`${stem}/manifest/requested`, payload, { eventId: item.eventId, expirySeconds })
-  return [
-    { ...requested, durable: true },
-    happening(`${stem}/event`, payload, { eventId: item.eventId, expirySeconds }),
-  ]
+/** `manifest/requested`: the work item of an accepted request, for pollers. */
+export function workItemMessage(topics: Topics, item: WorkItem, now: number): Message {
+  return durable(`${topics.module(item)}/manifest/requested`, json(workItem(item)), ofItem(item, now))
 }
 
-/** The event of a module that was not asked, or in vain. A requested one is told by its work item. */
+/** The event of an accepted request, for rules: the same document. */
+export function requestedEvent(topics: Topics, item: WorkItem, now: number): Message {
+  return event(`${topics.module(item)}/event`, json(workItem(item)), ofItem(item, now))
+}
+
+function ofItem(item: WorkItem, now: number) {
+  return { eventId: item.eventId, expirySeconds: Math.max(1, secondsLeft(item, now)) }
+}
+
+/** The event of a module that was skipped, or requested in vain. */
 export function moduleEvent(
   topics: Topics,
   report: Exclude<ModuleReport, { readonly kind: 'requested' }>,
@@ -44,7 +50,7 @@ export function moduleEvent(
     report.kind === 'failed'
       ? { schema, event_type: 'manifest_request_failed', ...common, error: failure(report.failure) }
       : { schema, event_type: 'manifest_request_skipped', ...common, reason: report.reason, repeated }
-  return happening(`${topics.module(module)}/event`, json(payload), {
+  return event(`${topics.module(module)}/event`, json(payload), {
     eventId,
     expirySeconds: Math.round(ttlMs / 1000),
   })
@@ -76,7 +82,7 @@ export function moduleChanged(
   })
 }
 
-/** `bridge/event` for a run that is over for all accounts. */
+/** `bridge/event` when a run is over for all accounts. */
 export function tickDone(
   topics: Topics,
   { tickId, trigger }: Run,
@@ -99,7 +105,7 @@ export function tickDone(
 
 function bridgeEvent(topics: Topics, payload: wire.BridgeEvent): Message {
   const eventId = payload.event_id
-  return happening(topics.bridgeEvent, json(payload), { eventId, expirySeconds: bridgeEventExpirySeconds })
+  return event(topics.bridgeEvent, json(payload), { eventId, expirySeconds: bridgeEventExpirySeconds })
 }
 
 /** The work item as docs/mqtt-api.md shows it. */
@@ -119,5 +125,54 @@ export function workItem(item: WorkItem): wire.WorkItem {
     poll_url: item.pollUrl,
     requested_at: iso(item.requestedAt),
     expires_at: iso(item.expiresAt),
+  }
+}
+
+export interface EventNeeds {
+  readonly topics: Topics
+  readonly publisher: Publisher
+  readonly isConnected: () => boolean
+  /** False publishes only `bridge/event`. */
+  readonly modulesToo: boolean
+  readonly ttlMs: number
+  readonly refused: TellRefusal
+  readonly fail: (error: unknown) => void
+  readonly clock: Clock
+}
+
+/** Publishes what happened, until `signal` is aborted. */
+export function publishEvents(needs: EventNeeds, signal: AbortSignal): Observer {
+  const { topics, modulesToo, ttlMs, clock } = needs
+  const eventId = () => timeOrderedId(clock)
+
+  function publish(message: Message): void {
+    if (!needs.isConnected()) return
+    needs.publisher.publish(message, signal).catch((error: unknown) => {
+      if (signal.aborted) return
+      if (!(error instanceof PublishRefused)) return needs.fail(error)
+      needs.refused(message.topic, error, 'broker refused an event')
+    })
+  }
+
+  return {
+    modulesListed(_accountId, { found, renamed, gone }) {
+      const now = clock.now()
+      const change = (type: Parameters<typeof moduleChanged>[1], modules: readonly SyncModule[]) => {
+        for (const module of modules)
+          publish(moduleChanged(topics, type, { module, eventId: eventId(), now }))
+      }
+      change('sync_module_found', found)
+      change('sync_module_renamed', renamed)
+      change('sync_module_gone', gone)
+    },
+    moduleFinished(report, { tickId, trigger }) {
+      if (!modulesToo || report.kind === 'requested') return
+      if (report.kind === 'skipped' && report.reason === 'excluded') return
+      const repeated = report.kind === 'skipped' && report.repeated === true
+      publish(moduleEvent(topics, report, { eventId: eventId(), tickId, trigger, repeated, ttlMs }))
+    },
+    runFinished(run, counts) {
+      publish(tickDone(topics, run, { eventId: eventId(), now: clock.now(), counts }))
+    },
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What a sync module's retained topics tell: values in, messages out.
+ * The retained topics of a sync module: values in, messages out.
  *
  * `state` is one document for all readers; `request_id` and `requested_at` repeat two of its fields as plain
  * text for those that want no template.
@@ -33,23 +33,27 @@ export function moduleIdentity(topics: Topics, { record, available }: ModuleSnap
 }
 
 /**
- * `state`, and while a request ID lives also `request_id`, `requested_at` and `manifest/pending`.
+ * `state`, and while the last request ID has not expired also `request_id`, `requested_at` and `manifest/pending`.
  *
- * @param ended true clears what tells of a request ID that has ended: brokers without message expiry would keep it
+ * @param expired true clears what a request ID that has expired left: brokers without message expiry would keep it
  * @param everything true clears as well what the broker may still hold from before
  */
 export function moduleProgress(
   topics: Topics,
-  view: ModuleSnapshot,
-  { now, everything, ended }: { readonly now: number; readonly everything: boolean; readonly ended: boolean },
+  snapshot: ModuleSnapshot,
+  {
+    now,
+    everything,
+    expired,
+  }: { readonly now: number; readonly everything: boolean; readonly expired: boolean },
 ): Message[] {
-  const { record } = view
+  const { record } = snapshot
   const stem = topics.module(record.module)
   const last = record.lastAccepted
-  const messages = [state(`${stem}/state`, moduleState(view))]
+  const messages = [state(`${stem}/state`, moduleState(snapshot))]
   const isLive = last !== undefined && last.expiresAt > now
-  // Said when it ended, and the same ever since.
-  if (!isLive && !everything && !ended) return messages
+  // Published when it expired, and the same ever since.
+  if (!isLive && !everything && !expired) return messages
   if (isLive) {
     const requestId = plain(`${stem}/request_id`, last.requestId)
     messages.push({ ...requestId, expirySeconds: secondsLeft(last, now) })
@@ -59,8 +63,8 @@ export function moduleProgress(
   return messages
 }
 
-/** What changes with the end of a request ID: `manifest/pending`, and `request_id` if it was the last. */
-export function moduleEnd(topics: Topics, { record }: ModuleSnapshot, now: number): Message[] {
+/** What changes when a request ID expires: `manifest/pending`, and `request_id` if it was the last. */
+export function moduleExpired(topics: Topics, { record }: ModuleSnapshot, now: number): Message[] {
   const { lastAccepted, module } = record
   const isLast = lastAccepted !== undefined && lastAccepted.expiresAt <= now
   const still = pending(topics, record, now)
@@ -89,10 +93,10 @@ function pendingList(
   }
 }
 
-function moduleState(view: ModuleSnapshot): string {
-  const { record } = view
+function moduleState(snapshot: ModuleSnapshot): string {
+  const { record } = snapshot
   return json({
-    status: statusOf(view),
+    status: statusOf(snapshot),
     request_id: record.lastAccepted ? number(record.lastAccepted.requestId) : null,
     requested_at: timeOrNull(record.lastAccepted?.requestedAt),
     last_attempt_at: timeOrNull(record.lastAttemptAt),
@@ -101,9 +105,9 @@ function moduleState(view: ModuleSnapshot): string {
     latency_ms: record.lastLatencyMs ?? null,
     requests_total: record.requestsTotal,
     failures_in_a_row: record.failuresInARow,
-    paused: view.paused,
-    interval_s: view.intervalMs === undefined ? null : Math.round(view.intervalMs / 1000),
-    next_attempt_at: timeOrNull(view.nextAttemptAt),
+    paused: snapshot.paused,
+    interval_s: snapshot.intervalMs === undefined ? null : Math.round(snapshot.intervalMs / 1000),
+    next_attempt_at: timeOrNull(snapshot.nextAttemptAt),
   } satisfies wire.ModuleState)
 }
 

@@ -1,7 +1,8 @@
 /**
  * Everything that is published: the outbox's work items, the retained topics, the events.
  *
- * On each connection: all retained state, then the documents of who reads it, and that the bridge is online last.
+ * On each connection all retained state goes out first, then the documents that read it, then `bridge/state`: a
+ * broker that lost its store is whole again, and `online` never comes before what it promises.
  */
 import type { Settings } from '../config/settings.ts'
 import { type Clock, thisMoment } from '../domain/clock.ts'
@@ -15,12 +16,11 @@ import { deliver } from '../outbox/delivery.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
 import { type BridgeInfo, bridgeInfo } from './bridge-state.ts'
 import { subscribeCommands } from './command-subscriber.ts'
-import { publishEvents } from './event-publisher.ts'
-import { workItemMessages } from './events.ts'
+import { publishEvents, requestedEvent, workItemMessage } from './events.ts'
 import { watchForOthers } from './other-installation.ts'
-import { spaced } from './rate-limiter.ts'
+import { rateLimited } from './rate-limiter.ts'
 import { openRepair } from './repair.ts'
-import { keepRetained, type TopicReader } from './retained.ts'
+import { publishRetained, type TopicReader } from './retained.ts'
 import type { Topics } from './topics.ts'
 
 export interface PublishingNeeds {
@@ -44,11 +44,11 @@ export interface PublishingNeeds {
 }
 
 export interface Publishing {
-  /** Who has to be notified for it. */
+  /** To be notified of results. */
   readonly observers: readonly Observer[]
   /** Resolves when all state that waits now has been acknowledged. */
   settled(): Promise<void>
-  /** Ends; what is not acknowledged then stays in the outbox. */
+  /** Ends; work items that are not acknowledged then stay in the outbox. */
   close(): Promise<void>
 }
 
@@ -60,10 +60,6 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   const modulesToo = settings.mqtt.topics === 'all'
   const ttlMs = settings.request.ttlSeconds * 1000
   const { ledger, outbox, installation } = storage
-  const events = spaced(broker, clock, (topic) => {
-    log.info({ topic }, 'event rate limit exceeded, dropping events')
-  })
-  const common = { topics, modulesToo, refused, clock, log, fail }
   const { installId } = installation
   const startedAt = thisMoment(clock)
   const { version, settings: shownSettings, logLevel } = needs.shown
@@ -74,17 +70,25 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
       nextTickAt: status.nextRuns()[0],
       logLevel: logLevel(),
     })
-  const retained = keepRetained(
-    { ...common, publisher: broker, bridgeInfo: info, status, ledger, reader, now: () => clock.now() },
+  const common = { topics, modulesToo, refused, clock, log, fail }
+  const limited = rateLimited(broker, clock, (topic) => {
+    log.info({ topic }, 'event rate limit exceeded, dropping events')
+  })
+  const retained = publishRetained(
+    { ...common, publisher: broker, bridgeInfo: info, status, ledger, reader },
     signal,
   )
   const isConnected = () => broker.state.connected
-  const eventPublisher = publishEvents({ ...common, publisher: events, isConnected, ttlMs }, signal)
+  const events = publishEvents({ ...common, publisher: limited, isConnected, ttlMs }, signal)
   const delivering = deliver(
     {
       outbox,
-      publisher: workItemsFirst(events, refused),
-      messagesFor: ({ body }) => workItemMessages(topics, body, clock.now()).slice(0, modulesToo ? 2 : 1),
+      publisher: withoutSpareEvents(limited, refused),
+      messagesFor({ body }) {
+        const now = clock.now()
+        const workItem = workItemMessage(topics, body, now)
+        return modulesToo ? [workItem, requestedEvent(topics, body, now)] : [workItem]
+      },
       delivered: notify.eventDelivered,
       expired: notify.eventsExpired,
       clock,
@@ -95,58 +99,68 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   delivering.catch(fail)
   const expired = (key: Parameters<Notifier['moduleChanged']>[0]) => notify.moduleChanged(key, 'expired')
   watchExpiry({ ledger, expired, ttlMs, clock }, signal).catch(fail)
-  /** Whether `bridge/state` was published on the present connection. */
-  let isAnnounced = false
-  broker.onState((state) => {
-    notify.connectionChanged(state)
-    if (!state.connected) isAnnounced = false
-  })
-  const announce = () => {
-    if (isAnnounced) sayOnline().catch(ignoreWhenStopped)
-  }
-  const repaired = { ...common, publisher: broker, broker, status, bridgeInfo: info, announce, retained }
-  const repair = needs.handle ? openRepair(repaired, signal) : undefined
-  const subscribe: Broker['subscribe'] = (filter, listener) =>
-    broker.subscribe(filter, listener, { noLocal: true })
-  watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
 
-  if (needs.handle) subscribeCommands({ topics, broker, handle: needs.handle, clock, log, fail }, signal)
-
-  function ignoreWhenStopped(error: unknown): void {
-    if (!signal.aborted) fail(error)
-  }
   let connections = 0
-  let settling: Promise<void> = Promise.resolve()
-  async function publishAll(isNew: boolean): Promise<void> {
+  /** Whether the documents, and `bridge/state`, were published on the present connection. */
+  let [isDocumented, isAnnounced] = [false, false]
+  let connecting: Promise<void> = Promise.resolve()
+
+  async function publishAll(): Promise<void> {
     const mine = ++connections
     const isLast = () => mine === connections && !signal.aborted
-    await retained.everything()
+    await retained.publishAll()
     await retained.settled()
     // Of connections that come and go, only the last one goes on.
-    if (isNew && isLast()) await reader?.introduce()
-    if (isLast()) await sayOnline()
-    if (isLast()) await reader?.sweep()
+    if (!isDocumented && isLast()) {
+      await reader?.publishDocuments()
+      if (isLast()) isDocumented = true
+    }
+    if (isLast()) await announce()
   }
-  async function sayOnline(): Promise<void> {
+
+  async function announce(): Promise<void> {
     try {
       await broker.announce(signal)
       isAnnounced = broker.state.connected
     } catch (error) {
-      if (signal.aborted) return
       if (!(error instanceof PublishRefused)) throw error
       refused(topics.bridgeState, error, 'broker refused a state topic')
     }
   }
-  const publishAgain = (isNew: boolean) => {
-    settling = publishAll(isNew)
-    settling.catch(ignoreWhenStopped)
+
+  function unlessStopped(error: unknown): void {
+    if (!signal.aborted) fail(error)
   }
-  broker.onConnect(() => publishAgain(true))
+
+  function publishAgain(): void {
+    connecting = publishAll().catch(unlessStopped)
+    connecting.then(() => reader?.removeOrphans()).catch(unlessStopped)
+  }
+
+  broker.onState((state) => {
+    notify.connectionChanged(state)
+    if (!state.connected) isAnnounced = false
+  })
+  broker.onConnect(() => {
+    isDocumented = false
+    publishAgain()
+  })
+  if (needs.handle) subscribeCommands({ topics, broker, handle: needs.handle, clock, log, fail }, signal)
+  const announceAgain = () => {
+    if (isAnnounced) announce().catch(unlessStopped)
+  }
+  const repaired = { publisher: broker, broker, status, bridgeInfo: info, retained }
+  const repair = needs.handle
+    ? openRepair({ ...common, ...repaired, announce: announceAgain }, signal)
+    : undefined
+  const subscribe: Broker['subscribe'] = (filter, listener) =>
+    broker.subscribe(filter, listener, { noLocal: true })
+  watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
 
   return {
-    observers: [retained, eventPublisher, { republishRequested: () => publishAgain(false) }],
+    observers: [retained, events, { republishRequested: publishAgain }],
     async settled() {
-      await settling
+      await connecting
       await retained.settled()
     },
     async close() {
@@ -163,17 +177,17 @@ const quotaExceeded = 0x97
 /**
  * The way to the broker for the outbox.
  *
- * A work item and its event are published side by side, and sent again together until both are taken. Where a user
- * may not write events, that would be for ever: the work item, which has arrived, must not be held up by it.
+ * A work item and its event are published side by side, and again together until both are taken. Where a user may
+ * not write events, that would be for ever: the work item, which has arrived, must not be held up by it.
  */
-function workItemsFirst(publisher: Publisher, refused: TellRefusal): Publisher {
+function withoutSpareEvents(publisher: Publisher, refused: TellRefusal): Publisher {
   return {
     async publish(message, signal) {
       try {
         await publisher.publish(message, signal)
       } catch (error) {
         if (!(error instanceof PublishRefused)) throw error
-        const spare = message.durable !== true && error.reasonCode !== quotaExceeded
+        const spare = message.event && error.reasonCode !== quotaExceeded
         const what = spare ? 'broker refused an event' : 'broker refused a request id, trying again later'
         refused(message.topic, error, what)
         if (!spare) throw error

@@ -1,9 +1,9 @@
 /**
- * Puts right what others leave on our topics.
+ * Repairs what other clients change on our topics.
  *
- * A retained topic that somebody has overwritten or cleared is published again: by the will of an earlier daemon under
- * another client id, by the goodbye of a second one, by a person with an MQTT explorer. Two daemons that both live
- * must not answer each other, so a topic that comes back wrong is published ever more rarely, and while another
+ * A retained topic that another client has overwritten or cleared is published again: the will of an earlier daemon
+ * under another client id does that, the end of a second daemon, a person with an MQTT explorer. Two daemons that both
+ * run must not answer each other, so a topic that is changed again is published ever more rarely, and while another
  * installation is heard only what it has cleared, and `bridge/state`, on which both agree.
  *
  * Work items and events are never retained by us, so a retained one there is forged or left by a broken bridge. It
@@ -11,16 +11,19 @@
  *
  * Under MQTT 5 the broker does not send us what we publish. Under 3.1.1 it does, so there only the bridge and the
  * accounts are watched, and retained work items are looked for right after connecting.
+ *
+ * Whoever may write there can send a flood, so of each message only a hash is kept, and of topics a limited number.
  */
+import { hash } from 'node:crypto'
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
-import type { Message } from '../domain/model.ts'
+import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher, StatusReader } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import { accountState } from './bridge-state.ts'
 import { moduleIdentity, moduleProgress } from './module-topics.ts'
-import type { Retained } from './retained.ts'
+import { online, type RetainedTopics } from './retained.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 export interface RepairNeeds {
@@ -32,7 +35,7 @@ export interface RepairNeeds {
   readonly bridgeInfo: () => Message
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
   readonly announce: () => void
-  readonly retained: Pick<Retained, 'publish'>
+  readonly retained: Pick<RetainedTopics, 'publish'>
   /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
   readonly clock: Clock
@@ -44,25 +47,35 @@ export interface Repair {
   other(installId: string): void
 }
 
-interface Wrong {
-  /** What was there last; `undefined` when it was too large to be ours. */
-  payload: string | undefined
-  dueAt: number
+/** A payload, as far as it matters. */
+interface Print {
+  readonly hash: string
+  readonly isEmpty: boolean
+  /** Its beginning, for the log. */
+  readonly shown: string
+}
+
+interface Changed {
+  print: Print
+  readonly dueAt: number
 }
 
 /** What a person or a broker does comes in bursts. */
 const settleMs = 2_000
+/** How long after a failure of storage it is read again. */
+const retryMs = 30_000
 const stateGapMs = 5_000
 const firstGapMs = 10_000
 const longestGapMs = 60 * 60_000
-/** An installation that was not heard for so long has gone. */
+/** An installation that was not heard for so long no longer runs. */
 const silentMs = 60_000
 /** Each daemon publishes `bridge/info` with each run. */
 const aliveMs = 15 * 60_000
 /** After this long the broker has sent all that it keeps. */
 const storedMs = 5_000
-const largestPayload = 64 * 1024
+/** Of topics and of hashes of them. */
 const mostKept = 1_000
+const shownLength = 20
 /** Topics that are worth a name. */
 const oddTopics = { burst: 5, everyMs: 60 * 60_000 }
 
@@ -70,74 +83,75 @@ const oddTopics = { burst: 5, everyMs: 60 * 60_000 }
 export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
   const { topics, broker, clock } = needs
   const throttled = new ThrottledLog(clock, needs.log)
-  const wrong = new Map<string, Wrong>()
+  const changed = new Map<string, Changed>()
   const repaired = new Map<string, { readonly at: number; readonly gapMs: number }>()
   let timer: (() => void) | undefined
   let otherAt = Number.NEGATIVE_INFINITY
   let other: string | undefined
-  /** Others that went on to publish after we had published against them: they live. */
+  /** Others that went on to publish after we had published against them: they run. */
   const answered = new Set<string>()
 
   function heard({ topic, payload, retain }: Incoming): void {
     // All that the broker has kept is published anew after connecting.
-    if (signal.aborted || retain || wrong.size >= mostKept) return
-    const text = payload.length > largestPayload ? undefined : Buffer.from(payload).toString('utf8')
-    const before = wrong.get(topic)
-    if (before) before.payload = text
-    else wrong.set(topic, { payload: text, dueAt: clock.elapsed() + settleMs })
-    timer ??= clock.after(settleMs, startLook)
+    if (signal.aborted || retain || changed.size >= mostKept || !subjectOf(topic)) return
+    const print = printOf(payload)
+    const before = changed.get(topic)
+    if (before) before.print = print
+    else changed.set(topic, { print, dueAt: clock.elapsed() + settleMs })
+    timer ??= clock.after(settleMs, startCheck)
   }
 
-  function startLook(): void {
-    look().catch(needs.fail)
+  function startCheck(): void {
+    check().catch(needs.fail)
   }
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     timer = undefined
     if (signal.aborted) return
-    for (const [topic, each] of wrong) {
+    for (const [topic, each] of changed) {
       if (each.dueAt > clock.elapsed()) continue
-      wrong.delete(topic)
+      changed.delete(topic)
       try {
-        await judge(topic, each)
+        await repair(topic, each.print)
       } catch (error) {
         if (!(error instanceof StoreFailed)) throw error
+        later(topic, each.print, clock.elapsed() + retryMs)
       }
     }
-    if (wrong.size > 0) timer ??= clock.after(settleMs, startLook)
+    if (changed.size > 0) timer ??= clock.after(settleMs, startCheck)
   }
 
-  async function judge(topic: string, { payload }: Wrong): Promise<void> {
+  async function repair(topic: string, print: Print): Promise<void> {
     if (!broker.state.connected) return
-    const ours = await ownOf(topic)
-    if (!ours || ours.payload === payload) return
+    const ours = await oursOf(topic)
+    if (!ours || hashOf(ours.payload) === print.hash) return
     const now = clock.elapsed()
     const isState = topic === topics.bridgeState
-    const isRivals = now - otherAt < aliveMs && payload !== '' && !isState
-    if (isRivals && topic !== topics.bridgeInfo) return
-    if (isRivals && now - otherAt < silentMs) {
-      later(topic, payload, otherAt + silentMs)
+    const isOthers = now - otherAt < aliveMs && !print.isEmpty && !isState
+    if (isOthers && topic !== topics.bridgeInfo) return
+    if (isOthers && now - otherAt < silentMs) {
+      later(topic, print, otherAt + silentMs)
       return
     }
-    if (isRivals && other !== undefined) {
+    if (isOthers && other !== undefined) {
       if (answered.has(other)) return
       answered.add(other)
     }
     const last = repaired.get(topic)
     if (last && now - last.at < last.gapMs) {
-      later(topic, payload, last.at + last.gapMs)
+      later(topic, print, last.at + last.gapMs)
       return
     }
     const grown = last && now - last.at < 2 * longestGapMs ? last.gapMs * 2 : firstGapMs
     repaired.delete(topic)
     repaired.set(topic, { at: now, gapMs: isState ? stateGapMs : Math.min(grown, longestGapMs) })
     if (repaired.size > mostKept) repaired.delete([...repaired.keys()][0] ?? '')
-    const change = isState ? 'state' : payload === '' ? 'cleared' : 'overwritten'
+    const change = isState ? 'state' : print.isEmpty ? 'cleared' : 'overwritten'
     throttled.say(
       'warn',
       {
         topic,
-        was: isState ? payload?.slice(0, 20) : change,
+        was: isState ? print.shown : change,
         remedy: 'If that was no person, let no other user write this topic on the broker.',
       },
       'another client changed a retained topic of ours, publishing it again',
@@ -146,45 +160,58 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     ours.publish()
   }
 
-  function later(topic: string, payload: string | undefined, dueAt: number): void {
-    if (!wrong.has(topic)) wrong.set(topic, { payload, dueAt })
+  function later(topic: string, print: Print, dueAt: number): void {
+    if (!changed.has(topic)) changed.set(topic, { print, dueAt })
+  }
+
+  /** Which of our topics it may be; whether we know the account or the module, only storage can tell. */
+  function subjectOf(topic: string): 'state' | 'info' | BlinkId | ModuleKey | undefined {
+    if (topic === topics.bridgeState) return 'state'
+    if (topic === topics.bridgeInfo) return 'info'
+    if (topic.length > topics.base.length + longestPath) return undefined
+    const [kind, ...ids] = topic.slice(topics.base.length + 1).split('/')
+    const [accountId = '', networkId = '', syncModuleId = ''] = ids
+    if (!isId(accountId)) return undefined
+    if (kind === 'account') return accountId
+    return isId(networkId) && isId(syncModuleId) ? { accountId, networkId, syncModuleId } : undefined
   }
 
   /** What the topic should hold, and how to publish it; `undefined` for a topic that is not ours. */
-  async function ownOf(
+  async function oursOf(
     topic: string,
   ): Promise<{ readonly payload: string; readonly publish: () => void } | undefined> {
     const { status, retained, bridgeInfo, announce } = needs
-    if (topic === topics.bridgeState) return { payload: 'online', publish: announce }
-    if (topic === topics.bridgeInfo) {
+    const subject = subjectOf(topic)
+    if (subject === undefined) return undefined
+    if (subject === 'state') return { payload: online, publish: announce }
+    if (subject === 'info') {
       return { payload: bridgeInfo().payload, publish: () => retained.publish('bridge') }
     }
-    const [kind, accountId = '', networkId = '', syncModuleId = ''] = topic
-      .slice(topics.base.length + 1)
-      .split('/')
-    if (kind === 'account') {
-      const snapshot = await status.account(accountId)
+    if (typeof subject === 'string') {
+      const snapshot = await status.account(subject)
       if (!snapshot) return undefined
       const { payload } = accountState(topics, snapshot)
-      return { payload, publish: () => retained.publish(accountId) }
+      return { payload, publish: () => retained.publish(subject) }
     }
-    if (![accountId, networkId, syncModuleId].every((id) => /^\d{1,19}$/.test(id))) return undefined
-    const key = { accountId, networkId, syncModuleId }
-    const snapshot = await status.module(key)
+    const snapshot = await status.module(subject)
     if (!snapshot) return undefined
-    const when = { now: clock.now(), everything: true, ended: true }
+    const when = { now: clock.now(), everything: true, expired: true }
     const messages = [...moduleIdentity(topics, snapshot), ...moduleProgress(topics, snapshot, when)]
     const message = messages.find((each) => each.topic === topic)
-    return message && { payload: message.payload, publish: () => retained.publish(key) }
+    return message && { payload: message.payload, publish: () => retained.publish(subject) }
   }
 
+  /** When a topic was cleared, by its hash, the oldest first. */
   const cleared = new Map<string, number>()
   function neverRetained({ topic, payload, retain }: Incoming): void {
     if (signal.aborted || !retain || payload.length === 0) return
     const now = clock.elapsed()
-    const before = cleared.get(topic)
-    if (before !== undefined ? now - before < longestGapMs : cleared.size >= mostKept) return
-    cleared.set(topic, now)
+    for (const [name, at] of cleared) {
+      if (now - at < longestGapMs) break
+      cleared.delete(name)
+    }
+    if (cleared.has(hashOf(topic)) || cleared.size >= mostKept) return
+    cleared.set(hashOf(topic), now)
     const kind = topic.replace(/(?<=\/)\d+(?=\/|$)/g, '+')
     throttled.say(
       'warn',
@@ -197,7 +224,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       { rate: oddTopics },
     )
     needs.publisher.publish(plain(topic, ''), signal).catch((error: unknown) => {
-      // Without the right to do so it stays; the log has told of it.
+      // Without the right to clear it, it stays; the line above named it.
       if (!signal.aborted && !(error instanceof DaemonError)) throw error
     })
   }
@@ -239,4 +266,15 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       other = installId
     },
   }
+}
+
+/** Longer topics are none of ours: three ids and the longest name. */
+const longestPath = 100
+
+const isId = (text: string): boolean => /^\d{1,19}$/.test(text)
+const hashOf = (data: string | Uint8Array): string => hash('sha1', data, 'base64')
+
+function printOf(payload: Uint8Array): Print {
+  const shown = Buffer.from(payload.subarray(0, shownLength)).toString('utf8')
+  return { hash: hashOf(payload), isEmpty: payload.length === 0, shown }
 }

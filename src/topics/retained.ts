@@ -1,26 +1,34 @@
 /**
  * The retained topics: what a reader who subscribes tomorrow should see.
  *
- * Holds no payloads, only which topics need publishing again; the payload is read when it is sent, so the latest wins
- * and a slow broker costs no memory. On each connection everything is published again, `bridge/state` last: a broker
- * that lost its store is whole again, and `online` never comes before what it promises.
+ * Holds no payloads, only which topics are to be published again; the payload is read when it is sent, so the latest
+ * wins and a slow broker costs no memory. What storage cannot read is tried again after half a minute.
+ *
+ * A document of Home Assistant's that reads a topic is removed before the topic is cleared. Until then the topic
+ * stays as it is, and nothing waits for it.
  */
+import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/model.ts'
 import type { Ledger, Log, Observer, Publisher, StatusReader } from '../domain/ports.ts'
+import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import { smallerThan, type TellRefusal } from '../mqtt/refusals.ts'
 import { accountState } from './bridge-state.ts'
-import { type Entry, type News, StateNews } from './dirty-set.ts'
-import { moduleEnd, moduleIdentity, moduleProgress } from './module-topics.ts'
+import { type Change, DirtySet, type Entry } from './dirty-set.ts'
+import { moduleExpired, moduleIdentity, moduleProgress } from './module-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 /** Reads the retained topics by documents of its own, which must go before the topics do. */
 export interface TopicReader {
-  /** Publishes the documents; called on each connection when the state is there. */
-  introduce(): Promise<void>
+  /** Publishes the documents; called on each connection when the state is published. */
+  publishDocuments(): Promise<void>
   /** Removes documents of what is no longer known. */
-  sweep(): Promise<void>
-  /** Removes the document that reads the topics of a module or of an account. */
+  removeOrphans(): Promise<void>
+  /**
+   * Removes the document that reads the topics of a module or of an account; resolves when there is none.
+   *
+   * @throws StoreFailed when storage cannot tell; then it is called again
+   */
   beforeClearing(removed: ModuleKey | BlinkId): Promise<void>
 }
 
@@ -33,17 +41,18 @@ export interface RetainedNeeds {
   readonly status: Pick<StatusReader, 'accounts' | 'account' | 'module'>
   readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
-  readonly now: () => number
   readonly refused: TellRefusal
+  readonly clock: Clock
   readonly log: Log
+  /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
 }
 
-export interface Retained extends Observer {
-  /** Publishes one thing again: `bridge/info`, an account, or a module. */
+export interface RetainedTopics extends Observer {
+  /** Publishes again: `bridge/info`, an account, or a module. */
   publish(what: 'bridge' | BlinkId | ModuleKey): void
-  /** Everything but `bridge/state`. */
-  everything(): Promise<void>
+  /** Publishes everything but `bridge/state`. */
+  publishAll(): Promise<void>
   /** Resolves when all that waits now has been acknowledged, whatever comes meanwhile; the caller bounds the time. */
   settled(): Promise<void>
 }
@@ -52,220 +61,245 @@ export interface Retained extends Observer {
 export const online = 'online'
 export const offline = 'offline'
 
-type ModuleEntry = Extract<Entry, { kind: 'module' }>
-
-/** Modules whose topics are on their way at a time. */
+/** Entries in work at a time. */
 const windowSize = 32
+/** How long after a failure of storage it is read again. */
+const retryMs = 30_000
 
 /** Publishes until `signal` is aborted. */
-export function keepRetained(needs: RetainedNeeds, signal: AbortSignal): Retained {
-  const { topics, status, ledger, log } = needs
-  const news = new StateNews()
+export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): RetainedTopics {
+  const { topics, status, ledger, reader, clock } = needs
+  const throttled = new ThrottledLog(clock, needs.log)
+  const dirty = new DirtySet()
+  /** What storage could not read. */
+  const unreadable = new DirtySet()
   const working = new Set<Promise<void>>()
-  /** What is being removed from the reader, and what no longer has a document there. */
-  const [removing, unread] = [new Set<string>(), new Set<string>()]
-  let starting = false
+  /** Lists of what is dirty that are being read. */
+  const listing = new Set<Promise<void>>()
+  /** By name, what is being read and handed to the publisher: the later of two snapshots must be the last published. */
+  const handing = new Map<string, Promise<unknown>>()
+  /** Names of what waits for its document to be removed. */
+  const removing = new Set<string>()
+  let isPumping = false
+  let isRetrying = false
+  let isListUnread = false
 
-  async function messagesOf(entry: Exclude<Entry, { kind: 'mark' }>): Promise<readonly Message[]> {
+  async function messagesOf(entry: Entry): Promise<readonly Message[]> {
     switch (entry.kind) {
       case 'bridge':
         return [needs.bridgeInfo()]
-      case 'account':
-        return accountMessages(entry.accountId)
+      case 'account': {
+        const snapshot = await status.account(entry.accountId)
+        if (snapshot) return [accountState(topics, snapshot)]
+        return mayClear(entry) ? [plain(topics.accountState(entry.accountId), '')] : []
+      }
       case 'gone':
-        return clearing(entry.key)
+        if (!needs.modulesToo) await ledger.forget(entry.key)
+        else if (!(await status.module(entry.key))) return clearing(entry)
+        return []
       case 'module':
         return moduleMessages(entry)
     }
   }
 
-  async function accountMessages(accountId: BlinkId): Promise<readonly Message[]> {
-    const snapshot = await status.account(accountId)
-    if (snapshot) return [accountState(topics, snapshot)]
-    return afterReader(accountId, accountId, () => [plain(topics.accountState(accountId), '')])
-  }
-
-  async function moduleMessages({ key, news: what, ended }: ModuleEntry): Promise<readonly Message[]> {
+  async function moduleMessages(entry: Extract<Entry, { kind: 'module' }>): Promise<readonly Message[]> {
+    const { key, change, expired } = entry
     const snapshot = await status.module(key)
-    const everything = what === 'identity'
-    if (!snapshot) return everything ? clearing(key) : []
-    const now = needs.now()
-    if (what === 'end') return moduleEnd(topics, snapshot, now)
-    const progress = moduleProgress(topics, snapshot, { now, everything, ended })
+    const everything = change === 'identity'
+    if (!snapshot) return everything ? clearing({ kind: 'gone', key }) : []
+    const now = clock.now()
+    if (change === 'expired') return moduleExpired(topics, snapshot, now)
+    const progress = moduleProgress(topics, snapshot, { now, everything, expired })
     return everything ? [...moduleIdentity(topics, snapshot), ...progress] : progress
   }
 
-  function clearing(key: ModuleKey): readonly Message[] {
-    return afterReader(keyOf(key), key, () => cleared(topics, key))
+  function clearing(entry: Extract<Entry, { kind: 'gone' }>): readonly Message[] {
+    if (!mayClear(entry)) return []
+    return retainedModuleTopics.map((name) => plain(`${topics.module(entry.key)}/${name}`, ''))
   }
 
-  /** The messages, once the reader has no document of what is removed; nothing now, and these later, until then. */
-  function afterReader(
-    name: string,
-    what: ModuleKey | BlinkId,
-    messages: () => readonly Message[],
-  ): readonly Message[] {
-    if (!needs.reader || unread.delete(name)) return messages()
-    if (removing.has(name)) return []
+  /** Whether no document reads its topics; otherwise has that removed first, and adds the entry again after it. */
+  function mayClear(entry: Extract<Entry, { kind: 'account' | 'gone' }>): boolean {
+    if (!reader || entry.unread) return true
+    const name = nameOf(entry)
+    if (removing.has(name)) return false
     removing.add(name)
-    const removal = needs.reader.beforeClearing(what).finally(() => removing.delete(name))
-    note(
-      removal.then(() => {
-        unread.add(name)
-        if (typeof what === 'string') news.account(what)
-        else news.module(what, 'identity')
-        start()
-      }),
-    )
-    return []
+    reader
+      .beforeClearing(entry.kind === 'account' ? entry.accountId : entry.key)
+      .finally(() => removing.delete(name))
+      .then(
+        () => add({ ...entry, unread: true }),
+        (error: unknown) => tryLater(error, entry),
+      )
+    return false
   }
 
-  async function publishEntry(entry: Exclude<Entry, { kind: 'mark' }>): Promise<void> {
-    const messages = await messagesOf(entry)
-    const taken = await Promise.all(messages.map(isTaken))
-    const isCleared = messages.length > 0 && messages.every(({ payload }) => payload === '')
-    if ('key' in entry && isCleared && taken.every(Boolean)) await ledger.forget(entry.key)
+  async function publishEntry(entry: Entry): Promise<void> {
+    const taken = await inOrder(nameOf(entry), async () => (await messagesOf(entry)).map(publishMessage))
+    const isCleared = taken.length > 0 && (await Promise.all(taken)).every((end) => end === 'cleared')
+    if ('key' in entry && isCleared) await ledger.forget(entry.key)
   }
 
-  async function isTaken(message: Message): Promise<boolean> {
+  async function inOrder<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = handing.get(name)
+    const mine = before ? before.then(work, work) : work()
+    handing.set(name, mine)
+    try {
+      return await mine
+    } finally {
+      if (handing.get(name) === mine) handing.delete(name)
+    }
+  }
+
+  async function publishMessage(message: Message): Promise<'taken' | 'cleared' | 'refused'> {
     try {
       await needs.publisher.publish(message, signal)
-      return true
+      return message.payload === '' ? 'cleared' : 'taken'
     } catch (error) {
-      if (signal.aborted) return false
       if (!(error instanceof PublishRefused)) throw error
       needs.refused(message.topic, error, 'broker refused a state topic')
       const smaller = smallerThan(message, error)
-      return smaller !== undefined && isTaken(smaller)
+      return smaller ? publishMessage(smaller) : 'refused'
     }
   }
 
-  async function publishNext(entry: Exclude<Entry, { kind: 'mark' }>): Promise<void> {
-    try {
-      await publishEntry(entry)
-    } catch (error) {
-      if (signal.aborted) return
-      if (!(error instanceof StoreFailed)) return needs.fail(error)
-      // It is published again on the next connection.
-      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read the state to publish')
+  /** What storage cannot read is published later; anything else is a bug. */
+  function tryLater(error: unknown, entry?: Entry): void {
+    if (signal.aborted) return
+    if (!(error instanceof StoreFailed)) {
+      needs.fail(error)
+      return
     }
+    const { message: detail, remedy } = error
+    throttled.say('error', { detail, remedy }, 'cannot read the state to publish, trying again later')
+    if (entry) unreadable.add(entry)
+    else isListUnread = true
+    if (isRetrying) return
+    isRetrying = true
+    clock.sleep(retryMs, signal).then(retry, () => undefined)
+  }
+
+  function retry(): void {
+    isRetrying = false
+    for (let entry = unreadable.take(); entry; entry = unreadable.take()) dirty.add(entry)
+    if (isListUnread) void list(addAll)
+    isListUnread = false
+    pump()
   }
 
   /** Soon, and not at once: of what comes together for one module, the largest change is published, once. */
-  function start(): void {
-    if (starting) return
-    starting = true
+  function pump(): void {
+    if (isPumping) return
+    isPumping = true
     queueMicrotask(() => {
-      starting = false
-      pump()
+      isPumping = false
+      fillWindow()
     })
   }
 
-  function pump(): void {
+  function fillWindow(): void {
     while (working.size < windowSize && !signal.aborted) {
-      const entry = news.take()
+      const entry = dirty.take()
       if (!entry) return
       if (entry.kind === 'mark') {
         entry.reached()
         continue
       }
-      const work = publishNext(entry).finally(() => {
-        working.delete(work)
-        pump()
-      })
+      const work = publishEntry(entry)
+        .catch((error: unknown) => tryLater(error, entry))
+        .finally(() => {
+          working.delete(work)
+          fillWindow()
+        })
       working.add(work)
     }
   }
 
-  async function noteModules(accountId?: BlinkId): Promise<void> {
+  function add(entry: Entry): void {
+    dirty.add(entry)
+    pump()
+  }
+
+  function addModule(key: ModuleKey, change: Change): void {
     if (!needs.modulesToo) return
-    for (const key of await ledger.keysAndGone(accountId)) news.module(key, 'identity')
-    start()
+    dirty.module(key, change)
+    pump()
   }
 
-  function note(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (signal.aborted) return
-      if (!(error instanceof StoreFailed)) return needs.fail(error)
-      log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
-    })
+  /** Runs what adds to the dirty set after reading which there are. */
+  async function list(read: () => Promise<void>): Promise<void> {
+    const work = read()
+      .catch(tryLater)
+      .finally(() => listing.delete(work))
+    listing.add(work)
+    await work
+    pump()
   }
 
-  function module(key: ModuleKey, what: News): void {
+  async function addModulesOf(accountId: BlinkId): Promise<void> {
     if (!needs.modulesToo) return
-    news.module(key, what)
-    start()
+    for (const key of await ledger.keysAndGone(accountId)) dirty.module(key, 'identity')
   }
 
-  function account(accountId: BlinkId): void {
-    news.account(accountId)
-    start()
-    note(noteModules(accountId))
+  async function addAll(): Promise<void> {
+    const active = new Set((await status.accounts()).map(({ accountId }) => accountId))
+    for (const accountId of active) add({ kind: 'account', accountId })
+    const keys = await ledger.keysAndGone()
+    // Accounts that are no longer active have topics to be cleared.
+    const known = new Set(keys.map(({ accountId }) => accountId))
+    for (const accountId of known.difference(active)) add({ kind: 'account', accountId })
+    for (const key of keys) addModule(key, 'identity')
   }
 
-  async function noteEverything(): Promise<void> {
-    news.bridge()
-    start()
-    const active = (await status.accounts()).map(({ accountId }) => accountId)
-    // Those of modules we know whose account is no longer active have topics to be cleared.
-    const known = (await ledger.keysAndGone()).map(({ accountId }) => accountId)
-    for (const accountId of new Set([...active, ...known])) news.account(accountId)
-    await noteModules()
+  function accountChanged(accountId: BlinkId): void {
+    add({ kind: 'account', accountId })
+    void list(() => addModulesOf(accountId))
   }
 
   return {
     publish(what) {
-      if (typeof what !== 'string') module(what, 'identity')
-      else if (what === 'bridge') news.bridge()
-      else news.account(what)
-      start()
+      if (typeof what !== 'string') addModule(what, 'identity')
+      else add(what === 'bridge' ? { kind: 'bridge' } : { kind: 'account', accountId: what })
     },
-    async everything() {
-      try {
-        await noteEverything()
-      } catch (error) {
-        if (!(error instanceof StoreFailed)) throw error
-        log.error({ detail: error.message, remedy: error.remedy }, 'cannot read which modules there are')
-      }
+    async publishAll() {
+      add({ kind: 'bridge' })
+      await list(addAll)
     },
     async settled() {
+      await Promise.all(listing)
       if (signal.aborted) return
       const { promise, resolve } = Promise.withResolvers<unknown>()
       const aborted = () => resolve(undefined)
       signal.addEventListener('abort', aborted)
       // Not a moment without work: in a fleet there may be none for long.
-      news.mark(() => resolve(Promise.all(working)))
-      start()
+      dirty.add({ kind: 'mark', reached: () => resolve(Promise.all(working)) })
+      pump()
       await promise
       signal.removeEventListener('abort', aborted)
     },
 
     modulesListed(_accountId, { altered, gone }) {
-      for (const key of altered) module(key, 'identity')
-      for (const key of gone) {
-        if (!needs.modulesToo) note(ledger.forget(key))
-        else news.gone(key)
-      }
-      start()
+      for (const key of altered) addModule(key, 'identity')
+      for (const key of gone) add({ kind: 'gone', key })
     },
     moduleFinished(report) {
-      if (report.kind !== 'skipped' || report.reason !== 'excluded') module(report.module, 'progress')
+      if (report.kind !== 'skipped' || report.reason !== 'excluded') addModule(report.module, 'progress')
     },
     moduleChanged(key, change) {
-      module(key, change === 'expired' ? 'end' : change === 'polling' ? 'progress' : 'identity')
+      addModule(key, change === 'expired' ? 'expired' : change === 'polling' ? 'progress' : 'identity')
     },
-    accountChanged: ({ accountId }) => account(accountId),
-    accountRemoved: (accountId) => account(accountId),
+    accountChanged: ({ accountId }) => accountChanged(accountId),
+    accountRemoved: accountChanged,
     settingsChanged(change) {
-      news.bridge()
-      start()
+      add({ kind: 'bridge' })
       // The next attempts are not what was published before.
-      if (change === 'clock') note(noteModules())
+      if (change === 'clock') void list(addAll)
     },
   }
 }
 
-function cleared(topics: Topics, key: ModuleKey): readonly Message[] {
-  const stem = topics.module(key)
-  return retainedModuleTopics.map((name) => plain(`${stem}/${name}`, ''))
+/** One name for everything that is published of a module, of an account, or of the bridge. */
+function nameOf(entry: Entry): string {
+  if (entry.kind === 'bridge') return 'bridge'
+  return entry.kind === 'account' ? entry.accountId : keyOf(entry.key)
 }

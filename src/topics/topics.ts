@@ -1,8 +1,7 @@
 /**
- * Topic names, and the three kinds of message: plain state, JSON state, happening.
+ * Topic names, and the kinds of message: plain state, JSON state, and events.
  *
- * State is retained, happenings never are: a retained happening fires its subscribers' rules again at every
- * reconnect. Paths hold Blink's numeric ids, never names, since owners rename things.
+ * State is retained, events never are: a retained event fires its subscribers' rules again at every reconnect. Paths hold Blink's numeric ids, never names, since owners rename things.
  */
 import type { BlinkId, Failure, Message, ModuleKey } from '../domain/model.ts'
 import { timeOrNull } from '../domain/text.ts'
@@ -71,12 +70,22 @@ export function state(topic: string, payload: string): Message {
   return { topic, payload, retain: true, json: true, userProperties: { schema: String(schema) } }
 }
 
-/** A JSON document that is never retained. */
-export function happening(
-  topic: string,
-  payload: string,
-  { eventId, expirySeconds }: { readonly eventId: string; readonly expirySeconds: number },
-): Message {
+/** The JSON document of an event: never retained, for rules. */
+export function event(topic: string, payload: string, of: EventProperties): Message {
+  return { ...document(topic, payload, of), event: true }
+}
+
+/** The JSON document of a work item: never retained, for pollers. */
+export function durable(topic: string, payload: string, of: EventProperties): Message {
+  return { ...document(topic, payload, of), durable: true }
+}
+
+interface EventProperties {
+  readonly eventId: string
+  readonly expirySeconds: number
+}
+
+function document(topic: string, payload: string, { eventId, expirySeconds }: EventProperties): Message {
   const userProperties = { schema: String(schema), event_id: eventId }
   return { topic, payload, retain: false, json: true, expirySeconds, userProperties }
 }

@@ -8,18 +8,18 @@ function listening(chance: number) {
   const answered: number[] = []
   const abort = new AbortController()
   const heard = awaitBirths({ answer: () => answered.push(clock.elapsed()), clock }, abort.signal)
-  const say = (text: string, retain = false) =>
+  const receive = (text: string, retain = false) =>
     heard({ topic: 'homeassistant/status', payload: new TextEncoder().encode(text), retain, properties: {} })
-  return { clock, answered, abort, say }
+  return { clock, answered, abort, receive }
 }
 
-test('Home Assistant is answered after one to ten seconds of chance', async () => {
+test('Home Assistant is answered after a random time of one to ten seconds', async () => {
   for (const [chance, wait] of [
     [0, 1_000],
     [0.999, 9_991],
   ] as const) {
-    const { clock, answered, say } = listening(chance)
-    say('online')
+    const { clock, answered, receive } = listening(chance)
+    receive('online')
     await clock.advance(wait - 1)
     expect(answered).toEqual([])
     await clock.advance(1)
@@ -28,32 +28,32 @@ test('Home Assistant is answered after one to ten seconds of chance', async () =
   }
 })
 
-test('a stored copy, a good-bye and anything else are no birth', async () => {
-  const { clock, answered, say } = listening(0)
+test('a stored copy, `offline` and anything else are no birth message', async () => {
+  const { clock, answered, receive } = listening(0)
 
-  say('online', true)
-  say('offline')
-  say('Online')
+  receive('online', true)
+  receive('offline')
+  receive('Online')
   await clock.advance(60_000)
 
   expect(answered).toEqual([])
 })
 
-test('births close together are answered ten seconds apart, the last one too', async () => {
-  const { clock, answered, say } = listening(0)
-  say('online')
-  say('online')
+test('birth messages close together are answered ten seconds apart, the last included', async () => {
+  const { clock, answered, receive } = listening(0)
+  receive('online')
+  receive('online')
   await clock.advance(5_000)
-  say('online')
-  say('online')
+  receive('online')
+  receive('online')
   await clock.advance(60_000)
 
   expect(answered).toEqual([1_000, 11_000])
 })
 
-test('a daemon that stops does not answer any more', async () => {
-  const { clock, answered, abort, say } = listening(0)
-  say('online')
+test('after the stop no birth message is answered', async () => {
+  const { clock, answered, abort, receive } = listening(0)
+  receive('online')
   abort.abort(new Error('stopped'))
   await clock.advance(60_000)
 

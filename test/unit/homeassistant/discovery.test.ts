@@ -1,200 +1,262 @@
-/** The life of the discovery documents: said, changed, taken back, and nothing of others touched. */
+/** The discovery documents: published, changed, removed, and none of others touched. */
 import { expect, test } from 'vitest'
 import { discoveryDocument } from '../../../src/homeassistant/documents.ts'
 import { check, checkAll } from '../../support/checker.ts'
-import { aHouse, bridgeTopic, moduleTopic } from '../../support/discovery-world.ts'
+import { bridgeTopic, discoveryFixture, moduleTopic } from '../../support/discovery-fixture.ts'
 import { discovering, moduleDocument } from '../../support/ha-documents.ts'
 import { aModule } from '../../support/samples.ts'
 
-test('on each connection all documents are said at once, the bridge first', async () => {
-  const house = aHouse([aModule()])
+test('on each connection all documents are published at once, the bridge first', async () => {
+  const fixture = discoveryFixture([aModule()])
 
-  const begun = house.clock.elapsed()
-  await house.introduce()
-  expect(house.clock.elapsed() - begun).toBe(0)
-  await house.connect()
+  const begun = fixture.clock.elapsed()
+  await fixture.publishAll()
+  expect(fixture.clock.elapsed() - begun).toBe(0)
+  await fixture.connect()
 
-  expect(house.topicsSince(0)).toEqual([bridgeTopic, moduleTopic, bridgeTopic, moduleTopic])
-  expect(checkAll(house.published.slice(0, 2))).toEqual([])
-  expect(house.published.every(({ retain }) => retain)).toBe(true)
+  expect(fixture.topicsSince(0)).toEqual([bridgeTopic, moduleTopic, bridgeTopic, moduleTopic])
+  expect(checkAll(fixture.published.slice(0, 2))).toEqual([])
+  expect(fixture.published.every(({ retain }) => retain)).toBe(true)
 })
 
-test('states follow two seconds after a document that may be new, and no other', async () => {
+test('states follow two seconds after a document that Home Assistant may not know', async () => {
   const known = aModule()
   const renamed = aModule({ syncModuleId: '9', name: 'Boat house' })
   const found = aModule({ syncModuleId: '10' })
-  const house = aHouse([known, renamed, found], {
+  const fixture = discoveryFixture([known, renamed, found], {
     [moduleTopic]: moduleDocument(known).payload,
     [`${moduleTopic.slice(0, -'350221/config'.length)}9/config`]: moduleDocument({ ...renamed, name: 'Barn' })
       .payload,
   })
 
-  await house.introduce()
-  await house.clock.advance(1_999)
-  expect(house.restated).toEqual([])
-  await house.clock.advance(1)
-  expect(house.restated).toEqual(['8021/44107/9', '8021/44107/10'])
+  await fixture.publishAll()
+  await fixture.clock.advance(1_999)
+  expect(fixture.discovered).toEqual([])
+  await fixture.clock.advance(1)
+  expect(fixture.discovered).toEqual(['8021/44107/9', '8021/44107/10'])
 
-  await house.connect()
-  expect(house.restated).toHaveLength(2)
+  await fixture.connect()
+  expect(fixture.discovered).toHaveLength(2)
 })
 
-test('what is found while the introduction is still to come is part of it', async () => {
-  const house = aHouse([aModule()])
-  house.discovery.module(aModule())
-  void house.discovery.bridge()
-  await house.later()
-  expect(house.published).toEqual([])
+test('a module found before the first connection is published with all others', async () => {
+  const fixture = discoveryFixture([aModule()])
+  fixture.discovery.moduleChanged(aModule())
+  fixture.discovery.bridgeChanged()
+  await fixture.later()
+  expect(fixture.published).toEqual([])
 
-  await house.connect()
+  await fixture.connect()
 
-  expect(house.topicsSince(0)).toEqual([bridgeTopic, moduleTopic])
+  expect(fixture.topicsSince(0)).toEqual([bridgeTopic, moduleTopic])
 })
 
-test('a module that is found is introduced, and two seconds later its states are said', async () => {
-  const house = aHouse([])
-  await house.connect()
-  const from = house.published.length
+test('a found module gets its document, and its states two seconds later', async () => {
+  const fixture = discoveryFixture([])
+  await fixture.connect()
+  const from = fixture.published.length
 
-  house.known.set('8021/44107/350221', aModule())
-  house.discovery.module(aModule())
-  await house.clock.advance(1_999)
-  expect(house.restated).toEqual([])
-  await house.clock.advance(1)
+  fixture.known.set('8021/44107/350221', aModule())
+  fixture.discovery.moduleChanged(aModule())
+  await fixture.clock.advance(1_999)
+  expect(fixture.discovered).toEqual([])
+  await fixture.clock.advance(1)
 
-  expect(house.topicsSince(from)).toEqual([moduleTopic])
-  expect(house.restated).toEqual(['8021/44107/350221'])
+  expect(fixture.topicsSince(from)).toEqual([moduleTopic])
+  expect(fixture.discovered).toEqual(['8021/44107/350221'])
 })
 
-test('modules that are found together wait once and not one after another', async () => {
-  const house = aHouse([])
-  await house.connect()
+test('modules that are found together wait once, not one after another', async () => {
+  const fixture = discoveryFixture([])
+  await fixture.connect()
   for (const syncModuleId of ['1', '2', '3', '4']) {
-    house.known.set(`8021/44107/${syncModuleId}`, aModule({ syncModuleId }))
-    house.discovery.module(aModule({ syncModuleId }))
+    fixture.known.set(`8021/44107/${syncModuleId}`, aModule({ syncModuleId }))
+    fixture.discovery.moduleChanged(aModule({ syncModuleId }))
   }
 
-  await house.clock.advance(2_000)
+  await fixture.clock.advance(2_000)
 
-  expect(house.restated).toHaveLength(4)
+  expect(fixture.discovered).toHaveLength(4)
 })
 
-test('what changed nothing in the document is not said, a new name is', async () => {
-  const house = aHouse([aModule()])
-  await house.connect()
-  const from = house.published.length
+test('an unchanged document is not published, a new name is', async () => {
+  const fixture = discoveryFixture([aModule()])
+  await fixture.connect()
+  const from = fixture.published.length
 
-  house.known.set('8021/44107/350221', aModule({ storage: 'memory_full', connection: 'offline' }))
-  house.discovery.module(aModule())
-  await house.later()
-  expect(house.topicsSince(from)).toEqual([])
-  house.known.set('8021/44107/350221', aModule({ name: 'Boat house' }))
-  house.discovery.module(aModule())
-  await house.later()
+  fixture.known.set('8021/44107/350221', aModule({ storage: 'memory_full', connection: 'offline' }))
+  fixture.discovery.moduleChanged(aModule())
+  await fixture.later()
+  expect(fixture.topicsSince(from)).toEqual([])
+  fixture.known.set('8021/44107/350221', aModule({ name: 'Boat house' }))
+  fixture.discovery.moduleChanged(aModule())
+  await fixture.later()
 
-  expect(house.topicsSince(from)).toEqual([moduleTopic])
-  expect(house.store.get(moduleTopic)).toContain('"name":"Boat house"')
+  expect(fixture.topicsSince(from)).toEqual([moduleTopic])
+  expect(fixture.store.get(moduleTopic)).toContain('"name":"Boat house"')
 })
 
-test('a module that is gone is taken back, and one that comes back is introduced again', async () => {
-  const house = aHouse([aModule()])
-  await house.connect()
-  const from = house.published.length
+test('a gone module loses its document, and gets one again when it comes back', async () => {
+  const fixture = discoveryFixture([aModule()])
+  await fixture.connect()
+  const from = fixture.published.length
 
-  house.known.clear()
-  void house.discovery.clear(aModule())
-  await house.later()
-  expect(house.store.has(moduleTopic)).toBe(false)
-  house.known.set('8021/44107/350221', aModule())
-  house.discovery.module(aModule())
-  await house.later()
+  fixture.known.clear()
+  void fixture.discovery.clearModule(aModule())
+  await fixture.later()
+  expect(fixture.store.has(moduleTopic)).toBe(false)
+  fixture.known.set('8021/44107/350221', aModule())
+  fixture.discovery.moduleChanged(aModule())
+  await fixture.later()
 
-  expect(house.topicsSince(from)).toEqual([`-${moduleTopic}`, moduleTopic])
+  expect(fixture.topicsSince(from)).toEqual([`-${moduleTopic}`, moduleTopic])
 })
 
 test('a module that came back before it was removed keeps its device', async () => {
-  const house = aHouse([aModule()])
-  await house.connect()
-  const from = house.published.length
+  const fixture = discoveryFixture([aModule()])
+  await fixture.connect()
+  const from = fixture.published.length
 
-  void house.discovery.clear(aModule())
-  await house.later()
+  void fixture.discovery.clearModule(aModule())
+  await fixture.later()
 
-  expect(house.topicsSince(from)).toEqual([])
-  expect(house.discovery.holds('blink_manifestd_7f3a9c01_8021_44107_350221')).toBe(true)
+  expect(fixture.topicsSince(from)).toEqual([])
+  expect(fixture.store.has(moduleTopic)).toBe(true)
 })
 
-test('what the broker holds of a device is not known before it has sent its documents', async () => {
-  const house = aHouse([])
-  const gone = 'blink_manifestd_7f3a9c01_8021_44107_350221'
-  expect(house.discovery.holds(gone)).toBe(true)
-  await house.connect()
-  await house.later()
+test('before the broker has sent its documents, none counts as removed', async () => {
+  const fixture = discoveryFixture([])
+  let isRemoved = false
+  const removal = fixture.discovery.clearModule(aModule()).then(() => {
+    isRemoved = true
+  })
+  await fixture.later()
+  expect(isRemoved).toBe(false)
 
-  expect(house.discovery.holds(gone)).toBe(false)
-  expect(house.discovery.holds('blink_manifestd_7f3a9c01', 'account_8021')).toBe(true)
-  expect(house.discovery.holds('blink_manifestd_7f3a9c01', 'account_9')).toBe(false)
+  await fixture.publishAll()
+  await fixture.clock.advance(4_999)
+  expect(isRemoved).toBe(false)
+  await fixture.clock.advance(1)
+  await removal
+})
+
+test('a module of which storage cannot tell whether it is wanted keeps its document', async () => {
+  const fixture = discoveryFixture([aModule()])
+  await fixture.connect()
+  await fixture.later()
+  fixture.known.clear()
+  fixture.disk.broken = true
+
+  const removal = fixture.discovery.clearModule(aModule())
+  await expect(removal).rejects.toThrow('cannot read state.db')
+  expect(fixture.store.has(moduleTopic)).toBe(true)
+
+  fixture.disk.broken = false
+  await fixture.discovery.clearModule(aModule())
+  expect(fixture.store.has(moduleTopic)).toBe(false)
+})
+
+test('documents that storage could not read are published five minutes later', async () => {
+  const fixture = discoveryFixture([aModule()])
+  fixture.disk.broken = true
+  await fixture.connect()
+  expect(fixture.store.has(moduleTopic)).toBe(false)
+  expect(fixture.log.lines).toMatchObject([{ level: 'error' }])
+
+  fixture.disk.broken = false
+  await fixture.clock.advance(5 * 60_000)
+
+  expect(fixture.store.has(moduleTopic)).toBe(true)
+  expect(fixture.failures).toEqual([])
+})
+
+test('orphans do not keep a changed document waiting', async () => {
+  const fixture = discoveryFixture([aModule()])
+  await fixture.publishAll()
+  await fixture.clock.advance(2_000)
+  fixture.discovery.removeOrphans().catch(() => undefined)
+  const from = fixture.published.length
+
+  fixture.known.set('8021/44107/350221', aModule({ name: 'Boat house' }))
+  fixture.discovery.moduleChanged(aModule())
+  await fixture.clock.advance(0)
+
+  expect(fixture.topicsSince(from)).toEqual([moduleTopic])
+})
+
+test('of a flood of documents in our name only some are removed', async () => {
+  const flood = Array.from({ length: 21_000 }, (_, number) => {
+    const objectId = `blink_manifestd_7f3a9c01_1_2_${number}`
+    const device = { objectId, about: { name: 'Flood' }, availability: [], components: {} }
+    const { topic, payload } = discoveryDocument(discovering, device)
+    return [topic, payload] as const
+  })
+  const fixture = discoveryFixture([], Object.fromEntries(flood))
+  await fixture.connect()
+  await fixture.done(fixture.discovery.removeOrphans())
+
+  expect(fixture.published.filter(({ payload }) => payload === '')).toHaveLength(20_000)
 })
 
 test('a module that is gone and has no document causes none to be removed', async () => {
-  const house = aHouse([])
-  await house.connect()
-  const from = house.published.length
+  const fixture = discoveryFixture([])
+  await fixture.connect()
+  const from = fixture.published.length
 
-  void house.discovery.clear(aModule())
-  await house.later()
+  void fixture.discovery.clearModule(aModule())
+  await fixture.later()
 
-  expect(house.topicsSince(from)).toEqual([])
+  expect(fixture.topicsSince(from)).toEqual([])
 })
 
 test('a device that a person deleted in Home Assistant stays deleted until a rescan', async () => {
-  const house = aHouse([aModule()])
-  await house.connect()
-  await house.deletedThere(moduleTopic)
-  const from = house.published.length
+  const fixture = discoveryFixture([aModule()])
+  await fixture.connect()
+  await fixture.deletedThere(moduleTopic)
+  const from = fixture.published.length
 
-  house.known.set('8021/44107/350221', aModule({ name: 'New' }))
-  house.discovery.module(aModule())
-  await house.later()
-  await house.connect()
-  expect(house.topicsSince(from)).toEqual([bridgeTopic])
-  await house.done(house.discovery.restore())
+  fixture.known.set('8021/44107/350221', aModule({ name: 'New' }))
+  fixture.discovery.moduleChanged(aModule())
+  await fixture.later()
+  await fixture.connect()
+  expect(fixture.topicsSince(from)).toEqual([bridgeTopic])
+  await fixture.done(fixture.discovery.restore())
 
-  expect(house.store.get(moduleTopic)).toContain('"name":"New"')
+  expect(fixture.store.get(moduleTopic)).toContain('"name":"New"')
 })
 
-test('an outdated component at the broker is removed before the new document', async () => {
+test('a component of an older version is removed by a marker before the new document', async () => {
   const old = { platform: 'number', unique_id: 'x', name: 'Interval' }
   const { components = {} } = JSON.parse(moduleDocument(aModule()).payload) as { components?: object }
   const before = {
     ...JSON.parse(moduleDocument(aModule()).payload),
     components: { ...components, interval: old },
   }
-  const house = aHouse([aModule()], { [moduleTopic]: JSON.stringify(before) })
+  const fixture = discoveryFixture([aModule()], { [moduleTopic]: JSON.stringify(before) })
 
-  await house.connect()
+  await fixture.connect()
 
-  const [marked, , final] = house.published
+  const [marked, , final] = fixture.published
   expect(marked?.topic).toBe(moduleTopic)
   expect(JSON.parse(marked?.payload ?? '')).toMatchObject({
     components: { interval: { platform: 'number' } },
   })
   expect((final?.at ?? 0) - (marked?.at ?? 0)).toBeGreaterThanOrEqual(2_000)
-  expect(house.store.get(moduleTopic)).toBe(moduleDocument(aModule()).payload)
-  expect(house.published.flatMap(check)).toEqual([])
+  expect(fixture.store.get(moduleTopic)).toBe(moduleDocument(aModule()).payload)
+  expect(fixture.published.flatMap(check)).toEqual([])
 })
 
-test('an account that is gone takes its entities with it', async () => {
-  const house = aHouse([])
-  house.accountsAre(['8021', '9'])
-  await house.connect()
-  const from = house.published.length
+test('the entities of a removed account are removed', async () => {
+  const fixture = discoveryFixture([])
+  fixture.accountsAre(['8021', '9'])
+  await fixture.connect()
+  const from = fixture.published.length
 
-  house.accountsAre(['8021'])
-  void house.discovery.bridge()
-  await house.later()
+  fixture.accountsAre(['8021'])
+  fixture.discovery.bridgeChanged()
+  await fixture.later()
 
-  const [marked, final] = house.published.slice(from)
+  const [marked, final] = fixture.published.slice(from)
   expect(JSON.parse(marked?.payload ?? '').components.account_9).toEqual({ platform: 'sensor' })
   expect(final?.payload).not.toContain('account_9')
 })
@@ -210,29 +272,29 @@ const foreign = {
   'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_7/config': 'no JSON',
 }
 
-test('an orphan of our own is taken back once, and nothing of others is ever touched', async () => {
+test('an orphan of ours is removed once, and no document of others is touched', async () => {
   const gone = discoveryDocument(discovering, {
     ...{ objectId: 'blink_manifestd_7f3a9c01_8021_44107_9', about: { name: 'Gone' } },
     ...{ availability: [], components: {} },
   })
-  const house = aHouse([aModule()], { ...foreign, [orphan]: gone.payload })
-  await house.connect()
-  await house.done(house.discovery.sweep())
+  const fixture = discoveryFixture([aModule()], { ...foreign, [orphan]: gone.payload })
+  await fixture.connect()
+  await fixture.done(fixture.discovery.removeOrphans())
 
-  expect(house.clock.elapsed()).toBeGreaterThanOrEqual(5_000)
-  expect(house.topicsSince(2)).toEqual([`-${orphan}`])
-  expect([...house.store.keys()].sort()).toEqual([...Object.keys(foreign), bridgeTopic, moduleTopic].sort())
+  expect(fixture.clock.elapsed()).toBeGreaterThanOrEqual(5_000)
+  expect(fixture.topicsSince(2)).toEqual([`-${orphan}`])
+  expect([...fixture.store.keys()].sort()).toEqual([...Object.keys(foreign), bridgeTopic, moduleTopic].sort())
 })
 
-test('while it is unknown what exists, nothing is an orphan', async () => {
-  const house = aHouse([], { [moduleTopic]: moduleDocument(aModule()).payload })
-  house.isComplete(false)
-  await house.connect()
-  await house.done(house.discovery.sweep())
-  expect(house.store.has(moduleTopic)).toBe(true)
+test('while an account is not known, nothing is an orphan', async () => {
+  const fixture = discoveryFixture([], { [moduleTopic]: moduleDocument(aModule()).payload })
+  fixture.isComplete(false)
+  await fixture.connect()
+  await fixture.done(fixture.discovery.removeOrphans())
+  expect(fixture.store.has(moduleTopic)).toBe(true)
 
-  house.isComplete(true)
-  await house.done(house.discovery.sweep())
+  fixture.isComplete(true)
+  await fixture.done(fixture.discovery.removeOrphans())
 
-  expect(house.store.has(moduleTopic)).toBe(false)
+  expect(fixture.store.has(moduleTopic)).toBe(false)
 })

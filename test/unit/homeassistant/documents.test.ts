@@ -6,18 +6,19 @@ import type {
   Message,
   ModuleRecord,
   ModuleReport,
+  ModuleSnapshot,
   Outcome,
   StorageStatus,
   SyncModule,
 } from '../../../src/domain/model.ts'
 import { isOurs, objectIdOf, readableName, withMarkers } from '../../../src/homeassistant/documents.ts'
 import { accountState, bridgeInfo } from '../../../src/topics/bridge-state.ts'
-import { type ModuleView, moduleIdentity, moduleProgress } from '../../../src/topics/module-topics.ts'
+import { moduleIdentity, moduleProgress } from '../../../src/topics/module-topics.ts'
 import { plain } from '../../../src/topics/topics.ts'
 import { attributesOf, componentsOf, refusals } from '../../support/acceptance.ts'
 import { check, checkAll, documentOf } from '../../support/checker.ts'
 import { bridgeDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
-import { asked, fresh, viewOf } from '../../support/module-view.ts'
+import { newModule, requestedOnce, snapshotOf } from '../../support/module-snapshots.ts'
 import { aModule, anItem, failed, recordAfter, requested, skipped, start } from '../../support/samples.ts'
 import { render } from '../../support/template.ts'
 
@@ -84,7 +85,7 @@ const anyModule: fc.Arbitrary<SyncModule> = fc.record({
   storage: fc.constantFrom(...storages),
 })
 
-test("Home Assistant takes a module's document, whatever its name", () => {
+test('Home Assistant takes the document of a sync module, whatever its name is', () => {
   fc.assert(
     fc.property(anyModule, (module) => {
       expect(check(moduleDocument(module))).toEqual([])
@@ -93,7 +94,7 @@ test("Home Assistant takes a module's document, whatever its name", () => {
   )
 })
 
-test('where there are several networks, a device is named with its own, but not twice', () => {
+test('with several networks a device name has its network, but not twice', () => {
   const nameOf = (name: string, networkName: string | undefined, several: boolean) =>
     (documentOf(moduleDocument(aModule({ name, networkName }), several))?.device as { name: string }).name
 
@@ -104,7 +105,7 @@ test('where there are several networks, a device is named with its own, but not 
   expect(nameOf('Last', 'Home', false)).toBe('Last')
 })
 
-test('the documents of all accounts and modules fit together', () => {
+test('all documents fit together, however many accounts and modules there are', () => {
   const modules = fc.uniqueArray(anyModule, { selector: ({ syncModuleId }) => syncModuleId, maxLength: 8 })
   fc.assert(
     fc.property(modules, fc.uniqueArray(id, { maxLength: 5 }), fc.boolean(), (all, accounts, several) => {
@@ -125,33 +126,39 @@ const anyRecord: fc.Arbitrary<ModuleRecord> = fc.record({
   lastFailure: fc.constant(undefined),
   lastSkip: fc.constant(undefined),
   lastLatencyMs: maybe(fc.nat(60_000)),
-  lastAccepted: fc.constantFrom(fresh.lastAccepted, asked.lastAccepted),
+  lastAccepted: fc.constantFrom(newModule.lastAccepted, requestedOnce.lastAccepted),
   recent: fc.constant([]),
 })
 
-test("every value published on a document's topic is one its entity accepts", () => {
-  const worlds = fc.record({
+test('every value published on a topic of a document is one that its entity accepts', () => {
+  const states = fc.record({
     record: anyRecord,
     available: fc.boolean(),
     paused: fc.boolean(),
     accountStatus: fc.constantFrom(...statuses),
     everything: fc.boolean(),
-    ended: fc.boolean(),
+    expired: fc.boolean(),
     later: fc.constantFrom(0, 700_000),
     logLevel: fc.constantFrom('trace', 'debug', 'info', 'warn', 'error', 'silent'),
   })
   fc.assert(
-    fc.property(worlds, ({ record, everything, ended, later, logLevel, ...rest }) => {
-      const view = viewOf(record, rest)
+    fc.property(states, ({ record, everything, expired, later, logLevel, ...rest }) => {
+      const snapshot = snapshotOf(record, rest)
       const { accountId } = record.module
-      const account = { status: rest.accountStatus, since: start, detail: undefined, retryAt: undefined }
+      const account = {
+        accountId,
+        status: rest.accountStatus,
+        since: start,
+        detail: undefined,
+        retryAt: undefined,
+      }
       const said = [
         plain(topics.bridgeState, 'online'),
         bridgeInfo(topics, { ...info, logLevel }),
-        accountState(topics, accountId, account),
-        ...moduleIdentity(topics, view),
-        ...moduleProgress(topics, view, { now: start, everything: true, ended: false }),
-        ...moduleProgress(topics, view, { now: start + later, everything, ended }),
+        accountState(topics, account),
+        ...moduleIdentity(topics, snapshot),
+        ...moduleProgress(topics, snapshot, { now: start, everything: true, expired: false }),
+        ...moduleProgress(topics, snapshot, { now: start + later, everything, expired }),
       ]
       const newest = (topic: string) => said.findLast((message) => message.topic === topic)?.payload
       const placed = componentsOf([bridgeDocument([accountId]), moduleDocument(record.module)])
@@ -173,7 +180,7 @@ const info = {
 const componentsIn = (message: Message) =>
   documentOf(message)?.components as Record<string, Record<string, unknown>>
 
-test('the event opts out of availability; the reasons look at the bridge alone', () => {
+test('the event has no availability, and what shows why a module is away has the bridge’s', () => {
   const { event, request_now: button, ...others } = componentsIn(moduleDocument(aModule()))
   const { trg_requested, trg_failed, ...shown } = others
   const bridgeOnly = [{ topic: 'blink-manifestd/bridge/state' }]
@@ -195,19 +202,19 @@ const placedIn = (message: Message, id: string) => {
 }
 const shownOf = (id: string, payload: string, message = moduleDocument(aModule())) =>
   render(String(placedIn(message, id).component.value_template), payload)
-const stateAfter = (report: ModuleReport, differing: Partial<ModuleView> = {}) => {
-  const view = viewOf(recordAfter(asked, report), differing)
-  return moduleProgress(topics, view, { now: start, everything: false, ended: false })[0]?.payload ?? ''
+const stateAfter = (report: ModuleReport, differing: Partial<ModuleSnapshot> = {}) => {
+  const snapshot = snapshotOf(recordAfter(requestedOnce, report), differing)
+  return moduleProgress(topics, snapshot, { now: start, everything: false, expired: false })[0]?.payload ?? ''
 }
 
-test('a run that changes only times and counters changes no status attribute', () => {
+test('a run that changes nothing but times and counters changes no attribute of the status', () => {
   const attributes = (seconds: number, lastLatencyMs: number) => {
     const at = start + seconds * 1000
-    const view = viewOf(
-      { ...asked, lastAttemptAt: at, lastLatencyMs, requestsTotal: seconds },
+    const snapshot = snapshotOf(
+      { ...requestedOnce, lastAttemptAt: at, lastLatencyMs, requestsTotal: seconds },
       { nextAttemptAt: at },
     )
-    const [state] = moduleProgress(topics, view, { now: start, everything: false, ended: false })
+    const [state] = moduleProgress(topics, snapshot, { now: start, everything: false, expired: false })
     return attributesOf(placedIn(moduleDocument(aModule()), 'status'), state?.payload ?? '')
   }
 
@@ -215,7 +222,7 @@ test('a run that changes only times and counters changes no status attribute', (
   expect(attributes(300, 95)).toEqual(attributes(0, 120))
 })
 
-test('the next request, the last error and a pulled drive are seen', () => {
+test('the next request, the last error and a removed drive are shown', () => {
   const failing = stateAfter(
     failed({ failure: { code: 'cloud_refused', message: 'x'.repeat(300), retryable: false } }),
   )
@@ -230,8 +237,8 @@ test('the next request, the last error and a pulled drive are seen', () => {
 
 test('the request ID has the expiry and the poll path of the newest item as attributes', () => {
   const later = anItem({ requestId: '670555853', requestedAt: start + 60_000 })
-  const record = recordAfter(asked, requested(later))
-  const said = moduleProgress(topics, viewOf(record), { now: start, everything: false, ended: false })
+  const record = recordAfter(requestedOnce, requested(later))
+  const said = moduleProgress(topics, snapshotOf(record), { now: start, everything: false, expired: false })
   const payload = said.find(({ topic }) => topic.endsWith('manifest/pending'))?.payload ?? ''
   const id = placedIn(moduleDocument(aModule()), 'request_id')
 
@@ -242,7 +249,7 @@ test('the request ID has the expiry and the poll path of the newest item as attr
   expect(attributesOf(id, '[]')).toEqual({})
 })
 
-test('a repeated event changes no entity, any other arrives as it was sent', () => {
+test('an event that repeats the last one changes no entity, any other arrives as it was sent', () => {
   const first = '{"event_type":"manifest_request_skipped","request_id":9223372036854775807}'
   const again = '{"event_type":"manifest_request_skipped","reason":"offline","repeated":true}'
   const other = again.replace('true', 'false')
@@ -251,9 +258,15 @@ test('a repeated event changes no entity, any other arrives as it was sent', () 
   expect(shownOf('event', again)).toBe('None')
 })
 
-test('the state of an account is no attribute of its entity, all else is', () => {
-  const state = { status: 'throttled', since: start, detail: 'too many requests', retryAt: start } as const
-  const { payload } = accountState(topics, '8021', state)
+test('the state of an account is no attribute of its entity, the rest is', () => {
+  const state = {
+    accountId: '8021',
+    status: 'throttled',
+    since: start,
+    detail: 'too many requests',
+    retryAt: start,
+  } as const
+  const { payload } = accountState(topics, state)
 
   expect(attributesOf(placedIn(bridgeDocument(), 'account_8021'), payload)).toEqual({
     since: '2026-11-23T09:00:00.000Z',
@@ -262,7 +275,7 @@ test('the state of an account is no attribute of its entity, all else is', () =>
   })
 })
 
-test("an entity's identity has no part of name, serial number or base topic", () => {
+test('a unique id contains no name, no serial number and no base topic', () => {
   const idsOf = (message: Message) => Object.values(componentsIn(message)).map((one) => one.unique_id)
   const other = aModule({ name: 'Attic', networkName: 'Elsewhere', serial: 'other', model: 'sm3' })
 
@@ -270,7 +283,7 @@ test("an entity's identity has no part of name, serial number or base topic", ()
   expect(JSON.stringify(idsOf(moduleDocument(aModule())))).not.toMatch(/hall|home|G8V1|manifestd\//i)
 })
 
-test('a module without a readable name is called by its id, and a long one is cut', () => {
+test('a module without a readable name is named by its id, and a long name is cut', () => {
   const nameOf = (name: string) => documentOf(moduleDocument(aModule({ name })))?.device
 
   expect(nameOf('\u0000 \u200B')).toMatchObject({ name: 'Sync Module 350221' })
@@ -278,7 +291,7 @@ test('a module without a readable name is called by its id, and a long one is cu
   expect(readableName('😀'.repeat(5_000))).toBe('😀'.repeat(100))
 })
 
-test('a component that is gone or of another platform is removed by a marker', () => {
+test('a component that is no longer there, or is of another platform, is removed by a marker', () => {
   const before = {
     a: { platform: 'sensor', name: 'A' },
     b: { platform: 'sensor' },
@@ -294,7 +307,7 @@ test('a component that is gone or of another platform is removed by a marker', (
   expect(withMarkers(now, now)).toBeUndefined()
 })
 
-test('our own documents are told from those of others by their topic', () => {
+test('our documents are known by their topic', () => {
   expect(objectIdOf('homeassistant', 'homeassistant/device/blink_manifestd_1_2/config')).toBe(
     'blink_manifestd_1_2',
   )

@@ -1,186 +1,274 @@
-/** What Home Assistant is told when an account leaves, and on connections that do not last. */
+/** Which documents Home Assistant gets on connections, when accounts come and leave, and after its own start. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { Account } from '../../../src/accounts/account.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import { keyOf, type Message, type ModuleKey, type SyncModule } from '../../../src/domain/model.ts'
-import { type HomeAssistantNeeds, openHomeAssistant } from '../../../src/homeassistant/publisher.ts'
+import { createNotifier } from '../../../src/domain/notifier.ts'
+import {
+  type HomeAssistantNeeds,
+  leaveToDaemon,
+  openHomeAssistant,
+} from '../../../src/homeassistant/publisher.ts'
 import { type MessageListener, Subscriptions } from '../../../src/mqtt/subscriptions.ts'
-import type { Retained } from '../../../src/topics/retained.ts'
 import { fakeClock, settle } from '../../support/fake-clock.ts'
-import { bridgeDocument, topics } from '../../support/ha-documents.ts'
-import { aModule, newRecord, readableLog, temporaryDirectory } from '../../support/samples.ts'
+import { bridgeDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
+import { anAccount, aSnapshot, noChanges } from '../../support/retained-fixture.ts'
+import { aModule, readableLog } from '../../support/samples.ts'
 
-/** One module of an account that a test may log out, on a disk that it may break. */
-function aHouse() {
+const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
+const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
+
+interface Differing {
+  readonly enabled?: boolean
+  /** The prefix of an earlier run. */
+  readonly earlier?: string
+}
+
+/** One module of one account, on a disk that a test may break. */
+function homeAssistant({ enabled = true, earlier }: Differing = {}) {
   const over = new AbortController()
   onTestFinished(() => over.abort(new Error('over')))
-  const clock = fakeClock()
+  const [clock, log, subscriptions] = [fakeClock(), readableLog(), new Subscriptions()]
   const disk = { broken: false }
   const published: string[] = []
-  const connects: (() => void)[] = []
-  const settling: (() => void)[] = []
-  const births: string[] = []
-  const said: string[] = []
-  const known = [aModule()]
   const stored = new Map<string, string>()
-  const subscriptions = new Subscriptions()
-  const connection = Promise.withResolvers<void>()
-  const accounts = [{ accountId: '8021', state: { status: 'ok' } }] as unknown as Account[]
   const failures: unknown[] = []
-  const log = readableLog()
-  const quiet = { all() {}, birth() {}, everything() {}, bridge() {}, account() {}, module() {}, clear() {} }
-  const retained: Retained = {
-    ...quiet,
-    birth: () => void births.push('online'),
-    module: (key) => void published.push(`states of ${keyOf(key)}`),
-    account: (id) => void published.push(`state of ${id}`),
-    modulesOf: (id) => void said.push(id),
-    settled: () => new Promise((resolve) => settling.push(resolve)),
+  const accounts = [anAccount()]
+  const known = [aModule()]
+  const connection = Promise.withResolvers<void>()
+  const notify = createNotifier(log)
+  const republished: string[] = []
+  let prefix = earlier
+
+  function read<T>(value: T): T {
+    if (disk.broken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
+    return value
   }
-  const stores = {
-    install: { installId: '7f3a9c01' },
-    ledger: {
-      keys() {
-        if (disk.broken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
-        return known
-      },
-      read: (key: ModuleKey) => known.filter((one) => keyOf(one) === keyOf(key)).map(newRecord)[0],
-    },
-  }
-  const settings = {
-    dataDir: temporaryDirectory(),
-    modules: { include: [], exclude: [], askAll: false },
-    mqtt: { topics: 'all' },
-    homeAssistant: { enabled: true, prefix: 'homeassistant', statusTopic: 'homeassistant/status' },
+  const isActive = (key: ModuleKey) => accounts.some(({ accountId }) => accountId === key.accountId)
+  const status = {
+    accounts: async () => accounts,
+    moduleKeys: async (accountId?: string) =>
+      read(known.filter((key) => isActive(key) && (accountId ?? key.accountId) === key.accountId)),
+    module: async (key: ModuleKey) =>
+      read(known.filter((one) => isActive(key) && keyOf(one) === keyOf(key)).map(aSnapshot)[0]),
+    isComplete: async () => true,
   }
   const broker = {
     subscribe(filter: string, listener: MessageListener) {
       subscriptions.add(filter, listener)
       return () => void subscriptions.remove(filter, listener)
     },
-    onConnect: (listener: () => void) => void connects.push(listener),
     connected: () => connection.promise,
     async publish({ topic, payload }: Message) {
       published.push(payload ? topic : `-${topic}`)
-      if (topic !== bridgeTopic) stored.set(topic, payload)
+      stored.set(topic, payload)
+    },
+  }
+  const settings = {
+    mqtt: { topics: 'all' },
+    homeAssistant: { enabled, prefix: 'homeassistant', statusTopic: 'homeassistant/status' },
+  }
+  const storage = {
+    installation: { installId: '7f3a9c01' },
+    discoveryPrefix: {
+      prefix: async () => prefix,
+      keep: async (kept: string) => {
+        prefix = kept
+      },
+      forget: async () => {
+        prefix = undefined
+      },
     },
   }
   const needs = {
-    ...{ settings, stores, version: '1', accounts: () => accounts, topics, broker, retained },
+    ...{ settings, storage, version: '1.2.3', status, notify, topics, broker, refused: () => undefined },
     ...{ clock, log, fail: (error: unknown) => failures.push(error) },
   } as unknown as HomeAssistantNeeds
-  const assistant = openHomeAssistant(needs, over.signal)
-  /** A connection, until Home Assistant has had its time. */
-  async function connect() {
-    connection.resolve()
-    for (const connected of connects) connected()
-    await settle()
-    for (const settled of settling.splice(0)) settled()
-    await clock.advance(60_000)
-  }
+  const { reader, observer } = openHomeAssistant(needs, over.signal)
+  notify.add(observer, {
+    moduleChanged: (key) => void republished.push(keyOf(key)),
+    republishRequested: () => void republished.push('everything'),
+  })
   return {
-    ...{ assistant, clock, disk, published, said, connects, connect, settling, births, failures, log },
-    logOut: () => accounts.splice(0),
-    knows: (...modules: SyncModule[]) => known.splice(0, known.length, ...modules),
-    documents: () => [...stored.values()].map((text) => JSON.parse(text) as { device: { name: string } }),
-    hears({ topic, payload }: Message) {
-      subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain: true, properties: {} })
+    ...{ reader, notify, clock, disk, published, stored, republished, failures, log, accounts },
+    /** A connection, until Home Assistant has had its time. */
+    async connect() {
+      connection.resolve()
+      const documents = reader.publishDocuments()
+      await clock.advance(60_000)
+      await documents
     },
+    knows: (...modules: SyncModule[]) => known.splice(0, known.length, ...modules),
+    receive({ topic, payload, retain = true }: Pick<Message, 'topic' | 'payload'> & { retain?: boolean }) {
+      subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
+    },
+    names: () =>
+      [...stored]
+        .filter(([topic, payload]) => topic !== bridgeTopic && payload !== '')
+        .map(([, payload]) => (JSON.parse(payload) as { device: { name: string } }).device.name),
+    prefix: () => prefix,
   }
 }
 
-const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
-const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
-
-test("an account's topics are cleared after its device and entities are removed", async () => {
-  const { assistant, connect, published, clock, logOut, failures } = aHouse()
+test('before topics are cleared, the device and the entities that read them are removed', async () => {
+  const { reader, connect, published, clock, accounts, notify, failures } = homeAssistant()
   await connect()
   const from = published.length
 
-  logOut()
-  expect(assistant.moduleUnread(aModule())).toBe(false)
-  expect(assistant.accountUnread('8021')).toBe(false)
+  accounts.splice(0)
+  notify.accountRemoved('8021')
+  const removals = Promise.all([reader.beforeClearing(aModule()), reader.beforeClearing('8021')])
   await clock.advance(60_000)
+  await removals
 
-  const since = published.slice(from)
-  expect(since.filter((topic) => !topic.startsWith('state'))).toEqual([
-    `-${moduleTopic}`,
+  expect(published.slice(from).sort()).toEqual([
     // The markers, and after their pause the document without them.
+    `-${moduleTopic}`,
     ...[bridgeTopic, bridgeTopic],
   ])
-  expect(since.indexOf('states of 8021/44107/350221')).toBeGreaterThan(since.indexOf(`-${moduleTopic}`))
-  expect(since.at(-1)).toBe('state of 8021')
-  expect([assistant.moduleUnread(aModule()), assistant.accountUnread('8021')]).toEqual([true, true])
   expect(failures).toEqual([])
 })
 
 test('before the broker has sent its documents, no topic that one may read is cleared', async () => {
-  const { assistant, connects, settling, published, clock, logOut } = aHouse()
-  logOut()
-  for (const connected of connects) connected()
-  await settle()
-  expect(assistant.moduleUnread(aModule())).toBe(false)
-
-  for (const settled of settling) settled()
+  const { reader, clock, accounts } = homeAssistant()
+  accounts.splice(0)
+  let isCleared = false
+  void reader.beforeClearing(aModule()).then(() => {
+    isCleared = true
+  })
+  void reader.publishDocuments()
   await clock.advance(4_000)
-  expect(published).toEqual([bridgeTopic])
-  await clock.advance(60_000)
+  expect(isCleared).toBe(false)
 
-  expect(published).toEqual([bridgeTopic, 'states of 8021/44107/350221'])
+  await clock.advance(1_000)
+  expect(isCleared).toBe(true)
 })
 
-test('a disk that cannot list the networks is logged, and nothing ends by it', async () => {
-  const { assistant, logOut, disk, published, said, failures, log } = aHouse()
-  logOut()
-  disk.broken = true
-
-  assistant.retained.modulesOf('8021')
-  await settle()
-
-  expect([said, published, failures]).toEqual([['8021'], [], []])
-  expect(log.lines).toMatchObject([{ level: 'error', fields: { remedy: 'Is the disk there?' } }])
-})
-
-test('of connections that are lost before all is said, only the last one is greeted', async () => {
-  const { connects, settling, clock, published, births } = aHouse()
-  for (let connections = 0; connections < 4; connections++) {
-    for (const connected of connects) connected()
-    await settle()
-  }
-
-  for (const settled of settling) settled()
-  await clock.advance(60_000)
-
-  expect(published).toEqual([bridgeTopic, moduleTopic, 'states of 8021/44107/350221'])
-  expect(births).toEqual(['online'])
-})
-
-test('a device of an installation that is gone is logged ten minutes after the start', async () => {
-  const { connect, hears, clock, log } = aHouse()
+test('the modules of an account that signs in again get their documents again', async () => {
+  const { reader, connect, stored, clock, accounts, notify } = homeAssistant()
   await connect()
-  hears({ ...bridgeDocument(), topic: 'homeassistant/device/blink_manifestd_0badcafe/config' })
+  notify.modulesListed('8021', noChanges)
+  const [account] = accounts.splice(0)
+  notify.accountRemoved('8021')
+  const removal = reader.beforeClearing(aModule())
+  await clock.advance(10_000)
+  await removal
+  expect(stored.get(moduleTopic)).toBe('')
+
+  if (account) accounts.push(account)
+  notify.accountChanged(anAccount())
+  // The list is as it was.
+  notify.modulesListed('8021', noChanges)
+  await clock.advance(10_000)
+
+  expect(stored.get(moduleTopic)).toBe(moduleDocument(aModule()).payload)
+})
+
+test('networks that storage cannot read are logged, and the documents are published later', async () => {
+  const { reader, disk, published, failures, log, clock } = homeAssistant()
+  disk.broken = true
+  await reader.publishDocuments()
+  expect(failures).toEqual([])
+  expect(log.lines).toContainEqual({
+    level: 'error',
+    message: 'cannot read which networks there are',
+    fields: { detail: 'cannot read state.db', remedy: 'Is the disk there?' },
+  })
+
+  disk.broken = false
+  await clock.advance(5 * 60_000)
+  expect(published).toContain(moduleTopic)
+})
+
+test('a device of an installation that does not run is logged ten minutes after the start', async () => {
+  const { connect, receive, clock, log } = homeAssistant()
+  await connect()
+  receive({ ...bridgeDocument(), topic: 'homeassistant/device/blink_manifestd_0badcafe/config' })
 
   await clock.advance(600_000)
 
   expect(log.lines).toMatchObject([{ level: 'warn', fields: { device: 'blink_manifestd_0badcafe' } }])
 })
 
-test('when a second network appears, and when it is gone, each device gets its name anew', async () => {
-  const { assistant, connect, knows, documents, clock } = aHouse()
+test('when a second network appears, and when it is gone, each device is renamed', async () => {
+  const { connect, knows, names, clock, notify } = homeAssistant()
   await connect()
   const other = aModule({ networkId: '44108', syncModuleId: '9', networkName: 'Cabin' })
-  const changes = { found: [], renamed: [], altered: [], gone: [] }
-  const names = () => documents().map(({ device }) => device.name)
   expect(names()).toEqual(['Hall'])
 
   knows(aModule(), other)
-  assistant.retained.module(other, 'identity')
-  assistant.listed('8021', { ...changes, found: [other] })
+  notify.modulesListed('8021', { ...noChanges, found: [other], altered: [other] })
   await clock.advance(10_000)
   expect(names()).toEqual(['Hall (Home)', 'Hall (Cabin)'])
 
   knows(aModule())
-  assistant.listed('8021', { ...changes, gone: [other] })
+  notify.modulesListed('8021', { ...noChanges, gone: [other] })
   await clock.advance(10_000)
   expect(names()[0]).toBe('Hall')
+})
+
+test('after Home Assistant has started it gets the documents, and then everything', async () => {
+  const { connect, receive, clock, published, republished } = homeAssistant()
+  await connect()
+  const [from, before] = [published.length, republished.length]
+
+  receive({ topic: 'homeassistant/status', payload: 'online', retain: false })
+  await clock.advance(1_000)
+  expect(published.slice(from)).toEqual([bridgeTopic, moduleTopic])
+  expect(republished.slice(before)).toEqual([])
+  await clock.advance(2_000)
+
+  expect(republished.slice(before)).toEqual(['everything'])
+})
+
+test('a rescan brings back a deleted device, and then everything is published', async () => {
+  const { connect, receive, clock, stored, republished, notify } = homeAssistant()
+  await connect()
+  receive({ topic: moduleTopic, payload: '', retain: false })
+  stored.delete(moduleTopic)
+
+  notify.rescanRequested()
+  await clock.advance(2_000)
+
+  expect(stored.has(moduleTopic)).toBe(true)
+  expect(republished.at(-1)).toBe('everything')
+})
+
+test('switched off, the documents of before are removed before their topics are cleared', async () => {
+  const { reader, connect, receive, clock, published, prefix } = homeAssistant({
+    enabled: false,
+    earlier: 'homeassistant',
+  })
+  let isCleared = false
+  void reader.beforeClearing(aModule()).then(() => {
+    isCleared = true
+  })
+  await settle()
+  expect(isCleared).toBe(false)
+
+  void connect()
+  await clock.advance(1)
+  receive(moduleDocument(aModule()))
+  await clock.advance(10_000)
+
+  expect(published).toEqual([`-${moduleTopic}`])
+  expect([isCleared, prefix()]).toEqual([true, undefined])
+})
+
+test('a single run leaves the topics that a daemon has documents for to that daemon', async () => {
+  const log = readableLog()
+  const discoveryPrefix = {
+    prefix: async () => 'homeassistant',
+    keep: async () => undefined,
+    forget: async () => undefined,
+  }
+  const reader = await leaveToDaemon({ discoveryPrefix }, log)
+  let isCleared = false
+  void reader?.beforeClearing(aModule()).then(() => {
+    isCleared = true
+  })
+  await settle()
+
+  expect([isCleared, reader !== undefined]).toEqual([false, true])
+  const none = { ...discoveryPrefix, prefix: async () => undefined }
+  expect(await leaveToDaemon({ discoveryPrefix: none }, log)).toBeUndefined()
 })

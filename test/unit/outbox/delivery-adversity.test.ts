@@ -1,7 +1,7 @@
 /** Delivery when the broker refuses, the disk is full, the program is stopped or killed, or there is a bug. */
 import { expect, test, vi } from 'vitest'
 import type { Message } from '../../../src/domain/model.ts'
-import { workItemMessages } from '../../../src/topics/events.ts'
+import { requestedEvent, workItemMessage } from '../../../src/topics/events.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { aWorld } from '../../support/delivery.ts'
 import { settle } from '../../support/fake-clock.ts'
@@ -78,7 +78,10 @@ test('killed between PUBACK and deletion, the next start delivers the same event
   const topics = topicsBelow('blink-manifestd')
   const directory = temporaryDirectory()
   const { outbox, broker, clock, database, add, begin } = aWorld(directory)
-  const messagesFor: Parameters<typeof begin>[0] = (item) => workItemMessages(topics, item, clock.now())
+  const messagesFor: Parameters<typeof begin>[0] = (item) => [
+    workItemMessage(topics, item, clock.now()),
+    requestedEvent(topics, item, clock.now()),
+  ]
   // The commit that forgets the item never comes: what is on disk is what a kill leaves.
   outbox.remove = () => Promise.reject(diskFull)
   await add('501')

@@ -14,7 +14,7 @@ const info = {
   logLevel: 'info',
 } as const
 
-test('the bridge publishes its version, installation, next run and settings', () => {
+test('bridge/info has the version, the installation, the next run and the settings', () => {
   const message = bridgeInfo(topics, { ...info, settings: { request: { ttlSeconds: 600 } } })
 
   expect(message).toMatchObject({ topic: 'blink-manifestd/bridge/info', retain: true, json: true })
@@ -30,20 +30,21 @@ test('the bridge publishes its version, installation, next run and settings', ()
   })
 })
 
-test('a bridge that has no next slot says null', () => {
+test('bridge/info without a next run has null', () => {
   const { payload } = bridgeInfo(topics, { ...info, nextTickAt: undefined })
 
   expect(payload).toContain('"next_tick_at":null')
 })
 
-test('a secret that got into the settings is not told', () => {
+test('a secret that got into the settings is not published', () => {
   const { payload } = bridgeInfo(topics, { ...info, settings: { mqtt: { password: new Secret('hush') } } })
 
   expect(payload).not.toContain('hush')
 })
 
-test('the state of an account tells since when, why, and when it is tried again', () => {
-  const message = accountState(topics, '8021', {
+test('the state of an account has since when, why, and when it is tried again', () => {
+  const message = accountState(topics, {
+    accountId: '8021',
     status: 'throttled',
     since: start,
     detail: 'too many requests',
@@ -60,8 +61,9 @@ test('the state of an account tells since when, why, and when it is tried again'
   })
 })
 
-test('the state of an account that is well has the same keys', () => {
-  const { payload } = accountState(topics, '8021', {
+test('the state of an account that is `ok` has the same keys', () => {
+  const { payload } = accountState(topics, {
+    accountId: '8021',
     status: 'ok',
     since: start,
     detail: undefined,

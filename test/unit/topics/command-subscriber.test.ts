@@ -1,20 +1,20 @@
-/** Commands in, answers out: what is obeyed, who is told, and what a desk does with those who shout. */
+/** Commands in, responses out: what is handled, what is logged, and what a flood of commands does. */
 import { expect, test } from 'vitest'
+import type { CommandResult } from '../../../src/domain/commands.ts'
 import { PublishRefused } from '../../../src/domain/errors.ts'
-import type { Result } from '../../../src/topics/commands.ts'
-import { aDesk, health, rescanned } from '../../support/desk.ts'
 import { settle } from '../../support/fake-clock.ts'
+import { commandFixture, counts, health, rescanned } from '../../support/subscriber-fixture.ts'
 
-test('a command is obeyed and answered on the topic of its verb, as JSON that is forgotten after a minute', async () => {
-  const desk = aDesk()
+test('a command gets a response on the topic of its verb that expires after a minute', async () => {
+  const commands = commandFixture()
 
-  await desk.send(health, '{"transaction": "abc"}')
+  await commands.send(health, '{"transaction": "abc"}')
 
-  expect(desk.obeyed).toEqual([{ verb: 'health' }])
-  expect(desk.sent).toEqual([
+  expect(commands.handled).toEqual([{ verb: 'health' }])
+  expect(commands.sent).toEqual([
     {
       topic: 'b/bridge/response/health',
-      payload: JSON.stringify({ transaction: 'abc', status: 'ok', data: rescanned }),
+      payload: JSON.stringify({ transaction: 'abc', status: 'ok', data: counts }),
       retain: false,
       answer: true,
       json: true,
@@ -22,191 +22,191 @@ test('a command is obeyed and answered on the topic of its verb, as JSON that is
       userProperties: { schema: '1' },
     },
   ])
-  expect(desk.log.lines).toEqual([{ level: 'info', message: 'command done', fields: { verb: 'health' } }])
+  expect(commands.log.lines).toEqual([{ level: 'info', message: 'command done', fields: { verb: 'health' } }])
 })
 
-test('a button of one module is obeyed for that module, and the log says for which', async () => {
-  const desk = aDesk()
+test('a button of one module is handled for that module, which the log names', async () => {
+  const commands = commandFixture()
   const target = { accountId: '8021', networkId: '44107', syncModuleId: '350221' }
 
-  await desk.send('b/sync/8021/44107/350221/set/request_now', 'PRESS')
+  await commands.send('b/sync/8021/44107/350221/set/request_now', 'PRESS')
 
-  expect(desk.obeyed).toEqual([{ verb: 'manifest/request', target }])
-  expect(desk.answers()).toEqual([
-    ['b/bridge/response/manifest/request', { transaction: null, status: 'ok', data: rescanned }],
+  expect(commands.handled).toEqual([{ verb: 'manifest/request', target }])
+  expect(commands.responses()).toEqual([
+    ['b/bridge/response/manifest/request', { transaction: null, status: 'ok', data: counts }],
   ])
-  expect(desk.log.lines[0]?.fields).toEqual({ verb: 'manifest/request', ...target })
+  expect(commands.log.lines[0]?.fields).toEqual({ verb: 'manifest/request', ...target })
 })
 
-test('what means nothing is answered with what is known, and nobody is troubled with it', async () => {
-  const desk = aDesk()
+test('an unknown verb gets an error response and is not handled', async () => {
+  const commands = commandFixture()
 
-  await desk.send('b/bridge/request/dance', '{"transaction": 7}')
+  await commands.send('b/bridge/request/dance', '{"transaction": 7}')
 
-  expect(desk.obeyed).toEqual([])
-  expect(desk.answers()).toMatchObject([
+  expect(commands.handled).toEqual([])
+  expect(commands.responses()).toMatchObject([
     ['b/bridge/response/dance', { transaction: 7, status: 'error', error: { code: 'unknown_verb' } }],
   ])
-  expect(desk.log.lines).toMatchObject([{ message: 'command refused', fields: { code: 'unknown_verb' } }])
+  expect(commands.log.lines).toMatchObject([{ message: 'command refused', fields: { code: 'unknown_verb' } }])
 })
 
-test('a refusal of what was ordered is answered with when to try again, and logged', async () => {
-  const refusal = { code: 'throttled', message: 'asked too often', retryable: true, retryAt: 0 }
-  const desk = aDesk({ obey: async () => ({ data: rescanned, refusal }) })
+test('an error response says when to try again, and is logged', async () => {
+  const error = { code: 'throttled', message: 'asked too often', retryable: true, retryAt: 0 }
+  const commands = commandFixture({ handle: async () => ({ data: rescanned, error }) })
 
-  await desk.send('b/bridge/request/manifest/request')
+  await commands.send('b/bridge/request/manifest/request')
 
-  expect(desk.answers()[0]?.[1]).toMatchObject({
-    data: rescanned,
+  expect(commands.responses()[0]?.[1]).toMatchObject({
+    data: counts,
     error: { code: 'throttled', retryable: true, retry_at: '1970-01-01T00:00:00.000Z' },
   })
   const fields = { verb: 'manifest/request', code: 'throttled', detail: 'asked too often' }
-  expect(desk.log.lines).toEqual([{ level: 'info', message: 'command refused', fields }])
+  expect(commands.log.lines).toEqual([{ level: 'info', message: 'command refused', fields }])
 })
 
-test('retained commands are ignored and named, and clearing one is not worth a word', async () => {
-  const desk = aDesk()
+test('retained commands are ignored and logged, the clearing of one is not', async () => {
+  const commands = commandFixture()
   const retain = true
 
-  await desk.send(health, '{}', { retain })
-  await desk.send('b/sync/8021/44107/350221/set/polling', 'OFF', { retain })
-  await desk.send('b/bridge/request/rescan', '', { retain })
+  await commands.send(health, '{}', { retain })
+  await commands.send('b/sync/8021/44107/350221/set/polling', 'OFF', { retain })
+  await commands.send('b/bridge/request/rescan', '', { retain })
 
-  expect([...desk.listeners.values()].map(({ wish }) => wish)).toEqual([
+  expect([...commands.listeners.values()].map(({ wish }) => wish)).toEqual([
     { retainAsPublished: true },
     { retainAsPublished: true },
   ])
-  expect([...desk.obeyed, ...desk.sent]).toEqual([])
-  expect(desk.log.lines.map(({ level, message, fields }) => [level, message, fields.topic])).toEqual([
+  expect([...commands.handled, ...commands.sent]).toEqual([])
+  expect(commands.log.lines.map(({ level, message, fields }) => [level, message, fields.topic])).toEqual([
     ['warn', 'retained command ignored', health],
     ['warn', 'retained command ignored', 'b/sync/8021/44107/350221/set/polling'],
   ])
 })
 
-test('while 64 commands wait for their turn, the next is told to come again, and is welcome afterwards', async () => {
+test('while 64 commands are in work, the next gets `busy`, and later ones are handled', async () => {
   const turns: (() => void)[] = []
-  const obey = () => new Promise<Result>((resolve) => turns.push(() => resolve({ data: rescanned })))
-  const desk = aDesk({ obey })
-  for (let number = 0; number < 64; number++) await desk.send('b/bridge/request/rescan')
-  expect(desk.sent).toEqual([])
+  const handle = () => new Promise<CommandResult>((resolve) => turns.push(() => resolve({ data: rescanned })))
+  const commands = commandFixture({ handle })
+  for (let number = 0; number < 64; number++) await commands.send('b/bridge/request/rescan')
+  expect(commands.sent).toEqual([])
 
-  await desk.send('b/bridge/request/rescan')
-  expect(desk.answers()).toMatchObject([
+  await commands.send('b/bridge/request/rescan')
+  expect(commands.responses()).toMatchObject([
     ['b/bridge/response/rescan', { error: { code: 'busy', retryable: true } }],
   ])
   turns[0]?.()
   await settle()
-  await desk.send('b/bridge/request/rescan')
+  await commands.send('b/bridge/request/rescan')
 
-  expect(desk.obeyed).toHaveLength(65)
+  expect(commands.handled).toHaveLength(65)
 })
 
-test('the answer goes to the response topic as well, with the correlation data there and only there', async () => {
-  const desk = aDesk()
+test('the response goes to the response topic too, with the correlation data only there', async () => {
+  const commands = commandFixture()
   const correlationData = new Uint8Array([1, 2])
 
-  await desk.send(health, '', { properties: { responseTopic: 'b/answers/7', correlationData } })
+  await commands.send(health, '', { properties: { responseTopic: 'b/answers/7', correlationData } })
 
-  expect(desk.sent.map(({ topic, correlationData: data }) => [topic, data])).toEqual([
+  expect(commands.sent.map(({ topic, correlationData: data }) => [topic, data])).toEqual([
     ['b/bridge/response/health', undefined],
     ['b/answers/7', correlationData],
   ])
-  expect(desk.sent[1]).toEqual({ ...desk.sent[0], topic: 'b/answers/7', correlationData })
+  expect(commands.sent[1]).toEqual({ ...commands.sent[0], topic: 'b/answers/7', correlationData })
 })
 
-test('a response topic that is the usual one gets one answer, with the correlation data', async () => {
-  const desk = aDesk()
+test('a response topic that is the usual one gets one response with correlation data', async () => {
+  const commands = commandFixture()
   const properties = { responseTopic: 'b/bridge/response/health', correlationData: new Uint8Array([1]) }
 
-  await desk.send(health, '', { properties })
+  await commands.send(health, '', { properties })
 
-  expect(desk.sent).toHaveLength(1)
-  expect(desk.sent[0]).toMatchObject({ correlationData: new Uint8Array([1]) })
+  expect(commands.sent).toHaveLength(1)
+  expect(commands.sent[0]).toMatchObject({ correlationData: new Uint8Array([1]) })
 })
 
-test('a response topic outside of ours is not written to, and told of in the log', async () => {
-  const desk = aDesk()
+test('a response topic outside the base topic is logged and not written to', async () => {
+  const commands = commandFixture()
 
   const properties = { responseTopic: 'zigbee2mqtt/bridge/request/restart' }
-  await desk.send(health, '', { properties })
+  await commands.send(health, '', { properties })
 
-  expect(desk.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
-  expect(new Set(desk.sent.map(({ topic }) => topic))).toEqual(new Set(['b/bridge/response/health']))
-  expect(desk.log.lines).toContainEqual({
+  expect(commands.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+  expect(new Set(commands.sent.map(({ topic }) => topic))).toEqual(new Set(['b/bridge/response/health']))
+  expect(commands.log.lines).toContainEqual({
     level: 'warn',
     message: 'response topic that is not for answers ignored',
     fields: { topic: properties.responseTopic },
   })
 })
 
-test('an answer that the broker refuses is told of, and the other one is sent all the same', async () => {
+test('a response that the broker refuses is logged, and the other one is sent', async () => {
   const refuses = (topic: string) =>
     topic === 'b/bridge/response/health' ? new PublishRefused('not authorized', 0x87) : undefined
-  const desk = aDesk({ refuses })
+  const commands = commandFixture({ refuses })
 
-  await desk.send(health, '', { properties: { responseTopic: 'b/answers/7' } })
+  await commands.send(health, '', { properties: { responseTopic: 'b/answers/7' } })
 
-  expect(desk.sent.map(({ topic }) => topic)).toEqual(['b/answers/7'])
+  expect(commands.sent.map(({ topic }) => topic)).toEqual(['b/answers/7'])
   const fields = { topic: 'b/bridge/response/health', reason_code: 0x87 }
-  expect(desk.log.lines.at(-1)).toEqual({ level: 'warn', message: 'broker refused an answer', fields })
-  expect(desk.failures).toEqual([])
+  expect(commands.log.lines.at(-1)).toEqual({ level: 'warn', message: 'broker refused an answer', fields })
+  expect(commands.failures).toEqual([])
 })
 
-test('what nobody expected is told as a bug, and the turn it took is free again', async () => {
+test('an unexpected error is reported as a bug, and the next command is handled', async () => {
   const bug = new TypeError('a bug')
-  const desk = aDesk({ obey: () => Promise.reject(bug) })
+  const commands = commandFixture({ handle: () => Promise.reject(bug) })
 
-  for (let number = 0; number < 65; number++) await desk.send(health)
+  for (let number = 0; number < 65; number++) await commands.send(health)
 
-  expect(desk.failures).toHaveLength(65)
-  expect(new Set(desk.failures)).toEqual(new Set([bug]))
-  const broken = aDesk({ refuses: () => bug })
+  expect(commands.failures).toHaveLength(65)
+  expect(new Set(commands.failures)).toEqual(new Set([bug]))
+  const broken = commandFixture({ refuses: () => bug })
   await broken.send(health)
   expect(broken.failures).toEqual([bug])
 })
 
-test('once stopped, nothing is obeyed, and an answer that cannot be sent any more is no failure', async () => {
+test('after the stop nothing is handled, and a response that cannot go out is no failure', async () => {
   const closed = new Error('closed')
-  const desk = aDesk({
-    obey: async () => {
-      desk.abort.abort(new Error('stopped'))
+  const commands = commandFixture({
+    handle: async () => {
+      commands.abort.abort(new Error('stopped'))
       return { data: rescanned }
     },
     refuses: () => closed,
   })
 
-  await desk.send(health)
-  await desk.send(health)
+  await commands.send(health)
+  await commands.send(health)
 
-  expect(desk.obeyed).toHaveLength(1)
-  expect(desk.failures).toEqual([])
+  expect(commands.handled).toHaveLength(1)
+  expect(commands.failures).toEqual([])
 })
 
-test('a thousand retained commands fill five lines, and an hour later they are named again', async () => {
-  const desk = aDesk()
+test('a thousand retained commands fill five log lines, an hour later one more', async () => {
+  const commands = commandFixture()
   for (let number = 0; number < 1_000; number++) {
-    await desk.send(`b/bridge/request/${number}`, '{}', { retain: true })
+    await commands.send(`b/bridge/request/${number}`, '{}', { retain: true })
   }
-  expect(desk.log.lines).toHaveLength(5)
+  expect(commands.log.lines).toHaveLength(5)
 
-  await desk.clock.advance(3_600_000)
-  await desk.send(health, '{}', { retain: true })
+  await commands.clock.advance(3_600_000)
+  await commands.send(health, '{}', { retain: true })
 
-  expect(desk.log.lines.slice(5)).toMatchObject([
+  expect(commands.log.lines.slice(5)).toMatchObject([
     { level: 'warn', message: 'retained command ignored', fields: { topic: health, suppressed: 995 } },
   ])
 })
 
-test('commands fill thirty lines of the log in a minute, at debug too, and what is left out is counted', async () => {
-  const desk = aDesk()
+test('commands fill thirty log lines a minute, and what is left out is counted', async () => {
+  const commands = commandFixture()
 
   for (let second = 0; second < 60; second++) {
-    for (let number = 0; number < 10; number++) await desk.send(health)
-    await desk.clock.advance(1_000)
+    for (let number = 0; number < 10; number++) await commands.send(health)
+    await commands.clock.advance(1_000)
   }
 
-  expect(desk.sent).toHaveLength(600)
-  const { lines } = desk.log
+  expect(commands.sent).toHaveLength(600)
+  const { lines } = commands.log
   expect(lines.length).toBeLessThanOrEqual(30)
   const left = lines
     .map(({ fields }) => Number(fields.suppressed ?? 0))
@@ -214,38 +214,38 @@ test('commands fill thirty lines of the log in a minute, at debug too, and what 
   expect(left + lines.length).toBeGreaterThan(550)
 })
 
-test('commands are taken while there is room for answers, and the others wait unacknowledged', async () => {
+test('commands are taken while there is room for responses, others wait unacknowledged', async () => {
   const { promise: acknowledging, resolve: acknowledge } = Promise.withResolvers<void>()
-  const desk = aDesk({ acknowledging })
+  const commands = commandFixture({ acknowledging })
   const taken: unknown[] = []
 
   for (let number = 0; number < 100; number++) {
-    taken.push(desk.arrive('b/bridge/request/dance', '{}', { acknowledged: true }))
+    taken.push(commands.arrive('b/bridge/request/dance', '{}', { acknowledged: true }))
   }
   await settle()
   expect(taken.filter((each) => each === undefined)).toHaveLength(64)
-  expect(desk.sent).toHaveLength(64)
+  expect(commands.sent).toHaveLength(64)
   acknowledge()
   await Promise.all(taken)
 
-  expect(desk.sent).toHaveLength(100)
-  expect(desk.log.lines.filter(({ message }) => message === 'command dropped')).toEqual([])
+  expect(commands.sent).toHaveLength(100)
+  expect(commands.log.lines.filter(({ message }) => message === 'command dropped')).toEqual([])
 })
 
 test.each([
   ['nothing holds back', {}, 64],
   ['a broker without flow control sends', { acknowledged: true }, 128],
-])('of commands that %s, those without room are dropped and counted', async (_, more, kept) => {
+])('of commands that %s, those without room are dropped', async (_, more, kept) => {
   const { promise: acknowledging, resolve: acknowledge } = Promise.withResolvers<void>()
-  const desk = aDesk({ acknowledging })
+  const commands = commandFixture({ acknowledging })
 
-  for (let number = 0; number < 1_000; number++) desk.arrive('b/bridge/request/dance', '{}', more)
+  for (let number = 0; number < 1_000; number++) commands.arrive('b/bridge/request/dance', '{}', more)
   acknowledge()
   await settle()
   await settle()
 
-  expect(desk.sent).toHaveLength(kept)
-  expect(desk.log.lines).toContainEqual({
+  expect(commands.sent).toHaveLength(kept)
+  expect(commands.log.lines).toContainEqual({
     level: 'warn',
     message: 'command dropped',
     fields: { reason: 'more than the broker takes answers for' },
@@ -256,26 +256,26 @@ test.each([
   ['payload', `{"transaction": "${'x'.repeat(4_096)}"}`, {}],
   ['response topic', '{}', { properties: { responseTopic: `b/answers/${'x'.repeat(4_096)}` } }],
   ['correlation data', '{}', { properties: { correlationData: new Uint8Array(4_096) } }],
-])('a command with a %s of more than 4 kB is refused, and nothing of it is kept', async (_, payload, more) => {
-  const desk = aDesk()
+])('a command with a %s of more than 4 kB is refused', async (_, payload, more) => {
+  const commands = commandFixture()
 
-  await desk.send(health, payload, more)
+  await commands.send(health, payload, more)
 
-  expect(desk.obeyed).toEqual([])
-  expect(desk.answers()).toMatchObject([
+  expect(commands.handled).toEqual([])
+  expect(commands.responses()).toMatchObject([
     ['b/bridge/response/health', { transaction: null, error: { code: 'too_large' } }],
   ])
-  expect(desk.sent[0]?.correlationData).toBeUndefined()
+  expect(commands.sent[0]?.correlationData).toBeUndefined()
 })
 
-test('a topic of sixty thousand letters is cut in the log, and gets no answer', async () => {
-  const desk = aDesk()
+test('a topic of sixty thousand letters is cut in the log, and gets no response', async () => {
+  const commands = commandFixture()
   const long = 'x'.repeat(60_000)
 
-  await desk.send(`b/bridge/request/${long}`, '')
-  await desk.send(`b/bridge/request/${long}`, '{}', { retain: true })
+  await commands.send(`b/bridge/request/${long}`, '')
+  await commands.send(`b/bridge/request/${long}`, '{}', { retain: true })
 
-  expect(desk.sent).toEqual([])
-  expect(desk.log.lines).toHaveLength(2)
-  expect(JSON.stringify(desk.log.lines).length).toBeLessThan(2_000)
+  expect(commands.sent).toEqual([])
+  expect(commands.log.lines).toHaveLength(2)
+  expect(JSON.stringify(commands.log.lines).length).toBeLessThan(2_000)
 })

@@ -1,7 +1,7 @@
-/** What a command on the broker means, and what is said to one that means nothing. */
+/** Commands read from topics and payloads, and their responses. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { answerOf, isOrder, mayAnswerOn, readCommand } from '../../../src/topics/commands.ts'
+import { answerOf, isCommand, mayAnswerOn, readCommand } from '../../../src/topics/commands.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 
 const topics = topicsBelow('home/blink')
@@ -11,7 +11,7 @@ const request = (verb: string, payload = '') =>
 const setting = (path: string, payload = '') => readCommand(topics, `home/blink/sync/${path}`, bytes(payload))
 
 test('a request names all modules, an account, a network or one module', () => {
-  const target = (payload: string) => request('manifest/request', payload).order
+  const target = (payload: string) => request('manifest/request', payload).command
 
   expect(target('')).toEqual({ verb: 'manifest/request', target: {} })
   expect(target('{}')).toEqual({ verb: 'manifest/request', target: {} })
@@ -22,25 +22,25 @@ test('a request names all modules, an account, a network or one module', () => {
 })
 
 test('an id keeps all its digits', () => {
-  const { order } = request('pause', '{"account_id": 9223372036854775807}')
+  const { command } = request('pause', '{"account_id": 9223372036854775807}')
 
-  expect(order).toEqual({ verb: 'pause', target: { accountId: '9223372036854775807' } })
+  expect(command).toEqual({ verb: 'pause', target: { accountId: '9223372036854775807' } })
 })
 
-test('what Home Assistant sends as plain values are the same orders', () => {
+test('the plain values that Home Assistant sends are the same commands', () => {
   const target = { accountId: '8021', networkId: '44107', syncModuleId: '350221' }
 
-  expect(setting('8021/44107/350221/set/request_now', 'PRESS').order).toEqual({
+  expect(setting('8021/44107/350221/set/request_now', 'PRESS').command).toEqual({
     verb: 'manifest/request',
     target,
   })
-  expect(setting('8021/44107/350221/set/polling', 'ON').order).toEqual({ verb: 'resume', target })
-  expect(setting('8021/44107/350221/set/polling', 'OFF').order).toEqual({ verb: 'pause', target })
-  expect(setting('8021/44107/350221/set/polling', 'on').order).toMatchObject({ code: 'malformed' })
-  expect(setting('8021/44107/350221/set/volume', '3').order).toMatchObject({
+  expect(setting('8021/44107/350221/set/polling', 'ON').command).toEqual({ verb: 'resume', target })
+  expect(setting('8021/44107/350221/set/polling', 'OFF').command).toEqual({ verb: 'pause', target })
+  expect(setting('8021/44107/350221/set/polling', 'on').command).toMatchObject({ code: 'malformed' })
+  expect(setting('8021/44107/350221/set/volume', '3').command).toMatchObject({
     message: 'no such setting; known are request_now, polling',
   })
-  expect(setting('8021/x/350221/set/polling', 'ON').order).toMatchObject({ code: 'malformed' })
+  expect(setting('8021/x/350221/set/polling', 'ON').command).toMatchObject({ code: 'malformed' })
 })
 
 const refused: readonly (readonly [verb: string, payload: string, code: string, says: RegExp])[] = [
@@ -65,37 +65,39 @@ const refused: readonly (readonly [verb: string, payload: string, code: string, 
 
 for (const [verb, payload, code, says] of refused) {
   test(`${verb} with ${payload} is refused with what is known`, () => {
-    const { order } = request(verb, payload)
+    const { command } = request(verb, payload)
 
-    expect(order).toEqual({ code, message: expect.stringMatching(says) })
+    expect(command).toEqual({ code, message: expect.stringMatching(says) })
   })
 }
 
 test('bytes that are no text are refused', () => {
-  const { order } = readCommand(topics, 'home/blink/bridge/request/health', Uint8Array.of(0xff, 0xfe))
+  const { command } = readCommand(topics, 'home/blink/bridge/request/health', Uint8Array.of(0xff, 0xfe))
 
-  expect(order).toMatchObject({ code: 'malformed' })
+  expect(command).toMatchObject({ code: 'malformed' })
 })
 
-test('a transaction comes back as it was, also with a refusal, and is null without one', () => {
+test('a transaction comes back as it was, also with an error, and is null without one', () => {
   expect(request('health', '{"transaction": "abc"}').transaction).toBe('abc')
   expect(request('health', '{"transaction": 7, "x": 1}')).toMatchObject({
     transaction: 7,
-    order: { code: 'unknown_key' },
+    command: { code: 'unknown_key' },
   })
   expect(request('health').transaction).toBeNull()
 })
 
 test('responses have the shape that docs/mqtt-api.md shows', () => {
   const retryAt = Date.parse('2026-11-23T09:00:00Z')
-  const refusal = { code: 'throttled', message: 'later', retryable: true, retryAt }
+  const error = { code: 'throttled', message: 'later', retryable: true, retryAt }
 
-  expect(JSON.parse(answerOf({ transaction: 'abc' }, { data: { modules: 2, paused: true } }))).toEqual({
+  expect(
+    JSON.parse(answerOf({ transaction: 'abc' }, { data: { verb: 'pause', modules: 2, paused: true } })),
+  ).toEqual({
     transaction: 'abc',
     status: 'ok',
     data: { modules: 2, paused: true },
   })
-  expect(JSON.parse(answerOf({ transaction: null }, { refusal }))).toEqual({
+  expect(JSON.parse(answerOf({ transaction: null }, { error }))).toEqual({
     transaction: null,
     status: 'error',
     data: {},
@@ -103,7 +105,7 @@ test('responses have the shape that docs/mqtt-api.md shows', () => {
   })
 })
 
-test('an answer goes only below our own topic, and never where it would be a command', () => {
+test('a response goes only below the base topic, and never where commands or state are', () => {
   expect(mayAnswerOn(topics, 'home/blink/answers/node-red')).toBe(true)
   expect(mayAnswerOn(topics, 'home/blink/bridge/response/rescan/node-red')).toBe(true)
   expect(mayAnswerOn(topics, 'home/blink/synced')).toBe(true)
@@ -123,7 +125,7 @@ test('an answer goes only below our own topic, and never where it would be a com
   }
 })
 
-test('nothing that can be sent is more than an order or a refusal', () => {
+test('every payload is read as a command or as an error', () => {
   const verbs = fc.oneof(fc.constantFrom('manifest/request', 'pause', 'options', 'health'), fc.string())
   const payloads = fc.oneof(
     fc.string(),
@@ -132,8 +134,8 @@ test('nothing that can be sent is more than an order or a refusal', () => {
   )
   fc.assert(
     fc.property(verbs, payloads, (verb, payload) => {
-      const { order } = request(verb, payload)
-      expect(isOrder(order) || order.message.length < 400).toBe(true)
+      const { command } = request(verb, payload)
+      expect(isCommand(command) || command.message.length < 400).toBe(true)
     }),
   )
 })

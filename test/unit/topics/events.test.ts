@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message, ModuleReport } from '../../../src/domain/model.ts'
-import { moduleChanged, moduleEvent, tickDone, workItemMessages } from '../../../src/topics/events.ts'
+import {
+  moduleChanged,
+  moduleEvent,
+  requestedEvent,
+  tickDone,
+  workItemMessage,
+} from '../../../src/topics/events.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { aModule, anItem, failed, skipped, start } from '../../support/samples.ts'
 
@@ -19,7 +25,7 @@ const event = (report: Exclude<ModuleReport, { kind: 'requested' }>, repeated = 
 const document = ({ payload }: Message) => JSON.parse(payload) as Record<string, unknown>
 const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
 
-test('an accepted request is a work item for pollers and an event for rules', () => {
+test('an accepted request is published as a work item for pollers and as an event for rules', () => {
   const item = anItem({ attempt: 2 })
   const expected = {
     schema: 1,
@@ -38,9 +44,13 @@ test('an accepted request is a work item for pollers and an event for rules', ()
     expires_at: '2026-11-23T09:10:00.000Z',
   }
 
-  const messages = workItemMessages(topics, item, start)
+  const messages = [workItemMessage(topics, item, start), requestedEvent(topics, item, start)]
 
   expect(messages.map(({ topic }) => topic)).toEqual([`${stem}/manifest/requested`, `${stem}/event`])
+  expect(messages.map(({ durable, event }) => [durable, event])).toEqual([
+    [true, undefined],
+    [undefined, true],
+  ])
   for (const message of messages) {
     expect(document(message)).toEqual(expected)
     expect(Object.keys(document(message))).toEqual(Object.keys(expected))
@@ -53,9 +63,9 @@ test('an accepted request is a work item for pollers and an event for rules', ()
   }
 })
 
-test('a work item that waited has the rest of its life, and at least a second', () => {
+test('a work item that waited expires at the broker when its request ID does', () => {
   const expiries = [0, 1, 599_000, 599_999, 600_000, 900_000].map(
-    (waitedMs) => workItemMessages(topics, anItem(), start + waitedMs)[0]?.expirySeconds,
+    (waitedMs) => workItemMessage(topics, anItem(), start + waitedMs).expirySeconds,
   )
 
   expect(expiries).toEqual([600, 600, 1, 1, 1, 1])
@@ -69,19 +79,19 @@ test('ids beyond what a JavaScript number can hold keep their digits', () => {
   }
   const item = anItem({ ...large, requestId: '9223372036854775807' })
 
-  const payload = workItemMessages(topics, item, start)[0]?.payload
+  const payload = workItemMessage(topics, item, start).payload
 
   expect(payload).toContain('"account_id":9223372036854775801,"network_id":9223372036854775802')
   expect(payload).toContain('"sync_module_id":9007199254740993,')
   expect(payload).toContain('"request_id":9223372036854775807,"request_id_str":"9223372036854775807"')
 })
 
-test('a work item holds the promised keys and nothing of owner or device', () => {
+test('a work item holds the keys it was promised and nothing of the owner or the device', () => {
   const more = { ...anItem(), serial: 'G8V1', email: 'me@home.test', token: 'eyJ', name: 'Hall' }
 
-  const [message] = workItemMessages(topics, more, start)
+  const message = workItemMessage(topics, more, start)
 
-  for (const hidden of ['G8V1', 'me@home.test', 'eyJ', 'Hall']) expect(message?.payload).not.toContain(hidden)
+  for (const hidden of ['G8V1', 'me@home.test', 'eyJ', 'Hall']) expect(message.payload).not.toContain(hidden)
 })
 
 test('a failed request is an event with the error in place of the request', () => {
@@ -175,9 +185,9 @@ test('a module that came, went or was renamed is an event of the bridge, for an 
 })
 
 test('the end of a run is an event of the bridge with its counts, for an hour', () => {
-  const counts = { requested: 2, failed: 1, skipped: 3, durationMs: 812 }
+  const counts = { requested: 2, failed: 1, skipped: 3, elapsedMs: 812 }
 
-  const message = tickDone(topics, context, { eventId: 'e-3', now: start, counts })
+  const message = tickDone(topics, { ...context, budgetMs: 1 }, { eventId: 'e-3', now: start, counts })
 
   expect(message).toMatchObject({ topic: 'blink-manifestd/bridge/event', expirySeconds: 3_600 })
 

@@ -1,14 +1,22 @@
-/** The requests of a module, as its retained topics tell them. */
+/** The retained topics of a module that show its requests. */
 import { expect, test } from 'vitest'
-import { moduleEnd, moduleIdentity, moduleProgress } from '../../../src/topics/module-topics.ts'
+import { moduleExpired, moduleIdentity, moduleProgress } from '../../../src/topics/module-topics.ts'
 import { retainedModuleTopics } from '../../../src/topics/topics.ts'
-import { asked, document, fresh, progress, stem, topics, viewOf } from '../../support/module-view.ts'
+import {
+  document,
+  newModule,
+  progress,
+  requestedOnce,
+  snapshotOf,
+  stem,
+  topics,
+} from '../../support/module-snapshots.ts'
 import { anItem, recordAfter, requested, start } from '../../support/samples.ts'
 
-test('the last request ID is plain digits that end with its life', () => {
-  const large = recordAfter(fresh, requested(anItem({ requestId: '9223372036854775807' })))
+test('the last request ID is plain digits that expire with it', () => {
+  const large = recordAfter(newModule, requested(anItem({ requestId: '9223372036854775807' })))
 
-  const { request_id, requested_at, state } = progress(viewOf(large), start + 60_000)
+  const { request_id, requested_at, state } = progress(snapshotOf(large), start + 60_000)
 
   expect(request_id).toEqual({
     topic: `${stem}/request_id`,
@@ -24,28 +32,28 @@ test('the last request ID is plain digits that end with its life', () => {
   expect(state?.payload).toContain('"request_id":9223372036854775807,')
 })
 
-test('an expired request ID is cleared, for brokers that do not do it', () => {
-  const { request_id, requested_at } = progress(viewOf(asked), start + 600_000, { ended: true })
+test('an expired request ID is cleared, for brokers without message expiry', () => {
+  const { request_id, requested_at } = progress(snapshotOf(requestedOnce), start + 600_000, { expired: true })
 
   expect(request_id).toEqual({ topic: `${stem}/request_id`, payload: '', retain: true })
   expect(requested_at?.payload).toBe('2026-11-23T09:00:00.000Z')
 })
 
-test('what told of a request ID is cleared once, and again when all is republished', () => {
+test('an expired request ID is cleared once, and when everything is published again', () => {
   const late = start + 600_000
 
-  expect(Object.keys(progress(viewOf(asked), late - 1))).toHaveLength(4)
-  expect(Object.keys(progress(viewOf(asked), late))).toEqual(['state'])
-  expect(progress(viewOf(asked), late, { everything: true })).toMatchObject({
+  expect(Object.keys(progress(snapshotOf(requestedOnce), late - 1))).toHaveLength(4)
+  expect(Object.keys(progress(snapshotOf(requestedOnce), late))).toEqual(['state'])
+  expect(progress(snapshotOf(requestedOnce), late, { everything: true })).toMatchObject({
     request_id: { payload: '' },
     'manifest/pending': { payload: '[]' },
   })
 })
 
-test('a module never requested is cleared of an older life when all is republished', () => {
-  expect(Object.keys(progress(viewOf(fresh)))).toEqual(['state'])
+test('a module without requests loses what an earlier installation left', () => {
+  expect(Object.keys(progress(snapshotOf(newModule)))).toEqual(['state'])
 
-  const { request_id, requested_at } = progress(viewOf(fresh), start, { everything: true })
+  const { request_id, requested_at } = progress(snapshotOf(newModule), start, { everything: true })
 
   expect([request_id, requested_at].map((message) => [message?.payload, message?.retain])).toEqual([
     ['', true],
@@ -53,12 +61,12 @@ test('a module never requested is cleared of an older life when all is republish
   ])
 })
 
-test('the live request IDs are a retained list, newest last, that ends with the newest', () => {
+test('requests that have not expired are a retained list, newest last', () => {
   const older = anItem({ requestId: '501', requestedAt: start - 600_000 })
   const [old, young] = [300_000, 0].map((ago) => anItem({ requestId: String(ago), requestedAt: start - ago }))
-  const record = { ...asked, recent: [older, old, young].flatMap((item) => item ?? []) }
+  const record = { ...requestedOnce, recent: [older, old, young].flatMap((item) => item ?? []) }
 
-  const pending = progress(viewOf(record))['manifest/pending']
+  const pending = progress(snapshotOf(record))['manifest/pending']
 
   expect(pending).toMatchObject({ retain: true, json: true, expirySeconds: 600 })
   expect(document(pending)).toMatchObject([
@@ -67,8 +75,8 @@ test('the live request IDs are a retained list, newest last, that ends with the 
   ])
 })
 
-test('with no living request the list is empty and has no end', () => {
-  expect(progress(viewOf(fresh), start, { everything: true })['manifest/pending']).toEqual({
+test('without such a request the list is empty and does not expire', () => {
+  expect(progress(snapshotOf(newModule), start, { everything: true })['manifest/pending']).toEqual({
     topic: `${stem}/manifest/pending`,
     payload: '[]',
     retain: true,
@@ -77,16 +85,16 @@ test('with no living request the list is empty and has no end', () => {
   })
 })
 
-test('the end of a request ID shows in the list, that of the last in its topic too', () => {
+test('an expired request ID changes the list, and the last one its own topic too', () => {
   const [old, young] = [300_000, 0].map((ago) => anItem({ requestId: String(ago), requestedAt: start - ago }))
-  const view = viewOf({ ...asked, recent: [old, young].flatMap((item) => item ?? []) })
+  const snapshot = snapshotOf({ ...requestedOnce, recent: [old, young].flatMap((item) => item ?? []) })
 
-  const [first, ...others] = moduleEnd(topics, view, start + 300_000)
+  const [first, ...others] = moduleExpired(topics, snapshot, start + 300_000)
   expect(first).toMatchObject({ topic: `${stem}/manifest/pending`, retain: true, expirySeconds: 300 })
   expect(document(first)).toMatchObject([{ request_id_str: '0' }])
   expect(others).toEqual([])
 
-  const last = moduleEnd(topics, view, start + 600_000)
+  const last = moduleExpired(topics, snapshot, start + 600_000)
   expect(last).toMatchObject([
     { topic: `${stem}/request_id`, payload: '', retain: true },
     { topic: `${stem}/manifest/pending`, payload: '[]', retain: true },
@@ -95,8 +103,8 @@ test('the end of a request ID shows in the list, that of the last in its topic t
 
 test('every topic of a module that is published is one that can be cleared', () => {
   const published = [
-    ...moduleIdentity(topics, viewOf(asked)),
-    ...moduleProgress(topics, viewOf(asked), { now: start, everything: false, ended: false }),
+    ...moduleIdentity(topics, snapshotOf(requestedOnce)),
+    ...moduleProgress(topics, snapshotOf(requestedOnce), { now: start, everything: false, expired: false }),
   ]
 
   expect(published.map(({ topic }) => topic.slice(stem.length + 1)).sort()).toEqual(

@@ -1,12 +1,21 @@
-/** What a module is and how it does, as its retained topics tell it. */
+/** The retained topics of a module: what it is, and its state. */
 import { expect, test } from 'vitest'
-import type { Outcome } from '../../../src/domain/model.ts'
-import { type ModuleView, moduleIdentity } from '../../../src/topics/module-topics.ts'
-import { asked, byTopic, document, fresh, progress, stem, topics, viewOf } from '../../support/module-view.ts'
+import type { ModuleSnapshot, Outcome } from '../../../src/domain/model.ts'
+import { moduleIdentity } from '../../../src/topics/module-topics.ts'
+import {
+  byTopic,
+  document,
+  newModule,
+  progress,
+  requestedOnce,
+  snapshotOf,
+  stem,
+  topics,
+} from '../../support/module-snapshots.ts'
 import { aModule, failed, newRecord, recordAfter, start } from '../../support/samples.ts'
 
-test('availability is plain text, information a document, and both are retained', () => {
-  const messages = byTopic(moduleIdentity(topics, viewOf(fresh)))
+test('availability is plain text and info a document, both retained', () => {
+  const messages = byTopic(moduleIdentity(topics, snapshotOf(newModule)))
 
   expect(messages.availability).toEqual({ topic: `${stem}/availability`, payload: 'online', retain: true })
   expect(messages.info).toMatchObject({ topic: `${stem}/info`, retain: true, json: true })
@@ -29,9 +38,9 @@ test('what is not known of a module is null and not missing', () => {
     firmware: undefined,
     storage: undefined,
   }
-  const view = viewOf(newRecord(aModule(none)), { available: false })
+  const snapshot = snapshotOf(newRecord(aModule(none)), { available: false })
 
-  const messages = byTopic(moduleIdentity(topics, view))
+  const messages = byTopic(moduleIdentity(topics, snapshot))
 
   expect(messages.availability?.payload).toBe('offline')
   expect(document(messages.info)).toEqual({
@@ -44,8 +53,8 @@ test('what is not known of a module is null and not missing', () => {
   })
 })
 
-test('the state of a module that was asked is one retained document without an end', () => {
-  const { state } = progress(viewOf(asked))
+test('the state of a requested module is one retained document that never expires', () => {
+  const { state } = progress(snapshotOf(requestedOnce))
 
   expect(state).toMatchObject({
     topic: `${stem}/state`,
@@ -70,10 +79,12 @@ test('the state of a module that was asked is one retained document without an e
   })
 })
 
-test('the state of a module never requested has the same keys, with null', () => {
-  const { state } = progress(viewOf(fresh, { intervalMs: undefined, nextAttemptAt: undefined }))
+test('the state of a module without requests has the same keys, with null', () => {
+  const { state } = progress(snapshotOf(newModule, { intervalMs: undefined, nextAttemptAt: undefined }))
 
-  expect(Object.keys(document(state))).toEqual(Object.keys(document(progress(viewOf(asked)).state)))
+  expect(Object.keys(document(state))).toEqual(
+    Object.keys(document(progress(snapshotOf(requestedOnce)).state)),
+  )
   expect(document(state)).toEqual({
     status: 'idle',
     request_id: null,
@@ -90,10 +101,10 @@ test('the state of a module never requested has the same keys, with null', () =>
   })
 })
 
-test('the state of a module that failed tells the error as its event does', () => {
-  const record = recordAfter(asked, failed({ at: start + 300_000 }))
+test('the state of a module that failed has the error as its event does', () => {
+  const record = recordAfter(requestedOnce, failed({ at: start + 300_000 }))
 
-  expect(document(progress(viewOf(record)).state)).toMatchObject({
+  expect(document(progress(snapshotOf(record)).state)).toMatchObject({
     status: 'error',
     request_id: 670555852,
     last_attempt_at: '2026-11-23T09:05:00.000Z',
@@ -110,7 +121,7 @@ test('the state of a module that failed tells the error as its event does', () =
   })
 })
 
-test('one word tells what the requests of a module are doing', () => {
+test('each outcome has a status', () => {
   const words = Object.fromEntries(
     (
       [
@@ -126,7 +137,10 @@ test('one word tells what the requests of a module are doing', () => {
         'error',
         'unknown',
       ] satisfies readonly Outcome[]
-    ).map((lastOutcome) => [lastOutcome, document(progress(viewOf({ ...fresh, lastOutcome })).state).status]),
+    ).map((lastOutcome) => [
+      lastOutcome,
+      document(progress(snapshotOf({ ...newModule, lastOutcome })).state).status,
+    ]),
   )
 
   expect(words).toEqual({
@@ -144,11 +158,11 @@ test('one word tells what the requests of a module are doing', () => {
   })
 })
 
-test('paused wins over throttled, that over missing, that over the last outcome', () => {
-  const missing = { ...asked, missing: 1 }
-  const status = (view: ModuleView) => document(progress(view).state).status
+test('paused goes before throttled, that before a missing module, that before the outcome', () => {
+  const missing = { ...requestedOnce, missing: 1 }
+  const status = (snapshot: ModuleSnapshot) => document(progress(snapshot).state).status
 
-  expect(status(viewOf(missing, { paused: true, accountStatus: 'throttled' }))).toBe('paused')
-  expect(status(viewOf(missing, { accountStatus: 'throttled' }))).toBe('backoff')
-  expect(status(viewOf(missing))).toBe('offline')
+  expect(status(snapshotOf(missing, { paused: true, accountStatus: 'throttled' }))).toBe('paused')
+  expect(status(snapshotOf(missing, { accountStatus: 'throttled' }))).toBe('backoff')
+  expect(status(snapshotOf(missing))).toBe('offline')
 })

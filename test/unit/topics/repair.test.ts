@@ -1,20 +1,28 @@
 /** When a topic that another client changed is published again, and when not. */
 import { expect, onTestFinished, test } from 'vitest'
-import type { Message } from '../../../src/domain/model.ts'
+import { StoreFailed } from '../../../src/domain/errors.ts'
+import { keyOf, type Message } from '../../../src/domain/model.ts'
 import type { MessageListener, Wish } from '../../../src/mqtt/subscriptions.ts'
 import { Subscriptions } from '../../../src/mqtt/subscriptions.ts'
+import { accountState } from '../../../src/topics/bridge-state.ts'
+import { moduleProgress } from '../../../src/topics/module-topics.ts'
 import { openRepair } from '../../../src/topics/repair.ts'
 import { plain, topicsBelow } from '../../../src/topics/topics.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
-import { aModule, readableLog } from '../../support/samples.ts'
+import { anAccount, aSnapshot } from '../../support/retained-fixture.ts'
+import { aModule, readableLog, start } from '../../support/samples.ts'
 
 const stem = 'b/sync/8021/44107/350221'
+const account = accountState(topicsBelow('b'), anAccount()).payload
+const [state] = moduleProgress(topicsBelow('b'), aSnapshot(), { now: start, everything: true, expired: true })
 
 function watched(protocol: 4 | 5 = 5) {
   const [clock, log, subscriptions] = [fakeClock(), readableLog(), new Subscriptions()]
   const abort = new AbortController()
   onTestFinished(() => abort.abort())
-  const said: string[] = []
+  const repairs: string[] = []
+  const failures: unknown[] = []
+  const disk = { broken: false }
   const published: Message[] = []
   const repair = openRepair(
     {
@@ -32,53 +40,58 @@ function watched(protocol: 4 | 5 = 5) {
       },
       publisher: { publish: async (message) => void published.push(message) },
       modulesToo: true,
-      infoNow: () => plain('b/bridge/info', 'info'),
-      accountNow: (id) => (id === '8021' ? plain('b/account/8021/state', 'ok') : undefined),
-      moduleNow: ({ syncModuleId }) =>
-        syncModuleId === aModule().syncModuleId ? [plain(`${stem}/state`, 'state')] : [],
-      sayState: () => said.push('state'),
-      sayInfo: () => said.push('info'),
-      sayAccount: (id) => said.push(`account ${id}`),
-      sayModule: ({ syncModuleId }) => said.push(`module ${syncModuleId}`),
+      bridgeInfo: () => plain('b/bridge/info', 'info'),
+      status: {
+        async account(id) {
+          if (disk.broken) throw new StoreFailed('cannot read state.db')
+          return id === '8021' ? anAccount() : undefined
+        },
+        module: async (key) => (keyOf(key) === keyOf(aModule()) ? aSnapshot() : undefined),
+      },
+      announce: () => void repairs.push('state'),
+      retained: {
+        publish: (what) => void repairs.push(typeof what === 'string' ? what : keyOf(what)),
+      },
+      fail: (error) => failures.push(error),
       ...{ clock, log },
     },
     abort.signal,
   )
   const hear = (topic: string, payload: string, retain = false) =>
     subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
-  return { repair, clock, log, said, published, hear, subscriptions }
+  return { repair, clock, log, repairs, published, hear, subscriptions, disk, failures }
 }
 
-test('a foreign value is replaced after two seconds, our own and those of others are not', async () => {
-  const { clock, said, hear } = watched()
+test('a changed topic is published after two seconds, our own value and others are not', async () => {
+  const { clock, repairs, hear } = watched()
   hear('b/bridge/state', 'online')
-  hear('b/account/8021/state', 'ok')
+  hear('b/account/8021/state', account)
   hear('b/account/9/state', 'foreign')
   hear('b/sync/1/2/3/state', 'foreign')
-  hear(`${stem}/state`, 'state')
+  hear(`${stem}/state`, state?.payload ?? '')
   hear(`${stem}/state`, 'stored', true)
   await clock.advance(2_000)
-  expect(said).toEqual([])
+  expect(repairs).toEqual([])
 
   hear('b/bridge/state', 'offline')
   hear('b/bridge/info', '')
   hear('b/account/8021/state', '')
   hear(`${stem}/state`, 'foreign')
   await clock.advance(1_999)
-  expect(said).toEqual([])
+  expect(repairs).toEqual([])
   await clock.advance(1)
-  expect(said).toEqual(['state', 'info', 'account 8021', 'module 350221'])
+  expect(repairs).toEqual(['state', 'bridge', '8021', '8021/44107/350221'])
 })
 
-test('a topic that comes back wrong is published ever more rarely, at last once an hour', async () => {
-  const { clock, said, hear, log } = watched()
+test('a topic that is changed again is published ever more rarely, at last once an hour', async () => {
+  const { clock, repairs, hear, log } = watched()
   const during = async (ms: number) => {
-    const before = said.length
+    const before = repairs.length
     for (let passed = 0; passed < ms; passed += 5_000) {
       hear(`${stem}/state`, 'foreign')
       await clock.advance(5_000)
     }
-    return said.length - before
+    return repairs.length - before
   }
 
   expect(await during(60_000)).toBeLessThanOrEqual(4)
@@ -87,23 +100,23 @@ test('a topic that comes back wrong is published ever more rarely, at last once 
   expect(log.lines.filter(({ level }) => level === 'warn').length).toBeLessThanOrEqual(8)
 })
 
-test('against another installation that lives, only bridge/state and what it cleared is published', async () => {
-  const { repair, clock, said, hear } = watched()
+test('against another running installation only bridge/state and cleared topics are repaired', async () => {
+  const { repair, clock, repairs, hear } = watched()
   repair.other('ffffffff')
   hear('b/bridge/info', 'theirs')
   hear(`${stem}/state`, 'theirs')
   hear('b/account/8021/state', '')
   hear('b/bridge/state', 'offline')
   await clock.advance(10_000)
-  expect(said.toSorted()).toEqual(['account 8021', 'state'])
+  expect(repairs.toSorted()).toEqual(['8021', 'state'])
 
   await clock.advance(60_000)
-  expect(said.filter((what) => what === 'info')).toHaveLength(1)
-  // It answers, so it lives: we do not go on.
+  expect(repairs.filter((what) => what === 'bridge')).toHaveLength(1)
+  // It answers, so it runs: we do not go on.
   repair.other('ffffffff')
   hear('b/bridge/info', 'theirs')
   await clock.advance(10 * 60_000)
-  expect(said.filter((what) => what === 'info')).toHaveLength(1)
+  expect(repairs.filter((what) => what === 'bridge')).toHaveLength(1)
 })
 
 test('a retained work item is cleared once an hour, whoever leaves it again', async () => {
@@ -119,14 +132,14 @@ test('a retained work item is cleared once an hour, whoever leaves it again', as
   expect(published).toHaveLength(2)
 })
 
-test('under MQTT 3.1.1 modules are not watched, and retained work items at connecting only', async () => {
-  const { clock, said, published, hear, subscriptions } = watched(4)
+test('under MQTT 3.1.1 modules are not watched, retained work items only at connecting', async () => {
+  const { clock, repairs, published, hear, subscriptions } = watched(4)
   hear('b/bridge/state', 'offline')
   hear(`${stem}/state`, 'foreign')
   hear(`${stem}/event`, '{}', true)
   await clock.advance(10_000)
 
-  expect(said).toEqual(['state'])
+  expect(repairs).toEqual(['state'])
   expect(published).toEqual([plain(`${stem}/event`, '')])
   expect([...subscriptions.filters].map(([filter]) => filter)).toEqual([
     'b/bridge/state',
@@ -135,12 +148,44 @@ test('under MQTT 3.1.1 modules are not watched, and retained work items at conne
   ])
 })
 
-test('a flood on our topics is kept in bounds and the topics come back', async () => {
-  const { clock, said, hear } = watched()
+test('a flood on our topics is limited, and the topics are repaired after it', async () => {
+  const { clock, repairs, hear } = watched()
   for (let number = 0; number < 20_000; number++) hear(`b/sync/1/2/${number}/state`, 'x'.repeat(1_000))
   hear('b/bridge/state', 'offline')
   await clock.advance(2_000)
   hear('b/bridge/state', 'offline')
   await clock.advance(2_000)
-  expect(said).toEqual(['state'])
+  expect(repairs).toEqual(['state'])
+})
+
+test('topics that cannot be ours take no place', async () => {
+  const { clock, repairs, hear } = watched()
+  for (let number = 0; number < 2_000; number++) hear(`b/sync/a/b/${'x'.repeat(number)}/state`, 'foreign')
+  hear('b/account/8021/state', 'foreign')
+  await clock.advance(2_000)
+
+  expect(repairs).toEqual(['8021'])
+})
+
+test('a change that storage cannot judge is repaired when it can', async () => {
+  const { clock, repairs, hear, disk, failures } = watched()
+  disk.broken = true
+  hear('b/account/8021/state', 'foreign')
+  await clock.advance(10_000)
+  expect([repairs, failures]).toEqual([[], []])
+
+  disk.broken = false
+  await clock.advance(30_000)
+  expect(repairs).toEqual(['8021'])
+})
+
+test('after a flood of retained work items, later ones are cleared an hour later', async () => {
+  const { clock, published, hear } = watched()
+  for (let number = 0; number < 2_000; number++) hear(`b/sync/1/2/${number}/event`, '{}', true)
+  expect(published).toHaveLength(1_000)
+
+  await clock.advance(3_600_000)
+  hear(`${stem}/event`, '{}', true)
+
+  expect(published).toHaveLength(1_001)
 })

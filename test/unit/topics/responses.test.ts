@@ -1,45 +1,63 @@
-/** What `health` answers, whatever is wrong. */
+/** The data of responses to commands. */
 import { expect, test } from 'vitest'
-import { healthOf } from '../../../src/commands/health.ts'
-import { StoreFailed } from '../../../src/domain/errors.ts'
-import { fakeClock } from '../../support/fake-clock.ts'
+import type { Health } from '../../../src/domain/model.ts'
+import { responseData } from '../../../src/topics/responses.ts'
+import { anyResponse } from '../../../src/topics/schemas.ts'
+import { issuesOf } from '../../support/contract.ts'
+import { aModule, start } from '../../support/samples.ts'
 
-const clock = fakeClock()
-const broker = {
-  state: { connected: false, protocol: undefined, since: clock.now(), lastError: 'refused', reconnects: 0 },
+const health: Health = {
+  version: '1.2.3',
+  uptimeMs: 61_400,
+  nextRunAt: undefined,
+  broker: { connected: false, protocol: undefined, since: start, lastError: 'refused', reconnects: 0 },
+  accounts: [{ accountId: '8021', status: 'ok', since: start, detail: undefined, retryAt: undefined }],
+  store: { state: 'failing', detail: 'cannot read state.db' },
+  modules: undefined,
+  waiting: undefined,
 }
+const fits = (data: unknown) => issuesOf(anyResponse, { transaction: null, status: 'ok', data })
 
-function health({ trouble, count }: { trouble?: StoreFailed; count: () => number }) {
-  const stores = { ledger: { trouble, count }, outbox: { count } }
-  return healthOf({ version: '1.2.3', accounts: [], broker, stores, slots: () => [], begun: 0, clock })
-}
+test('health has the state of all parts, with null for what cannot be read', () => {
+  const data = responseData({ verb: 'health', health })
 
-test('the store tells how many modules it knows and how many ids wait', () => {
-  expect(health({ count: () => 3 })).toMatchObject({
-    store: { state: 'ok', detail: null },
-    modules: 3,
-    waiting: 3,
-  })
-})
-
-test('a disk that takes no more is told with what it holds', () => {
-  const trouble = new StoreFailed('no room for an answer', {})
-
-  expect(health({ trouble, count: () => 3 })).toMatchObject({
-    store: { state: 'failing', detail: 'no room for an answer' },
-    modules: 3,
-  })
-})
-
-test('a disk that cannot be read is told, and the other parts with it', () => {
-  const count = () => {
-    throw new StoreFailed('cannot read state.db', {})
-  }
-
-  expect(health({ count })).toMatchObject({
-    mqtt: { connected: false },
+  expect(data).toEqual({
+    version: '1.2.3',
+    uptime_s: 61,
+    next_tick_at: null,
+    mqtt: { connected: false, protocol: null, since: '2026-11-23T09:00:00.000Z', reconnects: 0 },
+    accounts: [
+      { account_id: 8021, state: 'ok', since: '2026-11-23T09:00:00.000Z', detail: null, retry_at: null },
+    ],
     store: { state: 'failing', detail: 'cannot read state.db' },
     modules: null,
     waiting: null,
   })
+  expect(fits(data)).toEqual([])
+})
+
+test('requests of a fleet are counted, and the first 200 listed', () => {
+  const accepted = {
+    requestId: '9007199254740993',
+    trigger: 'command',
+    requestedAt: start,
+    expiresAt: start,
+  } as const
+  const result = { module: aModule(), outcome: 'requested', reused: true, accepted } as const
+  const counts = { requested: 0, reused: 300, failed: 0, skipped: 0 }
+  const modules = Array.from({ length: 300 }, () => result)
+
+  const data = responseData({ verb: 'manifest/request', ...counts, retryAt: undefined, modules })
+
+  expect(data).toMatchObject({ ...counts, retry_at: null })
+  expect(data).toHaveProperty('modules.length', 200)
+  expect(data).toHaveProperty('modules.0.request_id_str', '9007199254740993')
+  expect(fits(data)).toEqual([])
+})
+
+test('pause, options and rescan have their counts and values', () => {
+  const counts = { accounts: 1, modules: 2, found: 0, renamed: 0, gone: 0 }
+  expect(responseData({ verb: 'pause', modules: 2, paused: true })).toEqual({ modules: 2, paused: true })
+  expect(responseData({ verb: 'options', logLevel: 'debug' })).toEqual({ log_level: 'debug' })
+  expect(responseData({ verb: 'rescan', ...counts })).toEqual(counts)
 })

@@ -1,57 +1,104 @@
-/** The retained topics of modules that are gone or not wanted, and of brokers that refuse or never answer. */
+/** The retained topics of what is gone or not wanted, and of brokers that refuse or never answer. */
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import { plain, retainedModuleTopics } from '../../../src/topics/topics.ts'
+import type { BlinkId, ModuleKey } from '../../../src/domain/model.ts'
+import { retainedModuleTopics } from '../../../src/topics/topics.ts'
 import { settle } from '../../support/fake-clock.ts'
-import { aView, aWorld, online, stem } from '../../support/retained-world.ts'
-import { aModule, start } from '../../support/samples.ts'
+import { anAccount, aSnapshot, noChanges, retainedFixture, stem } from '../../support/retained-fixture.ts'
+import { aModule } from '../../support/samples.ts'
 
-test('the topics of a gone module are cleared, and stay so when republished', async () => {
-  const { retained, published, kept, show, forget } = aWorld()
-  show(aView())
-  retained.all()
-  await retained.settled()
+/** A reader whose documents are removed when the test says so. */
+function slowReader() {
+  const removals: { readonly what: ModuleKey | BlinkId; readonly done: () => void }[] = []
+  const beforeClearing = (what: ModuleKey | BlinkId) =>
+    new Promise<void>((done) => removals.push({ what, done }))
+  return { reader: { beforeClearing }, removals }
+}
+
+test('the topics of a module that is gone are cleared, and stay so', async () => {
+  const { retained, publishAll, published, kept, show, go, forgotten } = retainedFixture()
+  show(aSnapshot())
+  await publishAll()
   const before = published.length
 
-  forget(aModule())
-  retained.clear(aModule())
+  go()
   await retained.settled()
-  retained.all()
-  await retained.settled()
+  await publishAll()
 
   const cleared = published.slice(before, before + 6)
   expect(cleared.map(({ topic }) => topic)).toEqual(retainedModuleTopics.map((name) => `${stem}/${name}`))
   expect(cleared.every(({ payload, retain }) => payload === '' && retain)).toBe(true)
-  expect([...kept.keys()]).toEqual(['b/bridge/info', 'b/account/8021/state', 'b/bridge/state'])
+  expect([...kept.keys()]).toEqual(['b/bridge/info', 'b/account/8021/state'])
+  expect(forgotten).toEqual(['8021/44107/350221'])
 })
 
-test('nothing is cleared while somebody still reads it', async () => {
-  let unread = false
-  const reading = { moduleUnread: () => unread, accountUnread: () => unread, modules: () => [aModule()] }
-  const { retained, kept } = aWorld({ ...reading, account: (id) => plain(`b/account/${id}/state`, '') })
-  kept.set(`${stem}/state`, '{}').set('b/account/8021/state', '{}')
+test('topics are cleared when the document that reads them is removed, not before', async () => {
+  const { reader, removals } = slowReader()
+  const { retained, publishAll, kept, show, go, accounts, forgotten } = retainedFixture({ reader })
+  show(aSnapshot())
+  await publishAll()
 
-  retained.clear(aModule())
-  retained.all()
-  await retained.settled()
+  go()
+  accounts.clear()
+  retained.accountRemoved?.('8021')
+  // Nobody waits for it.
+  await publishAll()
+  expect(removals.map(({ what }) => what)).toEqual(['8021', aModule()])
   expect([...kept.keys()]).toEqual(expect.arrayContaining([`${stem}/state`, 'b/account/8021/state']))
+  expect(forgotten).toEqual([])
 
-  unread = true
-  retained.module(aModule(), 'identity')
-  retained.account('8021')
-  await retained.settled()
-  expect([...kept.keys()]).toEqual(['b/bridge/info', 'b/bridge/state'])
+  for (const { done } of removals) done()
+  await settle()
+  expect([...kept.keys()]).toEqual(['b/bridge/info'])
+  expect(forgotten).toEqual(['8021/44107/350221'])
 })
 
-test('a module that goes while its news are still waiting leaves nothing behind', async () => {
-  const { retained, kept, show, forget, leave, comeBack } = aWorld()
-  show(aView())
-  leave()
-  retained.bridge()
+test('a module that is back before its document is removed keeps its topics', async () => {
+  const { reader, removals } = slowReader()
+  const { retained, publishAll, kept, show, go } = retainedFixture({ reader })
+  show(aSnapshot())
+  await publishAll()
+  go()
   await settle()
-  retained.all()
-  forget(aModule())
-  retained.clear(aModule())
+  show(aSnapshot())
+  retained.modulesListed?.('8021', { ...noChanges, altered: [aModule()], found: [aModule()] })
+  await settle()
+
+  removals[0]?.done()
+  await settle()
+  expect([...kept.keys()]).toContain(`${stem}/state`)
+
+  // When it is gone again, its document has to be removed again.
+  go()
+  await settle()
+  expect(removals).toHaveLength(2)
+  expect([...kept.keys()]).toContain(`${stem}/state`)
+})
+
+test('a document of which storage cannot tell is removed later, and the topics after it', async () => {
+  const ends = [Promise.reject(new StoreFailed('cannot read state.db')), Promise.resolve()]
+  const beforeClearing = () => ends.shift() ?? Promise.resolve()
+  const { publishAll, kept, show, go, clock, failures } = retainedFixture({ reader: { beforeClearing } })
+  show(aSnapshot())
+  await publishAll()
+
+  go()
+  await clock.advance(29_999)
+  expect([...kept.keys()]).toContain(`${stem}/state`)
+  await clock.advance(1)
+
+  expect([...kept.keys()]).not.toContain(`${stem}/state`)
+  expect(failures).toEqual([])
+})
+
+test('a module that goes while its state waits to be published leaves nothing behind', async () => {
+  const { retained, kept, show, go, leave, comeBack } = retainedFixture()
+  show(aSnapshot())
+  leave()
+  retained.publish('bridge')
+  await settle()
+  await retained.publishAll()
+  go()
 
   comeBack()
   await retained.settled()
@@ -59,69 +106,67 @@ test('a module that goes while its news are still waiting leaves nothing behind'
   expect([...kept.keys()].filter((topic) => topic.startsWith('b/sync'))).toEqual([])
 })
 
-test('the end of a request ID does not keep the topics of a module that is gone', async () => {
-  const { retained, kept, show, forget, leave, comeBack } = aWorld()
-  const busy = aModule({ syncModuleId: '9' })
-  for (const module of [aModule(), busy]) show(aView(module))
-  retained.all()
-  await retained.settled()
+test('a late report does not keep the topics of a module that is gone', async () => {
+  const { retained, publishAll, kept, show, go, finish, leave, comeBack } = retainedFixture()
+  show(aSnapshot())
+  await publishAll()
   leave()
-  // As many as may be under way, so that the rest waits.
-  for (let id = 100; id < 132; id++) show(aView(aModule({ accountId: '9000', syncModuleId: String(id) })))
-  retained.modulesOf('9000')
+  // As many as may be in work, so that the rest waits.
+  for (let id = 100; id < 132; id++) {
+    show(aSnapshot(aModule({ accountId: '9000', syncModuleId: String(id) })))
+  }
+  retained.accountChanged?.(anAccount('9000'))
   await settle()
 
-  forget(aModule())
-  retained.clear(aModule())
-  retained.module(aModule(), 'end')
-  retained.module(aModule(), 'progress')
+  go()
+  retained.moduleChanged?.(aModule(), 'expired')
+  finish()
   comeBack()
   await retained.settled()
 
   expect([...kept.keys()].filter((topic) => topic.startsWith(stem))).toEqual([])
 })
 
-test('a module counts as cleared when the broker has acknowledged all of it', async () => {
-  const { retained, clearings, leave, acknowledge, abort } = aWorld()
+test('a gone module is forgotten when the broker has acknowledged all of its topics', async () => {
+  const { forgotten, go, leave, acknowledge, abort } = retainedFixture()
   leave()
-  retained.clear(aModule())
+  go()
   await settle()
-  expect(clearings).toEqual([])
+  expect(forgotten).toEqual([])
 
   acknowledge()
   await settle()
-  expect(clearings).toEqual(['8021/44107/350221'])
+  expect(forgotten).toEqual(['8021/44107/350221'])
 
-  retained.clear(aModule())
+  go()
   await settle()
   abort.abort(new Error('stopped'))
   await settle()
-  expect(clearings).toHaveLength(1)
+  expect(forgotten).toHaveLength(1)
 })
 
-test('a module of which the broker refuses to clear a topic does not count as cleared', async () => {
-  const { retained, clearings, refusing } = aWorld()
+test('a gone module of which the broker refuses to clear a topic is not forgotten', async () => {
+  const { retained, forgotten, refusing, go } = retainedFixture()
   refusing.add(`${stem}/state`)
 
-  retained.clear(aModule())
+  go()
   await retained.settled()
-  expect(clearings).toEqual([])
+  expect(forgotten).toEqual([])
 
   refusing.clear()
-  retained.clear(aModule())
+  go()
   await retained.settled()
-  expect(clearings).toEqual(['8021/44107/350221'])
+  expect(forgotten).toEqual(['8021/44107/350221'])
 })
 
 test('a module that is back before its clearing was acknowledged is shown', async () => {
-  const { retained, kept, show, forget, leave, comeBack } = aWorld()
-  show(aView())
+  const { retained, kept, show, go, leave, comeBack } = retainedFixture()
+  show(aSnapshot())
   leave()
-  forget(aModule())
-  retained.clear(aModule())
+  go()
   await settle()
-  show(aView())
-  retained.module(aModule(), 'identity')
+  show(aSnapshot())
+  retained.publish(aModule())
 
   comeBack()
   await retained.settled()
@@ -129,140 +174,94 @@ test('a module that is back before its clearing was acknowledged is shown', asyn
   expect(kept.get(`${stem}/availability`)).toBe('online')
 })
 
-test('a module that its owner no longer wants is cleared on the next connection', async () => {
-  const { retained, kept, show, forget, published } = aWorld({ modules: () => [aModule()] })
-  show(aView())
-  retained.all()
-  await retained.settled()
+test('a module that its owner no longer wants is cleared with its account', async () => {
+  const { retained, publishAll, kept, show, hide, finish, published } = retainedFixture()
+  show(aSnapshot())
+  await publishAll()
   expect(published.length).toBeGreaterThan(6)
 
-  forget(aModule())
-  retained.module(aModule(), 'progress')
-  retained.modulesOf('8021')
+  hide(aModule())
+  finish()
+  retained.accountChanged?.(anAccount())
   await retained.settled()
 
   expect([...kept.keys()].filter((topic) => topic.startsWith('b/sync'))).toEqual([])
 })
 
-test('the modules of another account are left in peace', async () => {
-  const { retained, show, topicsPublished } = aWorld()
-  show(aView())
-  show(aView(aModule({ accountId: '9000' })))
+test('an account change publishes the modules of that account only', async () => {
+  const { retained, show, topicsPublished } = retainedFixture()
+  show(aSnapshot())
+  show(aSnapshot(aModule({ accountId: '9000' })))
 
-  retained.modulesOf('9000')
+  retained.accountChanged?.(anAccount('9000'))
   await retained.settled()
 
-  expect(topicsPublished().every((topic) => topic.startsWith('b/sync/9000/'))).toBe(true)
-  expect(topicsPublished()).toHaveLength(6)
+  const modules = topicsPublished().filter((topic) => topic.startsWith('b/sync/'))
+  expect(modules.every((topic) => topic.startsWith('b/sync/9000/'))).toBe(true)
+  expect(modules).toHaveLength(6)
 })
 
-test('a topic that the broker refuses is told of in the log and holds up no other', async () => {
-  const { retained, published, refusing, log, show } = aWorld()
-  show(aView())
+test('an account that was removed while the daemon was stopped loses its topic', async () => {
+  const { publishAll, kept, accounts, inLedger } = retainedFixture()
+  kept.set('b/account/8021/state', 'old')
+  accounts.clear()
+  inLedger.set('8021/44107/350221', aModule())
+
+  await publishAll()
+
+  expect([...kept.keys()]).toEqual(['b/bridge/info'])
+})
+
+test('a topic that the broker refuses is logged and holds up no other', async () => {
+  const { publishAll, published, refusing, log, show } = retainedFixture()
+  show(aSnapshot())
   refusing.add(`${stem}/info`).add('b/bridge/info')
 
-  retained.all()
-  await retained.settled()
+  await publishAll()
 
-  expect(published).toHaveLength(9)
-  expect(published.at(-1)).toEqual(online)
+  expect(published).toHaveLength(8)
   expect(log.lines).toMatchObject([
     { level: 'warn', fields: { topic: 'b/bridge/info', reason_code: 0x87 } },
     { level: 'warn', fields: { topic: `${stem}/info`, reason_code: 0x87 } },
   ])
 })
 
-test('where only work items are wanted, no module topic is published or cleared', async () => {
-  const { retained, show, clearings, topicsPublished } = aWorld({ modulesToo: false })
-  show(aView())
+test('where only work items are wanted, no topic of a module is published or cleared', async () => {
+  const { retained, publishAll, show, go, finish, forgotten, topicsPublished } = retainedFixture({
+    modulesToo: false,
+  })
+  show(aSnapshot())
 
-  retained.all()
-  retained.modulesOf('8021')
-  retained.module(aModule(), 'progress')
-  retained.module(aModule(), 'identity')
-  retained.clear(aModule({ syncModuleId: '9' }))
+  await publishAll()
+  retained.accountChanged?.(anAccount())
+  finish()
+  retained.publish(aModule())
+  go(aModule({ syncModuleId: '9' }))
   await retained.settled()
 
-  expect(topicsPublished()).toEqual(['b/bridge/info', 'b/account/8021/state', 'b/bridge/state'])
+  expect(new Set(topicsPublished())).toEqual(new Set(['b/bridge/info', 'b/account/8021/state']))
   // Nothing of it is to be cleared.
-  expect(clearings).toEqual(['8021/44107/9'])
+  expect(forgotten).toEqual(['8021/44107/9'])
 })
 
-test('a request ID that expired while offline is cleared when all is republished', async () => {
-  const day = 86_400_000
-  const { retained, kept, show } = aWorld({ now: () => start + day })
+test('a request ID that expired while nobody was connected is cleared on the connection', async () => {
+  const { publishAll, kept, show, clock } = retainedFixture()
+  await clock.advance(86_400_000)
   kept.set(`${stem}/request_id`, '670555852')
-  show(aView())
+  show(aSnapshot())
 
-  retained.all()
-  await retained.settled()
+  await publishAll()
 
   expect(kept.has(`${stem}/request_id`)).toBe(false)
 })
 
-test('a module without a request publishes no time of an older one', async () => {
-  const { retained, kept, show } = aWorld()
+test('a module without a request leaves no time of an older one behind', async () => {
+  const { publishAll, kept, show } = retainedFixture()
   kept.set(`${stem}/requested_at`, '2026-11-22T09:00:00.000Z')
-  const view = aView()
-  show({ ...view, record: { ...view.record, lastAccepted: undefined, recent: [] } })
+  const snapshot = aSnapshot()
+  show({ ...snapshot, record: { ...snapshot.record, lastAccepted: undefined, recent: [] } })
 
-  retained.all()
-  await retained.settled()
+  await publishAll()
 
   expect(kept.get(`${stem}/requested_at`)).toBeUndefined()
-})
-
-test('modules that cannot be read from disk do not keep the bridge offline', async () => {
-  const { retained, published, log } = aWorld({
-    modules: () => {
-      throw new StoreFailed('cannot read state.db')
-    },
-  })
-
-  retained.all()
-  await retained.settled()
-
-  expect(published.at(-1)).toEqual(online)
-  expect(log.lines).toMatchObject([{ level: 'error' }])
-})
-
-test('past accounts that cannot be read from disk do not hold up the others', async () => {
-  const { retained, published, topicsPublished, log } = aWorld({
-    *accounts() {
-      yield '8021'
-      throw new StoreFailed('cannot read state.db')
-    },
-  })
-
-  retained.all()
-  await retained.settled()
-
-  expect(topicsPublished()).toContain('b/account/8021/state')
-  expect(published.at(-1)).toEqual(online)
-  expect(log.lines).toMatchObject([{ level: 'error' }])
-})
-
-test('an account without anything to say says nothing', async () => {
-  const { retained, topicsPublished } = aWorld({ account: () => undefined })
-
-  retained.account('8021')
-  await retained.settled()
-
-  expect(topicsPublished()).toEqual([])
-})
-
-test('told to stop, nothing more is said, the birth least of all', async () => {
-  const { retained, published, show, leave, abort } = aWorld()
-  show(aView())
-  leave()
-  retained.all()
-  await settle()
-  const before = published.length
-
-  abort.abort(new Error('stopped'))
-  retained.bridge()
-  retained.all()
-  await retained.settled()
-
-  expect(published).toHaveLength(before)
 })

@@ -1,112 +1,39 @@
-/** The retained topics: everything on each connection, the latest news in between. */
+/** The retained topics: everything on each connection, in between the latest state of what has changed. */
 import { expect, test } from 'vitest'
+import { StoreFailed } from '../../../src/domain/errors.ts'
+import type { ModuleSnapshot } from '../../../src/domain/model.ts'
 import { retainedModuleTopics } from '../../../src/topics/topics.ts'
 import { settle } from '../../support/fake-clock.ts'
-import { aView, aWorld, online, stem } from '../../support/retained-world.ts'
-import { aModule, start } from '../../support/samples.ts'
+import { anAccount, aSnapshot, retainedFixture, stem } from '../../support/retained-fixture.ts'
+import { aModule, skipped } from '../../support/samples.ts'
 
-test('on each connection everything is said, and last that the bridge is online', async () => {
-  const { retained, published, kept, show, topicsPublished } = aWorld()
-  show(aView())
-  show(aView(aModule({ syncModuleId: '9' })))
+test('on each connection everything is published', async () => {
+  const { publishAll, kept, show, topicsPublished } = retainedFixture()
+  show(aSnapshot())
+  show(aSnapshot(aModule({ syncModuleId: '9' })))
 
-  retained.all()
-  await retained.settled()
+  await publishAll()
   const first = topicsPublished()
-  retained.all()
-  await retained.settled()
+  await publishAll()
 
-  expect(published.at(-1)).toEqual(online)
-  expect(first).toHaveLength(3 + 2 * retainedModuleTopics.length)
+  expect(first).toHaveLength(2 + 2 * retainedModuleTopics.length)
   expect(topicsPublished().slice(first.length)).toEqual(first)
   expect([...kept.keys()].filter((topic) => topic.startsWith(`${stem}/`))).toHaveLength(6)
 })
 
-test('the bridge is not online before everything else is acknowledged', async () => {
-  const { retained, published, show, leave, acknowledge } = aWorld()
-  show(aView())
-  leave()
-
-  retained.all()
-  await settle()
-  expect(published).toHaveLength(8)
-  expect(published).not.toContainEqual(online)
-  acknowledge()
-  await settle()
-
-  expect(published.at(-1)).toEqual(online)
-})
-
-test('a connection with more to say is online after what is still waiting', async () => {
-  const world = aWorld()
-  world.show(aView())
-
-  world.retained.everything()
-  await world.retained.settled()
-  expect(world.kept.has(online.topic)).toBe(false)
-  world.retained.account('8021')
-  world.retained.birth()
-  await world.retained.settled()
-
-  expect(world.topicsPublished().slice(-2)).toEqual(['b/account/8021/state', online.topic])
-  expect(world.topicsPublished().filter((topic) => topic.startsWith(stem))).toHaveLength(6)
-})
-
-test('a connection lost half-way does not make the next one online too soon', async () => {
-  const { retained, published, show, leave, acknowledge, topicsPublished } = aWorld()
-  show(aView())
-  leave()
-  retained.all()
-  await settle()
-  const before = published.length
-
-  retained.all()
-  acknowledge()
-  await settle()
-  acknowledge()
-  await settle()
-  acknowledge()
-  await settle()
-
-  const after = topicsPublished().slice(before)
-  expect(after).toContain(`${stem}/state`)
-  expect(after.indexOf('b/bridge/state')).toBeGreaterThan(after.lastIndexOf(`${stem}/state`))
-})
-
-test('a birth that waits is not said for a connection that has come in the meantime', async () => {
-  const { retained, show, leave, acknowledge, topicsPublished } = aWorld()
-  show(aView())
-  leave()
-  retained.everything()
-  retained.birth()
-  await settle()
-
-  // The next connection, which has more to say before its own birth.
-  retained.everything()
-  for (let round = 0; round < 5; round++) {
-    acknowledge()
-    await settle()
-  }
-  expect(topicsPublished()).not.toContain('b/bridge/state')
-
-  retained.birth()
-  await settle()
-  expect(topicsPublished()).toContain('b/bridge/state')
-})
-
-test('while the broker is away changes of a module count once, the latest is sent', async () => {
-  const { retained, published, kept, show, leave, comeBack } = aWorld()
+test('while the broker is away, the latest state of a module is published once', async () => {
+  const { retained, published, kept, show, finish, leave, comeBack } = retainedFixture()
   leave()
   for (let other = 0; other < 40; other++) {
     const module = aModule({ syncModuleId: String(1_000 + other) })
-    show(aView(module))
-    retained.module(module, 'progress')
+    show(aSnapshot(module))
+    finish(module)
   }
   await settle()
   for (const requestsTotal of [2, 3, 4]) {
-    const view = aView()
-    show({ ...view, record: { ...view.record, requestsTotal } })
-    retained.module(aModule(), 'progress')
+    const snapshot = aSnapshot()
+    show({ ...snapshot, record: { ...snapshot.record, requestsTotal } })
+    finish()
   }
   await settle()
 
@@ -117,14 +44,14 @@ test('while the broker is away changes of a module count once, the latest is sen
   expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ requests_total: 4 })
 })
 
-test('news that come while older ones are on their way are said after them', async () => {
-  const { retained, kept, show, leave, comeBack } = aWorld()
-  show(aView())
+test('a change that comes while an older one is published is published after it', async () => {
+  const { retained, kept, show, finish, leave, comeBack } = retainedFixture()
+  show(aSnapshot())
   leave()
-  retained.module(aModule(), 'progress')
+  finish()
   await settle()
-  show({ ...aView(), paused: true })
-  retained.module(aModule(), 'progress')
+  show({ ...aSnapshot(), paused: true })
+  retained.moduleChanged?.(aModule(), 'polling')
 
   comeBack()
   await retained.settled()
@@ -132,37 +59,73 @@ test('news that come while older ones are on their way are said after them', asy
   expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ status: 'paused' })
 })
 
-test('what waits is acknowledged at some time, however much comes meanwhile', async () => {
-  const { retained, published, show, leave, acknowledge } = aWorld()
-  show(aView())
-  leave()
-  retained.all()
-  let isSettled = false
-  void retained.settled().then(() => {
-    isSettled = true
+test('a slow read does not put an older state over a newer one', async () => {
+  const slow = Promise.withResolvers<ModuleSnapshot>()
+  const reads = [slow.promise, Promise.resolve({ ...aSnapshot(), paused: true })]
+  const status = { accounts: async () => [], account: async () => undefined }
+  const { retained, kept, finish } = retainedFixture({
+    status: { ...status, module: async () => reads.shift() },
   })
+  finish()
+  await settle()
+  retained.moduleChanged?.(aModule(), 'polling')
+  await settle()
 
-  // Never a moment without news.
+  slow.resolve(aSnapshot())
+  await retained.settled()
+
+  expect(JSON.parse(kept.get(`${stem}/state`) ?? '')).toMatchObject({ status: 'paused' })
+})
+
+test('what waits is acknowledged at some time, however much comes meanwhile', async () => {
+  const { retained, published, show, finish, leave, acknowledge } = retainedFixture()
+  show(aSnapshot())
+  leave()
+  let isSettled = false
+  void retained
+    .publishAll()
+    .then(() => retained.settled())
+    .then(() => {
+      isSettled = true
+    })
+
+  // Never a moment without a change.
   for (let round = 0; round < 10; round++) {
-    retained.module(aModule(), 'progress')
+    finish()
     await settle()
     acknowledge()
   }
 
   expect(isSettled).toBe(true)
-  expect(published).toContainEqual(online)
+  expect(published.map(({ topic }) => topic)).toContain(`${stem}/info`)
 })
 
-test('a publish that is never acknowledged holds up no other news', async () => {
-  const { retained, show, leave, published } = aWorld()
-  show(aView())
-  leave()
-  retained.bridge()
+test('modules that an account change adds are waited for, however slow their list is', async () => {
+  const keys = Promise.withResolvers<readonly ReturnType<typeof aModule>[]>()
+  const { retained, show, topicsPublished } = retainedFixture({
+    ledger: { keysAndGone: () => keys.promise, forget: async () => undefined },
+  })
+  show(aSnapshot())
+  retained.accountChanged?.(anAccount())
+  const settled = retained.settled()
   await settle()
 
-  retained.module(aModule(), 'progress')
+  keys.resolve([aModule()])
+  await settled
+
+  expect(topicsPublished()).toContain(`${stem}/availability`)
+})
+
+test('a publish that is never acknowledged holds up nothing else', async () => {
+  const { retained, show, finish, leave, published } = retainedFixture()
+  show(aSnapshot())
+  leave()
+  retained.settingsChanged?.('schedule')
   await settle()
-  retained.account('8021')
+
+  finish()
+  await settle()
+  retained.publish('8021')
   await settle()
 
   expect(published.map(({ topic }) => topic)).toContain(`${stem}/state`)
@@ -170,55 +133,143 @@ test('a publish that is never acknowledged holds up no other news', async () => 
 })
 
 test.each([
-  ['end', 'progress', 4],
-  ['progress', 'end', 4],
-  ['end', 'identity', 6],
-  ['identity', 'end', 6],
-  ['end', 'end', 1],
-] as const)('of two news that come together, %s and %s, the larger is said, once', async (first, second, topics) => {
-  const { retained, published, show } = aWorld()
-  show(aView())
+  ['expired', 'polling', 4],
+  ['polling', 'expired', 4],
+  ['expired', 'discovered', 6],
+  ['discovered', 'expired', 6],
+  ['expired', 'expired', 1],
+] as const)('of two changes, %s and %s, the larger is published once', async (first, second, topics) => {
+  const { retained, published, show } = retainedFixture()
+  show(aSnapshot())
 
-  retained.module(aModule(), first)
-  retained.module(aModule(), second)
+  retained.moduleChanged?.(aModule(), first)
+  retained.moduleChanged?.(aModule(), second)
   await retained.settled()
 
   expect(published.filter(({ topic }) => topic.startsWith(stem))).toHaveLength(topics)
 })
 
-test('progress says four topics of a module, a change of what it is all six', async () => {
-  const { retained, published, show } = aWorld()
-  show(aView())
+test('an attempt publishes four topics of a module, a change of what it is all six', async () => {
+  const { retained, published, show, finish } = retainedFixture()
+  show(aSnapshot())
 
-  retained.module(aModule(), 'progress')
+  finish()
   await retained.settled()
   expect(published).toHaveLength(4)
-  retained.module(aModule(), 'identity')
-  retained.module(aModule(), 'progress')
+  retained.publish(aModule())
+  finish()
   await retained.settled()
 
   expect(published.slice(4).map(({ topic }) => topic)).toContain(`${stem}/availability`)
 })
 
-test('the end of a request ID is published where larger changes waited with it', async () => {
-  for (const order of [['end', 'progress'] as const, ['progress', 'end'] as const]) {
-    const { retained, show, kept } = aWorld({ now: () => start + 600_000 })
-    show(aView())
-    kept.set(`${stem}/request_id`, '670555852').set(`${stem}/manifest/pending`, '[{}]')
+test.each([
+  [['expired', 'polling']],
+  [['polling', 'expired']],
+] as const)('an expired request ID is cleared with %s together', async (order) => {
+  const { retained, show, kept, clock } = retainedFixture()
+  await clock.advance(600_000)
+  show(aSnapshot())
+  kept.set(`${stem}/request_id`, '670555852').set(`${stem}/manifest/pending`, '[{}]')
 
-    for (const news of order) retained.module(aModule(), news)
-    await retained.settled()
+  for (const change of order) retained.moduleChanged?.(aModule(), change)
+  await retained.settled()
 
-    expect([kept.has(`${stem}/request_id`), kept.get(`${stem}/manifest/pending`)]).toEqual([false, '[]'])
-  }
+  expect([kept.has(`${stem}/request_id`), kept.get(`${stem}/manifest/pending`)]).toEqual([false, '[]'])
 })
 
-test('a run without a request ID publishes the state and nothing unchanged', async () => {
-  const { retained, show, topicsPublished } = aWorld({ now: () => start + 600_000 })
-  show(aView())
+test('a run without a request ID publishes the state and nothing that is as it was', async () => {
+  const { retained, show, finish, topicsPublished, clock } = retainedFixture()
+  await clock.advance(600_000)
+  show(aSnapshot())
 
-  retained.module(aModule(), 'progress')
+  finish()
   await retained.settled()
 
   expect(topicsPublished()).toEqual([`${stem}/state`])
+})
+
+test('an excluded module publishes nothing', async () => {
+  const { retained, topicsPublished, show } = retainedFixture()
+  show(aSnapshot())
+
+  retained.moduleFinished?.(skipped('excluded'), { tickId: '', trigger: 'schedule', budgetMs: 1 })
+  await retained.settled()
+
+  expect(topicsPublished()).toEqual([])
+})
+
+test('a clock that was set publishes when all modules are requested next', async () => {
+  const { retained, topicsPublished, show } = retainedFixture()
+  show(aSnapshot())
+
+  retained.settingsChanged?.('clock')
+  await retained.settled()
+
+  expect(topicsPublished()).toEqual(expect.arrayContaining(['b/bridge/info', `${stem}/state`]))
+})
+
+test('modules that cannot be read are published half a minute later, logged once', async () => {
+  let isBroken = true
+  const { retained, show, finish, topicsPublished, log, clock, failures } = retainedFixture({
+    status: {
+      accounts: async () => [],
+      account: async () => undefined,
+      async module() {
+        if (isBroken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
+        return aSnapshot()
+      },
+    },
+  })
+  show(aSnapshot())
+  finish()
+  retained.moduleChanged?.(aModule({ syncModuleId: '9' }), 'polling')
+  await clock.advance(60_000)
+  expect(topicsPublished()).toEqual([])
+  expect(log.lines).toMatchObject([{ level: 'error', fields: { remedy: 'Is the disk there?' } }])
+
+  isBroken = false
+  await clock.advance(30_000)
+
+  expect(topicsPublished()).toContain(`${stem}/state`)
+  expect(failures).toEqual([])
+})
+
+test('a list of modules that cannot be read is read again half a minute later', async () => {
+  let isBroken = true
+  const { publishAll, show, topicsPublished, clock, log } = retainedFixture({
+    ledger: {
+      async keysAndGone() {
+        if (isBroken) throw new StoreFailed('cannot read state.db')
+        return [aModule()]
+      },
+      forget: async () => undefined,
+    },
+  })
+  show(aSnapshot())
+  await publishAll()
+  // What needs no list is published all the same.
+  expect(topicsPublished()).toEqual(['b/bridge/info', 'b/account/8021/state'])
+  expect(log.lines).toMatchObject([{ level: 'error' }])
+
+  isBroken = false
+  await clock.advance(30_000)
+
+  expect(topicsPublished()).toContain(`${stem}/state`)
+})
+
+test('after the stop nothing more is published', async () => {
+  const { retained, published, show, leave, abort } = retainedFixture()
+  show(aSnapshot())
+  leave()
+  void retained.publishAll()
+  await settle()
+  const before = published.length
+
+  abort.abort(new Error('stopped'))
+  retained.publish('bridge')
+  await retained.publishAll()
+  await retained.settled()
+
+  expect(published).toHaveLength(before)
 })

@@ -1,7 +1,7 @@
 /** The schemas against the code that builds and reads these documents, and the checker that end-to-end tests use. */
 import { expect, test } from 'vitest'
-import { isOrder, readCommand } from '../../../src/topics/commands.ts'
-import { workItemMessages } from '../../../src/topics/events.ts'
+import { isCommand, readCommand } from '../../../src/topics/commands.ts'
+import { workItemMessage } from '../../../src/topics/events.ts'
 import { commands, workItem } from '../../../src/topics/schemas.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { issuesOf, type Published, parseDocument, violations } from '../../support/contract.ts'
@@ -13,7 +13,7 @@ const stem = 'b/sync/8021/44107/350221'
 test('an id beyond 2^53 keeps its digits from the work item to the schema', () => {
   const item = anItem({ eventId: '019dfa1e-9a56-7d5c-8f0e-5b1f6f0c2a11', requestId: '9223372036854775807' })
 
-  const document = parseDocument(workItemMessages(topics, item, start)[0]?.payload ?? '')
+  const document = parseDocument(workItemMessage(topics, item, start).payload)
 
   expect(issuesOf(workItem, document)).toEqual([])
   expect(document).toMatchObject({ request_id: { rawJSON: '9223372036854775807' } })
@@ -46,7 +46,7 @@ for (const verb of Object.keys(commands) as (keyof typeof commands)[]) {
   test(`the schema of ${verb} accepts what the daemon accepts, and nothing else`, () => {
     const isAccepted = (payload: string) => {
       const bytes = new TextEncoder().encode(payload)
-      return isOrder(readCommand(topics, `b/bridge/request/${verb}`, bytes).order)
+      return isCommand(readCommand(topics, `b/bridge/request/${verb}`, bytes).command)
     }
     const fits = (payload: string) => issuesOf(commands[verb], parseDocument(payload)).length === 0
 
@@ -70,20 +70,16 @@ const requestId = {
   payload: '670555852',
   properties: { ...properties, messageExpiryInterval: 600 },
 }
-const [published] = workItemMessages(
-  topics,
-  anItem({ eventId: '019dfa1e-9a56-7d5c-8f0e-5b1f6f0c2a11' }),
-  start,
-)
+const published = workItemMessage(topics, anItem({ eventId: '019dfa1e-9a56-7d5c-8f0e-5b1f6f0c2a11' }), start)
 const item = {
-  topic: published?.topic ?? '',
-  payload: published?.payload ?? '',
+  topic: published.topic,
+  payload: published.payload,
   retain: false,
   qos: 1,
   properties: {
     ...documentProperties,
     messageExpiryInterval: 600,
-    userProperties: { ...published?.userProperties },
+    userProperties: { ...published.userProperties },
   },
 }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  happening,
+  durable,
+  event,
   plain,
   retainedModuleTopics,
   secondsLeft,
@@ -46,7 +47,7 @@ test('the retained topics of a module are all known, so that all can be cleared'
   ])
 })
 
-test('state is retained, a happening never is', () => {
+test('state is retained, events and work items are not', () => {
   const expiring = { eventId: 'e-1', expirySeconds: 600 }
 
   expect(plain('t', 'on')).toEqual({ topic: 't', payload: 'on', retain: true })
@@ -57,14 +58,16 @@ test('state is retained, a happening never is', () => {
     json: true,
     userProperties: { schema: '1' },
   })
-  expect(happening('t', '{}', expiring)).toEqual({
+  const document = {
     topic: 't',
     payload: '{}',
     retain: false,
     json: true,
     expirySeconds: 600,
     userProperties: { schema: '1', event_id: 'e-1' },
-  })
+  }
+  expect(event('t', '{}', expiring)).toEqual({ ...document, event: true })
+  expect(durable('t', '{}', expiring)).toEqual({ ...document, durable: true })
 })
 
 test('a second that has begun counts as left', () => {

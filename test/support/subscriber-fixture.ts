@@ -1,33 +1,38 @@
-/** A desk at a broker that passes on what the test sends. */
+/** The command subscriber with a broker that passes on what the test sends. */
+import type { Command, CommandResult } from '../../src/domain/commands.ts'
 import type { Incoming, OutgoingMessage } from '../../src/mqtt/client.ts'
 import type { MessageListener, Wish } from '../../src/mqtt/subscriptions.ts'
-import { openDesk } from '../../src/topics/command-subscriber.ts'
-import type { Order, Result } from '../../src/topics/commands.ts'
+import { subscribeCommands } from '../../src/topics/command-subscriber.ts'
 import { topicsBelow } from '../../src/topics/topics.ts'
 import { fakeClock, settle } from './fake-clock.ts'
 import { readableLog } from './samples.ts'
 
-interface Desk {
-  /** Does what is ordered; without it, everything is done at once. */
-  readonly obey?: (order: Order) => Promise<Result>
+interface CommandFixture {
+  /** Carries out a command; without it, every command is done at once. */
+  readonly handle?: (command: Command) => Promise<CommandResult>
   readonly refuses?: (topic: string) => Error | undefined
-  /** The broker acknowledges no answer before this resolves. */
+  /** The broker acknowledges no response before this resolves. */
   readonly acknowledging?: Promise<void>
 }
 
-/** What a rescan of nothing comes to. */
-export const rescanned = { accounts: 0, modules: 0, found: 0, renamed: 0, gone: 0 }
+/** The counts of a rescan that finds nothing. */
+export const counts = { accounts: 0, modules: 0, found: 0, renamed: 0, gone: 0 }
+export const rescanned = { verb: 'rescan', ...counts } as const
 
-/** A desk with a log that can be read, and all it has sent. */
-export function aDesk({ obey = async () => ({ data: rescanned }), refuses, acknowledging }: Desk = {}) {
+/** A subscriber with a log that can be read, and all it has sent. */
+export function commandFixture({
+  handle = async () => ({ data: rescanned }),
+  refuses,
+  acknowledging,
+}: CommandFixture = {}) {
   const listeners = new Map<string, { readonly listener: MessageListener; readonly wish: Wish | undefined }>()
   const sent: OutgoingMessage[] = []
-  const obeyed: Order[] = []
+  const handled: Command[] = []
   const failures: unknown[] = []
   const log = readableLog()
   const clock = fakeClock()
   const abort = new AbortController()
-  openDesk(
+  subscribeCommands(
     {
       topics: topicsBelow('b'),
       broker: {
@@ -42,9 +47,9 @@ export function aDesk({ obey = async () => ({ data: rescanned }), refuses, ackno
           await acknowledging
         },
       },
-      obey(order) {
-        obeyed.push(order)
-        return obey(order)
+      handle(command) {
+        handled.push(command)
+        return handle(command)
       },
       clock,
       log,
@@ -60,14 +65,14 @@ export function aDesk({ obey = async () => ({ data: rescanned }), refuses, ackno
     return listeners.get(filter)?.listener(message)
   }
   return {
-    ...{ listeners, sent, obeyed, failures, clock, log, abort },
+    ...{ listeners, sent, handled, failures, clock, log, abort },
     arrive,
     /** Sends and lets everything happen that follows at once. */
     async send(...message: Parameters<typeof arrive>) {
       arrive(...message)
       await settle()
     },
-    answers: () => sent.map(({ topic, payload }) => [topic, JSON.parse(payload) as unknown]),
+    responses: () => sent.map(({ topic, payload }) => [topic, JSON.parse(payload) as unknown]),
   }
 }
 

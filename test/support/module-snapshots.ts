@@ -1,15 +1,15 @@
-/** A module as its topics show it, and what they say, by the last part of the topic. */
-import type { Message, ModuleRecord } from '../../src/domain/model.ts'
-import { type ModuleView, moduleProgress } from '../../src/topics/module-topics.ts'
+/** Snapshots of a module, and its messages by the last part of their topic. */
+import type { Message, ModuleRecord, ModuleSnapshot } from '../../src/domain/model.ts'
+import { moduleProgress } from '../../src/topics/module-topics.ts'
 import { topicsBelow } from '../../src/topics/topics.ts'
 import { aModule, newRecord, recordAfter, requested, start } from './samples.ts'
 
 export const topics = topicsBelow('blink-manifestd')
 export const stem = 'blink-manifestd/sync/8021/44107/350221'
-export const fresh = newRecord(aModule())
-export const asked = recordAfter(fresh, requested())
+export const newModule = newRecord(aModule())
+export const requestedOnce = recordAfter(newModule, requested())
 
-export function viewOf(record: ModuleRecord, differing: Partial<ModuleView> = {}): ModuleView {
+export function snapshotOf(record: ModuleRecord, differing: Partial<ModuleSnapshot> = {}): ModuleSnapshot {
   return {
     record,
     available: true,
@@ -21,14 +21,15 @@ export function viewOf(record: ModuleRecord, differing: Partial<ModuleView> = {}
   }
 }
 
-type Saying = Parameters<typeof moduleProgress>[2]
-
 /** The messages by the last part of their topic. */
 export function byTopic(messages: readonly Message[]): Record<string, Message> {
   return Object.fromEntries(messages.map((message) => [message.topic.slice(stem.length + 1), message]))
 }
 
-export const progress = (view: ModuleView, now = start, differing: Partial<Saying> = {}) =>
-  byTopic(moduleProgress(topics, view, { now, everything: false, ended: false, ...differing }))
+export const progress = (
+  snapshot: ModuleSnapshot,
+  now = start,
+  differing: Partial<Parameters<typeof moduleProgress>[2]> = {},
+) => byTopic(moduleProgress(topics, snapshot, { now, everything: false, expired: false, ...differing }))
 export const document = (message: Message | undefined) =>
   JSON.parse(message?.payload ?? '') as Record<string, unknown>

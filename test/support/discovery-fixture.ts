@@ -1,5 +1,6 @@
-/** A broker that keeps retained documents and sends each publish back to us, and a house that the test may change. */
+/** The documents with a broker that keeps them and sends each publish back to us, and modules that a test may change. */
 import { onTestFinished } from 'vitest'
+import { StoreFailed } from '../../src/domain/errors.ts'
 import { keyOf, type Message, type SyncModule } from '../../src/domain/model.ts'
 import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
 import { keepDiscovered } from '../../src/homeassistant/discovery.ts'
@@ -12,7 +13,10 @@ import { readableLog } from './samples.ts'
 export const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
 export const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
 
-export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<string, string>> = {}) {
+export function discoveryFixture(
+  modules: readonly SyncModule[],
+  kept: Readonly<Record<string, string>> = {},
+) {
   const clock = fakeClock()
   const log = readableLog()
   const abort = new AbortController()
@@ -20,10 +24,11 @@ export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<str
   const known = new Map(modules.map((module) => [keyOf(module), module]))
   const store = new Map(Object.entries(kept))
   const published: (Message & { readonly at: number })[] = []
-  const restated: string[] = []
+  const discovered: string[] = []
   const failures: unknown[] = []
   let accounts = ['8021']
   let complete = true
+  const disk = { broken: false }
   const bytes = (text: string) => new TextEncoder().encode(text)
   const begin = clock.elapsed()
 
@@ -40,14 +45,15 @@ export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<str
           discovery.heard({ topic, payload: bytes(payload), retain: false, properties: {} })
         },
       },
-      bridge: () => bridgeDevice(topics, discovering, accounts),
-      modules: () => [...known.values()],
-      module(key) {
+      bridge: async () => bridgeDevice(topics, discovering, accounts),
+      modules: async () => [...known.values()],
+      async module(key) {
+        if (disk.broken) throw new StoreFailed('cannot read state.db')
         const module = known.get(keyOf(key))
         return module && moduleDevice(topics, discovering, module, false)
       },
-      restate: (key) => restated.push(keyOf(key)),
-      complete: () => complete,
+      discovered: (key) => discovered.push(keyOf(key)),
+      complete: async () => complete,
       refused: refusalTeller(clock, log),
       clock,
       log,
@@ -65,21 +71,21 @@ export function aHouse(modules: readonly SyncModule[], kept: Readonly<Record<str
     while (!over) await clock.advance(500)
     await end
   }
-  /** A connection: the broker sends what it keeps, and all is said. */
-  async function introduce() {
+  /** A connection: the broker sends what it keeps, and all documents are published. */
+  async function publishAll() {
     for (const [topic, payload] of store) {
       discovery.heard({ topic, payload: bytes(payload), retain: true, properties: {} })
     }
-    const said = discovery.introduce()
+    const published = discovery.publishAll()
     await settle()
-    await done(said)
+    await done(published)
   }
   return {
-    ...{ discovery, clock, log, known, store, published, restated, failures, done },
-    introduce,
-    /** A connection whose documents Home Assistant has had its time for. */
+    ...{ discovery, clock, log, known, store, published, discovered, failures, done, disk },
+    publishAll,
+    /** A connection, until Home Assistant has had its time. */
     async connect() {
-      await introduce()
+      await publishAll()
       await done(discovery.made())
     },
     /** What Home Assistant does when a person deletes a device there. */

@@ -1,8 +1,8 @@
-/** Devices that another installation left in Home Assistant: named once, and only where it is certain. */
+/** Devices that another installation left in Home Assistant: logged once, and only where it is certain. */
 import { expect, onTestFinished, test } from 'vitest'
 import { discoveryDocument } from '../../../src/homeassistant/documents.ts'
-import { findGhosts } from '../../../src/homeassistant/ghosts.ts'
 import { moduleDevice } from '../../../src/homeassistant/module-entities.ts'
+import { findStaleDevices } from '../../../src/homeassistant/stale-devices.ts'
 import { type MessageListener, Subscriptions } from '../../../src/mqtt/subscriptions.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { fakeClock, settle } from '../../support/fake-clock.ts'
@@ -42,7 +42,7 @@ async function named(
     return () => void subscriptions.remove(filter, listener)
   }
   const needs = { topics: topicsBelow('b'), installId: own, prefix: 'homeassistant', subscribe, clock, log }
-  const done = findGhosts(needs, Promise.resolve(), over.signal)
+  const done = findStaleDevices(needs, Promise.resolve(), over.signal)
   await settle()
   send()
   await clock.advance(599_000)
@@ -53,7 +53,7 @@ async function named(
   return log.lines
 }
 
-test('a device of an installation that is gone is named, with the line that removes it', async () => {
+test('a device of an installation that does not run is logged, with how to remove it', async () => {
   const lines = await named([
     documentOf(old),
     documentOf(own),
@@ -74,7 +74,7 @@ test('a device of an installation that is gone is named, with the line that remo
   ])
 })
 
-test('an installation that publishes, here or below its own base topic, has no ghosts', async () => {
+test('an installation that publishes, here or elsewhere, has no stale devices', async () => {
   const live = { topic: 'b/bridge/info', payload: JSON.stringify({ install_id: old }), retain: false }
   const online = { topic: 'other/bridge/state', payload: 'online', retain: true }
 
@@ -84,13 +84,13 @@ test('an installation that publishes, here or below its own base topic, has no g
   expect(await named([documentOf(old, 'other')])).toEqual([])
 })
 
-test('an installation below another base topic is gone when its state says so', async () => {
+test('an installation below another base topic does not run when its state is offline', async () => {
   const offline = { topic: 'other/bridge/state', payload: 'offline', retain: true }
 
   expect(await named([documentOf(old, 'other'), offline])).toHaveLength(1)
 })
 
-test('documents of other programs, damaged ones and removed ones are no ghosts', async () => {
+test('documents of other programs, damaged and removed ones are not stale', async () => {
   const document = documentOf(old)
   const others = document.payload.replace('"name":"blink-manifestd"', '"name":"someone"')
 
@@ -101,7 +101,7 @@ test('documents of other programs, damaged ones and removed ones are no ghosts',
   expect(await named([{ ...document, topic: "homeassistant/device/x'; rm/config" }])).toEqual([])
 })
 
-test('of a whole fleet of ghosts a hundred are named and the rest is counted', async () => {
+test('of a fleet of stale devices a hundred are named and the rest is counted', async () => {
   const fleet = Array.from({ length: 130 }, (_, number) =>
     documentOf(old, 'b', { syncModuleId: `${number}` }),
   )
@@ -110,4 +110,16 @@ test('of a whole fleet of ghosts a hundred are named and the rest is counted', a
 
   expect(lines).toHaveLength(101)
   expect(lines.at(-1)?.fields).toEqual({ devices: 30 })
+})
+
+test('of a flood of documents and ids a thousand are counted', async () => {
+  const flood = Array.from({ length: 3_000 }, (_, number) => {
+    const id = number.toString(16).padStart(8, '0')
+    const info = { topic: 'b/bridge/info', payload: JSON.stringify({ install_id: id }), retain: false }
+    return number < 1_500 ? info : documentOf(id)
+  })
+
+  const lines = await named(flood)
+
+  expect(lines.at(-1)?.fields).toEqual({ devices: 900 })
 })
