@@ -46,7 +46,7 @@ function publishing() {
       waiting: async () => [],
       count: async () => 0,
       remove: async () => undefined,
-      sweep: async () => 0,
+      sweep: async () => new Map(),
       onArrival: () => () => undefined,
     },
   }
