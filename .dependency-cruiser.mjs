@@ -24,10 +24,7 @@ const simulator = { name: 'simulator', importedBy: 'cli' }
 /** Packages and parts of Node.js, and the only files and directories that import them. */
 const packages = [
   [['undici'], ['blink/http.ts', 'blink/connections.ts']],
-  [
-    ['mqtt', 'mqtt-packet'],
-    ['mqtt/connection.ts', 'mqtt/reason-codes.ts'],
-  ],
+  [['mqtt', 'mqtt-packet'], ['mqtt/connection.ts']],
   [['aedes', 'aedes-persistence'], ['mqtt/embedded.ts']],
   [['node-cron'], ['scheduler/cron.ts', 'scheduler/run-times.ts']],
   [['sqlite'], ['storage/connection.ts']],

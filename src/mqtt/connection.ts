@@ -8,16 +8,14 @@
 
 import { Socket, setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
+import protocolCodes from 'mqtt-packet/constants.js'
 import { addressesTried, addressTimeoutMs } from '../domain/addresses.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Secret } from '../domain/secret.ts'
 import { reasonWords } from './connection-errors.ts'
-import { FrameLimit } from './frame-limit.ts'
-import { packetSize, publishProperties } from './properties.ts'
+import { FrameLimit, inOrder, packetSize, puback, publishProperties } from './packets.ts'
 import type { Protocol } from './protocol-version.ts'
-import { inOrder, puback } from './puback.ts'
 import type { Link } from './publish-queue.ts'
-import { acceptEveryRefusal } from './reason-codes.ts'
 import type { Server } from './server-options.ts'
 
 export interface ConnectionOptions {
@@ -105,6 +103,8 @@ const packetTooLarge = 0x95
 const longestTurnMs = 2
 const retainNotSupported = 0x9a
 const qosNotSupported = 0x9b
+const lowestRefusal = 0x80
+const highestCode = 0xff
 
 acceptEveryRefusal()
 
@@ -326,5 +326,24 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
     ...(v5 && {
       properties: { sessionExpiryInterval: sessionExpirySeconds, receiveMaximum, maximumPacketSize },
     }),
+  }
+}
+
+/**
+ * Has mqtt.js accept every reason code that a broker may refuse with.
+ *
+ * Its parser knows, for each packet, the codes that the specification lists there, and ends the connection at any other
+ * without a word about what was refused. Mosquitto acknowledges a message above its `message_size_limit` with 0x95,
+ * which the specification lists for DISCONNECT only.
+ */
+function acceptEveryRefusal(): void {
+  const {
+    MQTT5_PUBACK_PUBREC_CODES,
+    MQTT5_SUBACK_CODES,
+    MQTT5_UNSUBACK_CODES,
+    MQTT5_DISCONNECT_CODES: named,
+  } = protocolCodes
+  for (const known of [MQTT5_PUBACK_PUBREC_CODES, MQTT5_SUBACK_CODES, MQTT5_UNSUBACK_CODES, named]) {
+    for (let code = lowestRefusal; code <= highestCode; code++) known[code] ??= named[code] ?? 'Refused'
   }
 }

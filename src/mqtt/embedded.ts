@@ -17,9 +17,8 @@ import { systemClock } from '../domain/clock.ts'
 import { ConfigInvalid } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
-import { limitWaiting, RetainedLimit } from './embedded-limits.ts'
-import { limitFrames } from './frame-limit.ts'
 import { ThrottledLog } from './log-throttle.ts'
+import { limitFrames } from './packets.ts'
 
 export interface EmbeddedBrokerOptions {
   readonly host: string
@@ -166,4 +165,41 @@ function urlFor(host: string, port: number): string {
   if (host === '0.0.0.0') return `mqtt://127.0.0.1:${port}`
   if (host === '::') return `mqtt://[::1]:${port}`
   return `mqtt://${isIPv6(host) ? `[${host}]` : host}:${port}`
+}
+
+/** A home has a few hundred retained messages, a fleet of ten thousand modules sixty thousand of 500 bytes. */
+const mostRetained = 100_000
+const mostRetainedBytes = 64 * 1024 * 1024
+/** What may wait for a client that reads slowly; the largest message has 1 MB. */
+const mostWaitingBytes = 16 * 1024 * 1024
+
+/** Keeps count of what is retained. */
+export class RetainedLimit {
+  readonly #bytes = new Map<string, number>()
+  #total = 0
+
+  /** Whether a retained message may be kept; an empty one clears and always may. */
+  accepts(topic: string, payloadBytes: number): boolean {
+    const before = this.#bytes.get(topic)
+    const after = payloadBytes === 0 ? 0 : Buffer.byteLength(topic) + payloadBytes
+    const total = this.#total - (before ?? 0) + after
+    const isTooMuch = total > mostRetainedBytes || (before === undefined && this.#bytes.size >= mostRetained)
+    if (after > 0 && isTooMuch) return false
+    this.#total = total
+    if (after === 0) this.#bytes.delete(topic)
+    else this.#bytes.set(topic, after)
+    return true
+  }
+}
+
+/** Cuts `socket` off when more waits for its reader than it may. */
+export function limitWaiting(socket: Socket): void {
+  const write: unknown = socket.write
+  socket.write = (...args: unknown[]): boolean => {
+    if (socket.writableLength > mostWaitingBytes) {
+      socket.destroy(new Error(`more than ${mostWaitingBytes} bytes wait for this client to read`))
+      return false
+    }
+    return typeof write === 'function' && Reflect.apply(write, socket, args) === true
+  }
 }

@@ -13,7 +13,6 @@ import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Message } from '../domain/model.ts'
 import { firstOf, RightOfWay } from './priority-queue.ts'
-import { watchUnanswered } from './puback-timeout.ts'
 import { Refusals, type Subject } from './refusals.ts'
 import type { Wish } from './subscriptions.ts'
 
@@ -311,4 +310,36 @@ function aged(message: OutgoingMessage, waitedMs: number): OutgoingMessage {
   const waitedSeconds = Math.floor(waitedMs / 1_000)
   if (message.expirySeconds === undefined || waitedSeconds <= 0) return message
   return { ...message, expirySeconds: Math.max(1, message.expirySeconds - waitedSeconds) }
+}
+
+/** A publish under way; always the same object for the same publish. */
+export interface UnderWay {
+  /** The clock's elapsed milliseconds. */
+  readonly sentAt: number
+}
+
+const longestMs = 60_000
+const lookMs = 20_000
+/** By the clock alone, a program that stood still for a minute would blame the broker for it. */
+const leastLooks = 4
+
+/**
+ * Calls `giveUp`, once, when the oldest publish has had no answer for a minute; until `signal` is aborted.
+ *
+ * A broker that leaves a publish without its PUBACK may answer keepalive all the same.
+ */
+export async function watchUnanswered(
+  { oldest, giveUp }: { readonly oldest: () => UnderWay | undefined; readonly giveUp: () => void },
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  let seen: UnderWay | undefined
+  let looks = 0
+  while (!signal.aborted) {
+    const now = oldest()
+    looks = now !== undefined && now === seen ? looks + 1 : 1
+    seen = now
+    if (now && looks >= leastLooks && clock.elapsed() - now.sentAt >= longestMs) return giveUp()
+    await clock.sleep(lookMs, signal).catch(() => undefined)
+  }
 }

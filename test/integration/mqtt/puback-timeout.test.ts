@@ -1,7 +1,7 @@
 /** A broker that stays connected and says nothing: when we give it up, and when not. */
 import { expect, test } from 'vitest'
 import { PublishRefused } from '../../../src/domain/errors.ts'
-import { type UnderWay, watchUnanswered } from '../../../src/mqtt/puback-timeout.ts'
+import { type UnderWay, watchUnanswered } from '../../../src/mqtt/publish-queue.ts'
 import { fakeBroker } from '../../support/fake-broker.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { heldClock, message, never, pass, texts, until, wayTo } from '../../support/rig.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { FrameLimit } from '../../../src/mqtt/frame-limit.ts'
+import { FrameLimit } from '../../../src/mqtt/packets.ts'
 
 /** A packet of `length` bytes after its head. */
 function packet(length: number): Uint8Array {
