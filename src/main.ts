@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { removedVariables } from './cli/environment.ts'
 /**
  * The front door: signals, exit codes; the only reader of the process's arguments and environment.
  *
@@ -7,7 +8,6 @@
  */
 import { type ExitCode, exit, exitCodeOf, sentencesOf, unwritten } from './cli/exit.ts'
 import { keepHeapSmall } from './cli/heap.ts'
-import { misleading } from './cli/misleading.ts'
 import { Output } from './cli/output.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { visible } from './domain/printable.ts'
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, die)
   const env = { ...process.env }
-  for (const { name } of misleading(env)) delete process.env[name]
+  for (const { name } of removedVariables(env)) delete process.env[name]
   const terminal: Terminal = {
     env,
     cwd: process.cwd(),
@@ -66,9 +66,9 @@ async function main(): Promise<void> {
 async function codeOf(terminal: Terminal): Promise<ExitCode> {
   const { stop } = terminal
   try {
-    const { obeyArguments } = await import('./cli/command-line.ts')
+    const { runCommand } = await import('./cli/command-line.ts')
     keepHeapSmall()
-    return await obeyArguments(terminal, process.argv)
+    return await runCommand(terminal, process.argv)
   } catch (error) {
     // Whatever was waiting has been told why it ends: we were asked to stop, and that is no failure.
     if (stop.aborted && error === stop.reason) return exit.done

@@ -5,9 +5,8 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { settingOptions } from '../config/load.ts'
+import type { CommonOptions } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
-import type { CommonOptions } from './prepare.ts'
-import { addSignIn } from './sign-in-commands.ts'
 import { printable, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -69,11 +68,11 @@ const commands: readonly {
 ]
 
 /**
- * Does what the arguments of a process say, and returns its exit code.
+ * Runs the command that the arguments of a process name, and returns its exit code.
  *
  * @throws what ended the command; the terminal's own reason when it was asked to stop
  */
-export async function obeyArguments(terminal: Terminal, args: readonly string[]): Promise<ExitCode> {
+export async function runCommand(terminal: Terminal, args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = exit.done
   try {
     const program = build(terminal, (result) => {
@@ -121,7 +120,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     })
   }
   addSimulate(program, terminal, done)
-  addSignIn(program, { terminal, done, addSettings, commonOptions })
+  addSignIn(program, terminal, done)
   addHealthcheck(program, terminal, done)
   program.addHelpText(
     'after',
@@ -162,6 +161,52 @@ function commonOptions(given: Record<string, unknown>): CommonOptions {
   }
   const config = typeof given.config === 'string' ? given.config : undefined
   return { config, overrides, json: given.json === true }
+}
+
+function addSignIn(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
+  const login = program
+    .command('login')
+    .description('sign an account in: e-mail address, password, and the code that Blink sends')
+    .option(
+      '--password-file <path>',
+      'a file that holds the password; - for stdin, /dev/fd/3 for a descriptor',
+    )
+    .option('--code-file <path>', 'the same for the code')
+    .option('--new-code', 'have another code sent, though one is under way')
+    .option('--import <path>', "take over blinkpy's JSON or token lines instead")
+    .addOption(
+      new Option('--client <name>', 'the OAuth client of an imported token').choices(['ios', 'android']),
+    )
+    .option('--json', 'result as JSON')
+  addSettings(login)
+  login.addHelpText(
+    'after',
+    '\nWhat is not given is asked for. The e-mail address can be given as BLINK_EMAIL only.\n' +
+      '\nExamples:\n  blink-manifestd login\n' +
+      '  BLINK_EMAIL=anna@example.com blink-manifestd login --password-file /run/secrets/blink\n' +
+      '  blink-manifestd login --import ~/.blinkpy.json\n',
+  )
+  login.action(async (given: Record<string, unknown>) => {
+    const text = (name: string) => (typeof given[name] === 'string' ? given[name] : undefined)
+    const signIn = await import('./login.ts')
+    const code = await signIn.login(terminal, commonOptions(given), {
+      passwordFile: text('passwordFile'),
+      codeFile: text('codeFile'),
+      importFile: text('import'),
+      client: text('client'),
+      newCode: given.newCode === true,
+    })
+    done(code)
+  })
+  const logout = program
+    .command('logout <account_id>')
+    .description('forget the login of an account; a running daemon clears its topics')
+  addSettings(logout)
+  logout.addHelpText('after', '\nExamples:\n  blink-manifestd logout 8021\n')
+  logout.action(async (account: string, given: Record<string, unknown>) => {
+    const signOut = await import('./logout.ts')
+    done(await signOut.logout(terminal, commonOptions(given), account))
+  })
 }
 
 function addSimulate(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {

@@ -2,8 +2,8 @@
  * `config`: the effective settings, where each came from, secrets masked.
  */
 import { showConfig } from '../config/load.ts'
+import { type CommonOptions, readSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { type CommonOptions, readSettings } from './prepare.ts'
 import type { Terminal } from './terminal.ts'
 
 export async function config(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {

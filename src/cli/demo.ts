@@ -14,10 +14,9 @@ import { systemClock } from '../domain/clock.ts'
 import type { WorkItem } from '../domain/model.ts'
 import { openLog } from '../log.ts'
 import { startSimulator } from '../simulator/simulator.ts'
+import { type CommonOptions, checks, shownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { type CommonOptions, checks, shownSettings } from './prepare.ts'
-import { stopAsked } from './run.ts'
-import type { Terminal } from './terminal.ts'
+import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 const usualPort = 1883
@@ -70,7 +69,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     ].join('\n'),
   )
   daemon.start()
-  await Promise.race([stopAsked(AbortSignal.any([terminal.stop, terminal.outClosed])), daemon.failed])
+  await Promise.race([aborted(AbortSignal.any([terminal.stop, terminal.outClosed])), daemon.failed])
   return exit.done
 }
 

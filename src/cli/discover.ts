@@ -14,9 +14,8 @@ import { runsPerDay } from '../scheduler/cron.ts'
 import { openStorage } from '../storage/open.ts'
 import type { Discovered } from '../topics/cli-schemas.ts'
 import { failure } from '../topics/topics.ts'
-import { complaint } from './complaint.ts'
-import { type ExitCode, exit } from './exit.ts'
-import { type CommonOptions, prepare } from './prepare.ts'
+import { type CommonOptions, openContext } from './context.ts'
+import { accountSentences, type ExitCode, exit } from './exit.ts'
 import { plainTable } from './table.ts'
 import { printable, type Terminal } from './terminal.ts'
 
@@ -30,7 +29,7 @@ interface Found {
 }
 
 export async function discover(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
+  const { loaded, log, clock } = await openContext(terminal, options, { quiet: true })
   const { settings } = loaded
   await using parts = new AsyncDisposableStack()
   const storage = await openStorage(settings.dataDir, clock, log)
@@ -77,7 +76,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   const found = (await Promise.all([...known, ...unidentified])).filter((one) => one !== undefined)
   terminal.out(options.json ? toJson(found) : toTable(found))
   for (const { failure: trouble, account, status } of found) {
-    if (trouble) terminal.err(complaint({ account, status, failure: trouble }))
+    if (trouble) terminal.err(accountSentences({ account, status, failure: trouble }))
   }
   if (found.some(({ status }) => needsPerson(status))) return exit.login
   return found.some(({ failure: trouble }) => trouble) ? exit.temporary : exit.done

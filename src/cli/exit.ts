@@ -2,6 +2,8 @@
  * From an error to an exit code and the sentences a person gets. The codes are those of sysexits.h.
  */
 import { ConfigInvalid, DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
+import { needsPerson } from '../domain/failure.ts'
+import type { AccountStatus, Failure } from '../domain/model.ts'
 
 export const exit = {
   done: 0,
@@ -45,4 +47,22 @@ export function sentencesOf(error: unknown): string {
 export function unwritten(code: string): string {
   const remedy = code === 'ENOSPC' ? '. The disk is full: make room.' : ''
   return `blink-manifestd: the result could not be written (${code})${remedy}\n`
+}
+
+interface FailedAccount {
+  /** The account's id, or the key of credentials whose account is not known. */
+  readonly account: string
+  readonly status: AccountStatus
+  readonly failure: Failure
+}
+
+/** Why an account could not be requested, and what to do about it. */
+export function accountSentences({ account, status, failure }: FailedAccount): string {
+  const { message, remedy } = failure
+  const lines = [`blink-manifestd: ${account}: ${message}${remedy ? `. ${remedy}` : ''}`]
+  // Nobody can say whose they are, so a sign-in to their account need not have ended them.
+  if (!/^\d+$/.test(account) && needsPerson(status)) {
+    lines.push(`If its account is signed in by now, forget this one: \`blink-manifestd logout ${account}\`.`)
+  }
+  return `${lines.join('\n')}\n`
 }

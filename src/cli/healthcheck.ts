@@ -3,8 +3,8 @@
  */
 import { systemClock } from '../domain/clock.ts'
 import { ailment } from '../storage/heartbeat.ts'
+import { type CommonOptions, readSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { type CommonOptions, readSettings } from './prepare.ts'
 import type { Terminal } from './terminal.ts'
 
 export async function healthcheck(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {

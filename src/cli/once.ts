@@ -3,14 +3,17 @@
  */
 import { SingleBar } from 'cli-progress'
 import { type Daemon, openDaemon } from '../app.ts'
+import { iso } from '../domain/clock.ts'
 import { needsPerson } from '../domain/failure.ts'
 import type { ModuleReport } from '../domain/model.ts'
+import { ids, json, number, timeOrNull } from '../domain/text.ts'
 import type { AccountRunResult } from '../scheduler/runner.ts'
-import { complaint } from './complaint.ts'
-import { type ExitCode, exit } from './exit.ts'
-import { outcomeLine, outcomeTable } from './outcomes.ts'
-import { type CommonOptions, prepare, shownSettings } from './prepare.ts'
-import type { Terminal } from './terminal.ts'
+import type { OnceLine } from '../topics/cli-schemas.ts'
+import { failure } from '../topics/topics.ts'
+import { type CommonOptions, openContext, shownSettings } from './context.ts'
+import { accountSentences, type ExitCode, exit } from './exit.ts'
+import { plainTable } from './table.ts'
+import { printable, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 /** How long the broker may take to acknowledge what one tick brought. */
@@ -26,7 +29,7 @@ const interruptedMs = 1_000
 const manyModules = 10
 
 export async function once(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await prepare(terminal, options, { quiet: true })
+  const { loaded, log, clock } = await openContext(terminal, options, { quiet: true })
   const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar()
   const daemon = await openDaemon({
     settings: loaded.settings,
@@ -56,7 +59,7 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     if (!options.json && reports.length > 0) terminal.out(`${outcomeTable(reports)}\n`)
     for (const { report, failure, account, status } of ticks) {
       if (report?.modules.length || !failure) continue
-      terminal.err(complaint({ account, status, failure }))
+      terminal.err(accountSentences({ account, status, failure }))
     }
     const patienceMs = (await daemon.outbox.count()) > 0 ? brokerPatienceMs : statePatienceMs
     const drained = daemon.drained(late.signal).then(() => true)
@@ -145,5 +148,48 @@ function progressBar() {
     stop() {
       if (bar.isActive) bar.stop()
     },
+  }
+}
+
+/** One module's outcome as a JSON document on one line. */
+function outcomeLine(report: ModuleReport): string {
+  const item = report.kind === 'requested' ? report.item : undefined
+  return json({
+    ...ids(report.module),
+    name: report.module.name,
+    network_name: report.module.networkName ?? null,
+    outcome: report.kind === 'requested' ? 'requested' : report.outcome,
+    asked: report.attempts > 0,
+    attempts: report.attempts,
+    at: iso(report.at),
+    request_id: item ? number(item.requestId) : null,
+    request_id_str: item?.requestId ?? null,
+    event_id: item?.eventId ?? null,
+    poll_url: item?.pollUrl ?? null,
+    expires_at: timeOrNull(item?.expiresAt),
+    latency_ms: report.kind === 'requested' ? report.latencyMs : null,
+    reason: report.kind === 'skipped' ? report.reason : null,
+    error: report.kind === 'failed' ? failure(report.failure) : null,
+  } satisfies OnceLine)
+}
+
+/** All outcomes for a terminal. */
+function outcomeTable(reports: readonly ModuleReport[]): string {
+  const heads = ['Account', 'Network', 'Sync module', 'Name', 'Outcome', 'Request ID', 'Detail']
+  const rows = reports.map((report) => {
+    const { accountId, networkId, syncModuleId, name } = report.module
+    return [accountId, networkId, syncModuleId, printable(name), ...told(report)]
+  })
+  return plainTable(heads, rows)
+}
+
+function told(report: ModuleReport): [string, string, string] {
+  switch (report.kind) {
+    case 'requested':
+      return ['requested', report.item.requestId, `answered in ${report.latencyMs} ms`]
+    case 'failed':
+      return [report.outcome, '', printable(report.failure.message)]
+    case 'skipped':
+      return [report.outcome, '', `not asked: ${report.reason}`]
   }
 }

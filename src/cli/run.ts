@@ -3,13 +3,13 @@
  */
 import { openDaemon } from '../app.ts'
 import { beat } from '../storage/heartbeat.ts'
+import { type CommonOptions, openContext, shownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { type CommonOptions, prepare, shownSettings } from './prepare.ts'
-import type { Terminal } from './terminal.ts'
+import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 export async function run(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await prepare(terminal, options)
+  const { loaded, log, clock } = await openContext(terminal, options)
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
   const shown = shownSettings(loaded)
@@ -25,17 +25,9 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
     terminal.stop.throwIfAborted()
     daemon.start()
     const beating = beat(settings.dataDir, { clock, log }, terminal.stop)
-    await Promise.race([stopAsked(terminal.stop), daemon.failed, beating])
+    await Promise.race([aborted(terminal.stop), daemon.failed, beating])
   } finally {
     await daemon.stop()
   }
   return exit.done
-}
-
-/** Resolves when the signal is aborted. */
-export function stopAsked(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -4,8 +4,7 @@
 import { ConfigInvalid } from '../domain/errors.ts'
 import { startSimulator } from '../simulator/simulator.ts'
 import { type ExitCode, exit } from './exit.ts'
-import { stopAsked } from './run.ts'
-import type { Terminal } from './terminal.ts'
+import { aborted, type Terminal } from './terminal.ts'
 
 export interface SimulateOptions {
   readonly host: string
@@ -33,7 +32,7 @@ export async function simulate(terminal: Terminal, { host, port }: SimulateOptio
       '',
     ].join('\n'),
   )
-  await stopAsked(terminal.stop)
+  await aborted(terminal.stop)
   await simulator.close()
   return exit.done
 }

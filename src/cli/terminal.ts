@@ -32,3 +32,11 @@ export function printable(text: string): string {
     ? `${characters.slice(0, longestCell - 1).join('')}…`
     : characters.join('')
 }
+
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

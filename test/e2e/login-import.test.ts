@@ -42,7 +42,7 @@ test('credentials that cannot be kept end the import, which continues later', as
   symlinkSync('/proc/self/task', logins)
 
   const stopped = await world.finish(command, noTokens)
-  expect(stopped).toMatchObject({ code: 75, stderr: expect.stringMatching(/not tried: line 2\b/) })
+  expect(stopped).toMatchObject({ code: 78, stderr: expect.stringMatching(/not tried: line 2\b/) })
   expect(asked(world.cloud, 'token')).toBe(1)
   expect(existsSync(note(world))).toBe(true)
 

@@ -143,7 +143,7 @@ test('a sign-in without a region is kept, and the daemon looks it up', async () 
 
   expect(kept).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining('did not tell where the account is'),
+    stdout: expect.stringContaining('did not say where the account is'),
   })
   expect(JSON.parse(found.stdout)).toMatchObject({ accounts: [{ account_id: 8021, state: 'ok' }] })
 })

@@ -55,7 +55,7 @@ mosquittoTest('no environment variable permits a wrong certificate or another ro
   expect(await wrong.says('cannot connect to broker')).toMatchObject({
     reason: expect.stringMatching(/certificate/),
   })
-  const warned = await wrong.says('environment variable taken away', 2)
+  const warned = await wrong.says('environment variable removed', 2)
   expect(warned).toMatchObject({ level: 40, remedy: expect.any(String) })
   await wrong.stop()
 

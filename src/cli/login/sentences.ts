@@ -1,9 +1,10 @@
 /**
- * What a person or a program is told at the end of a sign-in. Pure, but for the terminal it is written to.
+ * What `login` says, in sentences for a person and in lines of JSON for a program. Pure.
  */
-
+import type { TokenLine, TokenLines } from '../../blink/credentials-file.ts'
 import type { PendingSignIn } from '../../blink/sign-in.ts'
 import { codeLifeMs, SignInRefused } from '../../blink/sign-in-responses.ts'
+import { type Kept, resendAt } from '../../commands/sign-in.ts'
 import { iso } from '../../domain/clock.ts'
 import {
   AccountThrottled,
@@ -17,12 +18,25 @@ import { json, number, timeOrNull } from '../../domain/text.ts'
 import type { LoginLine, SignInFailure } from '../../topics/cli-schemas.ts'
 import { type ExitCode, exit, exitCodeOf } from '../exit.ts'
 import { printable } from '../terminal.ts'
-import { resendAt, timeOf } from './code-sent.ts'
-import type { Kept } from './keep.ts'
 
-/** What a login is, in the words of the command, with advice where its end is in sight. */
-export function keptSentences({ login, unknown, replaced, pausedUntil }: Kept): string {
-  const { accountId, region, clientId } = login
+/** Where a code went, how long it lives, and when there can be another; without the end of the last line. */
+export function whereSent(pending: Pick<PendingSignIn, 'sentAt' | 'challenge'>): string {
+  const { phone, method } = pending.challenge ?? {}
+  const way = method === undefined ? '' : ` by ${printable(method)}`
+  const to = phone === undefined ? ' to your phone or e-mail' : ` to ${printable(phone)}`
+  const until = timeOf(pending.sentAt + codeLifeMs)
+  const another = timeOf(resendAt(pending))
+  return `Blink has sent a code${way}${to}.\nIt is good until about ${until}; another one can be had from ${another} on.`
+}
+
+/** The time of day, as a person's clock shows it. */
+export function timeOf(ms: number): string {
+  return new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }).format(new Date(ms))
+}
+
+/** Which account is signed in, with advice where the end of its credentials is in sight. */
+export function keptSentences({ credentials, unknown, replaced, pausedUntil }: Kept): string {
+  const { accountId, region, clientId } = credentials
   const who = accountId === undefined ? 'the account' : `account ${accountId}`
   const where = region === undefined ? '' : ` in region ${printable(region)}`
   const isOfAccount = replaced.some((old) => old.accountId !== undefined)
@@ -35,10 +49,10 @@ export function keptSentences({ login, unknown, replaced, pausedUntil }: Kept): 
     lines.push(`Blink has asked this account for a pause until ${timeOf(pausedUntil)}, which goes on.`)
   }
   if (unknown) {
-    const again = pausedUntil === undefined ? 'at its first tick' : 'after the pause'
+    const again = pausedUntil === undefined ? 'with its first run' : 'after the pause'
     lines.push(
-      `Blink did not tell where the account is (${unknown.message}).`,
-      `The login is kept all the same, and the daemon asks again ${again}.`,
+      `Blink did not say where the account is (${unknown.message}).`,
+      `The login is kept all the same, and the daemon requests it ${again}.`,
     )
   }
   if (clientId !== 'ios') lines.push(...retiredClient(clientId))
@@ -55,25 +69,20 @@ function retiredClient(clientId: string): readonly string[] {
   ]
 }
 
-export function keptLine({ login, unknown, replaced, pausedUntil }: Kept): string {
+export function keptLine({ credentials, unknown, replaced, pausedUntil }: Kept): string {
   return `${json({
     state: 'signed_in',
-    account_id: login.accountId === undefined ? null : number(login.accountId),
-    region: login.region ?? null,
-    client_id: login.clientId,
-    source: login.source,
+    account_id: credentials.accountId === undefined ? null : number(credentials.accountId),
+    region: credentials.region ?? null,
+    client_id: credentials.clientId,
+    source: credentials.source,
     replaced: replaced.length,
     paused_until: timeOrNull(pausedUntil),
     error: unknown ? errorOf(unknown) : null,
   } satisfies LoginLine)}\n`
 }
 
-/** Behind the sentences of where the code went. */
-export function wantedSentences(): string {
-  return `Go on with \`blink-manifestd login\` where there is a terminal, or with --code-file.\n`
-}
-
-export function wantedLine(pending: PendingSignIn): string {
+export function codeWantedLine(pending: PendingSignIn): string {
   const { challenge, sentAt } = pending
   return `${json({
     state: 'code_wanted',
@@ -83,6 +92,25 @@ export function wantedLine(pending: PendingSignIn): string {
     resend_at: timeOrNull(resendAt(pending)),
     expires_at: iso(sentAt + codeLifeMs),
   } satisfies LoginLine)}\n`
+}
+
+/** What to do when a login could not be kept. */
+export function stoppedSentences({
+  isPending,
+  untried,
+  unit,
+}: {
+  readonly isPending: boolean
+  readonly untried: readonly TokenLine[]
+  readonly unit: TokenLines['unit']
+}): string {
+  const numbers = untried.map(({ line }) => line).join(', ')
+  const sentences = [
+    ...(untried.length > 0 ? [`To lose no token, this was not tried: ${unit} ${numbers} of the file.`] : []),
+    ...(isPending ? ['The newest token of the login that is not kept yet waits in the data directory.'] : []),
+    'When the trouble is over, give the same command again, which goes on there.',
+  ]
+  return `${sentences.join('\n')}\n`
 }
 
 export function failedSentences(error: DaemonError): string {

@@ -1,5 +1,5 @@
 /**
- * What every command needs before its own work: the settings, their warnings, the log.
+ * What a command needs before its own work: the settings, their warnings, the log.
  */
 import { parseTokenLines } from '../blink/credentials-file.ts'
 import { type LoadedConfig, loadConfig, showConfig } from '../config/load.ts'
@@ -7,7 +7,7 @@ import { systemClock } from '../domain/clock.ts'
 import { type LeveledLog, openLog } from '../log.ts'
 import { checkPems } from '../mqtt/server-options.ts'
 import { checkCron } from '../scheduler/cron.ts'
-import { misleading } from './misleading.ts'
+import { removedVariables } from './environment.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The options that hold for all commands. */
@@ -18,7 +18,7 @@ export interface CommonOptions {
   readonly json: boolean
 }
 
-/** Found out here, so that every command tells all that is wrong at once, and before it has done anything. */
+/** Checks of other modules, so that every command lists all problems at once, before it has done anything. */
 export const checks = {
   checkCron,
   checkTokens: (text: string) => parseTokenLines(text).problems,
@@ -30,7 +30,7 @@ export function readSettings(terminal: Terminal, { config, overrides }: CommonOp
   return loadConfig({ env: terminal.env, cwd: terminal.cwd, configPath: config, overrides, ...checks })
 }
 
-export interface Prepared {
+export interface CommandContext {
   readonly loaded: LoadedConfig
   readonly log: LeveledLog
   readonly clock: typeof systemClock
@@ -42,11 +42,11 @@ export interface Prepared {
  * @param quiet for commands whose result says it all: from `warn` on, unless the settings name a level
  * @throws ConfigInvalid with every problem
  */
-export async function prepare(
+export async function openContext(
   terminal: Terminal,
   options: CommonOptions,
   { quiet = false } = {},
-): Promise<Prepared> {
+): Promise<CommandContext> {
   const loaded = readSettings(terminal, options)
   const { format } = loaded.settings.log
   const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
@@ -54,8 +54,8 @@ export async function prepare(
   const log = await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log })
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
   if (loaded.proxy.length > 0) log.info({ proxy: loaded.proxy }, 'cloud reached through a proxy')
-  for (const { name, reason, remedy } of misleading(terminal.env)) {
-    log.warn({ variable: name, reason, remedy }, 'environment variable taken away')
+  for (const { name, reason, remedy } of removedVariables(terminal.env)) {
+    log.warn({ variable: name, reason, remedy }, 'environment variable removed')
   }
   return { loaded, log, clock: systemClock }
 }
