@@ -14,21 +14,22 @@ import { writeWhole } from './state-files.ts'
 
 const beatMs = 60_000
 
-/** A heart that missed two beats is not well. */
+/** Two beats may be missed. */
 const oldestBeatMs = 3 * beatMs
 
-/** Beats until `signal` is aborted. A disk that cannot be written is told once and is no reason to stop. */
+/** Beats until `signal` is aborted. A disk that cannot be written is logged once and is no reason to stop. */
 export async function beat(dataDir: string, needs: { clock: Clock; log: Log }, signal: AbortSignal) {
   const path = heartbeatPath(dataDir)
-  let told = false
+  let isFailing = false
   while (!signal.aborted) {
     try {
       await touch(path, needs.clock.now())
-      told = false
+      isFailing = false
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
-      if (!told) needs.log.warn({ detail: error.message, remedy: error.remedy }, 'cannot write the heartbeat')
-      told = true
+      if (!isFailing)
+        needs.log.warn({ detail: error.message, remedy: error.remedy }, 'cannot write the heartbeat')
+      isFailing = true
     }
     await needs.clock.sleep(beatMs, signal).catch(() => undefined)
   }

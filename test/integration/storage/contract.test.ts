@@ -5,7 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { onTestFinished, vi } from 'vitest'
 import { openStorage } from '../../../src/storage/open.ts'
 import { readableLog, temporaryDirectory } from '../../support/samples.ts'
-import { type StoragePlace, storageContract } from '../../support/storage-contract.ts'
+import type { StoragePlace } from '../../support/storage-contract/place.ts'
+import { storageContract } from '../../support/storage-contract.ts'
 
 /** A commit on a full disk, as SQLite reports it. */
 const diskFull = () => Object.assign(new Error('database or disk is full'), { errcode: 13 })

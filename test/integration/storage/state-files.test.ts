@@ -1,8 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import {
+  jsonFile,
   makeDirectory,
   parseJson,
   readWhole,
@@ -29,7 +31,7 @@ async function refusal(promise: Promise<unknown>): Promise<StoreFailed> {
   return error
 }
 
-test('what is written is read again, letter for letter', async () => {
+test('what is written is read again, character for character', async () => {
   const path = join(temporaryDirectory(), 'a.json')
 
   await writeWhole(path, 'Grüße, 😀\n')
@@ -117,7 +119,7 @@ test.each([
   expect(readdirSync(root)).toEqual(left)
 })
 
-test('nobody who reads while a file is written sees a part of it', async () => {
+test('a reader never sees a part of what is being written', async () => {
   const path = join(temporaryDirectory(), 'a.json')
   const [old, fresh] = ['a'.repeat(2_000_000), 'b'.repeat(2_000_000)]
   await writeWhole(path, old)
@@ -144,7 +146,7 @@ test('concurrent writes of one file all succeed, and leave the last of them whol
   expect(readdirSync(root)).toEqual(['a.json'])
 })
 
-test('a way that leads through a file is refused, with what to do about it', async () => {
+test('a path that leads through a file is refused with a remedy', async () => {
   const file = join(temporaryDirectory(), 'file')
   writeFileSync(file, '')
 
@@ -168,4 +170,34 @@ test('a directory that is not there is refused, and so is one in place of a file
 test('text that is no JSON has no value', () => {
   expect(parseJson('{"a": 1}')).toEqual({ a: 1 })
   expect(['', '{', 'undefined', '\0'].map(parseJson)).toEqual([undefined, undefined, undefined, undefined])
+})
+
+const file = z.object({ at: z.number() })
+
+test('a JSON file holds one value, until it is removed', async () => {
+  const note = jsonFile(join(temporaryDirectory(), 'a.json'), file)
+  expect([await note.read(), await note.readIntact('')]).toEqual([undefined, undefined])
+
+  await note.write({ at: 5 })
+  expect([await note.read(), await note.readIntact('')]).toEqual([{ at: 5 }, { at: 5 }])
+
+  await note.remove()
+  await note.remove()
+  expect(await note.read()).toBeUndefined()
+})
+
+test.each([
+  '',
+  '{"at":',
+  '{"at":"noon"}',
+])('a damaged JSON file has no value, or a remedy: %j', async (text) => {
+  const path = join(temporaryDirectory(), 'a.json')
+  writeFileSync(path, text)
+  const note = jsonFile(path, file)
+
+  expect(await note.read()).toBeUndefined()
+  expect(await refusal(note.readIntact('Remove it.'))).toMatchObject({
+    message: `${path} is damaged`,
+    remedy: 'Remove it.',
+  })
 })

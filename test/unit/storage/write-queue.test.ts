@@ -25,7 +25,7 @@ async function turns(count: number) {
   for (let turn = 0; turn < count; turn++) await nextTurn()
 }
 
-test('writes of three turns of the event loop share a commit, in the order of asking', async () => {
+test('writes of three turns of the event loop share a commit, in their order', async () => {
   const { groups, worked, add } = aQueue()
   const all = [add(1), add(2)]
   await nextTurn()
@@ -36,7 +36,7 @@ test('writes of three turns of the event loop share a commit, in the order of as
   expect([groups, worked]).toEqual([[3], [1, 2, 3]])
 })
 
-test('of a crowd sixteen are committed at a time', async () => {
+test('of many writes sixteen are committed at a time', async () => {
   const { groups, add } = aQueue()
   const numbers = Array.from({ length: 40 }, (_, index) => index)
 
@@ -55,7 +55,7 @@ test('a flush commits all that waits, at once, and nothing is committed twice', 
   expect([groups, worked.length]).toEqual([[20], 20])
 })
 
-test('a write whose commit failed is told so, and the next is tried', async () => {
+test('a write whose commit failed is rejected, and the next is tried', async () => {
   let well = false
   const { add } = aQueue(({ done, failed }) => (well ? done() : failed(new Error('disk full'))))
 
