@@ -24,7 +24,7 @@ import { afterThrottle, closedUntil, opensBreaker } from '../domain/retry-policy
 import { Secret } from '../domain/secret.ts'
 import { openCredentials } from '../storage/credentials.ts'
 import { openInstallation } from '../storage/notes.ts'
-import { type AwaitsCode, openPending, type PendingLogins } from '../storage/pending-sign-in.ts'
+import { type AwaitsCode, openPending, type PendingSignIns } from '../storage/pending-sign-in.ts'
 import { makeDirectory } from '../storage/state-files.ts'
 
 export interface SignInContext extends AsyncDisposable {
@@ -34,7 +34,7 @@ export interface SignInContext extends AsyncDisposable {
   readonly credentials: CredentialStore
   readonly limits: LimitStore
   /** The sign-in under way. */
-  readonly pending: PendingLogins
+  readonly pending: PendingSignIns
   readonly clock: Clock
   readonly log: Log
 }

@@ -41,12 +41,12 @@ export interface Locked {
   readonly until: number
 }
 
-export type PendingLogin = AwaitsCode | AwaitsKeeping | Locked
+export type PendingSignIn = AwaitsCode | AwaitsKeeping | Locked
 
-export interface PendingLogins {
+export interface PendingSignIns {
   /** `undefined` when there is none, or none that can be read: then the person signs in anew. */
-  read(): Promise<PendingLogin | undefined>
-  save(pending: PendingLogin): Promise<void>
+  read(): Promise<PendingSignIn | undefined>
+  save(pending: PendingSignIn): Promise<void>
   remove(): Promise<void>
 }
 
@@ -88,7 +88,7 @@ const file = z.discriminatedUnion('step', [
 ])
 
 /** The sign-in under way below a data directory. */
-export function openPending(dataDir: string): PendingLogins {
+export function openPending(dataDir: string): PendingSignIns {
   const path = join(dataDir, 'pending-login.json')
   return {
     async read() {
@@ -100,7 +100,7 @@ export function openPending(dataDir: string): PendingLogins {
   }
 }
 
-function pendingOf(read: z.output<typeof file>): PendingLogin {
+function pendingOf(read: z.output<typeof file>): PendingSignIn {
   if (read.step === 'locked') return read
   if (read.step === 'code') return { ...read, challenge: read.challenge }
   const { fingerprint, accountId, region, hardwareId, ...rest } = read.login
