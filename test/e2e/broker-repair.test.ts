@@ -1,4 +1,4 @@
-/** What others leave on our topics: it is put right within seconds, and two daemons do not answer each other. */
+/** What other clients leave on our topics is repaired within seconds, and two daemons do not answer each other. */
 import { connectAsync } from 'mqtt'
 import { expect } from 'vitest'
 import { home, stem } from '../support/homes.ts'
@@ -46,13 +46,15 @@ mosquittoTest('of two daemons the one that stays is online, and they do not answ
 })
 
 mosquittoTest(
-  'what a person clears or overwrites comes back, and forged retained work items are cleared',
+  'cleared and overwritten topics come back, and forged retained work items are cleared',
   async () => {
     await using world = await startWorld({ simulator })
     await using observer = await observe(world.broker.url)
     const client = await connectAsync(world.broker.url, { protocolVersion: 5 })
-    const leave = (topic: string, payload: string) =>
-      client.publishAsync(topic, payload, { retain: true, qos: 1 })
+    const leave = (topic: string, payload: string) => {
+      observer.except(topic, payload)
+      return client.publishAsync(topic, payload, { retain: true, qos: 1 })
+    }
     const forged = `${stem(1)}/manifest/requested`
     await leave(forged, '{"request_id":1}')
     const daemon = world.start(['run'], seldom)
