@@ -13,7 +13,7 @@ import type { Timetable } from './timetable.ts'
 export interface StatusNeeds {
   readonly version: string
   readonly registry: Pick<AccountRegistry, 'accounts' | 'get' | 'unidentified'>
-  readonly storage: Pick<Storage, 'ledger' | 'outbox' | 'pauses'>
+  readonly storage: Pick<Storage, 'ledger' | 'pauses'> & { readonly outbox: Pick<Storage['outbox'], 'count'> }
   readonly rules: EligibilityRules
   readonly times: Timetable
   readonly broker: { readonly state: BrokerState }

@@ -1,7 +1,6 @@
 /** An account over a scripted cloud, storage in memory and a clock that all fail as the test says. */
 import { type Account, type AccountNeeds, openAccount, openLimits } from '../../src/accounts/account.ts'
 import { createModuleLock } from '../../src/accounts/module-lock.ts'
-import type { createRegistry } from '../../src/accounts/registry.ts'
 import type { HttpCall } from '../../src/blink/api.ts'
 import type {
   AccountRunReport,
@@ -13,7 +12,7 @@ import type {
 import { createNotifier } from '../../src/domain/notifier.ts'
 import type { Cloud, CredentialStore, LimitStore, Observer } from '../../src/domain/ports.ts'
 import { type Breaker, closedBreaker, longerOf } from '../../src/domain/retry-policy.ts'
-import { createRunner, type Runner } from '../../src/scheduler/runner.ts'
+import { createRunner, type Runner, type RunnerNeeds } from '../../src/scheduler/runner.ts'
 import type { Timetable } from '../../src/scheduler/timetable.ts'
 import { type Answered, type Reply, scripted, someCredentials } from './blink-scripted.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
@@ -211,7 +210,9 @@ interface Parts extends Pick<Awaited<ReturnType<typeof accountNeeds>>, 'clock' |
   /** Requests in flight at the same time; four times as many accounts are in work. */
   readonly concurrency?: number
   readonly parallel?: number
-  readonly registry?: ReturnType<typeof createRegistry>
+  readonly registry?: RunnerNeeds['registry']
+  /** Holds back runs at startup. */
+  readonly mayStart?: () => Promise<void>
 }
 
 /** A runner of these accounts over a ledger in memory; `reports` has those of all account runs. */
@@ -229,7 +230,10 @@ export function runnerOf(accounts: readonly Account[], { clock, log, notifier, t
     storage: {
       ledger: memoryLedger({ refuses: () => trouble?.record }),
       pauses: { isPaused: async () => false, set: async () => undefined },
-      starts: { lastAt: async () => undefined, note: async () => undefined },
+      starts: {
+        lastAt: async () => undefined,
+        note: async () => rest.mayStart?.(),
+      },
     },
     registry: rest.registry ?? {
       accounts,

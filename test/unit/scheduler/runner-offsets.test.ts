@@ -1,14 +1,19 @@
-/** The load on the cloud inside the window after a slot, with the real ticks and accounts that only ask. */
+/** The load on the cloud inside the window after a run, with the real runner and accounts that only request. */
 import { expect, test } from 'vitest'
-import type { Account } from '../../../src/accounts/account.ts'
-import { spreadOver } from '../../../src/scheduler/jitter.ts'
-import { ticksOf } from '../../../src/scheduler/runner.ts'
-import { fakeClock } from '../../support/fake-clock.ts'
+import { offsetsInWindow } from '../../../src/scheduler/timetable.ts'
+import {
+  accountNeeds,
+  bareAccount,
+  quietCloud,
+  runnerOf,
+  steadyTimes,
+} from '../../support/account-fixture.ts'
+import { aModule } from '../../support/samples.ts'
 
 const windowMs = 60_000
 
-/** Numbers that look drawn by lot, the same in every run. */
-function drawn(count: number): readonly string[] {
+/** Numbers that look random, the same in every run. */
+function scattered(count: number): readonly string[] {
   let state = 20_261_123
   return Array.from({ length: count }, () => {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
@@ -18,40 +23,41 @@ function drawn(count: number): readonly string[] {
 
 const homes: readonly (readonly [string, readonly string[]])[] = [
   ['numbers in a row', Array.from({ length: 600 }, (_, index) => String(8_000 + index))],
-  ['numbers far apart', drawn(600)],
+  ['numbers far apart', scattered(600)],
 ]
 
-/** One slot of these accounts; the seconds in which the ticks began, and those of all requests. */
-async function oneSlot(names: readonly string[]) {
-  const clock = fakeClock()
-  const ticks: number[] = []
+/** One run of these accounts; when the account runs began, and when each request was sent. */
+async function oneRun(names: readonly string[]) {
+  const parts = await accountNeeds()
+  const { clock } = parts
+  const begun: number[] = []
   const requests: number[] = []
-  const accounts = names.map(
-    (name): Account => ({
-      loginKey: `login-${name}`,
-      accountId: name,
-      command: async () => undefined,
-      state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
-      async tick() {
-        ticks.push(clock.elapsed())
-        // A home screen, and a request for each of two modules, with the answers' times between them.
-        for (const answerMs of [150, 110, 110]) {
-          requests.push(clock.elapsed())
-          await clock.sleep(answerMs)
-        }
-        return undefined
+  const request = async (answerMs: number) => {
+    requests.push(clock.elapsed())
+    await clock.sleep(answerMs)
+  }
+  const accounts = names.map((accountId) =>
+    bareAccount(clock, {
+      accountId,
+      cloud: {
+        async discover() {
+          begun.push(clock.elapsed())
+          await request(150)
+          return ['1', '2'].map((syncModuleId) => aModule({ accountId, syncModuleId }))
+        },
+        async requestManifest(module, signal) {
+          await request(110)
+          return quietCloud.requestManifest(module, signal)
+        },
       },
     }),
   )
-  const told = { onlookers: { slot: () => undefined }, ticked: () => undefined }
-  const stopping = new AbortController().signal
-  const slots = () => [clock.now() + 300_000, clock.now() + 600_000]
-  const offsetOf = spreadOver(() => names, windowMs)
-  const needs = { ...told, accounts, offsetOf, mayStart: async () => true, slots, clock, stopping }
-  const running = ticksOf(needs).tick('schedule')
+  const times = { ...steadyTimes(clock), offsetOf: offsetsInWindow(() => names, windowMs) }
+  const { runner } = runnerOf(accounts, { ...parts, times })
+  const running = runner.run('schedule')
   await clock.advance(windowMs + 5_000)
   await running
-  return { ticks, requests }
+  return { begun, requests }
 }
 
 /** The busiest second of the window over the mean of its seconds. */
@@ -64,20 +70,18 @@ function peakOverMean(moments: readonly number[]): number {
   return Math.max(...seconds) / (moments.length / seconds.length)
 }
 
-test.each(
-  homes,
-)('600 accounts with %s load the cloud evenly: no second with twice the mean', async (_, names) => {
-  const { ticks, requests } = await oneSlot(names)
+test.each(homes)('600 accounts with %s load the cloud evenly', async (_, names) => {
+  const { begun, requests } = await oneRun(names)
 
-  expect(ticks.length).toBe(600)
-  expect(peakOverMean(ticks)).toBeLessThanOrEqual(1.2)
+  expect([begun.length, requests.length]).toEqual([600, 1_800])
+  expect(peakOverMean(begun)).toBeLessThanOrEqual(1.2)
   expect(peakOverMean(requests)).toBeLessThanOrEqual(1.5)
 })
 
-test('an account has the same moment after each slot and after a restart', async () => {
-  const names = drawn(50)
-  const [first, again] = [await oneSlot(names), await oneSlot([...names].reverse())]
+test('an account has the same offset after each run and after a restart', async () => {
+  const names = scattered(50)
+  const [first, again] = [await oneRun(names), await oneRun([...names].reverse())]
 
-  expect(new Set(again.ticks)).toEqual(new Set(first.ticks))
-  expect(new Set(first.ticks).size).toBe(50)
+  expect(new Set(again.begun)).toEqual(new Set(first.begun))
+  expect(new Set(first.begun).size).toBe(50)
 })

@@ -1,82 +1,74 @@
+/** Runs over all accounts: when they begin, when they are done, and what is left to the next one. */
 import { expect, test } from 'vitest'
-import type { Account, AccountTick } from '../../../src/accounts/account.ts'
-import { ticksOf } from '../../../src/scheduler/runner.ts'
-import { fakeClock, settle } from '../../support/fake-clock.ts'
+import type { Run } from '../../../src/domain/model.ts'
+import {
+  accountNeeds,
+  bareAccount,
+  quietCloud,
+  runnerOf,
+  steadyTimes,
+} from '../../support/account-fixture.ts'
+import { settle } from '../../support/fake-clock.ts'
 
-/** Ticks of accounts that come to this, and the slots that were told to be done. */
-function ticking(...ends: readonly (AccountTick | undefined)[]) {
-  const clock = fakeClock()
-  const done: string[] = []
-  const { promise: mayStart, resolve: start } = Promise.withResolvers<boolean>()
-  const accounts = ends.map(
-    (end, index): Account => ({
-      loginKey: `login-${index}`,
-      accountId: String(8021 + index),
-      command: async () => undefined,
-      state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
-      tick: async () => end,
-    }),
-  )
-  const ticks = ticksOf({
-    accounts,
-    onlookers: { slot: ({ tickId }) => done.push(tickId) },
-    ticked: () => undefined,
-    offsetOf: () => 10_000,
-    mayStart: () => mayStart,
-    slots: () => [clock.now() + 900_000, clock.now() + 1_800_000],
-    clock,
-    stopping: new AbortController().signal,
-  })
-  return { ticks, clock, done, start }
-}
+const tenSeconds = 10_000
 
-/** Two accounts that are at a command until the test ends it. */
-function commanded() {
-  const clock = fakeClock()
-  const ends = ['login-0', 'login-1'].map((loginKey) => {
-    const { promise, resolve, reject } = Promise.withResolvers<AccountTick | undefined>()
-    const account: Account = {
-      ...{ loginKey, accountId: undefined, tick: async () => undefined, command: () => promise },
-      state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
+/** Runs of these accounts at an offset of ten seconds, on a schedule of a quarter of an hour. */
+async function fixture(count = 1) {
+  const parts = await accountNeeds()
+  const { clock, notifier } = parts
+  const done: Run[] = []
+  notifier.add({ runFinished: (run) => done.push(run) })
+  const begun: string[] = []
+  const accounts = Array.from({ length: count }, (_, index) => {
+    const accountId = String(8021 + index)
+    const discover = async () => {
+      begun.push(accountId)
+      return []
     }
-    return { account, resolve, reject }
+    return bareAccount(clock, { accountId, cloud: { ...quietCloud, discover } })
   })
-  const ticks = ticksOf({
-    accounts: ends.map(({ account }) => account),
-    ...{ onlookers: { slot: () => undefined }, ticked: () => undefined },
-    ...{ offsetOf: () => 0, mayStart: async () => true, slots: () => [], clock },
-    stopping: new AbortController().signal,
-  })
-  return { ticks, ends }
+  const start = Promise.withResolvers<void>()
+  const times = steadyTimes(clock, 900_000, tenSeconds)
+  const mayStart = () => start.promise
+  const { runner } = runnerOf(accounts, { ...parts, times, mayStart })
+  return { accounts, runner, clock, done, begun, mayStart: () => start.resolve() }
 }
 
-const asked: AccountTick = { loginKey: 'login-0', report: undefined, failure: undefined, status: 'ok' }
+test('a run that finds every account still in the previous one is not done', async () => {
+  const parts = await accountNeeds()
+  const { clock, notifier } = parts
+  const hold = Promise.withResolvers<void>()
+  const done: Run[] = []
+  notifier.add({ runFinished: (run) => done.push(run) })
+  const slow = bareAccount(clock, { cloud: { ...quietCloud, discover: () => hold.promise.then(() => []) } })
+  const { runner } = runnerOf([slow], parts)
+  const first = runner.run('schedule')
+  await settle()
 
-test('a slot that finds every account still at its last tick is not told to be done', async () => {
-  const { ticks, done, start } = ticking(undefined, undefined)
-  start(true)
-
-  await ticks.tick('start')
+  await runner.run('schedule', clock.now() + 1)
 
   expect(done).toEqual([])
+  hold.resolve()
+  await first
+  expect(done).toHaveLength(1)
 })
 
-test('a slot is done when the last of its accounts is, each at its own moment', async () => {
-  const { ticks, clock, done } = ticking(asked, undefined)
+test('a run is done when the last of its accounts is, each at its own offset', async () => {
+  const { runner, clock, done } = await fixture(2)
 
-  const running = ticks.tick('schedule', Date.parse('2026-11-23T09:05:00.000Z'))
+  const running = runner.run('schedule', Date.parse('2026-11-23T09:05:00.000Z'))
   await clock.advance(9_999)
   expect(done).toEqual([])
   await clock.advance(1)
   await running
 
-  expect(done).toEqual(['2026-11-23T09:05:00.000Z'])
+  expect(done).toMatchObject([{ tickId: '2026-11-23T09:05:00.000Z' }])
 })
 
-test('a moment that the computer slept through is left to the newer slot', async () => {
-  const { ticks, clock, done } = ticking(asked)
+test('an offset that the computer slept through is left to the next run', async () => {
+  const { runner, clock, done } = await fixture()
 
-  const running = ticks.tick('schedule', clock.now())
+  const running = runner.run('schedule', clock.now())
   await clock.advance(5_000)
   // The other clock stands still while Linux sleeps.
   clock.setWall(clock.now() + 3_600_000)
@@ -86,10 +78,10 @@ test('a moment that the computer slept through is left to the newer slot', async
   expect(done).toEqual([])
 })
 
-test('a moment behind which the next slot is still to come is kept', async () => {
-  const { ticks, clock, done } = ticking(asked)
+test('an offset before which no other run comes is kept, also when the clock was set', async () => {
+  const { runner, clock, done } = await fixture()
 
-  const running = ticks.tick('schedule', clock.now())
+  const running = runner.run('schedule', clock.now())
   await clock.advance(5_000)
   clock.setWall(clock.now() + 600_000)
   await clock.advance(5_000)
@@ -98,47 +90,88 @@ test('a moment behind which the next slot is still to come is kept', async () =>
   expect(done).toHaveLength(1)
 })
 
-test('a tick on start that waits until a slot has asked does not ask again behind it', async () => {
-  const { ticks, clock, done, start } = ticking(asked)
-  const starting = ticks.tick('start')
-  const slot = ticks.tick('schedule', Date.parse('2026-11-23T09:05:00.000Z'))
-  await clock.advance(10_000)
-  await slot
+test('a run at startup that waits until another has requested does not request again', async () => {
+  const { runner, clock, done, mayStart } = await fixture()
+  const starting = runner.run('start')
+  const scheduled = runner.run('schedule', Date.parse('2026-11-23T09:05:00.000Z'))
+  await clock.advance(tenSeconds)
+  await scheduled
 
-  start(true)
+  mayStart()
   await starting
 
-  expect(done).toEqual(['2026-11-23T09:05:00.000Z'])
+  expect(done.map(({ tickId }) => tickId)).toEqual(['2026-11-23T09:05:00.000Z'])
 })
 
-test('a tick on start asks while the slot that came meanwhile waits for its moment', async () => {
-  const { ticks, clock, done, start } = ticking(asked)
-  const starting = ticks.tick('start')
-  const slot = ticks.tick('schedule')
+test('a run at startup requests while a scheduled one waits for its offset', async () => {
+  const { runner, clock, done, mayStart } = await fixture()
+  const starting = runner.run('start')
+  const scheduled = runner.run('schedule')
   await clock.advance(9_000)
 
-  start(true)
+  mayStart()
   await starting
 
   expect(done).toHaveLength(1)
   await clock.advance(1_000)
-  await slot
+  await scheduled
 })
 
 test('a stop waits for every account, also after one has ended in an error', async () => {
-  const { ticks, ends } = commanded()
-  const command = ticks.command(ends.map(({ account }) => ({ account, choose: () => undefined })))
-  const [first, second] = ends
-  first?.reject(new Error('the disk cannot be read'))
+  const { runner, accounts } = await fixture(2)
+  const [first, second] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+  const choices = accounts.map((account, index) => ({
+    account,
+    choose: () => (index === 0 ? first : second).promise,
+  }))
+  const command = runner.command(choices)
+  first.reject(new Error('the disk cannot be read'))
   await expect(command).rejects.toThrow('cannot be read')
 
   let isIdle = false
-  const idle = ticks.idle().then(() => {
+  const idle = runner.idle().then(() => {
     isIdle = true
   })
   await settle()
   expect(isIdle).toBe(false)
 
-  second?.resolve(undefined)
+  second.resolve(undefined)
   await idle
+})
+
+test('only the accounts of a fleet are requested in random order', async () => {
+  const few = await fixture(32)
+  const running = few.runner.run('schedule')
+  await few.clock.advance(tenSeconds)
+  await running
+  expect(few.begun).toEqual(few.accounts.map(({ accountId }) => accountId))
+
+  const many = await fixture(40)
+  let draws = 0
+  Object.assign(many.clock, { random: () => 1 - ++draws / 100 })
+  const fleet = many.runner.run('schedule')
+  await many.clock.advance(tenSeconds)
+  await fleet
+  expect(many.begun).toEqual(many.accounts.map(({ accountId }) => accountId).reverse())
+})
+
+test('a stop while an account is being learned ends a single run in order', async () => {
+  const parts = await accountNeeds()
+  const { runner, stop } = runnerOf([], {
+    ...parts,
+    registry: {
+      accounts: [],
+      unidentified: ['environment-1'],
+      identify: (_key, signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        }),
+    },
+  })
+  const running = runner.once()
+  await settle()
+
+  stop()
+
+  expect(await running).toEqual([])
 })

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { momentsInWindow, offsetInWindow, spreadOver } from '../../../src/scheduler/jitter.ts'
+import { offsetInWindow, offsetsInWindow, sharedOffsets } from '../../../src/scheduler/timetable.ts'
 
-test('an account is asked at the same moment after each slot, on every machine', () => {
+test('an account has the same offset after each run, on every machine', () => {
   expect(offsetInWindow('8021', 30_000)).toBe(offsetInWindow('8021', 30_000))
   expect(offsetInWindow('8021', 30_000)).toBe(25_547)
 })
 
-test('every account has its moment inside the window', () => {
+test('every offset is inside the window', () => {
   fc.assert(
     fc.property(fc.string(), fc.integer({ min: 1, max: 3_600_000 }), (account, windowMs) => {
       const offset = offsetInWindow(account, windowMs)
@@ -17,7 +17,7 @@ test('every account has its moment inside the window', () => {
   )
 })
 
-test('without a window nobody waits', () => {
+test('without a window no account waits', () => {
   expect(offsetInWindow('8021', 0)).toBe(0)
 })
 
@@ -37,28 +37,28 @@ const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLen
 test('accounts that share a window have equal parts of it, in any order', () => {
   fc.assert(
     fc.property(names, fc.integer({ min: 1_000, max: 3_600_000 }), (accounts, windowMs) => {
-      const moments = [...momentsInWindow(accounts, windowMs)].sort(([, one], [, other]) => one - other)
+      const offsets = [...sharedOffsets(accounts, windowMs)].sort(([, one], [, other]) => one - other)
       const partMs = windowMs / accounts.length
 
-      for (const [rank, [, moment]] of moments.entries()) {
-        expect(moment).toBeGreaterThanOrEqual(Math.floor(rank * partMs))
-        expect(moment).toBeLessThan((rank + 1) * partMs)
+      for (const [rank, [, offset]] of offsets.entries()) {
+        expect(offset).toBeGreaterThanOrEqual(Math.floor(rank * partMs))
+        expect(offset).toBeLessThan((rank + 1) * partMs)
       }
-      expect(momentsInWindow([...accounts].reverse(), windowMs)).toEqual(momentsInWindow(accounts, windowMs))
+      expect(sharedOffsets([...accounts].reverse(), windowMs)).toEqual(sharedOffsets(accounts, windowMs))
     }),
   )
 })
 
-test('an account alone has the moment of its hash, so that homes differ', () => {
-  expect(spreadOver(() => ['8021'], 30_000)('8021')).toBe(offsetInWindow('8021', 30_000))
+test('an account alone has the offset of its hash, so that homes differ', () => {
+  expect(offsetsInWindow(() => ['8021'], 30_000)('8021')).toBe(offsetInWindow('8021', 30_000))
 })
 
-test('an account that appears later gets a moment, and a removed one has one', () => {
+test('an account that appears later gets an offset, and a removed one has one', () => {
   const accounts = ['8021', 'login-2']
-  const momentOf = spreadOver(() => accounts, 30_000)
-  expect(momentOf('8021')).toBe(momentsInWindow(accounts, 30_000).get('8021'))
+  const offsetOf = offsetsInWindow(() => accounts, 30_000)
+  expect(offsetOf('8021')).toBe(sharedOffsets(accounts, 30_000).get('8021'))
 
   accounts[1] = '8022'
-  expect(momentOf('8022')).toBe(momentsInWindow(['8021', '8022'], 30_000).get('8022'))
-  expect(momentOf('7')).toBe(offsetInWindow('7', 30_000))
+  expect(offsetOf('8022')).toBe(sharedOffsets(['8021', '8022'], 30_000).get('8022'))
+  expect(offsetOf('7')).toBe(offsetInWindow('7', 30_000))
 })
