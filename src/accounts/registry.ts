@@ -116,7 +116,7 @@ class Registry implements AccountRegistry {
   readonly #needs: SharedNeeds
   readonly #accounts = new Map<BlinkId, Account>()
   readonly #unidentified = new Map<string, Candidate>()
-  /** By account, and kept when it is removed: signing out and in again is no reason to request sooner. */
+  /** Of each active account. */
   readonly #limits = new Map<BlinkId, Limits>()
   #changing: Promise<unknown> = Promise.resolve()
 
@@ -194,6 +194,7 @@ class Registry implements AccountRegistry {
     if (!account) return
     account.remove()
     this.#accounts.delete(account.accountId)
+    this.#limits.delete(account.accountId)
     log.info({ account_id: account.accountId }, 'account removed')
     observer.accountRemoved(account.accountId)
   }

@@ -7,17 +7,30 @@
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { Command, CommandData, CommandResult, Target } from '../domain/commands.ts'
+import type {
+  Command,
+  CommandData,
+  CommandError,
+  CommandResult,
+  ModuleResult,
+  Target,
+} from '../domain/commands.ts'
 import { type EligibilityRules, isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import { keyOf, type ModuleKey, type Selection } from '../domain/model.ts'
+import {
+  type Accepted,
+  type Failure,
+  keyOf,
+  type ModuleKey,
+  type ModuleReport,
+  type Selection,
+} from '../domain/model.ts'
 import type { LogLevel, Observer, StatusReader, Storage } from '../domain/ports.ts'
 import type { AccountRunResult, Runner } from '../scheduler/runner.ts'
-import { accountFailed, type Fresh, requestResult } from './results.ts'
 import { type Bucket, type BucketSize, take } from './token-bucket.ts'
 
 export interface CommandNeeds {
-  readonly registry: Pick<AccountRegistry, 'accounts'>
+  readonly registry: Pick<AccountRegistry, 'accounts' | 'unidentified'>
   readonly runner: Pick<Runner, 'command'>
   readonly storage: Pick<Storage, 'ledger' | 'pauses'>
   readonly status: Pick<StatusReader, 'health'>
@@ -166,7 +179,10 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
     const isModule = meant.length > 0
     const names = isModule
       ? (await known({ accountId: target.accountId })).map(keyOf)
-      : registry.accounts.map(({ accountId }) => accountId)
+      : [
+          ...registry.accounts.map(({ accountId }) => accountId),
+          ...registry.unidentified.map(() => 'one not known yet'),
+        ]
     const what = isModule ? 'sync module' : 'account'
     const message = `no such ${what}; known are ${names.slice(0, 20).join(', ') || 'none'}`
     return { error: { code: 'unknown_target', message } }
@@ -206,4 +222,71 @@ function covers(target: Target, key: Partial<ModuleKey> & Pick<ModuleKey, 'accou
   const same = (name: keyof ModuleKey) =>
     target[name] === undefined || key[name] === undefined || target[name] === key[name]
   return same('accountId') && same('networkId') && same('syncModuleId')
+}
+
+/** A request ID that is new enough to be the answer. */
+type Fresh = ModuleKey & Accepted
+
+interface RequestOutcome {
+  readonly results: readonly AccountRunResult[]
+  /** Of modules that were requested a moment before. */
+  readonly fresh: readonly Fresh[]
+  /** When an account that was requested too often may be requested again. */
+  readonly retryAt: number | undefined
+}
+
+/** It is an error only when nothing at all was requested; what went wrong beside that stands in its list. */
+function requestResult({ results, fresh, retryAt }: RequestOutcome): CommandResult {
+  const reports = results.flatMap(({ report }) => report?.modules ?? [])
+  const count = (kind: ModuleReport['kind']) => reports.filter((report) => report.kind === kind).length
+  const data: CommandData = {
+    verb: 'manifest/request',
+    requested: count('requested'),
+    reused: fresh.length,
+    failed: count('failed'),
+    skipped: count('skipped'),
+    retryAt,
+    modules: [...fresh.map(reused), ...reports.map(moduleResult)],
+  }
+  if (data.requested + data.reused > 0) return { data }
+  const error = errorOf(reports, results, retryAt)
+  return error ? { data, error } : { data }
+}
+
+/** The failure of the first account that could not be requested at all. */
+function accountFailed(results: readonly AccountRunResult[]): CommandError | undefined {
+  return asError(results.find(({ failure }) => failure)?.failure)
+}
+
+function errorOf(
+  reports: readonly ModuleReport[],
+  results: readonly AccountRunResult[],
+  retryAt: number | undefined,
+): CommandError | undefined {
+  if (retryAt !== undefined) {
+    const message = 'requested too often; the cloud locks accounts for that'
+    return { code: 'throttled', message, retryable: true, retryAt }
+  }
+  const failed = reports.find((report) => report.kind === 'failed')
+  if (failed?.kind === 'failed') return asError(failed.failure)
+  const skipped = reports.find((report) => report.kind === 'skipped')
+  if (skipped?.kind === 'skipped') {
+    return { code: skipped.outcome, message: `not requested: ${skipped.reason.replaceAll('_', ' ')}` }
+  }
+  return accountFailed(results)
+}
+
+function asError(failure: Failure | undefined): CommandError | undefined {
+  return failure && { ...failure, retryable: failure.retryable || failure.retryAt !== undefined }
+}
+
+function reused(item: Fresh): ModuleResult {
+  return { module: item, outcome: 'requested', reused: true, accepted: item }
+}
+
+function moduleResult(report: ModuleReport): ModuleResult {
+  const { module } = report
+  return report.kind === 'requested'
+    ? { module, outcome: 'requested', reused: false, accepted: report.item }
+    : { module, outcome: report.outcome, reused: false, accepted: undefined }
 }

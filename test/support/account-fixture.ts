@@ -68,6 +68,9 @@ export function memoryLimits(): LimitStore & { readonly breakers: Breaker[]; ref
       if (limits.refuses) throw limits.refuses
       modulesOf.set(account, count)
     },
+    async remove(account: string) {
+      for (const map of [breakerOf, spentOf, modulesOf]) map.delete(account)
+    },
     async move(key: string, accountId: string) {
       breakerOf.set(accountId, longerOf(await limits.breaker(accountId), await limits.breaker(key)))
       const spent = spentOf.get(key)

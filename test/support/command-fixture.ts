@@ -1,18 +1,20 @@
-/** A house whose accounts do what commands make of them, and what they did. */
-import type { Account, AccountTick } from '../../src/accounts/account.ts'
-import { obeyer } from '../../src/commands/handler.ts'
+/** A command handler over accounts that request what a command selects, and what they were sent. */
+import { type CommandNeeds, commandHandler } from '../../src/commands/handler.ts'
+import type { Target } from '../../src/domain/commands.ts'
 import {
   type Failure,
+  type Health,
   keyOf,
   type ModuleChanges,
-  type ModuleRecord,
-  type Selection,
   type SyncModule,
 } from '../../src/domain/model.ts'
+import { createNotifier } from '../../src/domain/notifier.ts'
 import type { LogLevel } from '../../src/domain/ports.ts'
-import type { Health } from '../../src/topics/schemas.ts'
+import type { AccountRunResult, Choice } from '../../src/scheduler/runner.ts'
+import { bareAccount } from './account-fixture.ts'
 import { fakeClock } from './fake-clock.ts'
-import { aModule, anItem, newRecord, recordAfter, requested } from './samples.ts'
+import { memoryLedger } from './memory-ledger.ts'
+import { aModule, anItem, readableLog, requested } from './samples.ts'
 
 export const hall = aModule()
 export const barn = aModule({ name: 'Barn', syncModuleId: '9' })
@@ -21,159 +23,134 @@ export const boat = aModule({ name: 'Boat', accountId: '9001', networkId: '1', s
 
 export const health: Health = {
   version: '0.1.0',
-  uptime_s: 1,
-  next_tick_at: null,
-  mqtt: { connected: true, protocol: 5, since: '2026-11-23T09:00:00.000Z', reconnects: 0 },
+  uptimeMs: 1_000,
+  nextRunAt: undefined,
+  broker: { connected: true, protocol: 5, since: 0, lastError: undefined, reconnects: 0 },
   accounts: [],
-  store: { state: 'ok', detail: null },
+  store: { state: 'ok', detail: undefined },
   modules: 0,
   waiting: 0,
 }
 
-interface House {
+interface Options {
   readonly modules?: readonly SyncModule[]
   /** What a new list would show besides. */
   readonly unseen?: readonly SyncModule[]
-  readonly accounts?: readonly { readonly loginKey: string; readonly accountId: string | undefined }[]
+  readonly accounts?: readonly string[]
+  /** Keys of credentials without a known account. */
+  readonly unidentified?: readonly string[]
   readonly exclude?: readonly string[]
   readonly ttlMs?: number
-  /** What an account cannot be asked for. */
+  /** Why an account cannot be requested. */
   readonly failure?: Failure
-  /** Whether asking brings no IDs. */
+  /** Requests bring no IDs. */
   readonly inVain?: boolean
   readonly changes?: ModuleChanges
 }
 
-const noChanges: ModuleChanges = { found: [], renamed: [], altered: [], gone: [] }
-export const one = { loginKey: 'login-1', accountId: '8021' }
-export const two = { loginKey: 'login-2', accountId: '9001' }
+interface Sent {
+  readonly account: string
+  readonly list: boolean
+  readonly names: readonly string[]
+}
 
-/** A house whose accounts do what they are told, and what they were told. */
-export function aHouse({
+const noChanges: ModuleChanges = { found: [], renamed: [], altered: [], gone: [] }
+export const one = '8021'
+export const two = '9001'
+
+/** A handler, what its commands requested, and what they changed. */
+export function commandFixture({
   modules = [hall, barn, shed],
   accounts = [one],
   exclude = [],
   ...rest
-}: House = {}) {
+}: Options = {}) {
   const clock = fakeClock()
-  const records = new Map<string, ModuleRecord>()
-  const know = (module: SyncModule) => records.set(keyOf(module), newRecord(module))
-  for (const module of modules) know(module)
-  const asked: { readonly account: string; readonly list: boolean; readonly names: readonly string[] }[] = []
-  const republished: string[] = []
+  const sent: Sent[] = []
+  const changed: string[] = []
   const paused: [string, boolean][] = []
   const levels: LogLevel[] = []
+  const failing: { pauses: Error | undefined; reads: Error | undefined } = {
+    pauses: undefined,
+    reads: undefined,
+  }
   let made = 500
-  let pauseFailure: Error | undefined
-  let readFailure: Error | undefined
   let rescans = 0
+  const ledger = memoryLedger({ known: modules, unreadable: () => failing.reads })
+  const observer = createNotifier(readableLog())
+  observer.add({
+    moduleChanged: (key, change) => changed.push(`${keyOf(key)} ${change}`),
+    settingsChanged: (change) => changed.push(change),
+    rescanRequested: () => rescans++,
+  })
 
-  function tickOf(account: Account, { list, wants }: Selection): AccountTick {
+  async function runOf({ account, choose }: Choice): Promise<readonly AccountRunResult[]> {
+    const selection = await choose()
+    if (!selection) return []
+    const { accountId } = account
+    const { list, wants } = selection
     const wanted = [...modules, ...(rest.unseen ?? [])].filter(
-      (module) => module.accountId === account.accountId && wants(module),
+      (module) => module.accountId === accountId && wants(module),
     )
-    asked.push({ account: account.loginKey, list, names: wanted.map(({ name }) => name) })
+    sent.push({ account: accountId, list, names: wanted.map(({ name }) => name) })
     const { failure } = rest
-    const slot = { tickId: 't', trigger: 'command' as const, budgetMs: 60_000 }
-    const reports = wanted.flatMap((module) => {
-      if (rest.inVain || failure) return []
-      const item = anItem({ ...keyIn(module), requestId: String(++made), requestedAt: clock.now() })
-      const report = requested({ ...item, expiresAt: clock.now() + (rest.ttlMs ?? 600_000) }, module)
-      records.set(keyOf(module), recordAfter(newRecord(module), report))
-      return [report]
-    })
-    const times = { startedAt: clock.now(), finishedAt: clock.now() }
-    const status = failure ? ('throttled' as const) : ('ok' as const)
+    const reports = rest.inVain || failure ? [] : wanted.map(reportOf)
+    for (const report of reports) await ledger.record(report)
+    const status = failure ? 'throttled' : 'ok'
     const report = {
-      ...{ accountId: account.accountId ?? '', slot, ...times, modules: reports },
+      accountId,
+      run: { tickId: 't', trigger: 'command', budgetMs: 60_000 },
+      ...{ startedAt: clock.now(), finishedAt: clock.now() },
+      budget: { spent: 1, limit: 100 },
+      modules: reports,
       changes: list && !failure ? (rest.changes ?? noChanges) : undefined,
       account: { status, ...(failure && { failure }) },
-    }
-    return { loginKey: account.loginKey, report, failure, status }
+    } as const
+    return [{ account: accountId, report, failure, status }]
   }
 
-  const here = accounts.map(
-    (account): Account => ({
-      ...account,
-      state: { status: 'ok', since: 0, detail: undefined, retryAt: undefined },
-      tick: async () => undefined,
-      command: async () => undefined,
-    }),
-  )
-  const obey = obeyer({
-    accounts: () => here,
-    ticks: {
-      async command(choices) {
-        return choices.flatMap(({ account, choose }) => {
-          const selection = choose()
-          return selection ? [tickOf(account, selection)] : []
-        })
-      },
-      tick: async () => undefined,
-      once: async () => [],
-      tickOne: async () => undefined,
-      idle: async () => undefined,
+  function reportOf(module: SyncModule) {
+    const { accountId, networkId, syncModuleId } = module
+    const requestedAt = clock.now()
+    const expiresAt = requestedAt + (rest.ttlMs ?? 600_000)
+    const ids = { accountId, networkId, syncModuleId }
+    return requested(anItem({ ...ids, requestId: String(++made), requestedAt, expiresAt }), module)
+  }
+
+  const needs: CommandNeeds = {
+    registry: {
+      accounts: accounts.map((accountId) => bareAccount(clock, { accountId })),
+      unidentified: rest.unidentified ?? [],
     },
-    stores: {
-      ledger: {
-        trouble: undefined,
-        read: (key) => records.get(keyOf(key)),
-        lastAccepted: (key) => records.get(keyOf(key))?.lastAccepted,
-        keys(accountId) {
-          if (readFailure) throw readFailure
-          const all = [...records.values()].map(({ module }) => module)
-          return all.filter((module) => accountId === undefined || module.accountId === accountId)
-        },
-        count() {
-          if (readFailure) throw readFailure
-          return records.size
-        },
-        keysAndGone: () => [],
-        forget: async () => undefined,
-        modulesOf: () => [],
-        seen: async () => noChanges,
-        record: async () => undefined,
+    runner: {
+      async command(choices) {
+        const results: AccountRunResult[] = []
+        for (const choice of choices) results.push(...(await runOf(choice)))
+        return results
       },
+    },
+    storage: {
+      ledger,
       pauses: {
-        isPaused: () => false,
+        isPaused: async () => false,
         async set(scope, value) {
-          if (pauseFailure) throw pauseFailure
+          if (failing.pauses) throw failing.pauses
           paused.push([scope, value])
         },
       },
     },
+    status: { health: async () => health },
     rules: { include: [], exclude, askAll: false },
-    retained: {
-      ...{ all: () => undefined, everything: () => undefined, birth: () => undefined },
-      account: () => undefined,
-      ...{ modulesOf: () => undefined, clear: () => undefined, settled: async () => undefined },
-      bridge: () => republished.push('bridge'),
-      module: (key, news) => republished.push(`${keyOf(key)} ${news}`),
-    },
-    clock,
+    observer,
     logLevel: { get: () => levels.at(-1) ?? 'info', set: (level) => levels.push(level) },
-    health: () => health,
-    rescanned: () => rescans++,
-  })
-  return {
-    ...{ clock, asked, republished, paused, levels },
-    obey,
-    request: (target: Parameters<typeof keyIn>[0] = {}) => obey({ verb: 'manifest/request', target }),
-    rescan: () => obey({ verb: 'rescan' }),
-    pausesFail(error: Error) {
-      pauseFailure = error
-    },
-    readsFail(error: Error) {
-      readFailure = error
-    },
-    rescans: () => rescans,
+    clock,
   }
-}
-
-function keyIn({ accountId, networkId, syncModuleId }: Partial<SyncModule>) {
+  const handle = commandHandler(needs)
   return {
-    ...(accountId !== undefined && { accountId }),
-    ...(networkId !== undefined && { networkId }),
-    ...(syncModuleId !== undefined && { syncModuleId }),
+    ...{ clock, sent, changed, paused, levels, failing },
+    handle,
+    request: (target: Target = {}) => handle({ verb: 'manifest/request', target }),
+    rescan: () => handle({ verb: 'rescan' }),
+    rescans: () => rescans,
   }
 }
