@@ -3,7 +3,16 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import { cutOff, filled, item, logFile, opened, overwrite, sizeOf, stateFile } from '../../support/damaged.ts'
+import {
+  cutOff,
+  filled,
+  item,
+  logFile,
+  opened,
+  overwrite,
+  sizeOf,
+  stateFile,
+} from '../../support/database-fixture.ts'
 import { anItem, requested, temporaryDirectory } from '../../support/samples.ts'
 
 const count = 60

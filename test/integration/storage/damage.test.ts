@@ -14,7 +14,7 @@ import {
   quarantined,
   sizeOf,
   stateFile,
-} from '../../support/damaged.ts'
+} from '../../support/database-fixture.ts'
 import { aModule, anItem, requested, start } from '../../support/samples.ts'
 
 const page = 4096

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { DiskReserve } from '../../../src/storage/disk-reserve.ts'
-import { opened } from '../../support/damaged.ts'
+import { opened } from '../../support/database-fixture.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
 
 const step = fc.oneof(

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { AlreadyRunning, type DaemonError, StoreFailed } from '../../../src/domain/errors.ts'
 import type { Database } from '../../../src/storage/database.ts'
-import { opened as openedWithTables } from '../../support/damaged.ts'
+import { opened as openedWithTables } from '../../support/database-fixture.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
 
 /** A database with a table of lines. */

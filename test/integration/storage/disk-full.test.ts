@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import { openStorage } from '../../../src/storage/open.ts'
-import { opened, sizeOf } from '../../support/damaged.ts'
+import { opened, sizeOf } from '../../support/database-fixture.ts'
 import { mountTest, smallDisk } from '../../support/mounts.ts'
 import { aModule, anItem, readableLog, requested } from '../../support/samples.ts'
 

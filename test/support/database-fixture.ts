@@ -1,4 +1,4 @@
-/** Databases to damage, with work items in them, and what is left of those afterwards. */
+/** Databases of a test: filled with work items, opened as the daemon does it, and damaged. */
 import {
   closeSync,
   copyFileSync,
