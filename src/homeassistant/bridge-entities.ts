@@ -1,5 +1,5 @@
 /**
- * The bridge as a device of Home Assistant: is it connected, may it ask, ask now. Values in, a device out.
+ * The bridge as a device of Home Assistant: its connection, its accounts, requests for all. Values in, a device out.
  *
  * The accounts stand here and not as devices of their own: an account is no thing in the house.
  */
@@ -61,7 +61,7 @@ export function bridgeDevice(
     },
     availability: [topics.bridgeState],
     components: {
-      // Without availability of its own: else it would be unavailable where it should say that it is off.
+      // Without availability of its own: else it would be unavailable where it should show that it is off.
       connection: entity(
         'binary_sensor',
         { ...own('connection', 'Connection'), category: 'diagnostic' },
@@ -129,7 +129,7 @@ export function accountComponent(id: BlinkId): string {
 
 interface Naming {
   readonly own: (component: string, name: string) => Parameters<typeof entity>[1]
-  /** Whether names must tell one account from another. */
+  /** Whether names need the account's id. */
   readonly several: boolean
 }
 

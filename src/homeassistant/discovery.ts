@@ -59,7 +59,7 @@ export interface Discovery {
   /**
    * Removes a module's device, unless it is to have one; resolves when the broker has none.
    *
-   * @throws StoreFailed when storage cannot tell
+   * @throws StoreFailed when storage cannot be read
    */
   clearModule(key: ModuleKey): Promise<void>
   /** Removes a component that the bridge's document no longer has; otherwise as `clearModule`. */

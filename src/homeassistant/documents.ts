@@ -22,13 +22,13 @@ export interface Discovering {
 export type Component = { readonly platform: string } & Readonly<Record<string, unknown>>
 export type Components = Readonly<Record<string, Component>>
 
-/** One device as Home Assistant is told of it. */
+/** One device as its document describes it. */
 export interface Device {
   /** Names the document's topic, and the device. */
   readonly objectId: string
   /** What is known of the device; absent values are left out. */
   readonly about: Readonly<Record<string, unknown>>
-  /** Topics that must all say `online` for the device to be available. */
+  /** Topics that must all be `online` for the device to be available. */
   readonly availability: readonly string[]
   readonly components: Components
 }

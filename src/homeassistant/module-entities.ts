@@ -1,11 +1,11 @@
 /**
- * A sync module as a device of Home Assistant: its request IDs, how it does, ask it now. Values in, a device out.
+ * A sync module as a device of Home Assistant: its request IDs, its state, a request now. Values in, a device out.
  *
  * What explains why a module is away stays visible while it is away: those entities look at the bridge alone. The
  * event looks at nothing, since an event entity that comes back from "unavailable" fires rules again.
  */
 import type { StorageStatus, SyncModule } from '../domain/model.ts'
-import type { ModuleStatus } from '../topics/module-topics.ts'
+import type { ModuleStatus } from '../topics/state-topics.ts'
 import type { Topics } from '../topics/topics.ts'
 import {
   attributesTemplate,
@@ -68,7 +68,7 @@ const models: Readonly<Record<string, string>> = { sm1: 'Sync Module', sm2: 'Syn
 /**
  * The module as a device below the bridge's.
  *
- * @param severalNetworks true names the network as well, to tell apart modules of one name
+ * @param severalNetworks true adds the network, because modules of two networks may have one name
  */
 export function moduleDevice(
   topics: Topics,

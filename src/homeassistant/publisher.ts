@@ -14,16 +14,21 @@ import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
-import type { Broker } from '../mqtt/client.ts'
+import type { Broker, Incoming } from '../mqtt/client.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
 import type { TopicReader } from '../topics/retained.ts'
 import type { Topics } from '../topics/topics.ts'
-import { awaitBirths } from './birth.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
 import { type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
 import { discoveryFilter } from './documents.ts'
 import { moduleDevice } from './module-entities.ts'
 import { findStaleDevices } from './stale-devices.ts'
+
+/** Between two answers to birth messages, and how long each waits. */
+const quietMs = 10_000
+const leastWaitMs = 1_000
+const mostWaitMs = 10_000
+const birth = 'online'
 
 export interface HomeAssistantNeeds {
   readonly settings: Pick<Settings, 'homeAssistant' | 'mqtt'>
@@ -222,4 +227,35 @@ export async function leaveToDaemon(
   }
   const never = new Promise<never>(() => undefined)
   return { ...noDocuments, beforeClearing: () => never }
+}
+
+interface BirthNeeds {
+  readonly answer: () => void
+  readonly clock: Clock
+}
+
+/**
+ * Answers Home Assistant's birth messages until `signal` is aborted: after its start it needs everything again.
+ *
+ * A stored copy says nothing about now. All programs at the broker receive it at the same moment, so each waits for a
+ * random time; a second one within ten seconds is answered, but not before these are over.
+ */
+export function awaitBirths({ answer, clock }: BirthNeeds, signal: AbortSignal): (message: Incoming) => void {
+  let notBefore = Number.NEGATIVE_INFINITY
+  let waiting = false
+  return ({ payload, retain }) => {
+    if (retain || waiting || payload.length > birth.length || Buffer.from(payload).toString() !== birth)
+      return
+    waiting = true
+    const quietLeftMs = Math.max(0, notBefore - clock.elapsed())
+    const waitMs = quietLeftMs + leastWaitMs + clock.random() * (mostWaitMs - leastWaitMs)
+    notBefore = clock.elapsed() + quietLeftMs + quietMs
+    clock.sleep(waitMs, signal).then(
+      () => {
+        waiting = false
+        answer()
+      },
+      () => undefined,
+    )
+  }
 }

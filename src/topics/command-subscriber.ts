@@ -1,12 +1,13 @@
 /**
- * Where commands come in and answers go out.
+ * Takes commands and publishes their responses.
  *
- * A retained command would run again at every reconnect, so it is ignored, and said once. MQTT 5 tells of it when it
- * is sent; under MQTT 3.1.1 a retained command that comes while we listen looks like any other and is obeyed once.
+ * A retained command would run again at every reconnect, so it is ignored, and logged once. MQTT 5 marks it even when
+ * it is sent live; under MQTT 3.1.1 a live retained command looks like any other and runs once.
  *
- * Anybody who may send commands may send a million of them. A command is taken when there is room for its answer;
- * until then the broker is not acknowledged and holds the others back. What nothing holds back, since it is sent with
- * QoS 0 or by a broker that does not wait, is dropped and counted. What is larger than any command is not kept at all.
+ * Anybody who may send commands may send a million of them. A command is taken when there is room for its response;
+ * until then the broker gets no acknowledgement and holds the others back. What nothing holds back, because it comes
+ * with QoS 0 or from a broker without flow control, is dropped and counted. A message that is larger than any command
+ * is not kept.
  */
 import type { Clock } from '../domain/clock.ts'
 import type { Command, CommandError, CommandResult } from '../domain/commands.ts'
@@ -15,13 +16,13 @@ import type { Log } from '../domain/ports.ts'
 import type { Broker, Incoming, OutgoingMessage } from '../mqtt/client.ts'
 import { commandLines, type Rate, ThrottledLog } from '../mqtt/log-throttle.ts'
 import {
-  answerOf,
   type CommandMessage,
   commandFilters,
   isCommand,
-  mayAnswerOn,
+  mayRespondOn,
   mostCommandBytes,
   readCommand,
+  responseTo,
 } from './commands.ts'
 import { schema, type Topics } from './topics.ts'
 
@@ -35,20 +36,20 @@ export interface SubscriberNeeds {
   readonly fail: (error: unknown) => void
 }
 
-const answerExpirySeconds = 60
-/** Commands in work: beyond that, somebody is not talking but shouting. */
+const responseExpirySeconds = 60
+/** Commands in work. */
 const mostOpen = 64
-/** What the broker has not acknowledged yet of the answers; with more, no command is taken. */
-const mostAnswers = 64
-const mostAnswerBytes = 1024 * 1024
+/** Responses that the broker has not acknowledged; with more, no command is taken. */
+const mostResponses = 64
+const mostResponseBytes = 1024 * 1024
 /** Commands that wait for room. A broker with flow control never sends so many. */
 const mostWaiting = 64
 /** Of a topic in the log: anybody may make one of 64 kB. */
 const longestTopic = 200
-/** Topics that are not as they should be: some are worth a name. */
+/** How many unusable topics are logged by name. */
 const oddTopics: Rate = { burst: 5, everyMs: 60 * 60_000 }
 
-/** As much of a message as is kept of it. */
+/** What is kept of a message. */
 interface Kept extends Pick<Incoming, 'topic' | 'properties'> {
   /** Absent when it was too large. */
   readonly payload?: Uint8Array
@@ -64,7 +65,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
   const { topics, broker, clock, log, fail } = needs
   const throttled = new ThrottledLog(clock, log)
   const waiting: Waiting[] = []
-  const answers = { count: 0, bytes: 0 }
+  const responses = { count: 0, bytes: 0 }
   let open = 0
 
   function odd(fields: { readonly topic: string; readonly [field: string]: unknown }, message: string): void {
@@ -76,7 +77,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
   }
 
   function hasRoom(): boolean {
-    return answers.count < mostAnswers && answers.bytes < mostAnswerBytes
+    return responses.count < mostResponses && responses.bytes < mostResponseBytes
   }
 
   /** Returns a promise of when the command is taken, where that is not at once. */
@@ -84,7 +85,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
     if (signal.aborted) return undefined
     const { topic, retain, payload, acknowledged = false } = message
     if (retain) {
-      // An empty one clears what was kept there: that is what we have asked for.
+      // An empty one clears what was kept there, as the remedy asks.
       const remedy = 'Commands must not be retained; clear it by publishing an empty retained message there.'
       if (payload.length > 0) odd({ topic, remedy }, 'retained command ignored')
       return undefined
@@ -93,7 +94,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
     if (kept === undefined) return drop('larger than any command')
     if (hasRoom()) take(kept)
     else if (!acknowledged || waiting.length >= mostWaiting)
-      return drop('more than the broker takes answers for')
+      return drop('more than the broker takes responses for')
     else return new Promise((taken) => waiting.push({ message: kept, taken }))
     return undefined
   }
@@ -102,19 +103,19 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
     throttled.say('warn', { reason }, 'command dropped', { kind: `dropped ${reason}` })
   }
 
-  /** Whatever is answered at once has its room in the same moment: many commands come in one piece. */
+  /** An immediate response takes its room in the same moment, because many commands come at once. */
   function take({ topic, payload, properties }: Kept): void {
     const received = readCommand(topics, topic, payload)
     const { command } = received
-    const reply = (result: CommandResult) => answer(received, result, properties)
-    const answered =
+    const reply = (result: CommandResult) => respond(received, result, properties)
+    const responded =
       isCommand(command) && open < mostOpen ? handle(command).then(reply) : reply({ error: whyNot(command) })
-    answered.catch(fail)
+    responded.catch(fail)
   }
 
   function whyNot(command: CommandMessage['command']): CommandError {
     if (!isCommand(command)) return command
-    const message = `${open} commands are waiting for their turn already`
+    const message = `${open} commands are in work already`
     return { code: 'busy', message, retryable: true }
   }
 
@@ -136,7 +137,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
     }
   }
 
-  async function answer(
+  async function respond(
     received: CommandMessage,
     result: CommandResult,
     properties: Kept['properties'],
@@ -146,47 +147,47 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
     if (result.error) {
       record({ verb, code: result.error.code, detail: result.error.message }, 'command refused')
     } else record({ verb, ...(isCommand(command) && 'target' in command && command.target) }, 'command done')
-    await Promise.all(answersTo(received, result, properties).map(send))
+    await Promise.all(responsesTo(received, result, properties).map(send))
   }
 
-  function answersTo(
+  function responsesTo(
     command: CommandMessage,
     result: CommandResult,
     properties: Kept['properties'],
   ): OutgoingMessage[] {
-    const answer = {
+    const response = {
       topic: `${topics.base}/bridge/response/${command.verb}`,
-      payload: answerOf(command, result),
+      payload: responseTo(command, result),
       retain: false,
       answer: true,
       json: true,
-      expirySeconds: answerExpirySeconds,
+      expirySeconds: responseExpirySeconds,
       userProperties: { schema: String(schema) },
     }
     const { responseTopic, correlationData } = properties
-    if (responseTopic === undefined) return [answer]
-    const correlated = { ...answer, ...(correlationData && { correlationData }) }
-    if (responseTopic === answer.topic) return [correlated]
-    if (!mayAnswerOn(topics, responseTopic)) {
-      odd({ topic: responseTopic }, 'response topic that is not for answers ignored')
-      return [answer]
+    if (responseTopic === undefined) return [response]
+    const correlated = { ...response, ...(correlationData && { correlationData }) }
+    if (responseTopic === response.topic) return [correlated]
+    if (!mayRespondOn(topics, responseTopic)) {
+      odd({ topic: responseTopic }, 'response topic that is not for responses ignored')
+      return [response]
     }
-    return [answer, { ...correlated, topic: responseTopic }]
+    return [response, { ...correlated, topic: responseTopic }]
   }
 
   async function send(message: OutgoingMessage): Promise<void> {
     const bytes = message.payload.length
-    answers.count++
-    answers.bytes += bytes
+    responses.count++
+    responses.bytes += bytes
     try {
       await broker.publish(message, signal)
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof PublishRefused)) throw error
-      odd({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused an answer')
+      odd({ topic: message.topic, reason_code: error.reasonCode }, 'broker refused a response')
     } finally {
-      answers.count--
-      answers.bytes -= bytes
+      responses.count--
+      responses.bytes -= bytes
       takeWaiting()
     }
   }
@@ -194,7 +195,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
   for (const filter of commandFilters(topics)) broker.subscribe(filter, arrived, { retainAsPublished: true })
 }
 
-/** Nothing of what is too large but its topic, and not even that when it is a large one. */
+/** Of a message that is too large only the topic, and not even that when it is large itself. */
 function keep({ topic, payload, properties }: Incoming): Kept | undefined {
   const { responseTopic = '', correlationData } = properties
   const around = Buffer.byteLength(topic) + Buffer.byteLength(responseTopic) + (correlationData?.length ?? 0)

@@ -1,20 +1,27 @@
 /**
  * Commands over MQTT: a topic and a payload in, a command or an error out; and the responses. Pure.
  *
- * Whoever may write to the broker may send anything here, so every error says what is known instead.
+ * Whoever may write to the broker may send anything here, so every error names what is known instead.
  */
-import type { Command, CommandError, CommandResult, Target } from '../domain/commands.ts'
-import type { BlinkId } from '../domain/model.ts'
+import { iso } from '../domain/clock.ts'
+import type {
+  Command,
+  CommandData,
+  CommandError,
+  CommandResult,
+  ModuleResult,
+  Target,
+} from '../domain/commands.ts'
+import type { BlinkId, Health } from '../domain/model.ts'
 import type { LogLevel } from '../domain/ports.ts'
-import { json, timeOrNull } from '../domain/text.ts'
-import { responseData } from './responses.ts'
+import { ids, json, number, timeOrNull } from '../domain/text.ts'
 import type * as wire from './schemas.ts'
 import type { Topics } from './topics.ts'
 
 /** Every level there is. */
 export const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
-/** A command as it came: its verb for the answer's topic, and what to do or why not. */
+/** A message read as a command: its verb for the response's topic, and the command or why it is none. */
 export interface CommandMessage {
   readonly verb: string
   readonly transaction: string | number | null
@@ -22,7 +29,7 @@ export interface CommandMessage {
 }
 
 const targetKeys = ['account_id', 'network_id', 'sync_module_id'] as const
-/** The keys of each verb's object, `transaction` aside. */
+/** The keys of each verb's object, besides `transaction`. */
 const verbs: Readonly<Record<Command['verb'], readonly string[]>> = {
   'manifest/request': targetKeys,
   rescan: [],
@@ -56,7 +63,7 @@ export function readCommand(topics: Topics, topic: string, payload: Uint8Array |
 /** What a command may hold, in bytes, its topics included. Those that mean something have a hundred. */
 export const mostCommandBytes = 4_096
 
-/** Where the answer to a command of this topic goes. */
+/** The verb on whose topic the response goes. */
 function verbOf({ base }: Topics, topic: string): string {
   const stem = `${base}/bridge/request/`
   return topic.startsWith(stem) ? topic.slice(stem.length) : topic.slice(topic.lastIndexOf('/') + 1)
@@ -68,7 +75,7 @@ function tooLarge(verb: string): CommandMessage {
 }
 
 /** The response as docs/mqtt-api.md shows it, "Commands". */
-export function answerOf(
+export function responseTo(
   { transaction }: Pick<CommandMessage, 'transaction'>,
   { data, error }: CommandResult,
 ): string {
@@ -80,11 +87,11 @@ export function answerOf(
 }
 
 /**
- * Where an answer may go besides its own topic: only below the base topic, lest a command make us publish
- * anywhere. Never where commands come in, lest an answer be taken for one; nor where we tell of states and request
- * IDs, for who may send commands need not have the right to write there.
+ * Whether a response may go there besides its own topic: only below the base topic, or a command could make us publish
+ * anywhere. Never where commands come in, or a response could be taken for one; nor where state and work items are
+ * published, for who may send commands need not have the right to write there.
  */
-export function mayAnswerOn({ base }: Topics, topic: string): boolean {
+export function mayRespondOn({ base }: Topics, topic: string): boolean {
   if (!topic.startsWith(`${base}/`) || /[+#\0]/.test(topic)) return false
   const rest = topic.slice(base.length + 1)
   return rest.startsWith('bridge/response/') || !/^(bridge|account|sync)(\/|$)/.test(rest)
@@ -212,4 +219,65 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
   return /^\d+$/.test(context?.source ?? '') ? context?.source : value
+}
+
+/** Responses are for people and rules: a fleet's modules are counted, not all of them listed. */
+const mostListed = 200
+
+/** The data of a response. */
+export function responseData(data: CommandData): wire.ResponseData {
+  switch (data.verb) {
+    case 'manifest/request': {
+      const { verb: _verb, retryAt, modules, ...counts } = data
+      const listed = modules.slice(0, mostListed).map(listedModule)
+      return { ...counts, retry_at: timeOrNull(retryAt), modules: listed }
+    }
+    case 'rescan':
+    case 'pause': {
+      const { verb: _verb, ...counts } = data
+      return counts
+    }
+    case 'options':
+      return { log_level: data.logLevel }
+    case 'health':
+      return health(data.health)
+  }
+}
+
+function listedModule({
+  module,
+  outcome,
+  reused,
+  accepted,
+}: ModuleResult): wire.RequestResult['modules'][number] {
+  return {
+    ...ids(module),
+    outcome,
+    reused,
+    request_id: accepted ? number(accepted.requestId) : null,
+    request_id_str: accepted?.requestId ?? null,
+    requested_at: timeOrNull(accepted?.requestedAt),
+    expires_at: timeOrNull(accepted?.expiresAt),
+  }
+}
+
+function health({ version, uptimeMs, nextRunAt, broker, accounts, ...rest }: Health): wire.Health {
+  const { connected, protocol, since, reconnects } = broker
+  const { store, modules, waiting } = rest
+  return {
+    version,
+    uptime_s: Math.round(uptimeMs / 1000),
+    next_tick_at: timeOrNull(nextRunAt),
+    mqtt: { connected, protocol: protocol ?? null, since: iso(since), reconnects },
+    accounts: accounts.map((account) => ({
+      account_id: number(account.accountId),
+      state: account.status,
+      since: iso(account.since),
+      detail: account.detail ?? null,
+      retry_at: timeOrNull(account.retryAt),
+    })),
+    store: { state: store.state, detail: store.detail ?? null },
+    modules: modules ?? null,
+    waiting: waiting ?? null,
+  }
 }

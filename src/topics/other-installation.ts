@@ -1,9 +1,8 @@
 /**
  * Notices another installation that publishes below our base topic: the two would overwrite each other's state.
  *
- * Who is there tells `bridge/info` by its install id. One that is heard live belongs to a daemon that runs. One that
- * the broker had kept may be that of a daemon long gone, so it counts only while `bridge/state` was kept as online
- * beside it. Our own, however old, never counts.
+ * The install id in `bridge/info` names it. One that is heard live runs. A copy that the broker had kept may belong to
+ * a daemon long gone, so it counts only when `bridge/state` was kept as `online` beside it. Our own never counts.
  */
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
@@ -31,7 +30,7 @@ export function watchForOthers({ topics, installId, subscribe, heard, clock, log
   let keptOnline = false
   let keptOther: string | undefined
 
-  const tell = (other: string) => {
+  const report = (other: string) => {
     const fields = {
       reason: 'both write the same topics',
       base_topic: topics.base,
@@ -41,25 +40,25 @@ export function watchForOthers({ topics, installId, subscribe, heard, clock, log
     }
     throttled.say('error', fields, 'another installation publishes below this base topic')
   }
-  const tellOfKept = () => {
-    if (keptOnline && keptOther !== undefined) tell(keptOther)
+  const reportKept = () => {
+    if (keptOnline && keptOther !== undefined) report(keptOther)
   }
   const ends = [
     subscribe(topics.bridgeState, ({ payload, retain }) => {
       // What is heard live may be our own.
       if (!retain) return
       keptOnline = textOf(payload) === 'online'
-      tellOfKept()
+      reportKept()
     }),
     subscribe(topics.bridgeInfo, (message) => {
       const id = installIdIn(message)
       const other = id === installId ? undefined : id
       if (message.retain) {
         keptOther = other
-        tellOfKept()
+        reportKept()
       } else if (other !== undefined) {
         heard?.(other)
-        tell(other)
+        report(other)
       }
     }),
   ]

@@ -21,9 +21,8 @@ import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher, StatusReader } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
-import { accountState } from './bridge-state.ts'
-import { moduleIdentity, moduleProgress } from './module-topics.ts'
 import { online, type RetainedTopics } from './retained.ts'
+import { accountState, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 export interface RepairNeeds {
@@ -164,7 +163,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     if (!changed.has(topic)) changed.set(topic, { print, dueAt })
   }
 
-  /** Which of our topics it may be; whether we know the account or the module, only storage can tell. */
+  /** Which of our topics it may be; whether we know the account or the module, only storage knows. */
   function subjectOf(topic: string): 'state' | 'info' | BlinkId | ModuleKey | undefined {
     if (topic === topics.bridgeState) return 'state'
     if (topic === topics.bridgeInfo) return 'info'

@@ -13,9 +13,8 @@ import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/mod
 import type { Ledger, Log, Observer, Publisher, StatusReader } from '../domain/ports.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import { smallerThan, type TellRefusal } from '../mqtt/refusals.ts'
-import { accountState } from './bridge-state.ts'
 import { type Change, DirtySet, type Entry } from './dirty-set.ts'
-import { moduleExpired, moduleIdentity, moduleProgress } from './module-topics.ts'
+import { accountState, moduleExpired, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
 /** Reads the retained topics by documents of its own, which must go before the topics do. */
@@ -27,7 +26,7 @@ export interface TopicReader {
   /**
    * Removes the document that reads the topics of a module or of an account; resolves when there is none.
    *
-   * @throws StoreFailed when storage cannot tell; then it is called again
+   * @throws StoreFailed when storage cannot be read; then it is called again
    */
   beforeClearing(removed: ModuleKey | BlinkId): Promise<void>
 }

@@ -353,7 +353,7 @@ export const anyResponse = response(
 export type Response = z.infer<typeof anyResponse>
 export type ResponseData = Extract<Response, { status: 'ok' }>['data']
 
-/** What answers a message that is no command. */
+/** The response to a message that is no command. */
 export const rejected = failedWith(nothing).meta({ title: 'Response to an unknown verb' })
 
 /** The response to each verb. */

@@ -1,6 +1,6 @@
 /** Snapshots of a module, and its messages by the last part of their topic. */
 import type { Message, ModuleRecord, ModuleSnapshot } from '../../src/domain/model.ts'
-import { moduleProgress } from '../../src/topics/module-topics.ts'
+import { moduleProgress } from '../../src/topics/state-topics.ts'
 import { topicsBelow } from '../../src/topics/topics.ts'
 import { aModule, newRecord, recordAfter, requested, start } from './samples.ts'
 

@@ -1,6 +1,6 @@
 /** When Home Assistant's birth message is answered. */
 import { expect, test } from 'vitest'
-import { awaitBirths } from '../../../src/homeassistant/birth.ts'
+import { awaitBirths } from '../../../src/homeassistant/publisher.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
 function listening(chance: number) {

@@ -12,8 +12,7 @@ import type {
   SyncModule,
 } from '../../../src/domain/model.ts'
 import { isOurs, objectIdOf, readableName, withMarkers } from '../../../src/homeassistant/documents.ts'
-import { accountState, bridgeInfo } from '../../../src/topics/bridge-state.ts'
-import { moduleIdentity, moduleProgress } from '../../../src/topics/module-topics.ts'
+import { accountState, bridgeInfo, moduleIdentity, moduleProgress } from '../../../src/topics/state-topics.ts'
 import { plain } from '../../../src/topics/topics.ts'
 import { attributesOf, componentsOf, refusals } from '../../support/acceptance.ts'
 import { check, checkAll, documentOf } from '../../support/checker.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Secret } from '../../../src/domain/secret.ts'
-import { accountState, bridgeInfo } from '../../../src/topics/bridge-state.ts'
+import { accountState, bridgeInfo } from '../../../src/topics/state-topics.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { start } from '../../support/samples.ts'
 

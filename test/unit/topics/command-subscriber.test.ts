@@ -134,7 +134,7 @@ test('a response topic outside the base topic is logged and not written to', asy
   expect(new Set(commands.sent.map(({ topic }) => topic))).toEqual(new Set(['b/bridge/response/health']))
   expect(commands.log.lines).toContainEqual({
     level: 'warn',
-    message: 'response topic that is not for answers ignored',
+    message: 'response topic that is not for responses ignored',
     fields: { topic: properties.responseTopic },
   })
 })
@@ -148,7 +148,7 @@ test('a response that the broker refuses is logged, and the other one is sent', 
 
   expect(commands.sent.map(({ topic }) => topic)).toEqual(['b/answers/7'])
   const fields = { topic: 'b/bridge/response/health', reason_code: 0x87 }
-  expect(commands.log.lines.at(-1)).toEqual({ level: 'warn', message: 'broker refused an answer', fields })
+  expect(commands.log.lines.at(-1)).toEqual({ level: 'warn', message: 'broker refused a response', fields })
   expect(commands.failures).toEqual([])
 })
 
@@ -248,7 +248,7 @@ test.each([
   expect(commands.log.lines).toContainEqual({
     level: 'warn',
     message: 'command dropped',
-    fields: { reason: 'more than the broker takes answers for' },
+    fields: { reason: 'more than the broker takes responses for' },
   })
 })
 

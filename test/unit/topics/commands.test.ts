@@ -1,7 +1,7 @@
 /** Commands read from topics and payloads, and their responses. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { answerOf, isCommand, mayAnswerOn, readCommand } from '../../../src/topics/commands.ts'
+import { isCommand, mayRespondOn, readCommand, responseTo } from '../../../src/topics/commands.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 
 const topics = topicsBelow('home/blink')
@@ -91,13 +91,13 @@ test('responses have the shape that docs/mqtt-api.md shows', () => {
   const error = { code: 'throttled', message: 'later', retryable: true, retryAt }
 
   expect(
-    JSON.parse(answerOf({ transaction: 'abc' }, { data: { verb: 'pause', modules: 2, paused: true } })),
+    JSON.parse(responseTo({ transaction: 'abc' }, { data: { verb: 'pause', modules: 2, paused: true } })),
   ).toEqual({
     transaction: 'abc',
     status: 'ok',
     data: { modules: 2, paused: true },
   })
-  expect(JSON.parse(answerOf({ transaction: null }, { error }))).toEqual({
+  expect(JSON.parse(responseTo({ transaction: null }, { error }))).toEqual({
     transaction: null,
     status: 'error',
     data: {},
@@ -106,9 +106,9 @@ test('responses have the shape that docs/mqtt-api.md shows', () => {
 })
 
 test('a response goes only below the base topic, and never where commands or state are', () => {
-  expect(mayAnswerOn(topics, 'home/blink/answers/node-red')).toBe(true)
-  expect(mayAnswerOn(topics, 'home/blink/bridge/response/rescan/node-red')).toBe(true)
-  expect(mayAnswerOn(topics, 'home/blink/synced')).toBe(true)
+  expect(mayRespondOn(topics, 'home/blink/answers/node-red')).toBe(true)
+  expect(mayRespondOn(topics, 'home/blink/bridge/response/rescan/node-red')).toBe(true)
+  expect(mayRespondOn(topics, 'home/blink/synced')).toBe(true)
   for (const topic of [
     'home/other',
     'home/blink',
@@ -121,7 +121,7 @@ test('a response goes only below the base topic, and never where commands or sta
     'home/blink/bridge/state',
     'home/blink/bridge',
   ]) {
-    expect(mayAnswerOn(topics, topic)).toBe(false)
+    expect(mayRespondOn(topics, topic)).toBe(false)
   }
 })
 

@@ -1,6 +1,6 @@
 /** The retained topics of a module that show its requests. */
 import { expect, test } from 'vitest'
-import { moduleExpired, moduleIdentity, moduleProgress } from '../../../src/topics/module-topics.ts'
+import { moduleExpired, moduleIdentity, moduleProgress } from '../../../src/topics/state-topics.ts'
 import { retainedModuleTopics } from '../../../src/topics/topics.ts'
 import {
   document,

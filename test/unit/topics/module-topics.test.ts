@@ -1,7 +1,7 @@
 /** The retained topics of a module: what it is, and its state. */
 import { expect, test } from 'vitest'
 import type { ModuleSnapshot, Outcome } from '../../../src/domain/model.ts'
-import { moduleIdentity } from '../../../src/topics/module-topics.ts'
+import { moduleIdentity } from '../../../src/topics/state-topics.ts'
 import {
   byTopic,
   document,

@@ -1,16 +1,58 @@
 /**
- * The retained topics of a sync module: values in, messages out.
+ * The documents and texts of the retained topics: values in, messages out.
  *
- * `state` is one document for all readers; `request_id` and `requested_at` repeat two of its fields as plain
- * text for those that want no template.
+ * A module's `state` is one document for all readers; `request_id` and `requested_at` repeat two of its fields as
+ * plain text for those that want no template.
  */
 import { iso } from '../domain/clock.ts'
-import type { Message, ModuleRecord, ModuleSnapshot, WorkItem } from '../domain/model.ts'
+import type { AccountSnapshot, Message, ModuleRecord, ModuleSnapshot, WorkItem } from '../domain/model.ts'
 import { unexpired } from '../domain/module-history.ts'
+import type { LogLevel } from '../domain/ports.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { workItem } from './events.ts'
 import type * as wire from './schemas.ts'
-import { failure, plain, secondsLeft, state, type Topics } from './topics.ts'
+import { failure, plain, schema, secondsLeft, state, type Topics } from './topics.ts'
+
+/** The values of `bridge/info`. */
+export interface BridgeInfo {
+  readonly version: string
+  readonly installId: string
+  readonly startedAt: number
+  readonly nextTickAt: number | undefined
+  /** Effective settings without secrets. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** As it is now; it may be changed while running. */
+  readonly logLevel: LogLevel
+}
+
+/** `bridge/info`. */
+export function bridgeInfo(topics: Topics, info: BridgeInfo): Message {
+  return state(
+    topics.bridgeInfo,
+    json({
+      version: info.version,
+      schema,
+      install_id: info.installId,
+      started_at: iso(info.startedAt),
+      next_tick_at: timeOrNull(info.nextTickAt),
+      log_level: info.logLevel,
+      settings: info.settings,
+    } satisfies wire.BridgeInfo),
+  )
+}
+
+/** `account/<account_id>/state`. */
+export function accountState(topics: Topics, account: AccountSnapshot): Message {
+  return state(
+    topics.accountState(account.accountId),
+    json({
+      state: account.status,
+      since: iso(account.since),
+      detail: account.detail ?? null,
+      retry_at: timeOrNull(account.retryAt),
+    } satisfies wire.AccountState),
+  )
+}
 
 /** `availability` and `info`: what changes rarely. */
 export function moduleIdentity(topics: Topics, { record, available }: ModuleSnapshot): Message[] {
