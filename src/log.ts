@@ -4,7 +4,7 @@
  * Results of commands go to stdout and never through here.
  *
  * Two things are kept out of every line: characters that drive a terminal, and what errors carry beside their
- * message, for libraries hang requests with their headers on them.
+ * message, for libraries attach requests with their headers.
  */
 import { type DestinationStream, pino } from 'pino'
 import type { Log, LogLevel } from './domain/ports.ts'
@@ -28,7 +28,7 @@ export interface LeveledLog extends Log {
   level: LogLevel
 }
 
-/** Causes of causes that are told; a chain may go round in a circle. */
+/** Causes of causes that are logged; a chain may be a circle. */
 const deepestCause = 4
 
 /** A log at the given level; the level may be changed while running. */

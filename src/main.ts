@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { removedVariables } from './cli/environment.ts'
 /**
- * The front door: signals, exit codes; the only reader of the process's arguments and environment.
+ * Entry point: signals, exit codes; the only reader of the process's arguments and environment.
  *
  * Listens for signals before it loads what takes time: whoever stops the program in its first moments gets an
  * orderly end as well.
@@ -12,9 +12,9 @@ import { Output } from './cli/output.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { visible } from './domain/printable.ts'
 
-/** Within this a stop is over, whatever hangs. */
-const longestStopMs = 9_500
-const lastWordsMs = 1_000
+/** The shutdown timeout: within this a stop is over. */
+const shutdownTimeoutMs = 9_500
+const lastOutputMs = 1_000
 /** Enough for a reader that is busy for a moment, and too little to be missed. */
 const mostLogBytes = 256 * 1024
 
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      setTimeout(() => process.exit(exit.done), longestStopMs).unref()
+      setTimeout(() => process.exit(exit.done), shutdownTimeoutMs).unref()
       stop.abort(new Error(signal))
     })
   // Without a listener the first opens Node's inspector on a port, and the second kills.
@@ -56,9 +56,9 @@ async function main(): Promise<void> {
   }
   const code = await codeOf(terminal)
   // A result waits for its reader however slow it is, sentences for a moment.
-  await out.flushed(stop.signal.aborted ? AbortSignal.timeout(lastWordsMs) : stop.signal)
+  await out.flushed(stop.signal.aborted ? AbortSignal.timeout(lastOutputMs) : stop.signal)
   if (out.failure) terminal.err(unwritten(out.failure))
-  await err.flushed(AbortSignal.timeout(lastWordsMs))
+  await err.flushed(AbortSignal.timeout(lastOutputMs))
   // Not left to the event loop: what nobody reads must not keep the program alive.
   process.exit(code === exit.done && out.failure ? exit.io : code)
 }
@@ -70,14 +70,14 @@ async function codeOf(terminal: Terminal): Promise<ExitCode> {
     keepHeapSmall()
     return await runCommand(terminal, process.argv)
   } catch (error) {
-    // Whatever was waiting has been told why it ends: we were asked to stop, and that is no failure.
+    // A stop by a signal is no failure.
     if (stop.aborted && error === stop.reason) return exit.done
     terminal.err(sentencesOf(error))
     return exitCodeOf(error)
   }
 }
 
-/** What nobody awaited has failed: a bug, told with its stack. */
+/** An unexpected error that nobody awaited: a bug, printed with its stack. */
 function die(error: unknown): void {
   err.write(visible(sentencesOf(error)))
   process.exit(exit.bug)

@@ -2,12 +2,12 @@
  * The calls we make to Blink's cloud, one row each; nothing else leaves the program.
  *
  * The account belongs to somebody. Erasing, formatting and ejecting a drive are one path away from what we
- * ask for, so a request whose method or path is not on this list is a bug and is never sent.
+ * request, so a request whose method or path is not on this list is a bug and is never sent.
  */
 
 import { pathBelow, requestable } from '../domain/request-url.ts'
 
-/** What the daemon asks for by itself. */
+/** What the daemon requests by itself. */
 export type CallKind = 'token' | 'tier_info' | 'homescreen' | 'manifest_request' | ClipCallKind
 
 /** What follows a manifest request on its way to the clips. */
@@ -62,7 +62,7 @@ export interface CallRow {
 const storage = '/api/v1/accounts/{id}/networks/{id}/sync_modules/{id}/local_storage'
 
 export const calls: Readonly<Record<CallKind, CallRow>> = {
-  // A token more or less harms nobody: asking again is safe even when the answer was lost.
+  // A token more or less harms nobody: another request is safe even when the answer was lost.
   token: {
     says: 'token refresh',
     method: 'POST',
@@ -163,7 +163,7 @@ export type SignInKind =
 
 export type AnyCallKind = CallKind | SignInKind
 
-/** With them those that try a login. */
+/** With them those that try credentials. */
 export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
   ...calls,
   authorize: {
@@ -183,7 +183,7 @@ export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
     query: true,
     fields: [],
   },
-  // Has a code sent, so that an answer that was lost leaves open whether one is on its way.
+  // Has a code sent; when the answer is lost, nobody can say whether one was.
   signin: {
     says: 'sign-in',
     method: 'POST',
@@ -215,7 +215,7 @@ export const allCalls: Readonly<Record<AnyCallKind, CallRow>> = {
 }
 
 /**
- * Where an account's region is asked for. @see blinkpy e33bdef, blinkpy/helpers/constants.py, TIER_ENDPOINT
+ * Where an account's region is looked up. @see blinkpy e33bdef, blinkpy/helpers/constants.py, TIER_ENDPOINT
  */
 export const gatewayRegion = 'prod'
 

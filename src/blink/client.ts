@@ -40,9 +40,9 @@ export interface Identity {
 
 export interface AccountCloud extends Cloud {
   readonly clips: ClipCloud
-  /** From the login, or else from the cloud, and then kept with the login. */
+  /** From the credentials, or else from the cloud, and then kept with them. */
   identify(signal: AbortSignal): Promise<Identity>
-  /** From the cloud in any case, which so tells whether the login works. */
+  /** From the cloud in any case, which shows whether the credentials work. */
   check(signal: AbortSignal): Promise<Identity>
 }
 
@@ -67,7 +67,7 @@ export function createCloud({
   let cameras: readonly HomeCamera[] | undefined
 
   /** Sends a call with a good token; with a new one again when the cloud refuses it. */
-  async function ask(kind: CallKind, url: string, signal: AbortSignal): Promise<unknown> {
+  async function request(kind: CallKind, url: string, signal: AbortSignal): Promise<unknown> {
     return (await exchange(kind, url, { signal })).json
   }
 
@@ -88,7 +88,7 @@ export function createCloud({
       return await send(fresh)
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error
-      // Not a lost login: the cloud renewed it a moment ago.
+      // The credentials are good: the cloud renewed them a moment ago.
       throw stillRefused(kind, error)
     }
 
@@ -110,18 +110,18 @@ export function createCloud({
   async function identify(signal: AbortSignal): Promise<Identity> {
     const { accountId, region } = known()
     if (accountId !== undefined && region !== undefined) return { accountId, region }
-    return askWho(signal)
+    return requestIdentity(signal)
   }
 
   function known(): { readonly [K in keyof Identity]: Identity[K] | undefined } {
     const { accountId, region } = session.credentials
     const usable = region === undefined ? undefined : regionOf(region)
-    // Without regions in the address any will do, and nobody need be asked for one.
+    // Without regions in the address any will do, and none is looked up.
     return { accountId, region: usable ?? (hasRegions ? undefined : gatewayRegion) }
   }
 
-  async function askWho(signal: AbortSignal): Promise<Identity> {
-    const answer = await ask('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
+  async function requestIdentity(signal: AbortSignal): Promise<Identity> {
+    const answer = await request('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
     const tier = readTierInfo(answer)
     const identity = { accountId: session.credentials.accountId ?? accountIdOf(tier), region: tier.region }
     await session.learn(identity)
@@ -133,7 +133,11 @@ export function createCloud({
     { accountId, region }: Identity,
     signal: AbortSignal,
   ): Promise<readonly SyncModule[]> {
-    const answer = await ask('homescreen', urlOf(region, `/api/v3/accounts/${accountId}/homescreen`), signal)
+    const answer = await request(
+      'homescreen',
+      urlOf(region, `/api/v3/accounts/${accountId}/homescreen`),
+      signal,
+    )
     cameras = readCameras(answer)
     const { modules, unreadable } = readHomescreen(answer, accountId)
     if (unreadable !== unreadableBefore) {
@@ -143,13 +147,13 @@ export function createCloud({
     return modules
   }
 
-  /** Sends a request to the account's region, and to its new one when nobody is home in the old one. */
+  /** Sends a request to the account's region, and to its new one when the old one is wrong. */
   async function inRegion<T>(work: (identity: Identity) => Promise<T>, signal: AbortSignal): Promise<T> {
     const identity = await identify(signal)
     try {
       return await work(identity)
     } catch (error) {
-      if (!hasRegions || !isNobodyHome(error)) throw error
+      if (!hasRegions || !isWrongRegion(error)) throw error
       const confirmed = await currentRegion(signal)
       if (confirmed === undefined) throw error
       if (confirmed === identity.region) throw regionConfirmed(error)
@@ -169,7 +173,7 @@ export function createCloud({
 
   async function checkRegion(signal: AbortSignal): Promise<string | undefined> {
     try {
-      const { region } = await askWho(signal)
+      const { region } = await requestIdentity(signal)
       regionCheckedAt = clock.elapsed()
       return region
     } catch (error) {
@@ -183,7 +187,7 @@ export function createCloud({
   return {
     identify,
     async check(signal) {
-      const answer = await ask('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
+      const answer = await request('tier_info', urlOf(gatewayRegion, '/api/v1/users/tier_info'), signal)
       const tier = readTierInfo(answer)
       return {
         accountId: tier.accountId ?? session.credentials.accountId ?? accountIdOf(tier),
@@ -203,7 +207,7 @@ export function createCloud({
     requestManifest: (module, signal) =>
       inRegion<ManifestRequest>(async ({ region }) => {
         const path = manifestPath(module)
-        const requestId = readManifestRequest(await ask('manifest_request', urlOf(region, path), signal))
+        const requestId = readManifestRequest(await request('manifest_request', urlOf(region, path), signal))
         const pollPath = `${path}/${requestId}`
         return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
       }, signal),
@@ -233,7 +237,7 @@ function stillRefused(kind: CallKind, error: TokenRefused): CloudRefused {
     ...(error.status !== undefined && { status: error.status }),
     ...(error.bodyCode !== undefined && { bodyCode: error.bodyCode }),
     remedy:
-      'If `account_id` was written by hand, is it the right one? Otherwise wait: the next tick tries again.',
+      'If `account_id` was written by hand, is it the right one? Otherwise wait: the next run tries again.',
   })
 }
 
@@ -249,7 +253,7 @@ function regionConfirmed(error: CloudRefused | HostUnknown): CloudRefused | Host
 }
 
 /** A region's host that is not there, or that does not know the account: no word of the API itself in it. */
-function isNobodyHome(error: unknown): error is CloudRefused | HostUnknown {
+function isWrongRegion(error: unknown): error is CloudRefused | HostUnknown {
   if (error instanceof HostUnknown) return true
   return error instanceof CloudRefused && error.status === 404 && error.bodyCode === undefined
 }

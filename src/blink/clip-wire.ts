@@ -93,7 +93,7 @@ export function readManifest(json: unknown, kind: 'manifest' | 'media' = 'manife
     manifestId: answer.manifest_id,
     clips,
     unreadable: entries.length - clips.length,
-    // A page without clips that names another one would be asked for without end.
+    // A page without clips that names another one would be requested without end.
     ...(nextPage !== '' && clips.length > 0 && { nextPage }),
   }
 }

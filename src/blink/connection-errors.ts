@@ -78,9 +78,9 @@ const troubles: Readonly<Record<string, Trouble>> = {
   NOT_HTTP: { says: 'does not speak HTTP' },
   UND_ERR_HEADERS_OVERFLOW: { says: 'sent a longer answer than we read' },
   ANSWER_TOO_LONG: { says: 'sent a longer answer than we read' },
-  ANSWER_PACKED: { says: 'sent a compressed answer, which we did not ask for' },
-  UND_ERR_DESTROYED: { says: 'was not asked: the program is stopping' },
-  UND_ERR_CLOSED: { says: 'was not asked: the program is stopping' },
+  ANSWER_PACKED: { says: 'sent a compressed answer, which we do not accept' },
+  UND_ERR_DESTROYED: { says: 'was not requested: the program is stopping' },
+  UND_ERR_CLOSED: { says: 'was not requested: the program is stopping' },
 }
 
 export interface NoAnswer {

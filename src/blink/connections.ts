@@ -18,7 +18,7 @@ export interface Proxies {
   readonly except: string
 }
 
-export interface DispatcherOptions {
+export interface ConnectionOptions {
   /** One connection, from the first packet to the end of the TLS handshake. */
   readonly timeoutMs: number
   readonly connections: number
@@ -30,25 +30,25 @@ export interface DispatcherOptions {
 }
 
 /** How the newest connection to a host was made. */
-export interface Way {
+export interface Route {
   /** Host and port of the proxy, if there is one. */
   readonly proxy?: string
   /** The addresses that were tried, while it is being made or when it failed. */
   readonly tried: readonly string[]
 }
 
-export interface Dispatchers {
+export interface Connections {
   dispatcherFor(url: URL): Dispatcher
-  wayTo(url: URL): Way
+  routeTo(url: URL): Route
   /** Ends all connections at once, also those that are being made. */
   close(): Promise<void>
 }
 
-export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: DispatcherOptions): Dispatchers {
+export function openConnections({ timeoutMs, ca, proxies, ...limits }: ConnectionOptions): Connections {
   const tls = {
     timeout: timeoutMs,
     autoSelectFamilyAttemptTimeout: addressTimeoutMs(timeoutMs),
-    // Over HTTP/2 undici sends requests again by itself when the server asks it to.
+    // Over HTTP/2 undici sends requests again by itself when the server requests it.
     allowH2: false,
     // Said, because a variable of the environment would otherwise have the last word.
     rejectUnauthorized: true,
@@ -64,7 +64,7 @@ export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: Dispatche
     connect: straight.connect,
   }
   const direct = new Agent(options)
-  /** By the host and port that was asked for. */
+  /** By the requested host and port. */
   const tunnels = new Map<string, Tunnel>()
   const toProxies: ConnectionTracker<Target>[] = []
 
@@ -90,7 +90,7 @@ export function openDispatchers({ timeoutMs, ca, proxies, ...limits }: Dispatche
       if (isLoopback(hostname)) return direct
       return byProtocol[protocol === 'https:' ? 'https:' : 'http:'] ?? direct
     },
-    wayTo(url) {
+    routeTo(url) {
       const tunnel = tunnels.get(hostAndPort(url))
       if (!tunnel) return { tried: straight.tried(url.hostname) }
       return { proxy: tunnel.proxy, tried: tunnel.tried() }
@@ -118,17 +118,17 @@ interface TunnelNeeds {
   readonly tunnels: Map<string, Tunnel>
 }
 
-/** What asks a proxy for tunnels. Its errors are not those of the host behind it. */
+/** Requests tunnels from a proxy. Its errors are not those of the host behind it. */
 function tunnelClient(url: URL, { toProxy, timeoutMs, tunnels }: TunnelNeeds): Dispatcher {
   const proxy = url.host
   const pool = new Pool(url.origin, { connect: toProxy.connect, headersTimeout: timeoutMs })
   const tunnel = { proxy, tried: () => toProxy.tried(url.hostname) }
   const usual = pool.connect
-  const ask = (options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> =>
+  const openTunnel = (options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> =>
     Reflect.apply(usual, pool, [options])
   async function connect(options: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> {
     tunnels.set(options.path, tunnel)
-    const answer = await ask(options).catch((error: unknown) => {
+    const answer = await openTunnel(options).catch((error: unknown) => {
       throw new ProxyFailed(proxy, error)
     })
     if (answer.statusCode === 200) return answer
@@ -145,7 +145,7 @@ function hostAndPort({ host, port, protocol }: URL): string {
 
 type ConnectDone = (...ended: [error: null, socket: Socket] | [error: Error, socket: null]) => void
 
-/** Begins to connect, and says when that is over; undici's also returns the socket, which its types do not tell. */
+/** Begins to connect, and says when that is over; undici's also returns the socket, which is not in its types. */
 type Connect<Target> = (target: Target, done: ConnectDone) => unknown
 
 /**

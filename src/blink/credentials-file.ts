@@ -19,7 +19,7 @@ import { parseJson } from './response.ts'
 export interface TokenLine {
   /** Counted from 1. */
   readonly line: number
-  /** SHA-256 of the line, in hex: tells a changed line from a rotated token without keeping the line. */
+  /** SHA-256 of the line, in hex: distinguishes a changed line from a rotated token without keeping the line. */
   readonly fingerprint: string
   readonly refreshToken: Secret
   readonly clientId: string
@@ -34,19 +34,19 @@ export interface TokenLines {
   readonly problems: readonly string[]
   /** What was put right and should be known, a sentence each. */
   readonly notes: readonly string[]
-  /** What the numbers of the logins count. */
+  /** What the line numbers count. */
   readonly unit: 'line' | 'entry'
 }
 
 /** What the notes' own examples refresh with when the line does not say. */
-const usualClient = 'android'
+const defaultClient = 'android'
 
 /**
  * The cloud answers 406 to these, for too many installations share them. @see home-assistant/core PR 178396
  */
 const sharedHardwareIds = ['Home Assistant', 'Blinkpy']
 
-/** Reads all lines; a line with a problem is not among the logins. */
+/** Reads all lines; a line with a problem is not among the credentials. */
 export function parseTokenLines(text: string): TokenLines {
   const logins: TokenLine[] = []
   const problems: string[] = []
@@ -74,7 +74,7 @@ function readLine(text: string, line: number): LineRead {
   const { values, problems } = pairsOf(text)
   const value = (key: string) => values.get(key) || undefined
   const refreshToken = value('refresh_token')
-  const clientId = value('client_id') ?? usualClient
+  const clientId = value('client_id') ?? defaultClient
   const accountId = value('account_id')
   const hardwareId = value('hardware_id')
   const regions = regionsOf(value('region_id'), value('host'))
@@ -185,7 +185,7 @@ function unquote(raw: string): string {
   return /^(['"])(.*)\1$/.exec(text)?.[2]?.trim() ?? text
 }
 
-/** A login that begins with what a line told. */
+/** Credentials with what a line says. */
 export function credentialsOf(
   line: TokenLine,
   { key, source }: Pick<Credentials, 'key' | 'source'>,
@@ -210,9 +210,9 @@ const blinkpy = z.object({
 type Fields = z.output<typeof blinkpy>
 
 /**
- * The logins in a file: blinkpy's JSON, a list or lines of it, Home Assistant's `core.config_entries`, or token lines.
+ * The credentials in a file: blinkpy's JSON, a list or lines of it, Home Assistant's `core.config_entries`, or token lines.
  *
- * @param client overrides what the file says of the OAuth client, or what its age tells
+ * @param client overrides what the file says of the OAuth client, or what its age implies
  */
 export function parseImport(content: string, client?: string): TokenLines {
   const whole = content.replace(/^\uFEFF/, '').trim()
@@ -263,7 +263,7 @@ function loginsIn(value: unknown, around: Members): readonly Members[] {
   const { refresh_token: token, ...here } = { ...around, ...known(value) }
   if (token !== undefined) return [{ ...here, refresh_token: token }]
   const below = Object.values(value).flatMap((part) => loginsIn(part, here))
-  // Without a token it is one all the same when nothing else can be meant: what is missing is told then.
+  // Without a token it is one all the same when nothing else can be meant: the problem then names what is missing.
   const isMeant = value.domain === 'blink' || 'host' in value || 'username' in value
   return below.length > 0 || !isMeant ? below : [here]
 }

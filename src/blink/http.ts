@@ -1,5 +1,5 @@
 /**
- * One request to the cloud: who may ask when, how long, how much is read.
+ * One request to the cloud: when it is sent, how long it may take, how much is read.
  *
  * Redirects are not followed, so that a token never reaches a host we did not choose, and answers are not
  * unpacked, so that their size on the wire is their size in memory. Nothing is ever sent twice. Whether a
@@ -20,9 +20,9 @@ import {
   targetOf,
 } from './api.ts'
 import { codeOf, failureOf, UnfitAnswer } from './connection-errors.ts'
-import { openDispatchers, type Proxies } from './connections.ts'
+import { openConnections, type Proxies } from './connections.ts'
 
-/** What an onlooker learns of each call: `status` of an answer, or `errorCode` when there was none. */
+/** What is reported of each call: `status` of an answer, or `errorCode` when there was none. */
 export interface CallRecord<Kind = CallKind> {
   readonly kind: Kind
   readonly status?: number
@@ -32,18 +32,18 @@ export interface CallRecord<Kind = CallKind> {
   readonly ms: number
 }
 
-/** Who looks after the requests of one account. */
-export interface Attendant<Kind = CallKind> {
+/** Decides on the requests of one account, and sees their results. */
+export interface Interceptor<Kind = CallKind> {
   /**
-   * Asked when it is a request's turn, right before it is sent; what it throws is the request's end. Returns who
-   * is told how the request ended, before the next one has its turn.
+   * Called right before a request is sent; what it throws ends the request. Returns what is called with the result
+   * before the next request is sent.
    */
   admit(): (record: CallRecord<Kind>, answer: HttpAnswer | undefined) => void
 }
 
 export interface HttpOptions<Kind = CallKind> {
   readonly clock: Clock
-  /** One request, from connecting to the last byte. Waiting for a turn is not counted. */
+  /** One request, from connecting to the last byte. Time in the queue is not counted. */
   readonly timeoutMs: number
   /** Requests in flight at the same time, over all accounts. */
   readonly concurrency: number
@@ -58,21 +58,21 @@ export interface Http<Kind extends AnyCallKind = CallKind> {
   /**
    * Sends a call once and returns whatever came back, refusals included.
    *
-   * @throws whatever `attendant.admit` throws, with nothing sent
+   * @throws whatever `interceptor.admit` throws, with nothing sent
    * @throws CloudUnreachable when no whole answer came; `outcome` says whether the cloud may have acted
-   * @throws CloudChanged when the answer is packed in a way we did not ask for
-   * @throws the signal's reason when aborted, unless a request that makes something was already on its way:
+   * @throws CloudChanged when the answer is packed in a way we do not accept
+   * @throws the signal's reason when aborted, unless a request that makes something was already sent:
    *   then CloudUnreachable with outcome `unknown`, for that must not be forgotten
    */
-  request(call: HttpCall<Kind>, signal: AbortSignal, attendant?: Attendant<Kind>): Promise<HttpAnswer>
-  /** Lets requests in flight come home for so long, then closes the connections, and with them the requests. */
+  request(call: HttpCall<Kind>, signal: AbortSignal, interceptor?: Interceptor<Kind>): Promise<HttpAnswer>
+  /** Waits so long for requests in flight, then closes the connections, and with them the requests. */
   close(options: { readonly graceMs: number }): Promise<void>
 }
 
 /** The largest home screen we know of has 60 kB; this leaves room for fleets and none for floods. */
 const longestBodyBytes = 2 * 1024 * 1024
 const longestHeadBytes = 32 * 1024
-/** A connection kept longer is often dead already, and writing to a dead one ends in "nobody can say". */
+/** A connection kept longer is often closed already, and writing to a closed one ends in "nobody can say". */
 const longestIdleMs = 30_000
 
 /** A client for the daemon's calls. */
@@ -87,9 +87,9 @@ function openClient<Kind extends AnyCallKind>(
   allowed: Readonly<Record<Kind, CallRow>>,
 ): Http<Kind> {
   const { clock, timeoutMs, concurrency, ca, proxies, userAgent = 'blink-manifestd', onCall } = options
-  const inTurn = pLimit(concurrency)
+  const limit = pLimit(concurrency)
   const flights = new Set<Promise<unknown>>()
-  const dispatchers = openDispatchers({
+  const dispatchers = openConnections({
     timeoutMs,
     connections: concurrency,
     maxHeaderSize: longestHeadBytes,
@@ -98,11 +98,14 @@ function openClient<Kind extends AnyCallKind>(
     proxies,
   })
 
-  async function send({ call, url, attendant }: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
+  async function send(
+    { call, url, interceptor }: QueuedCall<Kind>,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
     const { method } = allowed[call.kind]
-    const admitted = attendant?.admit()
+    const admitted = interceptor?.admit()
     const started = clock.elapsed()
-    const told = (seen: { status: number } | { errorCode: string }, sent: boolean, answer?: HttpAnswer) => {
+    const report = (seen: { status: number } | { errorCode: string }, sent: boolean, answer?: HttpAnswer) => {
       const record = { kind: call.kind, ...seen, sent, ms: Math.round(clock.elapsed() - started) }
       admitted?.(record, answer)
       onCall?.(record)
@@ -115,36 +118,36 @@ function openClient<Kind extends AnyCallKind>(
       sink: call.sink,
     })
     if (end.answer) {
-      told({ status: end.answer.status }, true, end.answer)
+      report({ status: end.answer.status }, true, end.answer)
       return end.answer
     }
-    told({ errorCode: codeOf(end.error) }, end.sent)
+    report({ errorCode: codeOf(end.error) }, end.sent)
     if (end.error instanceof SinkFailed) throw end.error.reason
-    const { proxy, tried } = dispatchers.wayTo(url)
+    const { proxy, tried } = dispatchers.routeTo(url)
     const about = { kind: call.kind, host: url.hostname, proxy, sent: end.sent, signal }
     throw failureOf(end.error, { ...about, tried: end.sent ? [] : tried })
   }
 
-  /** Sends a call when it is its turn; until then it can be called off at once. */
-  function queue(errand: Errand<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
-    if (inTurn.activeCount + inTurn.pendingCount < concurrency) return inTurn(() => send(errand, signal))
+  /** Sends a call within the concurrency limit; in the queue it can be aborted at once. */
+  function queue(queued: QueuedCall<Kind>, signal: AbortSignal): Promise<HttpAnswer> {
+    if (limit.activeCount + limit.pendingCount < concurrency) return limit(() => send(queued, signal))
     return new Promise((resolve, reject) => {
       const leave = () => reject(signal.reason as Error)
       signal.addEventListener('abort', leave, { once: true })
-      inTurn(async () => {
+      limit(async () => {
         signal.removeEventListener('abort', leave)
-        // Left the queue already, and told so.
+        // Rejected already.
         if (signal.aborted) return
-        await send(errand, signal).then(resolve, reject)
+        await send(queued, signal).then(resolve, reject)
       }).catch(reject)
     })
   }
 
   return {
-    async request(call, signal, attendant) {
+    async request(call, signal, interceptor) {
       const url = targetOf(call, allowed[call.kind])
       signal.throwIfAborted()
-      const flight = queue({ call, url, attendant }, signal)
+      const flight = queue({ call, url, interceptor }, signal)
       flights.add(flight)
       return flight.finally(() => flights.delete(flight))
     },
@@ -161,15 +164,15 @@ function openClient<Kind extends AnyCallKind>(
   }
 }
 
-interface Errand<Kind extends AnyCallKind> {
+interface QueuedCall<Kind extends AnyCallKind> {
   readonly call: HttpCall<Kind>
   readonly url: URL
-  readonly attendant: Attendant<Kind> | undefined
+  readonly interceptor: Interceptor<Kind> | undefined
 }
 
-/** The same client, with somebody who looks after each request. */
-export function attended(http: Http, attendant: Attendant): Http {
-  return { ...http, request: (call, signal) => http.request(call, signal, attendant) }
+/** The same client with an interceptor of each request. */
+export function intercepted(http: Http, interceptor: Interceptor): Http {
+  return { ...http, request: (call, signal) => http.request(call, signal, interceptor) }
 }
 
 /** What a sink threw: the reader's own failure, and none of the cloud's. */
@@ -254,7 +257,7 @@ function exchange(
       onRequestStart(started) {
         // Ended while connecting: stopped here, before the first byte.
         if (isOver) return started.abort(new Error('aborted', { cause: signal.reason }))
-        // undici repeats requests in some corners; better no manifest than one asked for twice.
+        // undici repeats requests in some corners; better no manifest than one requested twice.
         if (controller) return started.abort(new Error('refused to send a request twice'))
         controller = started
       },

@@ -5,7 +5,7 @@
  * goes with most of them was never published, which is why the code alone must be enough.
  */
 
-/** The `code` in an answer's JSON. Not assignable to a status, nor the other way round. */
+/** The `code` in an answer's JSON. Not assignable to a status, nor a status to it. */
 export type BodyCode = number & { readonly _is?: 'body code' }
 
 /** The status of an HTTP answer. */
@@ -34,13 +34,14 @@ export interface Verdict {
 const outdated = {
   as: 'refused',
   says: 'the cloud wants a newer app version',
-  remedy: 'Blink has retired what this version asks for. Look for a newer version of blink-manifestd.',
+  remedy: 'Blink has retired what this version requests. Look for a newer version of blink-manifestd.',
 } as const
 
 /** "Disable any 3rd party automation and try again in 60 minutes", says the text of code 106. */
 const loginLimitPauseMs = 60 * 60 * 1000
 
-const throttleRemedy = 'Other programs on the same account count too: stop those that ask every few seconds.'
+const throttleRemedy =
+  'Other programs on the same account count too: stop those that send requests every few seconds.'
 
 export const bodyCodes: ReadonlyMap<BodyCode, Verdict> = new Map<BodyCode, Verdict>([
   // A sync module does one command at a time; seen with HTTP 409 by blink2mqtt, homebridge-blink-security.
@@ -55,7 +56,7 @@ export const bodyCodes: ReadonlyMap<BodyCode, Verdict> = new Map<BodyCode, Verdi
   [107, { as: 'no_storage', says: 'local storage is unavailable' }],
   [414, { as: 'no_storage', says: 'local storage has no status' }],
   [2105, { as: 'incompatible', says: 'the firmware is too old for local storage' }],
-  // The next home screen will tell what has become of the module.
+  // The next home screen shows what has become of the module.
   [400, { as: 'refused', says: 'the sync module was not found' }],
   [401, { as: 'refused', says: 'the sync module was not found' }],
   [406, { as: 'refused', says: 'the sync module is not a valid one' }],
@@ -72,7 +73,7 @@ export const bodyCodes: ReadonlyMap<BodyCode, Verdict> = new Map<BodyCode, Verdi
       remedy: 'Stop other programs that sign in to this account, and wait an hour.',
     },
   ],
-  [110, { as: 'throttled', says: 'asked too quickly', remedy: throttleRemedy }],
+  [110, { as: 'throttled', says: 'requests follow too quickly', remedy: throttleRemedy }],
   [111, { as: 'throttled', says: 'too many requests', remedy: throttleRemedy }],
   [105, outdated],
   [103, outdated],
@@ -87,15 +88,15 @@ export const bodyCodes: ReadonlyMap<BodyCode, Verdict> = new Map<BodyCode, Verdi
   [2104, { as: 'refused', says: 'the manifest id is not valid' }],
 ])
 
-/** What a code means on the way from a request id to a clip. */
+/** What a code means between a request ID and a clip. */
 export type ClipObstacle =
-  /** The manifest is being made, or the clip is on its way: wait. */
+  /** The manifest is being made, or the clip is being uploaded: wait. */
   | 'not_ready'
   /** The module or its network is at another command: wait longer. */
   | 'busy'
   /** The manifest's id, the clip's or the command's is known no more: request a new manifest. */
   | 'expired'
-  /** "Media not found": not uploaded yet, or gone; one new manifest tells. */
+  /** "Media not found": not uploaded yet, or gone; one new manifest shows. */
   | 'not_found'
 
 /** `undefined` for a code that says nothing about clips. */
@@ -123,15 +124,16 @@ export const withdrawn: Verdict = {
 }
 
 /**
- * A wish for a code in place of a token. Told of by code and never seen in a log: blinkpy takes 412 as this for the
+ * A request for a code in place of a token. Known from source code and never seen in a log: blinkpy takes 412 as this for the
  * refresh grant as well as for the password grant, where it was seen. The body is that of a sign-in, by inference.
  *
  * @see blinkpy 0.24, blinkpy/auth.py, Auth.login; fronzbot/blinkpy#1114; for the body #1233
  */
 export const codeWanted: Verdict = {
   as: 'two_factor_needed',
-  says: 'the cloud wants a code before it renews the login',
-  remedy: 'Sign in with `blink-manifestd login`. Nothing is asked before: each try might have a code sent.',
+  says: 'the cloud wants a code before it renews the token',
+  remedy:
+    'Sign in with `blink-manifestd login`. Nothing is requested before: each try might have a code sent.',
 }
 
 /**
@@ -151,7 +153,7 @@ export const oauthErrors: ReadonlyMap<string, Verdict> = new Map<string, Verdict
   ],
 ])
 
-/** Seen by clients that asked without pauses. @see Blink.NET, README.md */
+/** Seen by clients that requested without pauses. @see Blink.NET, README.md */
 export const emptyAnswer: Verdict = { as: 'no_answer', says: 'the answer is empty' }
 
 export const notJson: Verdict = { as: 'unreadable', says: 'the answer is not JSON' }
@@ -179,7 +181,7 @@ export const statusClasses: ReadonlyMap<number, Verdict> = new Map<number, Verdi
 
 export const noSuchStatus: Verdict = { as: 'unreadable', says: 'a status that does not exist' }
 
-/** The token endpoint's no to something else than the refresh token; the login may be as good as ever. */
+/** The token endpoint's no to something else than the refresh token; the credentials may be as good as ever. */
 export const notRenewed: Verdict = { as: 'refused', says: 'the token is not renewed' }
 
 /** The verdict on a status other than 2xx. */

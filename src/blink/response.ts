@@ -60,7 +60,7 @@ export function classify(answered: Answered): unknown {
 
   const code = bodyCodeOf(json)
   const verdict = spokenVerdict(json, status, kind) ?? (isGood ? undefined : verdictOfStatus(status, creates))
-  // The token call carries no access token: what is not accepted there is the login itself, if it is said by 401.
+  // The token call carries no access token: what is not accepted there is the refresh token itself, if the status is 401.
   if (verdict?.as === 'token_refused' && kind === 'token')
     throw errorOf(status === 401 ? withdrawn : notRenewed, answered, code)
   if (verdict) throw errorOf(verdict, answered, code)
@@ -69,8 +69,8 @@ export function classify(answered: Answered): unknown {
   throw errorOf(notJson, answered, code)
 }
 
-/** No refusal is longer. */
-const longestRefusal = 10_000
+/** No error answer is longer. */
+const longestErrorAnswer = 10_000
 
 /** The error in an answer, for who only wants to know whether there is one. */
 export function refusalIn(answered: Answered): unknown {
@@ -87,7 +87,7 @@ export function refusalIn(answered: Answered): unknown {
 function isPlainlyGood({ kind, status, text, bytes }: Answered): boolean {
   if (status < 200 || status >= 300) return false
   if (bytes) return true
-  return text.length > longestRefusal || (kind === 'manifest_request' && !text.includes('"code"'))
+  return text.length > longestErrorAnswer || (kind === 'manifest_request' && !text.includes('"code"'))
 }
 
 /** A good answer may carry a code as well: the version call says 103 and means "OK". */
@@ -108,7 +108,7 @@ function spokenVerdict(json: unknown, status: HttpStatus, kind: CallKind): Verdi
   if (known || kind !== 'token') return known
   if (status === 412 || (status === 202 && isChallenge(json))) return codeWanted
   if (!isRecord(json)) return undefined
-  // Only these two together withdraw a login, which costs a person a sign-in; all else may pass.
+  // Only these two together withdraw credentials, which costs a person a sign-in; all else may pass.
   return status === 400 && typeof json.error === 'string' ? oauthErrors.get(json.error) : undefined
 }
 
@@ -180,7 +180,7 @@ function dateOf(text: string): number {
 }
 
 /**
- * Where a number may stand that JavaScript would write in another way: one with sixteen digits, a fraction, an
+ * Where a number may stand that JavaScript would write differently: one with sixteen digits, a fraction, an
  * exponent, or minus zero. A text in quotes that looks like one costs time and nothing else.
  */
 const unusualNumber = /(?:^|[:,[])\s*-?(?:\d{16}|\d+[.eE]|(?<=-)0)/

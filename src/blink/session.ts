@@ -1,8 +1,8 @@
 /**
- * One account's access token: renewed once however many ask, and never used before its successor is on disk.
+ * One account's access token: renewed once for all callers, and never used before its successor is on disk.
  *
- * Refresh tokens are taken to be good for one use. So there is one refresh at a time, it is not broken off
- * when those who wait lose patience, and the rotated token is saved before anybody gets the new access token:
+ * Refresh tokens are taken to be good for one use. So there is one refresh at a time, it is not aborted
+ * when callers are, and the rotated token is saved before anybody gets the new access token:
  * a crash in between would cost a person a sign-in with a code by phone. A refused refresh token is
  * remembered and not tried again; nothing here ever signs in with a password. Access tokens stay in memory.
  */
@@ -46,20 +46,20 @@ export interface Session {
   /**
    * An access token that is good for a while.
    *
-   * @throws LoginNeeded when a person must sign in; then, and ever after, without asking the cloud
+   * @throws LoginNeeded when a person must sign in; then, and ever after, without a request
    * @throws AccountThrottled, CloudRefused, CloudUnreachable, CloudChanged when it cannot be renewed now
    * @throws StoreFailed when the rotated refresh token could not be kept; it is tried again at the next call
    * @throws the signal's reason when aborted; the refresh goes on for the others
    */
   accessToken(signal: AbortSignal): Promise<Secret>
   /**
-   * Told that the cloud did not accept this very token; whether another one is worth a try. Not over one that took the
-   * place of a refused one in the last minute and was never accepted: it would be renewed for each module.
+   * Called when the cloud rejects this token. Returns whether to retry with a new one: not when it replaced a refused
+   * one in the last minute and was never accepted, for it would be renewed for each module.
    */
   tokenRefused(token: Secret): boolean
-  /** Told that the cloud has accepted this token. */
+  /** Called when the cloud accepts this token. */
   tokenAccepted(token: Secret): void
-  /** Keeps what the cloud told of the account. */
+  /** Keeps what the cloud says of the account. */
   learn(facts: { readonly accountId: BlinkId; readonly region: string }): Promise<void>
   /** Resolves when no refresh is under way and everything is on disk: what to wait for before stopping. */
   settled(): Promise<void>
@@ -150,27 +150,27 @@ class TokenSession implements Session {
 
   async #renew(): Promise<Secret> {
     if (this.#credentials.refusedAt !== undefined) throw refusedBefore(this.#credentials)
-    const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#askInTime()
+    const renewed = this.#isGood(this.#unsaved) ? this.#unsaved : await this.#renewAtMostOnce()
     if (this.#unsaved) await this.#keep({})
     this.#unsaved = undefined
     this.#access = renewed
     return renewed.token
   }
 
-  /** Each module of a tick wants a token, and what has just failed is not asked for again for each of them. */
-  async #askInTime(): Promise<UsableAccess> {
+  /** Each module of a run needs a token; what has just failed is not requested again for each of them. */
+  async #renewAtMostOnce(): Promise<UsableAccess> {
     const { clock } = this.#needs
     if (this.#failed && clock.elapsed() - this.#failed.at < leastPauseMs) throw this.#failed.error
     try {
-      return await this.#ask()
+      return await this.#requestTokens()
     } catch (error) {
       this.#failed = { error, at: clock.elapsed() }
       throw error
     }
   }
 
-  /** Asks for a new token and takes over the rotated one, in memory. */
-  async #ask(): Promise<UsableAccess> {
+  /** Requests a new token and takes over the rotated one, in memory. */
+  async #requestTokens(): Promise<UsableAccess> {
     const { clock, log } = this.#needs
     const since = { now: clock.now(), elapsed: clock.elapsed() }
     const { accessToken, refreshToken, lifeMs } = readTokens(await this.#post())
@@ -222,7 +222,7 @@ class TokenSession implements Session {
     }
   }
 
-  /** Remembers the refusal, over restarts as well: asking again with a dead token is what gets accounts locked. */
+  /** Remembers the refusal, over restarts as well: requests with a withdrawn token get accounts locked. */
   async #giveUp({ code }: LoginNeeded): Promise<void> {
     const { clock, log } = this.#needs
     try {
@@ -230,7 +230,7 @@ class TokenSession implements Session {
     } catch (error) {
       log.error(
         { account_id: this.#credentials.accountId, err: error },
-        'refusal of the login could not be kept',
+        'cannot keep the refusal of credentials',
       )
     }
   }
@@ -255,12 +255,12 @@ class TokenSession implements Session {
 function refusedBefore({ refusedFor, unusable }: Credentials): LoginNeeded {
   if (unusable) return new LoginNeeded(unusable.message, { outcome: 'not-done', remedy: unusable.remedy })
   if (refusedFor === 'two_factor_required') {
-    return new TwoFactorNeeded('token refresh: not tried, for the cloud wants a code for this login first', {
+    return new TwoFactorNeeded('token refresh: not tried, for the cloud wants a code first', {
       outcome: 'not-done',
       remedy: 'Sign in with `blink-manifestd login`.',
     })
   }
-  return new LoginNeeded('token refresh: not tried, for the cloud has refused this login before', {
+  return new LoginNeeded('token refresh: not tried, for the cloud has refused it before', {
     outcome: 'not-done',
     remedy: 'Sign in again with `blink-manifestd login`.',
   })

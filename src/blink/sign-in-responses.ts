@@ -1,5 +1,5 @@
 /**
- * What each answer on the way through a sign-in means. Pure: an answer in, the next step out, or one of the errors.
+ * What each answer during a sign-in means. Pure: an answer in, the next step out, or one of the errors.
  *
  * @see blinkpy e33bdef, blinkpy/api.py, oauth_signin and after
  * @see luigibarretta/vistoda-blink, oauth.rs; BitWise, auth.ts, where they take more than blinkpy does
@@ -10,13 +10,13 @@ import { Secret } from '../domain/secret.ts'
 import type { HttpAnswer } from './api.ts'
 import { parseJson, retryAfterMs } from './response.ts'
 
-/** What the cloud told of the code it has sent; 412 comes without most of it. */
+/** What the cloud says of the code it has sent; 412 comes without most of it. */
 export interface Challenge {
   /** Masked by the cloud. */
   readonly phone: string | undefined
   /** `sms`, `email`, `totp` ... */
   readonly method: string | undefined
-  /** How long to wait before another code may be asked for. */
+  /** How long to wait before another code may be requested. */
   readonly resendAfterMs: number
 }
 
@@ -26,7 +26,7 @@ type Answer = Pick<HttpAnswer, 'status' | 'text' | 'location' | 'retryAfter'>
 const usualResendMs = 60_000
 const hourMs = 60 * 60 * 1000
 
-/** A code older than this is taken for dead when it is refused; its real life is not known. */
+/** A code older than this counts as expired when it is refused; its real life is not known. */
 export const codeLifeMs = 10 * 60 * 1000
 
 const word = z
@@ -228,7 +228,7 @@ const texts: Readonly<Record<SignInProblem, { readonly says: string; readonly re
     remedy: 'Stop every other program that signs in to this account, and wait: each try makes it longer.',
   },
   too_quick: {
-    says: 'asked again too quickly, and no code was sent',
+    says: 'requested again too quickly, and no code was sent',
     remedy: 'Wait until then. A code that has been sent before is still good.',
   },
   edge_refused: {

@@ -1,7 +1,7 @@
 /**
  * A person's sign-in: OAuth 2.0 authorization code with PKCE, a cookie jar of its own, and a code by phone.
  *
- * Each method is one stretch that a person starts; nothing here begins, repeats or asks for a code by itself. What
+ * Each method is one step that a person starts; nothing here begins, repeats or requests a code by itself. What
  * must survive between the password and the code is one value, so that it can be kept while the person looks for
  * the phone. Redirects are followed on the host of the sign-in only, for cookies are set on every hop.
  *
@@ -164,7 +164,7 @@ export function createSignIn({ http, oauthUrl, hardwareId, clock }: SignInNeeds)
     },
 
     async finish({ cookies, verifier, hardwareId: madeWith }, signal) {
-      // Without a query: the cloud remembers, by the cookies, what was asked for at the beginning.
+      // Without a query: the cloud remembers, by the cookies, what was requested at the beginning.
       const { answer } = await get('authorized', `${base}/oauth/v2/authorize`, cookies, signal)
       const code = authorizationCodeOf(answer, clock.now())
       const form = {
@@ -195,7 +195,7 @@ function ledAway(what: string): CloudChanged {
   })
 }
 
-/** Proof that who exchanges the authorization code is who asked for it. @see RFC 7636 */
+/** Proof that who exchanges the authorization code is who requested it. @see RFC 7636 */
 export interface Pkce {
   /** Stays here until the exchange. */
   readonly verifier: Secret

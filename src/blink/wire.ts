@@ -2,7 +2,7 @@
  * The JSON we rely on, field by field, and the values we make of it; `null` ends here.
  *
  * As little as possible is required: the API is nobody's promise, and a field we can do without must not cost
- * a tick. What is required is checked hard, because ids and regions become parts of addresses.
+ * a run. What is required is checked hard, because ids and regions become parts of addresses.
  */
 import { z } from 'zod'
 import { CloudChanged, type RequestOutcome } from '../domain/errors.ts'
@@ -114,7 +114,7 @@ export function readTierInfo(json: unknown): TierInfo {
   return { region: tier, accountId: account_id }
 }
 
-/** @throws CloudChanged when the answer did not tell the account */
+/** @throws CloudChanged when the answer does not name the account */
 export function accountIdOf({ accountId }: TierInfo): BlinkId {
   if (accountId === undefined) throw changed('tier_info', 'account_id')
   return accountId
@@ -209,7 +209,7 @@ const storageStatuses: readonly StorageStatus[] = [
 ]
 
 /**
- * A Sync Module 1 says "not compatible" and "unavailable"; the former is what its owner should be told, since
+ * A Sync Module 1 says "not compatible" and "unavailable"; the former is what its owner should see, since
  * no drive will change it. Against a drive that is in use the flag has no say.
  */
 function storageOf(status: string | undefined, compatible: unknown): StorageStatus | undefined {

@@ -1,6 +1,6 @@
 /**
- * `accounts`: every login with its state, and never a secret. Reads files only, so it works beside the daemon; that
- * a cloud does not answer stands in none of them.
+ * `accounts`: all credentials with their state, and never a secret. Reads files only, so it works beside the daemon;
+ * whether the cloud answers is in none of them.
  */
 
 import { openBudget, plannedBudget } from '../accounts/request-budget.ts'
@@ -19,10 +19,10 @@ import { plainTable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 interface Row {
-  readonly login: Credentials
+  readonly credentials: Credentials
   readonly state: AccountStatus
   readonly retryAt: number | undefined
-  /** `undefined` when the account's modules were never looked at. */
+  /** `undefined` when the account's modules were never listed. */
   readonly modules: number | undefined
 }
 
@@ -30,13 +30,13 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   const { settings } = readSettings(terminal, options)
   const { credentials, limits } = await openCredentials(settings.dataDir)
   const rows = await Promise.all(
-    (await credentials.list()).map(async (login): Promise<Row> => {
-      const account = login.accountId ?? login.key
+    (await credentials.list()).map(async (one): Promise<Row> => {
+      const account = one.accountId ?? one.key
       const modules = await limits.moduleCount(account)
       const retryAt = await pausedUntil(account, { limits, settings, modules })
-      const { refusedAt, refusedFor = 'login_required' } = login
+      const { refusedAt, refusedFor = 'login_required' } = one
       const state = refusedAt !== undefined ? refusedFor : retryAt ? 'throttled' : 'ok'
-      return { login, state, retryAt, modules }
+      return { credentials: one, state, retryAt, modules }
     }),
   )
   if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
@@ -52,7 +52,7 @@ interface PauseNeeds {
   readonly modules: number | undefined
 }
 
-/** The end of a pause that the cloud has asked for, or of the day whose budget is used up. */
+/** The end of a pause that the cloud wants, or of the day whose budget is used up. */
 async function pausedUntil(account: string, needs: PauseNeeds): Promise<number | undefined> {
   const { limits, settings, modules = 0 } = needs
   const runs = runsPerDay(settings.schedule.cron)
@@ -66,17 +66,17 @@ async function pausedUntil(account: string, needs: PauseNeeds): Promise<number |
   return closedUntil(await limits.breaker(account), systemClock.now()) ?? usedUpUntil
 }
 
-function line({ login, state, retryAt, modules }: Row): string {
+function line({ credentials, state, retryAt, modules }: Row): string {
   return json({
-    account_id: login.accountId === undefined ? null : number(login.accountId),
-    login: login.key,
+    account_id: credentials.accountId === undefined ? null : number(credentials.accountId),
+    login: credentials.key,
     state,
-    region: login.region ?? null,
+    region: credentials.region ?? null,
     modules: modules ?? null,
-    client_id: login.clientId,
-    source: login.source,
-    refreshed_at: timeOrNull(login.refreshedAt),
-    refused_at: timeOrNull(login.refusedAt),
+    client_id: credentials.clientId,
+    source: credentials.source,
+    refreshed_at: timeOrNull(credentials.refreshedAt),
+    refused_at: timeOrNull(credentials.refusedAt),
     retry_at: timeOrNull(retryAt),
   } satisfies AccountLine)
 }
@@ -86,10 +86,10 @@ function table(rows: readonly Row[]): string {
     ...['Account', 'State', 'Region', 'Modules'],
     ...['Client', 'From', 'Last refresh', 'Again at'],
   ]
-  const cells = rows.map(({ login, state, retryAt, modules }) => {
-    const { accountId, region, clientId, source, refreshedAt } = login
+  const cells = rows.map(({ credentials, state, retryAt, modules }) => {
+    const { accountId, region, clientId, source, refreshedAt } = credentials
     return [
-      accountId ?? `not known yet: ${login.key}`,
+      accountId ?? `not known yet: ${credentials.key}`,
       state,
       region ?? '-',
       modules ?? '-',

@@ -1,5 +1,5 @@
 /**
- * The command line: which commands there are, their options and help, and what is said to a mistyped one.
+ * The command line: which commands there are, their options and help, and the answer to a mistyped one.
  *
  * Commands are loaded when they are wanted, so that `--help` does not wait for libraries it has no use for.
  */
@@ -22,7 +22,7 @@ const commands: readonly {
 }[] = [
   {
     name: 'run',
-    does: 'ask for manifests on a schedule and publish each request ID to MQTT (default)',
+    does: 'request manifests on a schedule and publish each request ID to MQTT (default)',
     json: false,
     examples: [
       'blink-manifestd run --mqtt-url mqtt://broker.lan:1883',
@@ -32,21 +32,21 @@ const commands: readonly {
   },
   {
     name: 'once',
-    does: 'one tick: discover, request for every module, publish, stop',
+    does: 'one run: discover, request for every module, publish, stop',
     json: true,
     examples: ['blink-manifestd once', "blink-manifestd once --json | jq -r '.request_id_str // empty'"],
     load: async () => (await import('./once.ts')).once,
   },
   {
     name: 'discover',
-    does: 'list the sync modules, whether each would be asked, and why not',
+    does: 'list the sync modules, whether each would be requested, and why not',
     json: true,
     examples: ['blink-manifestd discover', 'blink-manifestd discover --json --modules-exclude 44107'],
     load: async () => (await import('./discover.ts')).discover,
   },
   {
     name: 'accounts',
-    does: 'list the logins with their state, never a secret',
+    does: 'list the accounts with their state, never a secret',
     json: true,
     examples: ['blink-manifestd accounts'],
     load: async () => (await import('./accounts.ts')).accounts,
@@ -70,7 +70,7 @@ const commands: readonly {
 /**
  * Runs the command that the arguments of a process name, and returns its exit code.
  *
- * @throws what ended the command; the terminal's own reason when it was asked to stop
+ * @throws what ended the command; the terminal's own reason when it was stopped
  */
 export async function runCommand(terminal: Terminal, args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = exit.done
@@ -98,14 +98,14 @@ function refuseUnknownCommand(program: Command, word: string | undefined): void 
 function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
   const program = new Command('blink-manifestd')
     .description(
-      "Asks Blink's cloud for a local storage manifest of every sync module, publishes each request ID to MQTT.",
+      'Requests a local storage manifest of every Blink sync module and publishes each request ID to MQTT.',
     )
     .version(version, '-V, --version')
     .exitOverride()
     .configureOutput({
       writeOut: terminal.out,
       writeErr: terminal.err,
-      outputError: (complaint, write) => write(withoutValue(complaint)),
+      outputError: (message, write) => write(withoutValue(message)),
     })
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
@@ -127,7 +127,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     `
 Examples:
   blink-manifestd demo                       see it work, without an account or a broker
-  blink-manifestd once --json | jq .         ask now, results as JSON
+  blink-manifestd once --json | jq .         request now, results as JSON
   blink-manifestd run --config my.yaml       the daemon with a settings file
 
 Exit codes: 0 done, 1 a bug, 64 wrong usage, 74 result could not be written, 75 try again later, 77 sign in first,
@@ -137,14 +137,14 @@ Exit codes: 0 done, 1 a bug, 64 wrong usage, 74 result could not be written, 75 
 }
 
 /** What does not belong there may be a password or an address, which must not get into logs. */
-function withoutValue(complaint: string): string {
-  return complaint
+function withoutValue(message: string): string {
+  return message
     .replace(/^(error: unknown option '--[^=]*)=.*'/s, "$1'")
     .replace(/^(error: unknown option '-[^-]).*'/s, "$1'")
     .replace(/^(error: too many arguments [^\n]* but got \d+):.*/s, '$1.\n')
 }
 
-/** One option for each setting; the text is checked with all other sources, so that every problem is told at once. */
+/** One option for each setting; the text is checked with all other sources, so that every problem is listed at once. */
 function addSettings(command: Command): void {
   command.option('--config <path>', 'settings file; config/local.yaml if it is there')
   for (const { flag, valueName, doc, boolean } of settingOptions) {
@@ -172,7 +172,7 @@ function addSignIn(program: Command, terminal: Terminal, done: (code: ExitCode) 
       'a file that holds the password; - for stdin, /dev/fd/3 for a descriptor',
     )
     .option('--code-file <path>', 'the same for the code')
-    .option('--new-code', 'have another code sent, though one is under way')
+    .option('--new-code', 'have another code sent, though one was sent before')
     .option('--import <path>', "take over blinkpy's JSON or token lines instead")
     .addOption(
       new Option('--client <name>', 'the OAuth client of an imported token').choices(['ios', 'android']),
@@ -181,7 +181,7 @@ function addSignIn(program: Command, terminal: Terminal, done: (code: ExitCode) 
   addSettings(login)
   login.addHelpText(
     'after',
-    '\nWhat is not given is asked for. The e-mail address can be given as BLINK_EMAIL only.\n' +
+    '\nPrompts for what is not given. The e-mail address can be given as BLINK_EMAIL only.\n' +
       '\nExamples:\n  blink-manifestd login\n' +
       '  BLINK_EMAIL=anna@example.com blink-manifestd login --password-file /run/secrets/blink\n' +
       '  blink-manifestd login --import ~/.blinkpy.json\n',
@@ -200,7 +200,7 @@ function addSignIn(program: Command, terminal: Terminal, done: (code: ExitCode) 
   })
   const logout = program
     .command('logout <account_id>')
-    .description('forget the login of an account; a running daemon clears its topics')
+    .description('forget the credentials of an account; a running daemon removes its topics')
   addSettings(logout)
   logout.addHelpText('after', '\nExamples:\n  blink-manifestd logout 8021\n')
   logout.action(async (account: string, given: Record<string, unknown>) => {

@@ -1,7 +1,7 @@
 /**
  * `demo`: the daemon, a simulated Blink cloud and the built-in broker in one process, leaving nothing behind.
  *
- * The settings are those of a real run but for the two addresses, the login and a fast schedule; what a person's
+ * The settings are those of a real run but for the two addresses, the credentials and a fast schedule; what a person's
  * environment says of a real cloud or broker is not read.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -61,7 +61,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
   const base = loaded.settings.mqtt.baseTopic
   terminal.out(
     [
-      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${brokerPort}, a tick every 10 s.`,
+      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${brokerPort}, a run every 10 s.`,
       `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${brokerPort} -t '${base}/#' -v`,
       'Stop with Ctrl-C.',
       '',

@@ -1,5 +1,5 @@
 /**
- * `discover`: which sync modules there are, whether each would be asked, and why not. Asks for nothing else.
+ * `discover`: which sync modules there are, whether each would be requested, and why not. Requests nothing else.
  */
 
 import type { Account } from '../accounts/account.ts'
@@ -83,7 +83,16 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
 }
 
 function toTable(found: readonly Found[]): string {
-  const heads = ['Account', 'Network', 'Sync module', 'Name', 'Model', 'Status', 'Local storage', 'Asked?']
+  const heads = [
+    'Account',
+    'Network',
+    'Sync module',
+    'Name',
+    'Model',
+    'Status',
+    'Local storage',
+    'Requested?',
+  ]
   const empty = found
     .filter(({ modules }) => modules.length === 0)
     .map(({ account, status }) => {
@@ -102,7 +111,7 @@ function rowOf({ module, reason }: Found['modules'][number]): readonly string[] 
     printable(module.name),
     printable(module.model ?? '-'),
     module.connection,
-    module.storage ?? 'not told',
+    module.storage ?? 'unknown',
     reason === undefined ? 'yes' : `no: ${reason}`,
   ]
 }

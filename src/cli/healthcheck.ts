@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.ts'
 
 export async function healthcheck(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const complaint = await ailment(settings.dataDir, systemClock.now())
-  terminal.out(`${complaint ?? 'alive'}\n`)
-  return complaint === undefined ? exit.done : exit.bug
+  const problem = await ailment(settings.dataDir, systemClock.now())
+  terminal.out(`${problem ?? 'alive'}\n`)
+  return problem === undefined ? exit.done : exit.bug
 }

@@ -139,7 +139,7 @@ async function takeOver(
 
 interface Wish {
   readonly answers: Answers
-  /** Has another code sent, though one is under way. */
+  /** Has another code sent, though one was sent before. */
   readonly newCode: boolean
 }
 
@@ -153,8 +153,8 @@ async function signIn(context: SignInContext, terminal: Terminal, { answers, new
   }
   const steps = signInSteps(context, terminal.stop)
   // Another code takes the same two again, and nobody likes to type them twice.
-  const email = askedOnce(() => answers.email())
-  const password = askedOnce(() => answers.password())
+  const email = once(() => answers.email())
+  const password = once(() => answers.password())
   const dialogue: Dialogue = { steps, answers, terminal, now: () => context.clock.now(), begin }
 
   async function begin(): Promise<AwaitsCode> {
@@ -213,7 +213,7 @@ async function takeAnswer(dialogue: Dialogue, state: AwaitsCode): Promise<Awaits
   }
 }
 
-function askedOnce<T>(ask: () => Promise<T>): () => Promise<T> {
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | undefined
   return () => (asked ??= ask())
 }

@@ -1,5 +1,5 @@
 /**
- * `once`: one tick, published and acknowledged, and what came of each module.
+ * `once`: one run, published and acknowledged, and the outcome of each module.
  */
 import { SingleBar } from 'cli-progress'
 import { type Daemon, openDaemon } from '../app.ts'
@@ -16,11 +16,11 @@ import { plainTable } from './table.ts'
 import { printable, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
-/** How long the broker may take to acknowledge what one tick brought. */
-const brokerPatienceMs = 30_000
+/** How long the broker may take to acknowledge the events of the run. */
+const brokerTimeoutMs = 30_000
 
-/** The same, when only state topics wait, which the next run says again anyway. */
-const statePatienceMs = 2_000
+/** The same, when only state topics wait, which the next run publishes again anyway. */
+const stateTimeoutMs = 2_000
 
 /** The same, when a person wants to end. */
 const interruptedMs = 1_000
@@ -53,22 +53,22 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
       terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
       return exit.login
     }
-    const ticks = await Promise.race([ticked(daemon, terminal.stop), daemon.failed])
+    const results = await Promise.race([runOnce(daemon, terminal.stop), daemon.failed])
     progress?.stop()
-    const reports = ticks.flatMap(({ report }) => report?.modules ?? [])
+    const reports = results.flatMap(({ report }) => report?.modules ?? [])
     if (!options.json && reports.length > 0) terminal.out(`${outcomeTable(reports)}\n`)
-    for (const { report, failure, account, status } of ticks) {
+    for (const { report, failure, account, status } of results) {
       if (report?.modules.length || !failure) continue
       terminal.err(accountSentences({ account, status, failure }))
     }
-    const patienceMs = (await daemon.outbox.count()) > 0 ? brokerPatienceMs : statePatienceMs
+    const timeoutMs = (await daemon.outbox.count()) > 0 ? brokerTimeoutMs : stateTimeoutMs
     const drained = daemon.drained(late.signal).then(() => true)
     const within = (ms: number, signal: AbortSignal) => {
       const over = clock.sleep(ms, AbortSignal.any([late.signal, signal])).catch(() => undefined)
       return Promise.race([drained, over.then(() => false), daemon.failed])
     }
-    let settled = await within(patienceMs, terminal.stop)
-    // An interrupted run says which ids are left, so those that are on their way may still arrive.
+    let settled = await within(timeoutMs, terminal.stop)
+    // An interrupted run reports what is left, so IDs in flight may still arrive.
     if (!settled && terminal.stop.aborted) settled = await within(interruptedMs, late.signal)
     const left = settled ? 0 : await daemon.outbox.count()
     const delivered = left === 0
@@ -78,7 +78,7 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
       const where = `${left} request IDs wait in ${loaded.settings.dataDir}`
       terminal.err(`blink-manifestd: ${why}. ${where} and go out with the next run.\n`)
     }
-    return verdict(ticks, reports, delivered)
+    return verdict(results, reports, delivered)
   } finally {
     late.abort(new Error('over'))
     progress?.stop()
@@ -91,8 +91,8 @@ function whyNotDelivered(interrupted: boolean, connected: boolean): string {
   return connected ? 'the broker has not acknowledged everything' : 'the broker did not answer'
 }
 
-/** The tick, ended early when a person asks for it. */
-async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountRunResult[]> {
+/** The run, ended early when a person stops it. */
+async function runOnce(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountRunResult[]> {
   const end = () => void daemon.stop()
   stop.addEventListener('abort', end, { once: true })
   try {
@@ -104,18 +104,18 @@ async function ticked(daemon: Daemon, stop: AbortSignal): Promise<readonly Accou
 
 /** 77 before 75: what a person must mend does not mend itself by trying again. */
 export function verdict(
-  ticks: readonly AccountRunResult[],
+  results: readonly AccountRunResult[],
   reports: readonly ModuleReport[],
   delivered: boolean,
 ): ExitCode {
-  if (ticks.some(({ status }) => needsPerson(status))) return exit.login
-  const failed = reports.some(isFailure) || ticks.some(({ failure }) => failure)
+  if (results.some(({ status }) => needsPerson(status))) return exit.login
+  const failed = reports.some(isFailure) || results.some(({ failure }) => failure)
   return failed || !delivered ? exit.temporary : exit.done
 }
 
-/** A module that was asked and said it has no drive, or is away, has answered: trying again changes nothing. */
+/** A module without a drive, or one that is away, has answered: another try changes nothing. */
 function isFailure(report: ModuleReport): boolean {
-  // It should have been asked, and was not.
+  // It should have been requested, and was not.
   if (report.kind === 'skipped') return report.reason === 'out_of_time'
   if (report.kind !== 'failed') return false
   return !['offline', 'no_storage', 'incompatible'].includes(report.outcome)
@@ -123,7 +123,7 @@ function isFailure(report: ModuleReport): boolean {
 
 function progressBar() {
   const bar = new SingleBar({
-    format: 'asking {bar} {value}/{total} modules, {eta_formatted} left',
+    format: 'requesting {bar} {value}/{total} modules, {eta_formatted} left',
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
@@ -178,18 +178,18 @@ function outcomeTable(reports: readonly ModuleReport[]): string {
   const heads = ['Account', 'Network', 'Sync module', 'Name', 'Outcome', 'Request ID', 'Detail']
   const rows = reports.map((report) => {
     const { accountId, networkId, syncModuleId, name } = report.module
-    return [accountId, networkId, syncModuleId, printable(name), ...told(report)]
+    return [accountId, networkId, syncModuleId, printable(name), ...resultCells(report)]
   })
   return plainTable(heads, rows)
 }
 
-function told(report: ModuleReport): [string, string, string] {
+function resultCells(report: ModuleReport): [string, string, string] {
   switch (report.kind) {
     case 'requested':
       return ['requested', report.item.requestId, `answered in ${report.latencyMs} ms`]
     case 'failed':
       return [report.outcome, '', printable(report.failure.message)]
     case 'skipped':
-      return [report.outcome, '', `not asked: ${report.reason}`]
+      return [report.outcome, '', `not requested: ${report.reason}`]
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `run`: the daemon, until it is asked to stop.
+ * `run`: the daemon, until it is stopped.
  */
 import { openDaemon } from '../app.ts'
 import { beat } from '../storage/heartbeat.ts'
@@ -17,11 +17,11 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   if (daemon.credentials === 0) {
     log.error(
       { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },
-      'no Blink login, nothing to ask for',
+      'no credentials, nothing to request',
     )
   }
   try {
-    // A signal that came while all this was loaded and opened: nobody is asked any more.
+    // A signal may have come while all this was opened: then nothing is requested.
     terminal.stop.throwIfAborted()
     daemon.start()
     const beating = beat(settings.dataDir, { clock, log }, terminal.stop)

@@ -1,5 +1,5 @@
 /**
- * `simulate`: the simulated Blink cloud, until it is asked to stop.
+ * `simulate`: the simulated Blink cloud, until it is stopped.
  */
 import { ConfigInvalid } from '../domain/errors.ts'
 import { startSimulator } from '../simulator/simulator.ts'
@@ -19,12 +19,12 @@ export async function simulate(terminal: Terminal, { host, port }: SimulateOptio
   terminal.out(`${simulator.url}\n`)
   terminal.err(
     [
-      'A simulated Blink cloud. To let the daemon ask it:',
+      'A simulated Blink cloud. To let the daemon use it:',
       `  export BLINK_OAUTH_URL='${simulator.oauthUrl}'`,
       `  export BLINK_REST_URL='${simulator.restUrl}'`,
       `To sign in: e-mail ${person.email}, password '${person.password}', code ${person.code}:`,
       '  blink-manifestd login',
-      'or take over a login that is there already:',
+      'or take over credentials that are there already:',
       `  export BLINK_TOKENS='${simulator.tokens()}'`,
       'and somewhere to publish:',
       "  export MQTT_URL=embedded      # the daemon's built-in broker; or the URL of yours",

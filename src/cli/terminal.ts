@@ -7,7 +7,7 @@ import type { LogOutput } from '../log.ts'
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
-  /** Results. What is not to be seen on a terminal is escaped on the way, here and in `err`. */
+  /** Results. What a terminal must not show is escaped, here and in `err`. */
   readonly out: (text: string) => void
   /** Everything for the eye only: sentences, progress. */
   readonly err: (text: string) => void
@@ -19,7 +19,7 @@ export interface Terminal {
   readonly errIsTerminal: boolean
   /** What a person types, or what another program writes; absent where nothing is read. */
   readonly input?: { readonly stream: NodeJS.ReadableStream; readonly isTerminal: boolean }
-  /** Aborted when a person or the system asks us to stop. */
+  /** Aborted when a person or the system stops the program. */
   readonly stop: AbortSignal
 }
 

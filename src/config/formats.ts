@@ -277,7 +277,7 @@ function inSomeRegion(url: string): string {
   return url.replaceAll('{region}', 'u001')
 }
 
-/** Whether what is sent to this URL can be read on the way. */
+/** Whether others can read what is sent to this URL. */
 export function isOpenToOthers(url: string): boolean {
   return url.startsWith('http://') && !isLoopback(new URL(inSomeRegion(url)).hostname)
 }
@@ -297,7 +297,7 @@ export const mqttUrl = register('MQTT URL', (value) => {
   return withSmallScheme(text)
 })
 
-/** Whether the way to the broker is encrypted. */
+/** Whether the connection to the broker is encrypted. */
 export function isTls(mqttUrlText: string): boolean {
   return /^(mqtts|wss):/.test(mqttUrlText)
 }

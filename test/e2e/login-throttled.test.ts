@@ -15,7 +15,10 @@ test.each([
   world.cloud.misbehave({ ...fault, path: '/tier_info', count: 1 })
 
   const kept = await personIn(world).signIn(world.cloud.person().code)
-  expect(kept).toMatchObject({ code: 0, stdout: expect.stringContaining('for a pause until') })
+  expect(kept).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('wants a pause of this account until'),
+  })
   expect(kept.stdout).not.toContain('at its first tick')
   expect(loginFiles(world).size).toBe(1)
 

@@ -64,7 +64,7 @@ mosquittoTest('once ends with 0 when every module that can answer has been asked
   expect(code).toBe(0)
   expect(stdout).toMatch(/Account +Network +Sync module +Name +Outcome +Request ID +Detail/)
   expect(stdout).toMatch(/8021 +44001 +350001 +Module 1 +requested +670000001 +answered in \d+ ms/)
-  expect(stdout).toMatch(/8021 +44003 +350003 +Module 3 +skipped +not asked: excluded/)
+  expect(stdout).toMatch(/8021 +44003 +350003 +Module 3 +skipped +not requested: excluded/)
   await itemsSeen(observer, 2)
   // Topics of an earlier time, when it was not excluded, are cleared; and nothing is said in them.
   expect(observer.seen.filter(({ topic, payload }) => topic.includes('350003') && payload !== '')).toEqual([])

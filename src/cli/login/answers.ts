@@ -20,21 +20,21 @@ export interface AnswerOptions {
   readonly codeFile?: string | undefined
 }
 
-/** What was asked for cannot be had this way; the sentence says how. */
+/** A wrong use of the command; the message says what is right. */
 export class WrongUsage extends Error {
   override readonly name = 'WrongUsage'
 }
 
 export interface Answers {
-  /** Whether a person can be asked again. */
+  /** Whether a person can be prompted again. */
   readonly interactive: boolean
   /** Whether a code can be had at all: if not, it is for a later run. */
   readonly hasCode: boolean
-  /** `undefined` when only a prompt could tell it. */
+  /** `undefined` when only a prompt can find it out. */
   readonly givenEmail: string | undefined
   email(): Promise<string>
   password(): Promise<Secret>
-  /** Asks with this question, or reads the file. */
+  /** Prompts with this question, or reads the file. */
   code(question: string): Promise<string>
 }
 
@@ -50,12 +50,12 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
   }
   // What is typed there would be shown; the prompt hides it.
   if (fromInput.length > 0 && terminal.input?.isTerminal) {
-    throw new WrongUsage('standard input is a terminal: leave the option out, and you are asked')
+    throw new WrongUsage('standard input is a terminal: leave the option out to be prompted')
   }
   const interactive = terminal.input?.isTerminal === true
   const orRefuse = (what: string, instead: string) => {
     if (interactive) return
-    throw new WrongUsage(`there is no terminal to ask for the ${what}; ${instead}`)
+    throw new WrongUsage(`there is no terminal to prompt for the ${what}; ${instead}`)
   }
   return {
     interactive,
@@ -63,7 +63,7 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
     givenEmail: email,
     async email() {
       if (email === undefined) orRefuse('e-mail address', 'set BLINK_EMAIL')
-      const typed = email ?? (await ask(terminal, 'E-mail address of your Blink account: ')).trim()
+      const typed = email ?? (await prompt(terminal, 'E-mail address of your Blink account: ')).trim()
       if (!/^[^\s@]+@[^\s@]+$/.test(typed)) throw new WrongUsage('this is no e-mail address')
       return typed
     },
@@ -71,7 +71,7 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
       if (passwordFile === undefined) orRefuse('password', 'give --password-file')
       const typed =
         passwordFile === undefined
-          ? await ask(terminal, 'Password (not shown, not kept): ', { hidden: true })
+          ? await prompt(terminal, 'Password (not shown, not kept): ', { hidden: true })
           : await fileText(terminal, passwordFile)
       if (typed === '') throw new WrongUsage('the password is empty')
       return new Secret(typed)
@@ -79,7 +79,7 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
     async code(question) {
       if (codeFile === undefined) orRefuse('code', 'give --code-file')
       return (
-        codeFile === undefined ? await ask(terminal, question) : await fileText(terminal, codeFile)
+        codeFile === undefined ? await prompt(terminal, question) : await fileText(terminal, codeFile)
       ).trim()
     },
   }
@@ -91,19 +91,19 @@ export class Interrupted extends Error {
 }
 
 /**
- * Asks one question, and returns what the person types.
+ * Prompts for one answer, and returns what the person types.
  *
  * Node's own readline with its echo held back: a password passes through no more hands than it must, and every key of
  * line editing works. What is typed unseen is in no history.
  *
- * @throws Interrupted at Ctrl-C, at Ctrl-D, and when the program is asked to stop
+ * @throws Interrupted at Ctrl-C, at Ctrl-D, and when the program is stopped
  */
-async function ask(
+async function prompt(
   { input, err, stop }: Terminal,
   question: string,
   { hidden = false } = {},
 ): Promise<string> {
-  if (!input) throw new Error('there is no terminal to ask at')
+  if (!input) throw new Error('there is no terminal to prompt at')
   // Readline draws its line anew, question and all; unseen it draws nothing.
   if (hidden) err(question)
   const echo = new Writable({

@@ -46,7 +46,7 @@ export function keptSentences({ credentials, unknown, replaced, pausedUntil }: K
     lines.push(`The login ${key} is given up for it: Blink had refused that one before it named its account.`)
   }
   if (pausedUntil !== undefined) {
-    lines.push(`Blink has asked this account for a pause until ${timeOf(pausedUntil)}, which goes on.`)
+    lines.push(`Blink wants a pause of this account until ${timeOf(pausedUntil)}.`)
   }
   if (unknown) {
     const again = pausedUntil === undefined ? 'with its first run' : 'after the pause'
