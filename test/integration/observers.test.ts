@@ -42,7 +42,7 @@ test('an observer that counts deliveries is one entry of a list', async () => {
   expect(deliveries).toBe(2)
 })
 
-test('an observer that throws is logged once and stops neither runs nor other observers', async () => {
+test('an observer that throws is logged once and stops no other observer', async () => {
   const seen: string[] = []
   const broken: Observer = {
     moduleFinished() {

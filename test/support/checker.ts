@@ -1,5 +1,5 @@
 /**
- * Judges a discovery message as Home Assistant would: what it would drop, refuse, strip or complain of.
+ * Judges a discovery message as Home Assistant would: what it would drop, refuse, strip or warn about.
  *
  * Any finding is a failure, a mere warning too: validation gets stricter with every release. Each finding is
  * `<place>: <short name>`.

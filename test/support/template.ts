@@ -1,5 +1,5 @@
 /**
- * The few forms of Jinja that our templates use, understood well enough to say what they make of a value.
+ * The few forms of Jinja that our templates use, understood well enough to give their result for a value.
  *
  * Strict where Home Assistant is: a variable without a value is a warning or an error in its log, so a template
  * that meets one renders to nothing here. Anything that is not parsed is no template, so a new form cannot be used

@@ -1,4 +1,4 @@
-/** The checker finds what Home Assistant would complain of: each fault alone, in an otherwise good document. */
+/** The checker finds what Home Assistant would warn about: each fault alone, in an otherwise good document. */
 import { expect, test } from 'vitest'
 import { clearedWhileRead } from '../../support/acceptance.ts'
 import { check, checkAll, type Json } from '../../support/checker.ts'
@@ -78,7 +78,7 @@ test('two documents with one unique id, or without their device, are found', () 
   expect(check({ ...good, payload: '[]' })).toContain('message: payload.json')
 })
 
-test('templates print as Home Assistant prints, and tell of what has no value', () => {
+test('templates print as Home Assistant does, and report what has no value', () => {
   expect(render('{{ value_json.a.b }}', '{"a":{"b":5}}')).toBe('5')
   expect(render('{{ value_json.a }}', '{"a":true}')).toBe('True')
   expect(render('{{ value_json.a }}', '{}')).toBeUndefined()

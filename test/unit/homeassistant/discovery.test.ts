@@ -140,7 +140,7 @@ test('before the broker has sent its documents, none counts as removed', async (
   await removal
 })
 
-test('a module of which storage cannot tell whether it is wanted keeps its document', async () => {
+test('a module that storage cannot judge keeps its document', async () => {
   const fixture = discoveryFixture([aModule()])
   await fixture.connect()
   await fixture.later()

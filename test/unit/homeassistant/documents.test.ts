@@ -151,7 +151,7 @@ test('every value published on a topic of a document is one that its entity acce
         detail: undefined,
         retryAt: undefined,
       }
-      const said = [
+      const published = [
         plain(topics.bridgeState, 'online'),
         bridgeInfo(topics, { ...info, logLevel }),
         accountState(topics, account),
@@ -159,7 +159,7 @@ test('every value published on a topic of a document is one that its entity acce
         ...moduleProgress(topics, snapshot, { now: start, everything: true, expired: false }),
         ...moduleProgress(topics, snapshot, { now: start + later, everything, expired }),
       ]
-      const newest = (topic: string) => said.findLast((message) => message.topic === topic)?.payload
+      const newest = (topic: string) => published.findLast((message) => message.topic === topic)?.payload
       const placed = componentsOf([bridgeDocument([accountId]), moduleDocument(record.module)])
 
       expect(placed.flatMap((one) => refusals(one, newest))).toEqual([])
@@ -179,7 +179,7 @@ const info = {
 const componentsIn = (message: Message) =>
   documentOf(message)?.components as Record<string, Record<string, unknown>>
 
-test('the event has no availability, and what shows why a module is away has the bridge’s', () => {
+test('the event has no availability, diagnostic entities only that of the bridge', () => {
   const { event, request_now: button, ...others } = componentsIn(moduleDocument(aModule()))
   const { trg_requested, trg_failed, ...shown } = others
   const bridgeOnly = [{ topic: 'blink-manifestd/bridge/state' }]
@@ -206,7 +206,7 @@ const stateAfter = (report: ModuleReport, differing: Partial<ModuleSnapshot> = {
   return moduleProgress(topics, snapshot, { now: start, everything: false, expired: false })[0]?.payload ?? ''
 }
 
-test('a run that changes nothing but times and counters changes no attribute of the status', () => {
+test('a run that changes only times and counters changes no attribute of the status', () => {
   const attributes = (seconds: number, lastLatencyMs: number) => {
     const at = start + seconds * 1000
     const snapshot = snapshotOf(
@@ -237,8 +237,12 @@ test('the next request, the last error and a removed drive are shown', () => {
 test('the request ID has the expiry and the poll path of the newest item as attributes', () => {
   const later = anItem({ requestId: '670555853', requestedAt: start + 60_000 })
   const record = recordAfter(requestedOnce, requested(later))
-  const said = moduleProgress(topics, snapshotOf(record), { now: start, everything: false, expired: false })
-  const payload = said.find(({ topic }) => topic.endsWith('manifest/pending'))?.payload ?? ''
+  const published = moduleProgress(topics, snapshotOf(record), {
+    now: start,
+    everything: false,
+    expired: false,
+  })
+  const payload = published.find(({ topic }) => topic.endsWith('manifest/pending'))?.payload ?? ''
   const id = placedIn(moduleDocument(aModule()), 'request_id')
 
   expect(attributesOf(id, payload)).toEqual({
@@ -248,7 +252,7 @@ test('the request ID has the expiry and the poll path of the newest item as attr
   expect(attributesOf(id, '[]')).toEqual({})
 })
 
-test('an event that repeats the last one changes no entity, any other arrives as it was sent', () => {
+test('an event that repeats the last one changes no entity, any other does', () => {
   const first = '{"event_type":"manifest_request_skipped","request_id":9223372036854775807}'
   const again = '{"event_type":"manifest_request_skipped","reason":"offline","repeated":true}'
   const other = again.replace('true', 'false')
@@ -290,7 +294,7 @@ test('a module without a readable name is named by its id, and a long name is cu
   expect(readableName('😀'.repeat(5_000))).toBe('😀'.repeat(100))
 })
 
-test('a component that is no longer there, or is of another platform, is removed by a marker', () => {
+test('a component that is gone or of another platform is removed by a marker', () => {
   const before = {
     a: { platform: 'sensor', name: 'A' },
     b: { platform: 'sensor' },

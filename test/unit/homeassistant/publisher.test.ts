@@ -109,7 +109,7 @@ function homeAssistant({ enabled = true, earlier }: Differing = {}) {
   }
 }
 
-test('before topics are cleared, the device and the entities that read them are removed', async () => {
+test('the device and entities that read topics are removed before these are cleared', async () => {
   const { reader, connect, published, clock, accounts, notify, failures } = homeAssistant()
   await connect()
   const from = published.length
@@ -163,7 +163,7 @@ test('the modules of an account that signs in again get their documents again', 
   expect(stored.get(moduleTopic)).toBe(moduleDocument(aModule()).payload)
 })
 
-test('networks that storage cannot read are logged, and the documents are published later', async () => {
+test('networks that storage cannot read are logged, documents published later', async () => {
   const { reader, disk, published, failures, log, clock } = homeAssistant()
   disk.broken = true
   await reader.publishDocuments()
@@ -179,7 +179,7 @@ test('networks that storage cannot read are logged, and the documents are publis
   expect(published).toContain(moduleTopic)
 })
 
-test('a device of an installation that does not run is logged ten minutes after the start', async () => {
+test('a device of a stopped installation is logged ten minutes after the start', async () => {
   const { connect, receive, clock, log } = homeAssistant()
   await connect()
   receive({ ...bridgeDocument(), topic: 'homeassistant/device/blink_manifestd_0badcafe/config' })
@@ -233,7 +233,7 @@ test('a rescan brings back a deleted device, and then everything is published', 
   expect(republished.at(-1)).toBe('everything')
 })
 
-test('switched off, the documents of before are removed before their topics are cleared', async () => {
+test('switched off, earlier documents are removed before their topics are cleared', async () => {
   const { reader, connect, receive, clock, published, prefix } = homeAssistant({
     enabled: false,
     earlier: 'homeassistant',

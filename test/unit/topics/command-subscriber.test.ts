@@ -51,7 +51,7 @@ test('an unknown verb gets an error response and is not handled', async () => {
 })
 
 test('an error response says when to try again, and is logged', async () => {
-  const error = { code: 'throttled', message: 'asked too often', retryable: true, retryAt: 0 }
+  const error = { code: 'throttled', message: 'requested too often', retryable: true, retryAt: 0 }
   const commands = commandFixture({ handle: async () => ({ data: rescanned, error }) })
 
   await commands.send('b/bridge/request/manifest/request')
@@ -60,7 +60,7 @@ test('an error response says when to try again, and is logged', async () => {
     data: counts,
     error: { code: 'throttled', retryable: true, retry_at: '1970-01-01T00:00:00.000Z' },
   })
-  const fields = { verb: 'manifest/request', code: 'throttled', detail: 'asked too often' }
+  const fields = { verb: 'manifest/request', code: 'throttled', detail: 'requested too often' }
   expect(commands.log.lines).toEqual([{ level: 'info', message: 'command refused', fields }])
 })
 
@@ -101,7 +101,7 @@ test('while 64 commands are in work, the next gets `busy`, and later ones are ha
   expect(commands.handled).toHaveLength(65)
 })
 
-test('the response goes to the response topic too, with the correlation data only there', async () => {
+test('a response goes to the response topic too, with correlation data only there', async () => {
   const commands = commandFixture()
   const correlationData = new Uint8Array([1, 2])
 
@@ -165,7 +165,7 @@ test('an unexpected error is reported as a bug, and the next command is handled'
   expect(broken.failures).toEqual([bug])
 })
 
-test('after the stop nothing is handled, and a response that cannot go out is no failure', async () => {
+test('after the stop nothing is handled, and a lost response is no failure', async () => {
   const closed = new Error('closed')
   const commands = commandFixture({
     handle: async () => {

@@ -25,7 +25,7 @@ const event = (report: Exclude<ModuleReport, { kind: 'requested' }>, repeated = 
 const document = ({ payload }: Message) => JSON.parse(payload) as Record<string, unknown>
 const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
 
-test('an accepted request is published as a work item for pollers and as an event for rules', () => {
+test('an accepted request is a work item for pollers and an event for rules', () => {
   const item = anItem({ attempt: 2 })
   const expected = {
     schema: 1,
@@ -86,7 +86,7 @@ test('ids beyond what a JavaScript number can hold keep their digits', () => {
   expect(payload).toContain('"request_id":9223372036854775807,"request_id_str":"9223372036854775807"')
 })
 
-test('a work item holds the keys it was promised and nothing of the owner or the device', () => {
+test('a work item has its documented keys and nothing of the owner or the device', () => {
   const more = { ...anItem(), serial: 'G8V1', email: 'me@home.test', token: 'eyJ', name: 'Hall' }
 
   const message = workItemMessage(topics, more, start)

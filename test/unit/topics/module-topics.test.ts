@@ -158,7 +158,7 @@ test('each outcome has a status', () => {
   })
 })
 
-test('paused goes before throttled, that before a missing module, that before the outcome', () => {
+test('paused precedes throttled, that a missing module, that the last outcome', () => {
   const missing = { ...requestedOnce, missing: 1 }
   const status = (snapshot: ModuleSnapshot) => document(progress(snapshot).state).status
 

@@ -119,7 +119,7 @@ test('nothing is promised before the broker has acknowledged what comes before i
   expect(published.at(-1)).toBe(online)
 })
 
-test('of connections that come and go only the last publishes documents and bridge/state', async () => {
+test('of short connections only the last publishes documents and bridge/state', async () => {
   const { connect, lose, published, slow, acknowledge } = publishing()
   slow()
   for (let connection = 0; connection < 4; connection++) {

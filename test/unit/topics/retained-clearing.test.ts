@@ -75,7 +75,7 @@ test('a module that is back before its document is removed keeps its topics', as
   expect([...kept.keys()]).toContain(`${stem}/state`)
 })
 
-test('a document of which storage cannot tell is removed later, and the topics after it', async () => {
+test('a document that storage cannot judge is removed later, the topics after it', async () => {
   const ends = [Promise.reject(new StoreFailed('cannot read state.db')), Promise.resolve()]
   const beforeClearing = () => ends.shift() ?? Promise.resolve()
   const { publishAll, kept, show, go, clock, failures } = retainedFixture({ reader: { beforeClearing } })
@@ -244,7 +244,7 @@ test('where only work items are wanted, no topic of a module is published or cle
   expect(forgotten).toEqual(['8021/44107/9'])
 })
 
-test('a request ID that expired while nobody was connected is cleared on the connection', async () => {
+test('a request ID that expired without a connection is cleared on the next one', async () => {
   const { publishAll, kept, show, clock } = retainedFixture()
   await clock.advance(86_400_000)
   kept.set(`${stem}/request_id`, '670555852')
