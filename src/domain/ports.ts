@@ -155,8 +155,12 @@ export interface StoredEvent {
 
 /** Durable events from the disk to the broker's acknowledgement. */
 export interface Outbox {
-  /** The oldest events, at most `limit`, request IDs before all other kinds, but for those of some order keys. */
-  waiting(limit: number, exceptKeys: Iterable<string>): Promise<readonly StoredEvent[]>
+  /** The oldest events, at most `limit`, request IDs before all other kinds, but for some order keys and numbers. */
+  waiting(
+    limit: number,
+    exceptKeys: Iterable<string>,
+    exceptSeqs?: Iterable<number>,
+  ): Promise<readonly StoredEvent[]>
   /** Deletes events that are acknowledged, or known to be expired. */
   remove(seqs: Iterable<number>): Promise<void>
   /**

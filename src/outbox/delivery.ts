@@ -122,12 +122,10 @@ class Delivery {
 
   /** Publishes the oldest events on disk; returns whether there may be more that could go out now. */
   async #sendNext(): Promise<boolean> {
-    // Their rows may be in the answer, and by then deleted.
-    const deleted = new Set(this.#cleanup.pending.keys())
-    const limit = windowSize - this.#inFlight.size + deleted.size
+    const limit = windowSize - this.#inFlight.size
     const busy = [...this.#busy.keys()]
     this.#isStale = false
-    const rows = await this.#needs.outbox.waiting(limit, busy)
+    const rows = await this.#needs.outbox.waiting(limit, busy, this.#cleanup.pending.keys())
     if (this.#signal.aborted) return false
     if (rows.length < limit && !this.#isStale) {
       this.#behind = false
@@ -135,7 +133,6 @@ class Delivery {
     }
     let wasUsed = false
     for (const row of rows) {
-      if (deleted.has(row.seq) || this.#cleanup.pending.has(row.seq)) continue
       if (this.#take(row)) wasUsed = true
     }
     return wasUsed

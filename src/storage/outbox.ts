@@ -44,7 +44,8 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
   const oldest = prepare(
     `SELECT ${eventColumns} FROM events
      WHERE seq IN (SELECT seq FROM outbox
-                   WHERE kind = ? AND order_key NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?)
+                   WHERE kind = ? AND order_key NOT IN (SELECT value FROM json_each(?))
+                     AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?)
      ORDER BY seq`,
   )
   const drop = prepare(`DELETE FROM outbox WHERE ${numbered} RETURNING seq`)
@@ -96,12 +97,12 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
     },
     workItems: (seqs) =>
       some.all(JSON.stringify(seqs)).map(({ body }) => readable(workItemIn(body), `a work item in ${path}`)),
-    async waiting(limit, exceptKeys) {
-      const except = JSON.stringify([...exceptKeys])
+    async waiting(limit, exceptKeys, exceptSeqs = []) {
+      const [keys, seqs] = [JSON.stringify([...exceptKeys]), JSON.stringify([...exceptSeqs])]
       return read(() => {
         const rows: Row[] = []
         for (const kind of eventKinds) {
-          if (rows.length < limit) rows.push(...oldest.all(kind, except, limit - rows.length))
+          if (rows.length < limit) rows.push(...oldest.all(kind, keys, seqs, limit - rows.length))
         }
         return rows.map(toStored)
       })

@@ -92,12 +92,12 @@ export function fakeDisk({ eager, changed }: FakeDiskOptions): FakeDisk {
 
     const life: DiskLife = {
       outbox: {
-        async waiting(limit, except) {
+        async waiting(limit, exceptKeys, exceptSeqs = []) {
           if (killed) return []
           uses++
           if (ill.reads) throw trouble()
-          const busy = new Set(except)
-          const rows = [...table].filter(([, item]) => !busy.has(keyOf(item)))
+          const [busy, done] = [new Set(exceptKeys), new Set(exceptSeqs)]
+          const rows = [...table].filter(([seq, item]) => !busy.has(keyOf(item)) && !done.has(seq))
           // What a database server answers may be old when it arrives.
           await new Promise<void>((resolve) => {
             const answer = () => killed || resolve()

@@ -79,7 +79,7 @@ export function realDisk(directory: string, changed: () => void): RealDisk {
     opened = true
     return {
       // A killed program does not go on when its disk is well again.
-      outbox: { ...outbox, waiting: async (limit, except) => (killed ? [] : outbox.waiting(limit, except)) },
+      outbox: { ...outbox, waiting: async (...values) => (killed ? [] : outbox.waiting(...values)) },
       async add(item) {
         await ledger.record(requested(item))
       },
