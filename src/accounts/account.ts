@@ -4,6 +4,7 @@
  * The circuit breaker and the request budget belong to the account and outlive its credentials: a new sign-in is no
  * reason to request sooner.
  */
+import pLimit, { type LimitFunction } from 'p-limit'
 import { type AccountCloud, createCloud } from '../blink/client.ts'
 import type { Http } from '../blink/http.ts'
 import { type Access, createSession, type Session } from '../blink/session.ts'
@@ -18,16 +19,22 @@ import {
   type Credentials,
   type Failure,
   keyOf,
+  type ModuleKey,
 } from '../domain/model.ts'
-import type { Cloud, Log, Observer, Storage } from '../domain/ports.ts'
+import type { ClipCloud, Cloud, Log, Observer, Storage } from '../domain/ports.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { ModuleLock } from './module-lock.ts'
-import { openBudget, plannedBudget, type RequestBudget } from './request-budget.ts'
+import { openBudget, plannedBudget, plannedClipBudget, type RequestBudget } from './request-budget.ts'
 
 /** What all accounts share. */
 export interface AccountNeeds {
   readonly http: Http
-  readonly blink: Pick<Settings['blink'], 'oauthUrl' | 'restUrl' | 'dailyBudget'>
+  /** For files, which may take minutes and must not keep other requests waiting. */
+  readonly fileHttp?: Http
+  readonly blink: Pick<Settings['blink'], 'oauthUrl' | 'restUrl' | 'dailyBudget'> &
+    Partial<Pick<Settings['blink'], 'perAccount'>>
+  /** Requests a day for manifests and clips; 0 is automatic. */
+  readonly clipBudget?: number
   /** For the plan of the budget. */
   readonly runsPerDay: number
   readonly moduleLock: ModuleLock
@@ -45,6 +52,10 @@ export interface Account {
   readonly session: Session
   /** Through the circuit breaker, counted on the budget. */
   readonly cloud: Cloud
+  /** The same for manifests and clips, counted on a budget of its own. */
+  readonly clips: ClipCloud
+  /** Does work for which a sync module must do nothing else. */
+  holdModule<T>(module: ModuleKey, work: () => Promise<T>, signal: AbortSignal): Promise<T>
   readonly breaker: Pick<CircuitBreaker, 'close' | 'pause' | 'adopt'>
   readonly budget: Pick<RequestBudget, 'spent' | 'limit'>
   readonly snapshot: AccountSnapshot
@@ -63,14 +74,18 @@ export interface Account {
 export interface Connection {
   readonly session: Session
   readonly cloud: AccountCloud
+  readonly clips: ClipCloud
 }
 
 /** What limits the requests of one account. */
 export interface Limits {
   readonly breaker: CircuitBreaker
   readonly budget: RequestBudget
+  readonly clipBudget: RequestBudget
   /** The client for this account alone. */
   readonly http: Http
+  readonly clipHttp: Http
+  readonly clipFileHttp: Http
   /** Keeps how many modules the last list had, for the plan of the budget and for `accounts`. */
   listed(count: number): Promise<void>
 }
@@ -105,6 +120,16 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
     clock,
     save: (spent) => kept(limits.saveSpent(name, spent), 'cannot store the request budget'),
   })
+  const clipName = `${name}-clips`
+  const { clipBudget: clipLimit = 0, fileHttp = needs.http } = needs
+  const clipBudget = openBudget({
+    kept: await limits.spent(clipName),
+    limit: () => clipLimit || plannedClipBudget({ runsPerDay, modules: modules ?? 0 }),
+    automatic: clipLimit === 0,
+    clock,
+    save: (spent) => kept(limits.saveSpent(clipName, spent), 'cannot store the request budget'),
+  })
+  const apart = { budget: clipBudget, setting: 'clips.dailyBudget' }
   const breaker = new CircuitBreaker({
     breaker: await limits.breaker(name),
     budget,
@@ -115,7 +140,10 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
   return {
     breaker,
     budget,
+    clipBudget,
     http: breaker.protect(needs.http),
+    clipHttp: breaker.protect(needs.http, apart),
+    clipFileHttp: breaker.protect(fileHttp, apart),
     async listed(count) {
       if (count === modules) return
       modules = count
@@ -128,7 +156,7 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
 export function connect(
   needs: AccountNeeds,
   credentials: Credentials,
-  { limits: { http }, access }: Pick<AccountParts, 'limits' | 'access'>,
+  { limits: { http, clipHttp, clipFileHttp }, access }: Pick<AccountParts, 'limits' | 'access'>,
 ): Connection {
   const { blink, storage, clock, log } = needs
   const { oauthUrl, restUrl } = blink
@@ -142,7 +170,9 @@ export function connect(
     log,
     save: (changed) => storage.credentials.save(changed),
   })
-  return { session, cloud: createCloud({ session, http, restUrl, clock, log }) }
+  const cloud = createCloud({ session, http, restUrl, clock, log })
+  const { clips } = createCloud({ session, http: clipHttp, fileHttp: clipFileHttp, restUrl, clock, log })
+  return { session, cloud, clips: { ...clips, cameras: (signal) => cloud.clips.cameras(signal) } }
 }
 
 class KnownAccount implements Account {
@@ -155,12 +185,15 @@ class KnownAccount implements Account {
   /** Counted back once a clock that had not been set is set. */
   #since: () => number
   #last: Promise<unknown> = Promise.resolve()
+  /** Requests of the account at the same time, whoever sends them. */
+  readonly #inTurn: LimitFunction
 
   constructor(needs: AccountNeeds, parts: AccountParts) {
     const { credentials, limits } = parts
     this.accountId = credentials.accountId
     this.#needs = needs
     this.#limits = limits
+    this.#inTurn = pLimit(needs.blink.perAccount ?? 1)
     this.#connection = connect(needs, credentials, parts)
     this.#since = sinceOf(credentials, needs.clock)
     this.#snapshot = this.#firstSnapshot(credentials)
@@ -174,14 +207,32 @@ class KnownAccount implements Account {
     const { cloud } = this.#connection
     return {
       requestManifest: (module, signal) =>
-        this.#needs.moduleLock.hold(module.syncModuleId, () => cloud.requestManifest(module, signal), signal),
+        this.holdModule(module, () => this.#inTurn(() => cloud.requestManifest(module, signal)), signal),
       discover: async (signal) => {
-        const modules = await cloud.discover(signal)
+        const modules = await this.#inTurn(() => cloud.discover(signal))
         // A list may name a module twice.
         await this.#limits.listed(new Set(modules.map(keyOf)).size)
         return modules
       },
     }
+  }
+
+  get clips(): ClipCloud {
+    const { clips } = this.#connection
+    const inTurn = this.#inTurn
+    return {
+      manifest: (...call) => inTurn(() => clips.manifest(...call)),
+      requestClip: (...call) => inTurn(() => clips.requestClip(...call)),
+      command: (...call) => inTurn(() => clips.command(...call)),
+      storageStatus: (...call) => inTurn(() => clips.storageStatus(...call)),
+      cameras: (...call) => inTurn(() => clips.cameras(...call)),
+      // A file may take minutes; nobody waits for its end.
+      fetchClip: (...call) => clips.fetchClip(...call),
+    }
+  }
+
+  holdModule<T>({ syncModuleId }: ModuleKey, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#needs.moduleLock.hold(syncModuleId, work, signal)
   }
 
   get breaker(): CircuitBreaker {

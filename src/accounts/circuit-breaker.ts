@@ -23,9 +23,11 @@ import {
 } from '../domain/retry-policy.ts'
 import type { RequestBudget } from './request-budget.ts'
 
+type Budget = Pick<RequestBudget, 'limit' | 'spend' | 'refund' | 'usedUpUntil'>
+
 export interface CircuitBreakerNeeds {
   readonly breaker: Breaker
-  readonly budget: Pick<RequestBudget, 'limit' | 'spend' | 'refund' | 'usedUpUntil'>
+  readonly budget: Budget
   readonly clock: Clock
   /** Called with each request that has ended. */
   readonly finished: (call: Omit<CloudCall, 'account'>) => void
@@ -63,16 +65,19 @@ export class CircuitBreaker {
 
   /** `undefined` when the account may be requested now. */
   get pause(): Pause | undefined {
+    return this.#pauseBy(this.#needs.budget, 'blink.dailyBudget')
+  }
+
+  #pauseBy({ limit, usedUpUntil }: Budget, setting: string): Pause | undefined {
     const until = this.#openUntil()
     if (until !== undefined) return { until, reason: 'the cloud asked for a pause', remedy: patience }
-    const { limit, usedUpUntil } = this.#needs.budget
     if (usedUpUntil === undefined) return undefined
     return {
       until: usedUpUntil,
       reason: `the daily budget of ${limit} requests is used up`,
       remedy:
         'Requests go on at midnight UTC. Something requests far more than planned: see the log at level debug. ' +
-        'If so much is wanted, raise `blink.dailyBudget`.',
+        `If so much is wanted, raise \`${setting}\`.`,
     }
   }
 
@@ -80,14 +85,18 @@ export class CircuitBreaker {
    * The same client for this account alone: counts each request, and sends none while the breaker is open.
    *
    * Its `request` throws AccountThrottled, with `retryAt`, while the breaker is open and when an answer opens it.
+   *
+   * @param apart a budget of their own for these requests, and the setting that it has
    */
-  protect(http: Http): Http {
+  protect(http: Http, apart?: { readonly budget: Budget; readonly setting: string }): Http {
+    const { budget, setting } = apart ?? { budget: this.#needs.budget, setting: 'blink.dailyBudget' }
+    const counted = { budget, refuse: () => refuseDuring(this.#pauseBy(budget, setting), this.#needs.clock) }
     return {
       ...http,
       request: async (call, signal) => {
         while (this.#probe) await this.#probe
-        this.#refuseWhilePaused()
-        const answered = this.#send(http, call, signal)
+        counted.refuse()
+        const answered = this.#send({ http, ...counted }, call, signal)
         if (this.#breaker.failures === 0 || this.#proven) return answered
         const end = (well: boolean) => {
           this.#proven ||= well
@@ -115,12 +124,15 @@ export class CircuitBreaker {
     await this.#saving
   }
 
-  async #send(http: Http, ...[call, signal]: Parameters<Http['request']>): Promise<HttpAnswer> {
-    const { clock, budget } = this.#needs
+  async #send(
+    { http, budget, refuse }: { readonly http: Http; readonly budget: Budget; readonly refuse: () => void },
+    ...[call, signal]: Parameters<Http['request']>
+  ): Promise<HttpAnswer> {
+    const { clock } = this.#needs
     let refusal: AccountThrottled | undefined
     const admit = () => {
       // It may have waited in the queue while a pause began.
-      this.#refuseWhilePaused()
+      refuse()
       budget.spend()
       const { failures } = this.#breaker
       return (finished: Omit<CloudCall, 'account'>, answer: HttpAnswer | undefined) => {
@@ -138,11 +150,6 @@ export class CircuitBreaker {
     await this.#saving
     const until = this.#openUntil() ?? clock.now()
     throw throttled(refusal.message, { until, now: clock.now(), remedy: patience }, refusal)
-  }
-
-  #refuseWhilePaused(): void {
-    const { pause } = this
-    if (pause) throw throttled(pause.reason, { ...pause, now: this.#needs.clock.now() })
   }
 
   /** @param failures those when the request was sent */
@@ -197,6 +204,10 @@ function isWell(kind: CallKind, answer: HttpAnswer, now: number): boolean {
   if (kind === 'token') return false
   const refusal = refusalIn({ kind, ...answer, now })
   return refusal === undefined || refusal instanceof ModuleBusy || refusal instanceof CloudRefused
+}
+
+function refuseDuring(pause: Pause | undefined, clock: Clock): void {
+  if (pause) throw throttled(pause.reason, { ...pause, now: clock.now() })
 }
 
 /** The refusal as our callers see it: with the pause that we will keep, not only the one the cloud named. */

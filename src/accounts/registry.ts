@@ -27,7 +27,7 @@ import { keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
 import { createModuleLock } from './module-lock.ts'
 
 export interface RegistryNeeds {
-  readonly settings: Pick<Settings, 'blink' | 'proxies'>
+  readonly settings: Pick<Settings, 'blink' | 'proxies'> & Partial<Pick<Settings, 'clips'>>
   /** For the plan of the request budget. */
   readonly runsPerDay: number
   readonly storage: AccountNeeds['storage']
@@ -68,6 +68,9 @@ export interface AccountRegistry {
   close(): Promise<void>
 }
 
+/** Files that are fetched at the same time, over all accounts, and how long one may stand still. */
+const [filesAtOnce, fileSilenceMs] = [2, 30_000]
+
 const closeGraceMs = 1_000
 
 /**
@@ -90,7 +93,10 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
     proxies,
     onCall: (call) => log.debug(call, 'request finished'),
   })
-  const registry = createRegistry({ ...needs, http, blink, moduleLock: createModuleLock() })
+  // Apart from the rest, which must not wait for a slow file.
+  const fileHttp = createHttp({ clock, timeoutMs: fileSilenceMs, concurrency: filesAtOnce, proxies })
+  const limits = { fileHttp, clipBudget: settings.clips?.dailyBudget ?? 0 }
+  const registry = createRegistry({ ...needs, ...limits, http, blink, moduleLock: createModuleLock() })
   await registry.apply({ added: credentials, removed: [] })
   return registry
 }
@@ -158,10 +164,11 @@ class Registry implements AccountRegistry {
   }
 
   async close(): Promise<void> {
+    await this.#needs.fileHttp?.close({ graceMs: 0 })
     await this.#needs.http.close({ graceMs: closeGraceMs })
     await Promise.all(this.inUse().map((session) => session.settled()))
     const limits = [...this.#limits.values(), ...[...this.#unidentified.values()].map((one) => one.limits)]
-    await Promise.all(limits.map(({ budget }) => budget.close()))
+    await Promise.all(limits.flatMap(({ budget, clipBudget }) => [budget.close(), clipBudget.close()]))
   }
 
   /** The watcher may find credentials that are just being given the key of their account. */
@@ -232,6 +239,7 @@ class Registry implements AccountRegistry {
     // Given up in the meantime, by a person who knows better.
     if (this.#unidentified.get(key)?.session !== session) return undefined
     await limits.budget.close()
+    await limits.clipBudget.close()
     await storage.limits.move(key, accountId)
     const credentials = keyedByAccount({ ...session.credentials, accountId })
     const isUsed = await settleIdentified(storage.credentials, { key, credentials }, log)

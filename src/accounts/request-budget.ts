@@ -141,3 +141,8 @@ export function plannedBudget({ runsPerDay, modules }: Plan): number {
   const perRun = 1 + Math.max(1, modules)
   return Math.ceil(1.5 * ((runsPerDay + otherRunsPerDay) * perRun + tokensPerDay))
 }
+
+/** The automatic budget for following and downloading: six times the planned manifest requests, and 1,000. */
+export function plannedClipBudget({ runsPerDay, modules }: Plan): number {
+  return Math.ceil(6 * runsPerDay * Math.max(1, modules)) + 1_000
+}

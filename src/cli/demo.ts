@@ -54,7 +54,14 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     clock: systemClock,
     log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),
     attended: true,
-    observers: [{ eventDelivered: (event) => terminal.out(`${readable(event.body)}\n`) }],
+    observers: [
+      {
+        eventDelivered: (event) => {
+          if (event.kind === 'manifest_requested') terminal.out(`${readable(event.body)}\n`)
+          if (event.kind === 'clip_new') terminal.out(`clip       ${event.body.path}\n`)
+        },
+      },
+    ],
   })
   parts.defer(() => daemon.stop())
   const { brokerPort } = daemon

@@ -23,25 +23,6 @@ export interface NameRules {
 }
 
 const longestNameBytes = 249
-const fieldNames: readonly string[] = ['account', 'network', 'sync_module', 'camera', 'date', 'time', 'size']
-
-/** What is wrong with a template, as sentences; none when it can be used. */
-export function templateProblems(template: string): readonly string[] {
-  const unknown = [...template.matchAll(/\{([^{}]*)\}/g)].map(([, name = '']) => name)
-  const literal = template.replaceAll(/\{[^{}]*\}/g, '')
-  const parts = template.split('/')
-  return [
-    ...unknown
-      .filter((name) => !fieldNames.includes(name))
-      .map((name) => `{${name}} is not known; known are ${fieldNames.map((each) => `{${each}}`).join(', ')}`),
-    ...(/[{}]/.test(literal) ? ['a brace has no partner'] : []),
-    ...(/[\\:*?"<>|\p{Cc}]/u.test(literal) ? ['\\ : * ? " < > | cannot be part of a name everywhere'] : []),
-    ...(parts.some((part) => part.trim() === '' || /^\.+$/.test(part))
-      ? ['each part between slashes must be a name; it begins and ends without a slash']
-      : []),
-    ...(template.endsWith('.mp4') ? [] : ['it must end with .mp4']),
-  ]
-}
 
 /** @returns a function that gives a clip's path below the directory of clips, with `/` between its parts */
 export function clipNamer({ template, timezone }: NameRules): (fields: NameFields) => string {
@@ -64,11 +45,6 @@ export function clipNamer({ template, timezone }: NameRules): (fields: NameField
 /** The same path for the first clip of a name, then `_2`, `_3` and so on before the extension. */
 export function numbered(path: string, number: number): string {
   return number === 1 ? path : path.replace(/(\.mp4)?$/, `_${number}$1`)
-}
-
-/** Equal for two paths that are one file on some file system: FAT and NTFS do not tell capitals. */
-export function comparable(path: string): string {
-  return path.normalize('NFC').toUpperCase().toLowerCase()
 }
 
 const extension = '.mp4'

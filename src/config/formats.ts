@@ -10,6 +10,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import convict from 'convict'
 import { isLoopback } from '../domain/addresses.ts'
+import { templateProblems } from '../domain/clip.ts'
 import { isUsableBase } from '../domain/request-url.ts'
 
 /** The name of a registered format, with the type of its values. */
@@ -178,6 +179,14 @@ export const cronShape = register('cron expression', (value) => {
   const text = plainText(value, wanted)
   const fields = text.trim().split(/\s+/).length
   if (fields < 5 || fields > 6) throw new BadValue(`must be ${wanted}, not ${quote(text)}`)
+  return text
+})
+
+/** The template of a clip's path. */
+export const clipName = register('clip name', (value) => {
+  const text = plainText(value, 'a template')
+  const [problem] = templateProblems(text)
+  if (problem !== undefined) throw new BadValue(`is not a usable name: ${problem}`)
   return text
 })
 

@@ -5,7 +5,7 @@
  * clips anew after a restart. A clip is named by its sync module, its time in milliseconds and its size, with the
  * camera's name as tie-breaker.
  */
-import type { BlinkId } from './model.ts'
+import type { BlinkId, ModuleKey } from './model.ts'
 
 /** A clip as one manifest lists it. */
 export interface ListedClip {
@@ -85,4 +85,86 @@ export interface ClipFile {
   readonly camera: string
   readonly requestId: BlinkId
   readonly downloadedAt: number
+}
+
+/** A clip in the ledger. `row` names it there. */
+export type LedgerClip = KnownClip & { readonly row: number }
+
+/** A clip in the ledger that has a file, or soon will. */
+export type LedgerFile = Extract<KnownClip, { readonly file: ClipFile }> & {
+  readonly row: number
+  readonly module: ModuleKey
+}
+
+/** What is kept of the clips of a sync module as a whole. */
+export interface ClipModule {
+  /** The last request ID that was followed to its end, good or bad. */
+  readonly requestId: BlinkId
+  /** Whether a manifest has been compared; else the next one is the first sight of the stick. */
+  readonly compared: boolean
+  readonly counts: ClipCounts
+}
+
+/** What is on a stick, as the last manifest had it, and what has become of it. */
+export interface ClipCounts {
+  readonly count: number
+  /** To be downloaded. */
+  readonly waiting: number
+  readonly newestAt: number | undefined
+  readonly oldestAt: number | undefined
+  readonly lastError: string | undefined
+}
+
+/** The manifest of a request ID is here. */
+export interface ManifestReady extends ModuleKey {
+  readonly eventId: string
+  readonly requestId: BlinkId
+  readonly manifestId: BlinkId
+  readonly readyAt: number
+  readonly clipCount: number
+  readonly newCount: number
+  /** From the accepted request to the manifest. */
+  readonly latencyMs: number
+  /** The newest first, not all. */
+  readonly clips: readonly ClipName[]
+}
+
+/** A clip is on disk, whole and under its final name. */
+export interface ClipNew extends ModuleKey {
+  readonly eventId: string
+  readonly cameraName: string
+  /** The camera's part of a topic. */
+  readonly camera: string
+  readonly createdAt: number
+  readonly bytes: number
+  readonly path: string
+  readonly sha256: string
+  readonly requestId: BlinkId
+  readonly downloadedAt: number
+}
+
+/** Equal for two paths that are one file on some file system: FAT and NTFS do not tell capitals. */
+export function comparable(path: string): string {
+  return path.normalize('NFC').toUpperCase().toLowerCase()
+}
+
+/** What a clip's file name may be made of. */
+const fieldNames: readonly string[] = ['account', 'network', 'sync_module', 'camera', 'date', 'time', 'size']
+
+/** What is wrong with a template, as sentences; none when it can be used. */
+export function templateProblems(template: string): readonly string[] {
+  const unknown = [...template.matchAll(/\{([^{}]*)\}/g)].map(([, name = '']) => name)
+  const literal = template.replaceAll(/\{[^{}]*\}/g, '')
+  const parts = template.split('/')
+  return [
+    ...unknown
+      .filter((name) => !fieldNames.includes(name))
+      .map((name) => `{${name}} is not known; known are ${fieldNames.map((each) => `{${each}}`).join(', ')}`),
+    ...(/[{}]/.test(literal) ? ['a brace has no partner'] : []),
+    ...(/[\\:*?"<>|\p{Cc}]/u.test(literal) ? ['\\ : * ? " < > | cannot be part of a name everywhere'] : []),
+    ...(parts.some((part) => part.trim() === '' || /^\.+$/.test(part))
+      ? ['each part between slashes must be a name; it begins and ends without a slash']
+      : []),
+    ...(template.endsWith('.mp4') ? [] : ['it must end with .mp4']),
+  ]
 }

@@ -5,6 +5,7 @@
  * epoch inside the program and become ISO 8601 text only where they leave it.
  */
 
+import type { ClipNew, ManifestReady } from './clip.ts'
 import type { Secret } from './secret.ts'
 
 /**
@@ -120,12 +121,14 @@ export interface WorkItem extends ModuleKey {
 /** What is stored of each kind of durable event. */
 export interface EventBodies {
   readonly manifest_requested: WorkItem
+  readonly manifest_ready: ManifestReady
+  readonly clip_new: ClipNew
 }
 
 export type EventKind = keyof EventBodies
 
 /** The kinds of durable events, in the order of their priority: a request ID does not live long. */
-export const eventKinds: readonly EventKind[] = ['manifest_requested']
+export const eventKinds: readonly EventKind[] = ['manifest_requested', 'manifest_ready', 'clip_new']
 
 /** An event that is stored before it is published, until the broker has acknowledged it or it has expired. */
 export type DurableEvent = {

@@ -3,7 +3,16 @@
  *
  * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
-import type { CommandState, HomeCamera, Manifest, StorageReading } from './clip.ts'
+import type {
+  ClipModule,
+  CommandState,
+  HomeCamera,
+  KnownClip,
+  LedgerClip,
+  LedgerFile,
+  Manifest,
+  StorageReading,
+} from './clip.ts'
 import type { StoreFailed } from './errors.ts'
 import type {
   Accepted,
@@ -174,6 +183,40 @@ export interface Outbox {
   onArrival(listener: (added: StoredEvent) => void): () => void
 }
 
+/** What is known of the clips of every module, from their first sight on. */
+export interface ClipLedger {
+  module(key: ModuleKey): Promise<ClipModule | undefined>
+  saveModule(key: ModuleKey, module: ClipModule): Promise<void>
+  /** All clips of a module, those that have left the stick included. */
+  clipsOf(key: ModuleKey): Promise<readonly LedgerClip[]>
+  /** The clips with a file, in one of two states, of all modules. */
+  files(state: 'ready' | 'saved'): Promise<readonly LedgerFile[]>
+  /** Keeps what a manifest has changed and its event, in one commit. */
+  compared(key: ModuleKey, change: ClipChange): Promise<void>
+  /** Keeps a clip, under `row` where it is known; returns its row. */
+  put(key: ModuleKey, clip: KnownClip, row?: number): Promise<number>
+  /** The clip becomes `saved` and its event enters the outbox, in one commit. */
+  saved(file: LedgerFile, event: DurableEvent): Promise<void>
+  /** Whether a clip has a file of this name, on whatever file system. */
+  isTaken(comparablePath: string): Promise<boolean>
+  /** The directory of clips that was in use last. */
+  directory(): Promise<string | undefined>
+  useDirectory(path: string): Promise<void>
+}
+
+/** How a manifest changes what is known of a module's clips. */
+export interface ClipChange {
+  readonly module: ClipModule
+  /** Clips to be known from now on. */
+  readonly added: readonly KnownClip[]
+  readonly renamed: readonly LedgerClip[]
+  /** Rows of clips that are on the stick, and of those that are not. */
+  readonly seen: readonly number[]
+  readonly gone: readonly number[]
+  readonly at: number
+  readonly event: DurableEvent
+}
+
 /** The accounts' credentials. */
 export interface CredentialStore {
   /** All that are kept, those whose account is not known yet included. */
@@ -246,6 +289,7 @@ export interface Storage {
   readonly installation: Installation
   readonly ledger: Ledger
   readonly outbox: Outbox
+  readonly clips: ClipLedger
   readonly credentials: CredentialStore
   readonly limits: LimitStore
   readonly pauses: Pauses

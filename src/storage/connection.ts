@@ -55,6 +55,18 @@ const migrations = [
    ALTER TABLE outbox RENAME COLUMN module TO order_key;
    ALTER TABLE outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'manifest_requested';
    CREATE INDEX outbox_by_kind ON outbox (kind, seq);`,
+  // Clips, and what is kept of their modules and of their directory.
+  `CREATE TABLE clips (
+     row INTEGER PRIMARY KEY,
+     module TEXT NOT NULL,
+     state TEXT NOT NULL,
+     path TEXT,
+     gone_at INTEGER,
+     clip TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX clips_by_module ON clips (module);
+   CREATE INDEX clips_by_path ON clips (path) WHERE path IS NOT NULL;
+   CREATE TABLE clip_notes (name TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ]
 
 const currentVersion = unreleasedVersions + migrations.length

@@ -7,7 +7,7 @@
  */
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { closeQuietly, connect, connectUnchecked, type Row, type Sql } from './connection.ts'
-import { eventColumns, eventIn, moduleIn, progressIn, recentIn } from './rows.ts'
+import { clipIn, clipModuleIn, eventColumns, eventIn, moduleIn, progressIn, recentIn } from './rows.ts'
 import { expected, resultCode } from './sqlite-errors.ts'
 
 export interface Recovered {
@@ -97,11 +97,34 @@ function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
     const rest = [String(row.module), Number(row.missing) || 0, String(row.progress), recent]
     putModule.run(accountId, networkId, syncModuleId, ...rest)
   }
+  const putClip = target.prepare('INSERT OR IGNORE INTO clips VALUES (?, ?, ?, ?, ?, ?)')
+  const putNote = target.prepare('INSERT OR IGNORE INTO clip_notes VALUES (?, ?)')
+  const copyClip = ({ row, module, state, path, gone_at, clip }: Row) => {
+    if (clipIn(clip)?.state !== state || !Number.isSafeInteger(Number(row))) return
+    const goneAt = gone_at === null ? null : Number(gone_at)
+    putClip.run(
+      Number(row),
+      String(module),
+      String(state),
+      path === null ? null : String(path),
+      goneAt,
+      String(clip),
+    )
+  }
+  const copyNote = ({ name, note }: Row) => {
+    if (name === 'directory' || clipModuleIn(note)) putNote.run(String(name), String(note))
+  }
   target.exec('BEGIN')
   for (const order of ['ASC', 'DESC']) {
     for (const table of tables) eachRow(source, `SELECT ${table} ORDER BY seq ${order}`, copyEvent)
     const modules = `SELECT module, missing, progress, recent FROM modules ORDER BY account_id ${order}`
     eachRow(source, modules, copyModule)
+    eachRow(
+      source,
+      `SELECT row, module, state, path, gone_at, clip FROM clips ORDER BY row ${order}`,
+      copyClip,
+    )
+    eachRow(source, `SELECT name, note FROM clip_notes ORDER BY name ${order}`, copyNote)
   }
   target.exec('COMMIT')
   const count = (table: string) => Number(target.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)

@@ -2,6 +2,7 @@
  * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
  */
 import { z } from 'zod'
+import type { ClipModule, KnownClip } from '../domain/clip.ts'
 import type { DurableEvent, EventBodies, EventKind, Progress, SyncModule, WorkItem } from '../domain/model.ts'
 import type { Row } from './connection.ts'
 import { damaged } from './sqlite-errors.ts'
@@ -38,8 +39,54 @@ const progress = z.looseObject({
 
 const recent = z.array(z.tuple([z.number(), z.number()]))
 
+const clipName = { createdAt: z.number(), listedSize: z.number().optional(), cameraName: z.string() }
+
+const clipFile = {
+  eventId: z.uuid(),
+  path: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  camera: z.string(),
+  requestId: id,
+  downloadedAt: z.number(),
+}
+
+const clip = z.discriminatedUnion('state', [
+  z.object({ ...clipName, state: z.enum(['listed', 'removed']) }),
+  z.object({ ...clipName, state: z.enum(['ready', 'saved']), file: z.object(clipFile) }),
+  z.object({ ...clipName, state: z.literal('failed'), retryAt: z.number(), reason: z.string() }),
+])
+
+const clipModule = z.object({
+  requestId: id,
+  compared: z.boolean(),
+  counts: z.object({
+    count: z.number(),
+    waiting: z.number(),
+    newestAt: z.number().optional(),
+    oldestAt: z.number().optional(),
+    lastError: z.string().optional(),
+  }),
+})
+
+const manifestReady = z.object({
+  ...key,
+  eventId: z.uuid(),
+  requestId: id,
+  manifestId: id,
+  readyAt: z.number(),
+  clipCount: z.number(),
+  newCount: z.number(),
+  latencyMs: z.number(),
+  clips: z.array(z.object(clipName)),
+})
+
+const clipNew = z.object({ ...key, ...clipFile, cameraName: z.string(), createdAt: z.number() })
+
 const bodies: { readonly [Kind in EventKind]: z.ZodType<EventBodies[Kind]> } = {
   manifest_requested: workItem,
+  manifest_ready: withAbsent(manifestReady),
+  clip_new: clipNew,
 }
 
 /** The columns of an event's row. */
@@ -50,7 +97,24 @@ export function eventIn(row: Row): DurableEvent | undefined {
   const kind = String(row.kind)
   if (!isKind(kind)) return undefined
   const body = bodies[kind].safeParse(parseJson(String(row.body))).data
-  return body && { kind, orderKey: String(row.order_key), expiresAt: Number(row.expires_at), body }
+  const event = { kind, orderKey: String(row.order_key), expiresAt: Number(row.expires_at), body }
+  // Kind and body belong together by `bodies`.
+  return body && (event as DurableEvent)
+}
+
+/** The clip of a row's text, or `undefined` when it is none. */
+export function clipIn(text: unknown): KnownClip | undefined {
+  return withAbsent<KnownClip>(clip).safeParse(parseJson(String(text))).data
+}
+
+/** What is kept of a module's clips, or `undefined` when it is not readable. */
+export function clipModuleIn(text: unknown): ClipModule | undefined {
+  return withAbsent<ClipModule>(clipModule).safeParse(parseJson(String(text))).data
+}
+
+/** JSON leaves out what is `undefined`; read again it is `undefined` again. */
+function withAbsent<T>(schema: z.ZodType): z.ZodType<T> {
+  return schema as z.ZodType<T>
 }
 
 /** The work item of a row's text, or `undefined` when it is none. */

@@ -14,6 +14,7 @@ import type { Broker } from '../mqtt/client.ts'
 import type { TellRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
+import { clipMessages } from './clip-topics.ts'
 import { subscribeCommands } from './command-subscriber.ts'
 import { publishEvents, requestedEvent, workItemMessage } from './events.ts'
 import { watchForOthers } from './other-installation.ts'
@@ -24,7 +25,7 @@ import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
 import type { Topics } from './topics.ts'
 
 export interface PublishingNeeds {
-  readonly settings: Pick<Settings, 'mqtt' | 'request'>
+  readonly settings: Pick<Settings, 'clips' | 'mqtt' | 'request'>
   readonly storage: Pick<Storage, 'installation' | 'ledger' | 'outbox'>
   readonly status: StatusReader
   readonly notify: Notifier
@@ -80,12 +81,16 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   )
   const isConnected = () => broker.state.connected
   const events = publishEvents({ ...common, publisher: limited, isConnected, ttlMs }, signal)
+  const { mediaPrefix } = settings.clips
+  const messagesOfClips = clipMessages(topics, { mediaPrefix, modulesToo })
   const delivering = deliver(
     {
       outbox,
       publisher: withoutSpareEvents(limited, refused),
-      messagesFor({ body }) {
+      messagesFor(event) {
         const now = clock.now()
+        if (event.kind !== 'manifest_requested') return messagesOfClips(event, now)
+        const { body } = event
         const workItem = workItemMessage(topics, body, now)
         return modulesToo ? [workItem, requestedEvent(topics, body, now)] : [workItem]
       },

@@ -163,6 +163,26 @@ export const table: Record<string, { wrong: string[]; right: [string, unknown][]
       ['86400', 86_400],
     ],
   },
+  'manifest.follow': { wrong: wrongBooleans, right: [['true', true]] },
+  'manifest.pollSeconds': { wrong: range(2, 60), right: [['2', 2]] },
+  'manifest.deadlineSeconds': { wrong: range(10, 600), right: [['600', 600]] },
+  'clips.enabled': { wrong: wrongBooleans, right: [['true', true]] },
+  'clips.directory': { wrong: wrongPaths, right: [['/media/blink', '/media/blink']] },
+  'clips.mediaPrefix': {
+    wrong: wrongNames,
+    right: [['media-source://media_source/local/blink', 'media-source://media_source/local/blink']],
+  },
+  'clips.name': {
+    wrong: [...wrongPaths, '{camera}', '{name}.mp4', '../{camera}.mp4', '/{camera}.mp4', 'a:{camera}.mp4'],
+    right: [['{camera}/{time}.mp4', '{camera}/{time}.mp4']],
+  },
+  'clips.timezone': { wrong: ['Mars/Base', '+02:00', ' UTC'], right: [['Asia/Calcutta', 'Asia/Calcutta']] },
+  'clips.backfillDays': { wrong: range(-1, 36_500), right: [['-1', -1]] },
+  'clips.maxPerRun': { wrong: range(1, 1_000), right: [['1000', 1_000]] },
+  'clips.dailyBudget': { wrong: range(0, 1_000_000), right: [['5000', 5_000]] },
+  'clips.keepDays': { wrong: range(0, 36_500), right: [['30', 30]] },
+  'clips.keepGigabytes': { wrong: range(0, 1_000_000), right: [['50', 50]] },
+  'clips.reserveMegabytes': { wrong: range(0, 1_000_000), right: [['0', 0]] },
   'mqtt.url': {
     wrong: [
       ...wrongUrls,

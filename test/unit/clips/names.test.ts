@@ -1,13 +1,8 @@
 import { resolve, sep } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  clipNamer,
-  comparable,
-  type NameFields,
-  numbered,
-  templateProblems,
-} from '../../../src/clips/names.ts'
+import { clipNamer, type NameFields, numbered } from '../../../src/clips/names.ts'
+import { comparable, templateProblems } from '../../../src/domain/clip.ts'
 
 const template = '{network}/{camera}/{date}/{time}_{camera}.mp4'
 const fields: NameFields = {

@@ -62,7 +62,7 @@ function publishing() {
     beforeClearing: async () => undefined,
   }
   const opened = openPublishing({
-    settings: { mqtt: { topics: 'all' }, request: { ttlSeconds: 600 } },
+    settings: { mqtt: { topics: 'all' }, clips: { mediaPrefix: undefined }, request: { ttlSeconds: 600 } },
     shown: { version: '1.2.3', settings: {}, logLevel: () => 'info' },
     ...{ storage, status, notify, topics: topicsBelow('b'), broker, reader, clock, log },
     ...{ refused: () => undefined, handle: undefined, fail: (error: unknown) => failures.push(error) },

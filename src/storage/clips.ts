@@ -1,0 +1,96 @@
+/**
+ * The ledger of clips: each clip that was ever on a stick, from its first sight until it has left the stick and its
+ * file is gone, and what is kept of the clips of each module.
+ *
+ * A clip that is missing from a manifest stays for a while: a stick that is unplugged for an hour is not a new stick,
+ * and what retention has removed must not come back.
+ */
+import { comparable, type KnownClip, type LedgerClip, type LedgerFile } from '../domain/clip.ts'
+import { keyOf, type ModuleKey } from '../domain/model.ts'
+import type { ClipLedger } from '../domain/ports.ts'
+import type { Row } from './connection.ts'
+import type { Database } from './database.ts'
+import type { StoredOutbox } from './outbox.ts'
+import { clipIn, clipModuleIn, readable } from './rows.ts'
+
+/** So long a clip that has left the stick is remembered, unless it has a file. */
+const rememberedMs = 30 * 24 * 60 * 60 * 1000
+
+/** The name of the note that holds the directory; no module has such a key. */
+const directoryNote = 'directory'
+
+export function openClipLedger({ path, prepare, read, write }: Database, outbox: StoredOutbox): ClipLedger {
+  const noteOf = prepare('SELECT note FROM clip_notes WHERE name = ?')
+  const putNote = prepare('INSERT OR REPLACE INTO clip_notes (name, note) VALUES (?, ?)')
+  const ofModule = prepare('SELECT row, clip FROM clips WHERE module = ? ORDER BY row')
+  const ofState = prepare('SELECT row, module, clip FROM clips WHERE state = ? ORDER BY row')
+  const insert = prepare('INSERT INTO clips (module, state, path, clip) VALUES (?, ?, ?, ?) RETURNING row')
+  const update = prepare('UPDATE clips SET state = ?, path = ?, clip = ? WHERE row = ?')
+  const taken = prepare('SELECT 1 FROM clips WHERE path = ?')
+  const numbered = 'row IN (SELECT value FROM json_each(?))'
+  const setSeen = prepare(`UPDATE clips SET gone_at = NULL WHERE gone_at IS NOT NULL AND ${numbered}`)
+  const setGone = prepare(`UPDATE clips SET gone_at = ? WHERE gone_at IS NULL AND ${numbered}`)
+  const forget = prepare("DELETE FROM clips WHERE gone_at < ? AND state NOT IN ('ready', 'saved')")
+
+  const what = `a clip in ${path}`
+  const toClip = (row: Row): LedgerClip => ({ ...readable(clipIn(row.clip), what), row: Number(row.row) })
+  const columns = (clip: KnownClip) =>
+    [clip.state, 'file' in clip ? comparable(clip.file.path) : null, JSON.stringify(clip)] as const
+
+  function put(key: ModuleKey, { ...clip }: KnownClip, row: number | undefined): number {
+    if (row === undefined) return Number(insert.get(keyOf(key), ...columns(clip))?.row)
+    update.run(...columns(clip), row)
+    return row
+  }
+
+  return {
+    async module(key) {
+      const note = read(() => noteOf.get(keyOf(key)))
+      return note && clipModuleIn(note.note)
+    },
+    async saveModule(key, module) {
+      await write(() => putNote.run(keyOf(key), JSON.stringify(module)))
+    },
+    clipsOf: async (key) => read(() => ofModule.all(keyOf(key)).map(toClip)),
+    files: async (state) =>
+      read(() =>
+        ofState.all(state).flatMap((row): LedgerFile[] => {
+          const clip = toClip(row)
+          return 'file' in clip ? [{ ...clip, module: keyIn(String(row.module)) }] : []
+        }),
+      ),
+    async compared(key, { module, added, renamed, seen, gone, at, event }) {
+      const announced = await write(() => {
+        for (const clip of added) put(key, clip, undefined)
+        for (const { row, ...clip } of renamed) put(key, clip, row)
+        setSeen.run(JSON.stringify(seen))
+        setGone.run(at, JSON.stringify(gone))
+        forget.run(at - rememberedMs)
+        putNote.run(keyOf(key), JSON.stringify(module))
+        return outbox.add(event)
+      })
+      outbox.announce(announced)
+    },
+    put: (key, clip, row) => write(() => put(key, clip, row)),
+    async saved({ row, module, ...clip }, event) {
+      const announced = await write(() => {
+        put(module, { ...clip, state: 'saved' }, row)
+        return outbox.add(event)
+      })
+      outbox.announce(announced)
+    },
+    isTaken: async (comparablePath) => read(() => taken.get(comparablePath) !== undefined),
+    directory: async () => {
+      const note = read(() => noteOf.get(directoryNote))
+      return note && String(note.note)
+    },
+    async useDirectory(directory) {
+      await write(() => putNote.run(directoryNote, directory))
+    },
+  }
+}
+
+function keyIn(name: string): ModuleKey {
+  const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
+  return { accountId, networkId, syncModuleId }
+}

@@ -1,0 +1,88 @@
+/**
+ * Manifests and clips as MQTT messages: values in, messages out.
+ */
+import type { ClipName, ClipNew, ManifestReady } from '../domain/clip.ts'
+import { iso } from '../domain/clock.ts'
+import type { DurableEvent, Message } from '../domain/model.ts'
+import { ids, json, number, timeOrNull } from '../domain/text.ts'
+import { durable, event as onceOnly, schema, secondsLeft, state, type Topics } from './topics.ts'
+
+export interface ClipMessages {
+  /** What `media_content_id` begins with. */
+  readonly mediaPrefix: string | undefined
+  /** Whether events and states of modules are published, and not only work items. */
+  readonly modulesToo: boolean
+}
+
+type ClipEvent = Extract<DurableEvent, { readonly kind: 'manifest_ready' | 'clip_new' }>
+
+/** The publishes of a durable event about manifests and clips. */
+export function clipMessages(
+  topics: Topics,
+  { mediaPrefix, modulesToo }: ClipMessages,
+): (event: ClipEvent, now: number) => readonly Message[] {
+  /** When the clip was recorded that `last_clip` of a camera shows: the newest come first from the stick. */
+  const shown = new Map<string, number>()
+
+  function clip(body: ClipNew, expirySeconds: number): readonly Message[] {
+    const { accountId, networkId, camera, eventId, createdAt } = body
+    const stem = `${topics.base}/camera/${accountId}/${networkId}/${camera}`
+    const payload = json(clipNew(body, mediaPrefix))
+    const message = durable(`${stem}/clip/new`, payload, { eventId, expirySeconds })
+    const isNewest = createdAt >= (shown.get(stem) ?? 0)
+    if (isNewest) shown.set(stem, createdAt)
+    return isNewest && modulesToo ? [message, state(`${stem}/last_clip`, payload)] : [message]
+  }
+
+  return (event, now) => {
+    const expirySeconds = Math.max(1, secondsLeft(event, now))
+    if (event.kind === 'clip_new') return clip(event.body, expirySeconds)
+    const { eventId } = event.body
+    const stem = topics.module(event.body)
+    const payload = json(manifestReady(event.body))
+    const message = durable(`${stem}/manifest/ready`, payload, { eventId, expirySeconds })
+    const forRules = onceOnly(`${stem}/event`, payload, { eventId, expirySeconds })
+    return modulesToo ? [message, forRules] : [message]
+  }
+}
+
+function manifestReady(body: ManifestReady) {
+  return {
+    schema,
+    event_type: 'manifest_ready',
+    event_id: body.eventId,
+    ts: iso(body.readyAt),
+    ...ids(body),
+    request_id: number(body.requestId),
+    manifest_id: number(body.manifestId),
+    clip_count: body.clipCount,
+    new_count: body.newCount,
+    latency_ms: body.latencyMs,
+    clips: body.clips.map(listedClip),
+  }
+}
+
+function listedClip({ createdAt, cameraName, listedSize }: ClipName) {
+  return { camera: cameraName, created_at: iso(createdAt), size_kib: listedSize ?? null }
+}
+
+function clipNew(body: ClipNew, mediaPrefix: string | undefined) {
+  const { camera, path } = body
+  const address = path.split('/').map(encodeURIComponent).join('/')
+  return {
+    schema,
+    event_type: 'clip_new',
+    event_id: body.eventId,
+    ts: iso(body.downloadedAt),
+    ...ids(body),
+    camera: body.cameraName,
+    camera_id: /^\d+$/.test(camera) ? number(camera) : null,
+    created_at: timeOrNull(body.createdAt),
+    size_bytes: body.bytes,
+    path,
+    media_content_id: mediaPrefix === undefined ? null : `${mediaPrefix.replace(/\/+$/, '')}/${address}`,
+    sha256: body.sha256,
+    request_id: number(body.requestId),
+    downloaded_at: iso(body.downloadedAt),
+  }
+}
