@@ -24,19 +24,17 @@ class BadValue extends Error {
 }
 
 /** What convict's validation has refused so far: it keeps the errors to itself, and throws a text that repeats values. */
-let refused: BadValue[] = []
+const refused: BadValue[] = []
 
 /** Validates, and returns for each setting that is wrong what is wrong with it. */
 export function validate<T>(config: convict.Config<T>): ReadonlyMap<string, string> {
-  refused = []
+  refused.length = 0
   try {
     config.validate({ allowed: 'strict' })
   } catch (error) {
     if (refused.length === 0) throw error
   }
-  const problems = new Map(refused.map(({ fullName, message }) => [fullName, message]))
-  refused = []
-  return problems
+  return new Map(refused.splice(0).map(({ fullName, message }) => [fullName, message]))
 }
 
 function register<T>(name: string, read: (value: unknown) => T): Format<T> {

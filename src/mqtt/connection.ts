@@ -10,6 +10,7 @@ import { Socket, setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
 import { connect, ErrorWithReasonCode, type IClientOptions } from 'mqtt'
 import protocolCodes from 'mqtt-packet/constants.js'
 import { addressesTried, addressTimeoutMs } from '../domain/addresses.ts'
+import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Secret } from '../domain/secret.ts'
 import { reasonWords } from './connection-errors.ts'
@@ -20,6 +21,7 @@ import type { Server } from './server-options.ts'
 
 export interface ConnectionOptions {
   readonly server: Server
+  readonly clock: Clock
   readonly username?: string | undefined
   readonly password?: Secret | undefined
   readonly clientId: string
@@ -217,7 +219,7 @@ export function openConnection(options: ConnectionOptions, events: ConnectionEve
   }
 
   // mqtt.js would acknowledge at once, or stop reading until it may, and the broker's own acknowledgements with it.
-  const goOn = turns()
+  const goOn = turns(options.clock)
   client.handleMessage = (_packet, done) => goOn(() => done(acknowledgedHere))
   const acknowledge = inOrder((ids) => {
     if (!over) client.stream.write(Buffer.concat(ids.map(puback)))
@@ -279,12 +281,12 @@ const acknowledgedHere = new Error('acknowledged when taken')
  *
  * A flood comes in pieces of two megabytes, and sixty thousand messages in a piece would hold up all else for seconds.
  */
-function turns(): (work: () => void) => void {
-  let begun = performance.now()
+function turns(clock: Clock): (work: () => void) => void {
+  let begun = clock.elapsed()
   return (work) => {
-    if (performance.now() - begun < longestTurnMs) return work()
+    if (clock.elapsed() - begun < longestTurnMs) return work()
     setImmediate(() => {
-      begun = performance.now()
+      begun = clock.elapsed()
       work()
     })
   }

@@ -99,7 +99,7 @@ function homeAssistant({ enabled = true, earlier }: Differing = {}) {
     },
     knows: (...modules: SyncModule[]) => known.splice(0, known.length, ...modules),
     receive({ topic, payload, retain = true }: Pick<Message, 'topic' | 'payload'> & { retain?: boolean }) {
-      subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
+      void subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
     },
     names: () =>
       [...stored]

@@ -33,7 +33,7 @@ async function named(
   const send = (filter?: string) => {
     for (const message of messages) {
       if (filter !== undefined && message.topic !== filter) continue
-      subscriptions.dispatch({ ...message, payload: Buffer.from(message.payload), properties: {} })
+      void subscriptions.dispatch({ ...message, payload: Buffer.from(message.payload), properties: {} })
     }
   }
   const subscribe = (filter: string, listener: MessageListener) => {

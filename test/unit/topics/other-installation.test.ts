@@ -17,8 +17,9 @@ function watched() {
     return () => void subscriptions.remove(filter, listener)
   }
   const stop = watchForOthers({ topics: topicsBelow('b'), installId: own, subscribe, clock, log })
-  const receive = (topic: string, payload: string | Uint8Array, retain: boolean) =>
-    subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
+  const receive = (topic: string, payload: string | Uint8Array, retain: boolean) => {
+    void subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
+  }
   return { log, clock, receive, stop, errors: () => log.lines.filter(({ level }) => level === 'error') }
 }
 

@@ -56,8 +56,9 @@ function watched(protocol: 4 | 5 = 5) {
     },
     abort.signal,
   )
-  const hear = (topic: string, payload: string, retain = false) =>
-    subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
+  const hear = (topic: string, payload: string, retain = false) => {
+    void subscriptions.dispatch({ topic, payload: Buffer.from(payload), retain, properties: {} })
+  }
   return { repair, clock, log, repairs, published, hear, subscriptions, disk, failures }
 }
 
