@@ -34,7 +34,7 @@ export interface AwaitsKeeping {
   readonly login: Credentials
 }
 
-/** The cloud has locked the account for a while; asking sooner makes it longer. */
+/** The cloud has locked the account for a while; a request before that makes it longer. */
 export interface Locked {
   readonly step: 'locked'
   readonly emailHash: string

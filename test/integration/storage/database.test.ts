@@ -71,7 +71,7 @@ test('a database that others could read is closed to them when it is opened', as
   expect(statSync(opened(directory).path).mode & 0o777).toBe(0o600)
 })
 
-test('a second daemon on the same directory is refused, and told what to do', async () => {
+test('a second daemon on the same directory is refused with a remedy', async () => {
   const directory = temporaryDirectory()
   const first = opened(directory)
 
@@ -154,7 +154,7 @@ test('writes of the same moment share a commit and are all kept', async () => {
   expect(linesIn(database)).toEqual(numbers.map(String))
 })
 
-test('a write resolves with what it came to, and only when it is on disk', async () => {
+test('a write resolves with its result once it is on disk', async () => {
   const database = opened()
   let on = 'not yet'
   const writing = database.write(() => {

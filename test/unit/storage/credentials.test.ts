@@ -54,6 +54,16 @@ test('a rotated token leaves nothing of the old one on disk', async () => {
   expect(readFileSync(join(directory, 'login-1.login.json'), 'utf8')).not.toContain(token)
 })
 
+test('forgotten credentials leave no token on disk, whoever still saves them', async () => {
+  const { credentials, directory } = await openedWith()
+  await credentials.save(good)
+
+  await credentials.forget('login-1')
+  await credentials.save(good)
+
+  expect(readdirSync(directory)).toEqual(['login-1.forgotten'])
+})
+
 const damagedTexts = {
   'wrong fields': JSON.stringify({ source: 'login', client_id: '', refresh_token: token }),
   'cut off': JSON.stringify({ source: 'login', client_id: 'ios', refresh_token: token }).slice(0, 60),
