@@ -12,7 +12,7 @@ import { keyOf, type Message, type ModuleKey } from '../domain/model.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
-import type { TellRefusal } from '../mqtt/refusals.ts'
+import type { LogRefusal } from '../mqtt/refusals.ts'
 import { type Copy, copier, hashOf } from './broker-copy.ts'
 import {
   bridgeId,
@@ -38,7 +38,7 @@ export interface DiscoveryNeeds {
   readonly discovered: (key: ModuleKey) => void
   /** Whether all that is ours is known by now, so that what is not known is an orphan. */
   readonly complete: () => Promise<boolean>
-  readonly refused: TellRefusal
+  readonly refused: LogRefusal
   readonly clock: Clock
   readonly log: Log
   /** Called with what nobody expected. */
@@ -124,7 +124,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       if (signal.aborted) return
       if (!(error instanceof StoreFailed)) return needs.fail(error)
       const { message: detail, remedy } = error
-      throttled.say('error', { detail, remedy }, 'cannot read what to publish for Home Assistant')
+      throttled.log('error', { detail, remedy }, 'cannot read what to publish for Home Assistant')
       if (isRetrying) return
       isRetrying = true
       clock.sleep(retryMs, signal).then(

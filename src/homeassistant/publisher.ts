@@ -15,7 +15,7 @@ import type { BlinkId, ModuleKey } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
-import type { TellRefusal } from '../mqtt/refusals.ts'
+import type { LogRefusal } from '../mqtt/refusals.ts'
 import type { TopicReader } from '../topics/retained.ts'
 import type { Topics } from '../topics/topics.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
@@ -38,7 +38,7 @@ export interface HomeAssistantNeeds {
   readonly notify: Notifier
   readonly topics: Topics
   readonly broker: Broker
-  readonly refused: TellRefusal
+  readonly refused: LogRefusal
   readonly clock: Clock
   readonly log: Log
   /** Called with what nobody expected. */

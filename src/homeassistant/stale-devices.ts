@@ -11,7 +11,7 @@ import { z } from 'zod'
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
-import type { MessageListener, Wish } from '../mqtt/subscriptions.ts'
+import type { MessageListener, SubscribeOptions } from '../mqtt/subscriptions.ts'
 import { offline } from '../topics/retained.ts'
 import type { Topics } from '../topics/topics.ts'
 import { discoveryFilter, installIdIn, isOurs, objectIdOf, originName } from './documents.ts'
@@ -21,7 +21,7 @@ export interface StaleDevicesNeeds {
   readonly installId: string
   /** Below which Home Assistant looks for documents. */
   readonly prefix: string
-  readonly subscribe: (filter: string, listener: MessageListener, wish?: Wish) => () => void
+  readonly subscribe: (filter: string, listener: MessageListener, wish?: SubscribeOptions) => () => void
   readonly clock: Clock
   readonly log: Log
 }

@@ -1,8 +1,8 @@
 /**
  * The way to the broker: connects for ever, publishes until acknowledged, remembers subscriptions.
  *
- * A broker that is away is the normal weather. Every connection gets a new client; what was not acknowledged on
- * the old one is sent again in its order on the new one. Nothing here expects to be told to try again, and only
+ * A broker that is away is normal. Every connection gets a new client; what was not acknowledged on
+ * the old one is sent again in its order on the new one. Nobody has to ask for a retry, and only
  * `close` ends it.
  */
 import { type Clock, deadline } from '../domain/clock.ts'
@@ -13,10 +13,10 @@ import { allowSlowConnections, type Connection, type Ending } from './connection
 import { blamesMessage, describe } from './connection-errors.ts'
 import { ThrottledLog } from './log-throttle.ts'
 import type { Protocol } from './protocol-version.ts'
-import { type OutgoingMessage, Outstanding } from './publish-queue.ts'
+import { type OutgoingMessage, PublishQueue } from './publish-queue.ts'
 import { keepConnected } from './reconnect.ts'
 import { readServer, type Server } from './server-options.ts'
-import { type MessageListener, Subscriptions, type Wish } from './subscriptions.ts'
+import { type MessageListener, type SubscribeOptions, Subscriptions } from './subscriptions.ts'
 
 export type { Incoming } from './connection.ts'
 export type { OutgoingMessage } from './publish-queue.ts'
@@ -63,13 +63,13 @@ export interface Broker extends Publisher {
   announce(signal: AbortSignal): Promise<void>
   /**
    * Calls back each time the connection stands, and at once when it already does; and an hour after the broker has
-   * refused something, when all may be said again. Returns what ends that.
+   * refused something, when everything may be published again. Returns what ends that.
    */
   onConnect(listener: (session: Session) => void): () => void
   /** Calls back at each change of `state`; returns what ends that. */
   onState(listener: (state: BrokerState) => void): () => void
   /** Remembered over all connections; returns what ends it. */
-  subscribe(filter: string, listener: MessageListener, wish?: Wish): () => void
+  subscribe(filter: string, listener: MessageListener, wish?: SubscribeOptions): () => void
   /** Resolves when the connection stands, perhaps at once. */
   connected(signal: AbortSignal): Promise<void>
   /** Publishes the will's payload, disconnects and rejects what is left. Never hangs, never rejects. */
@@ -98,11 +98,11 @@ const longestTopicBytes = 65_535
 
 class ReconnectingBroker implements Broker {
   readonly #options: BrokerOptions
-  readonly #outstanding: Outstanding
+  readonly #queue: PublishQueue
   readonly #subscriptions = new Subscriptions()
   readonly #refusedFilters = new Set<string>()
   readonly #throttled: ThrottledLog
-  /** Apart, for a connection that lasts makes no refusal news again. */
+  /** Apart: a connection that lasts starts the other one afresh, and refusals stay throttled. */
   readonly #refused: ThrottledLog
   readonly #connectListeners = new Set<(session: Session) => void>()
   readonly #stateListeners = new Set<(state: BrokerState) => void>()
@@ -114,7 +114,7 @@ class ReconnectingBroker implements Broker {
 
   constructor(options: BrokerOptions, server: Server) {
     this.#options = options
-    this.#outstanding = new Outstanding({ clock: options.clock, retry: () => this.#retryRefused() })
+    this.#queue = new PublishQueue({ clock: options.clock, retry: () => this.#retryRefused() })
     this.#throttled = new ThrottledLog(options.clock, options.log)
     this.#refused = new ThrottledLog(options.clock, options.log)
     const since = options.clock.now()
@@ -142,7 +142,7 @@ class ReconnectingBroker implements Broker {
         new PublishRefused('the topic is empty, too long or a wildcard', topicNameInvalid),
       )
     }
-    return this.#outstanding.publish(message, signal)
+    return this.#queue.publish(message, signal)
   }
 
   announce(signal: AbortSignal): Promise<void> {
@@ -164,12 +164,12 @@ class ReconnectingBroker implements Broker {
     return () => this.#stateListeners.delete(listener)
   }
 
-  subscribe(filter: string, listener: MessageListener, wish: Wish = {}): () => void {
+  subscribe(filter: string, listener: MessageListener, wish: SubscribeOptions = {}): () => void {
     const isNew = this.#subscriptions.add(filter, listener, wish)
-    if (isNew && this.#state.connected) this.#ask(filter, wish)
+    if (isNew && this.#state.connected) this.#requestSubscription(filter, wish)
     return () => {
       if (!this.#subscriptions.remove(filter, listener)) return
-      this.#outstanding.unsubscribe(filter)
+      this.#queue.unsubscribe(filter)
       this.#refusedFilters.delete(filter)
       if (this.#state.connected) this.#connection?.unsubscribe(filter)
     }
@@ -199,15 +199,15 @@ class ReconnectingBroker implements Broker {
     this.#stop.abort()
     if (this.#state.connected) {
       // The last word: whoever closes has aborted what else was waiting.
-      const offline = this.#outstanding.publish({ topic, payload, retain: true }, limit.signal)
-      const said = await offline.then(
+      const offline = this.#queue.publish({ topic, payload, retain: true }, limit.signal)
+      const wasPublished = await offline.then(
         () => true,
         () => false,
       )
-      if (said) await this.#connection?.leave(limit.signal)
+      if (wasPublished) await this.#connection?.leave(limit.signal)
     }
     this.#connection?.cut()
-    this.#outstanding.abandon(closed())
+    this.#queue.abandon(closed())
     limit.done()
     await this.#running
   }
@@ -217,19 +217,20 @@ class ReconnectingBroker implements Broker {
     this.#connection = connection
     this.#refusedFilters.clear()
     // The first to be asked for is the last to be put before the rest.
-    for (const [filter, wish] of [...this.#subscriptions.filters].toReversed()) this.#ask(filter, wish)
-    this.#outstanding.opened(connection)
+    for (const [filter, wish] of [...this.#subscriptions.filters].toReversed())
+      this.#requestSubscription(filter, wish)
+    this.#queue.opened(connection)
     const reconnects = this.#state.reconnects + (this.#state.protocol === undefined ? 0 : 1)
     this.#change({ connected: true, protocol, lastError: undefined, reconnects })
     for (const listener of [...this.#connectListeners]) listener({ protocol })
   }
 
-  #ask(filter: string, wish: Wish): void {
-    this.#outstanding.subscribe(filter, wish, ({ message, reasonCode }) => {
+  #requestSubscription(filter: string, wish: SubscribeOptions): void {
+    this.#queue.subscribe(filter, wish, ({ message, reasonCode }) => {
       this.#refusedFilters.add(filter)
       const remedy = 'Let this user read the topic on the broker.'
       const fields = { filter, reason_code: reasonCode, reason: `${filter}: ${message}`, remedy }
-      this.#refused.say('warn', fields, 'broker refuses a subscription', { kind: filter })
+      this.#refused.log('warn', fields, 'broker refuses a subscription', { kind: filter })
     })
   }
 
@@ -238,7 +239,7 @@ class ReconnectingBroker implements Broker {
     const { connected, protocol } = this.#state
     if (!connected || !protocol) return
     for (const [filter, wish] of this.#subscriptions.filters) {
-      if (this.#refusedFilters.delete(filter)) this.#ask(filter, wish)
+      if (this.#refusedFilters.delete(filter)) this.#requestSubscription(filter, wish)
     }
     for (const listener of [...this.#connectListeners]) listener({ protocol })
   }
@@ -248,9 +249,9 @@ class ReconnectingBroker implements Broker {
     const { kind, reasonCode, answered } = ending
     const certain = kind === 'disconnected' && blamesMessage(reasonCode)
     const blame = certain ? 'certain' : kind === 'closed' ? 'possible' : 'none'
-    const explained = this.#outstanding.lost({ blame, reasonCode, answered })
+    const explained = this.#queue.lost({ blame, reasonCode, answered })
     // There will be no other connection, so nobody needs to wait for one.
-    if (this.#stop.signal.aborted) this.#outstanding.abandon(closed())
+    if (this.#stop.signal.aborted) this.#queue.abandon(closed())
     this.#change({ connected: false, lastError: describe(ending) })
     return explained
   }

@@ -3,7 +3,7 @@
  *
  * A client of mqtt.js is used once and thrown away, and never reconnects: what it does across connections
  * (its queue, its ids, its resubscribing) loses messages and loops. It is given publishes only while the
- * connection stands, and whatever it says after the end is not heard.
+ * connection stands, and its events after the end are ignored.
  */
 
 import { Socket, setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net'
@@ -26,10 +26,10 @@ export interface ConnectionOptions {
   readonly password?: Secret | undefined
   readonly clientId: string
   readonly will: { readonly topic: string; readonly payload: string }
-  /** False for a broker that refuses a retained will; it is told as `retains` that nothing can be retained. */
+  /** False for a broker that refuses a retained will: then `retains` is false, and nothing is retained. */
   readonly retain: boolean
   readonly protocol: Protocol
-  /** Whether the broker is to forget what it kept for us; MQTT 3.1.1 always starts clean. */
+  /** Whether the broker deletes the session it kept for us; MQTT 3.1.1 always starts clean. */
   readonly clean: boolean
 }
 
@@ -51,8 +51,8 @@ export interface Incoming {
 }
 
 /**
- * How a connection ended. `refused`: the broker answered CONNECT with a no. `closed`: it ended without a word
- * although the network was there. `failed`: everything else (network, name, TLS, time). `reasonCode` is the broker's.
+ * How a connection ended. `refused`: the broker refused CONNECT. `closed`: it closed the connection
+ * without a reason code. `failed`: everything else (network, name, TLS, time). `reasonCode` is the broker's.
  */
 export interface Ending {
   readonly stood: boolean
@@ -70,9 +70,9 @@ export interface Connection extends Link {
   /** Whether the broker keeps retained messages. */
   readonly retains: boolean
   unsubscribe(filter: string): void
-  /** Says good-bye, so that the will is not sent; cut off when `signal` aborts. */
+  /** Sends DISCONNECT, so that the will is not sent; cut off when `signal` aborts. */
   leave(signal: AbortSignal): Promise<void>
-  /** Ends at once without a good-bye: the broker sends the will. */
+  /** Ends at once without DISCONNECT: the broker sends the will. */
   cut(): void
 }
 
@@ -94,7 +94,7 @@ const willDelaySeconds = 5
 const receiveMaximum = 64
 const maximumPacketSize = 256 * 1024
 /**
- * What is gathered of one packet before we hang up. Far more than we ask for: to MQTT 3.1.1 the limit cannot be told,
+ * What is gathered of one packet before we hang up. Far more than we ask for: MQTT 3.1.1 cannot announce the limit,
  * and a large document of somebody else's must not keep us away.
  */
 const mostGathered = 16 * maximumPacketSize
@@ -115,7 +115,7 @@ export function allowSlowConnections(): void {
   setDefaultAutoSelectFamilyAttemptTimeout(addressTimeoutMs(connectTimeoutMs))
 }
 
-/** Starts to connect; never throws, tells everything through `events`. */
+/** Starts to connect; never throws, reports everything through `events`. */
 export function openConnection(options: ConnectionOptions, events: ConnectionEvents): Connection {
   const { protocol } = options
   const client = connect(clientOptions(options))
@@ -335,7 +335,7 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
  * Has mqtt.js accept every reason code that a broker may refuse with.
  *
  * Its parser knows, for each packet, the codes that the specification lists there, and ends the connection at any other
- * without a word about what was refused. Mosquitto acknowledges a message above its `message_size_limit` with 0x95,
+ * without naming what was refused. Mosquitto acknowledges a message above its `message_size_limit` with 0x95,
  * which the specification lists for DISCONNECT only.
  */
 function acceptEveryRefusal(): void {

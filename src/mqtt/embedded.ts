@@ -68,7 +68,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
         packet.retain = false
         const remedy = 'Clear retained messages that nobody needs, or use a broker of its own (mqtt.url).'
         const fields = { clientId: client?.id, topic: packet.topic.slice(0, longestTopic), remedy }
-        throttled.say('warn', fields, 'built-in broker retains no more messages')
+        throttled.log('warn', fields, 'built-in broker retains no more messages')
       }
       done(null)
     },
@@ -114,7 +114,7 @@ async function close(server: Server, sockets: Set<Socket>, closeBroker: () => Pr
   const closed = once(server, 'close')
   server.close()
   await closeBroker()
-  // Those that have not said who they are yet are unknown to the broker.
+  // Clients that have not sent CONNECT yet are unknown to the broker.
   for (const socket of sockets) socket.destroy()
   await closed
 }

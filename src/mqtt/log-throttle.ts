@@ -1,8 +1,8 @@
 /**
- * The throttled logger: lines of one kind at most so often, once an hour unless told otherwise.
+ * The throttled logger: lines of one kind at most so often, once an hour by default.
  *
- * For everything that a broker, or whoever may write to it, can make us say again and again. What is left out is
- * counted, and the next line of its kind tells how many. A kind that has been silent long enough starts afresh, and
+ * For everything that a broker, or whoever may write to it, can make us log again and again. What is left out is
+ * counted, and the next line of its kind has the count. A kind that has been silent long enough starts afresh, and
  * so does one that was pushed out by many others: nothing is silent for ever.
  */
 import type { Clock } from '../domain/clock.ts'
@@ -15,7 +15,7 @@ export interface Rate {
 }
 
 export interface Limit {
-  /** What tells one kind of line from another; by default the message. */
+  /** What distinguishes kinds of lines; by default the message. */
   readonly kind?: string
   readonly rate?: Rate
 }
@@ -43,7 +43,7 @@ export class ThrottledLog {
     this.#log = log
   }
 
-  say(level: 'info' | 'warn' | 'error', fields: object, message: string, limit: Limit = {}): void {
+  log(level: 'info' | 'warn' | 'error', fields: object, message: string, limit: Limit = {}): void {
     const { kind: name = message, rate = hourly } = limit
     const now = this.#clock.elapsed()
     const kind = this.#kinds.get(name) ?? { lines: rate.burst, at: now, suppressed: 0 }
@@ -57,8 +57,8 @@ export class ThrottledLog {
     }
   }
 
-  /** All is well again: the next line of each kind is news. */
-  forget(): void {
+  /** The next line of each kind is logged again. */
+  reset(): void {
     this.#kinds.clear()
   }
 

@@ -14,7 +14,7 @@ interface Waiting {
 /** So many urgent ones go before one that is not. */
 const mostBefore = 3
 
-export class RightOfWay<T extends Waiting> {
+export class PriorityQueue<T extends Waiting> {
   #held: T | undefined
   #urgent = new Set<T>()
   #rest = new Set<T>()

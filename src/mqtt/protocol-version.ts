@@ -1,7 +1,7 @@
 /**
  * Which version of MQTT to speak: 5 wherever the broker takes it, else 3.1.1. Pure: values in, values out.
  *
- * A broker says no in three ways: a CONNACK that names the version, a CONNACK of the old protocol, or a closed
+ * A broker refuses in three ways: a CONNACK that names the version, a CONNACK of the old protocol, or a closed
  * socket. The last also happens while a broker starts behind a proxy, so it is believed only when 3.1.1 works
  * and 5 is closed upon once more right after that.
  */

@@ -12,9 +12,9 @@
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Message } from '../domain/model.ts'
-import { firstOf, RightOfWay } from './priority-queue.ts'
+import { firstOf, PriorityQueue } from './priority-queue.ts'
 import { Refusals, type Subject } from './refusals.ts'
-import type { Wish } from './subscriptions.ts'
+import type { SubscribeOptions } from './subscriptions.ts'
 
 /** What MQTT 5 can carry beyond a plain message. */
 export interface OutgoingMessage extends Message {
@@ -32,7 +32,7 @@ export interface Link {
   /** How many publishes may be unacknowledged at the same time, at least 1. */
   readonly window: number
   publish(message: OutgoingMessage, done: Done): void
-  subscribe(filter: string, wish: Wish, done: Done): void
+  subscribe(filter: string, wish: SubscribeOptions, done: Done): void
   /** Asks the broker for a sign of life. */
   ping(done: () => void): void
   /** The broker leaves a publish without its acknowledgement: loses the link. */
@@ -66,17 +66,17 @@ export interface Loss {
   readonly answered: boolean
 }
 
-export interface OutstandingNeeds {
+export interface PublishQueueNeeds {
   readonly clock: Clock
   /** Called an hour after a refusal: what was refused may be published again. */
   readonly retry?: () => void
 }
 
-export class Outstanding {
+export class PublishQueue {
   readonly #clock: Clock
   readonly #retry: () => void
   readonly #refusals: Refusals
-  readonly #waiting = new RightOfWay<Job>()
+  readonly #waiting = new PriorityQueue<Job>()
   readonly #subscribing = new Map<string, Job>()
   #inFlight = new Set<Job>()
   #link: Link | undefined
@@ -91,7 +91,7 @@ export class Outstanding {
   #retryTimer: (() => void) | undefined
   readonly #watched = new WeakSet<AbortSignal>()
 
-  constructor({ clock, retry = () => undefined }: OutstandingNeeds) {
+  constructor({ clock, retry = () => undefined }: PublishQueueNeeds) {
     this.#clock = clock
     this.#retry = retry
     this.#refusals = new Refusals(clock)
@@ -115,7 +115,7 @@ export class Outstanding {
   }
 
   /** Subscribes on the present link; `refused` is called when the broker will not have it. */
-  subscribe(filter: string, wish: Wish, refused: (error: PublishRefused) => void): void {
+  subscribe(filter: string, wish: SubscribeOptions, refused: (error: PublishRefused) => void): void {
     const before = this.#subscribing.get(filter)
     if (before && !before.settled) return
     const job: Job = {
@@ -153,18 +153,18 @@ export class Outstanding {
       if (job) this.#suspect(job, 'silence', undefined)
       link.giveUp()
     }
-    void watchUnanswered({ oldest, giveUp }, this.#clock, this.#linkOver.signal)
+    void watchPubackTimeout({ oldest, giveUp }, this.#clock, this.#linkOver.signal)
   }
 
   /** Returns whether the link may have been lost over something that was sent. */
   lost({ blame, reasonCode, answered }: Loss): boolean {
     this.#unlink()
-    const unanswered = [...this.#inFlight]
+    const lost = [...this.#inFlight]
     this.#inFlight = new Set()
-    this.#waiting.putBack(unanswered.filter(({ settled }) => !settled))
+    this.#waiting.putBack(lost.filter(({ settled }) => !settled))
     if (blame === 'none') return false
     const now = this.#clock.elapsed()
-    const recent = unanswered.filter(({ sentAt }) => now - sentAt <= aftermathMs)
+    const recent = lost.filter(({ sentAt }) => now - sentAt <= aftermathMs)
     const [only] = recent
     if (only === undefined) return false
     if (recent.length > 1 || !(answered || blame === 'certain')) {
@@ -185,7 +185,7 @@ export class Outstanding {
   #refuse(job: Job, refusal: PublishRefused): void {
     this.#retryTimer ??= this.#clock.after(hourMs, () => {
       this.#retryTimer = undefined
-      this.#refusals.forgive()
+      this.#refusals.lift()
       this.#retry()
     })
     this.#settle(job, refusal)
@@ -313,7 +313,7 @@ function aged(message: OutgoingMessage, waitedMs: number): OutgoingMessage {
 }
 
 /** A publish under way; always the same object for the same publish. */
-export interface UnderWay {
+export interface InFlight {
   /** The clock's elapsed milliseconds. */
   readonly sentAt: number
 }
@@ -328,12 +328,12 @@ const leastLooks = 4
  *
  * A broker that leaves a publish without its PUBACK may answer keepalive all the same.
  */
-export async function watchUnanswered(
-  { oldest, giveUp }: { readonly oldest: () => UnderWay | undefined; readonly giveUp: () => void },
+export async function watchPubackTimeout(
+  { oldest, giveUp }: { readonly oldest: () => InFlight | undefined; readonly giveUp: () => void },
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  let seen: UnderWay | undefined
+  let seen: InFlight | undefined
   let looks = 0
   while (!signal.aborted) {
     const now = oldest()

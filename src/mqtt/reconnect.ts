@@ -1,5 +1,5 @@
 /**
- * One connection after another, for ever: which version of MQTT, how long a pause, and what the log says.
+ * One connection after another, for ever: which version of MQTT, how long a pause, and what is logged.
  *
  * Full jitter with a growing ceiling: a fleet must not come back in one second. A client that is thrown out because
  * another one uses its id stays away for a while, or the two would expel each other without end. Each connection and
@@ -26,7 +26,7 @@ import {
 } from './protocol-version.ts'
 import { shownUrl } from './server-options.ts'
 
-export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean' | 'retain'> {
+export interface ReconnectOptions extends Omit<ConnectionOptions, 'protocol' | 'clean' | 'retain'> {
   readonly protocol?: Protocol | undefined
   readonly url: string
   readonly clock: Clock
@@ -34,7 +34,7 @@ export interface KeepOptions extends Omit<ConnectionOptions, 'protocol' | 'clean
   readonly throttled: ThrottledLog
 }
 
-export interface KeepEvents extends Pick<ConnectionEvents, 'message' | 'opened'> {
+export interface ReconnectEvents extends Pick<ConnectionEvents, 'message' | 'opened'> {
   /** A connection that was opened has ended. Returns whether that may be over something we sent. */
   lost(ending: Ending): boolean
   /** A try led to no connection. */
@@ -48,18 +48,18 @@ const advice: Readonly<Record<Advice, { readonly message: string; readonly remed
   },
   'cut-short': {
     message: 'broker closes the connection again and again, waiting a minute',
-    remedy: 'Another client may use the same mqtt.clientId; the log of the broker tells.',
+    remedy: 'Another client may use the same mqtt.clientId; see the log of the broker.',
   },
 }
 const goodbyeMs = 5_000
 const retainNotSupported = 0x9a
-/** Connections in a row that did not last, before their coming and going is told at `debug` only. */
+/** Connections in a row that did not last, before they are logged at `debug` only. */
 const toleratedFlaps = 5
 
 /** Resolves some time after `signal` aborts, when the last connection has ended; that one is the caller's to end. */
 export async function keepConnected(
-  options: KeepOptions,
-  events: KeepEvents,
+  options: ReconnectOptions,
+  events: ReconnectEvents,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log, throttled } = options
@@ -78,7 +78,7 @@ export async function keepConnected(
       const remedy =
         'Let the broker keep retained messages: without them no state and no discovery is published.'
       const fields = { url: shownUrl(options.url), reason: 'retain_available', remedy }
-      throttled.say('warn', fields, 'broker keeps no retained messages, going on without')
+      throttled.log('warn', fields, 'broker keeps no retained messages, going on without')
       continue
     }
     // The next one may keep them again.
@@ -101,8 +101,8 @@ export async function keepConnected(
       chance: clock.random(),
     })
     reconnects = next
-    if (next.flaps === 0 && ending.stood) throttled.forget()
-    tell(ending, { options, reason, reconnects, advised })
+    if (next.flaps === 0 && ending.stood) throttled.reset()
+    logEnding(ending, { options, reason, reconnects, advised })
     if (!ending.stood) events.failed(reason)
     await clock.sleep(pauseMs, signal).catch(() => undefined)
   }
@@ -124,8 +124,8 @@ interface Tried {
 
 /** Resolves when the connection, or the try, has ended. */
 function connectOnce(
-  options: KeepOptions,
-  events: KeepEvents,
+  options: ReconnectOptions,
+  events: ReconnectEvents,
   { version, clean, retain, quiet, signal }: Try,
 ): Promise<Tried> {
   const { clock, log, url, clientId } = options
@@ -157,32 +157,32 @@ function connectOnce(
   return promise
 }
 
-/** With a good-bye, for the broker must not tell anyone that we are gone. */
+/** With DISCONNECT, so that the broker does not publish the will. */
 function leave(connection: Connection, clock: Clock, signal: AbortSignal): void {
   const limit = deadline(clock, goodbyeMs, signal)
   void connection.leave(limit.signal).finally(limit.done)
 }
 
-interface Telling {
-  readonly options: KeepOptions
+interface LogContext {
+  readonly options: ReconnectOptions
   readonly reason: string
   readonly reconnects: Reconnects
   readonly advised: Advice | undefined
 }
 
-function tell(ending: Ending, { options, reason, reconnects, advised }: Telling): void {
+function logEnding(ending: Ending, { options, reason, reconnects, advised }: LogContext): void {
   const { log, url, throttled } = options
   const fields = { url: shownUrl(url), reason }
   if (advised !== undefined) {
     const { message, remedy } = advice[advised]
-    throttled.say('error', { ...fields, remedy }, message, { kind: `${message} ${reason}` })
+    throttled.log('error', { ...fields, remedy }, message, { kind: `${message} ${reason}` })
   }
   if (!ending.stood) {
     const remedy = remedyFor(ending)
     const kind = `connect ${reason}`
-    throttled.say('warn', { ...fields, ...(remedy && { remedy }) }, 'cannot connect to broker', { kind })
+    throttled.log('warn', { ...fields, ...(remedy && { remedy }) }, 'cannot connect to broker', { kind })
   } else if (reconnects.flaps < toleratedFlaps) log.info(fields, 'broker connection lost')
-  else throttled.say('warn', fields, 'broker connection does not last', { kind: `flapping ${reason}` })
+  else throttled.log('warn', fields, 'broker connection does not last', { kind: `flapping ${reason}` })
 }
 
 function answerOf({ stood, kind, reasonCode }: Ending): Answer {
@@ -260,7 +260,7 @@ export function afterEnding(
     return { next: { ...fresh, failures, flaps }, pauseMs: takenOverPauseMs, advised: 'taken-over' }
   }
   const next = { failures: failures + 1, flaps, takenOver, cutShort }
-  // Many brokers throw a client out for another one without a word; but it may be a broker that keeps falling over.
+  // Many brokers throw a client out for another one without a reason code; but it may be a broker that keeps falling over.
   if (cutShort.length >= tolerated) {
     return {
       next: { ...next, cutShort: [] },

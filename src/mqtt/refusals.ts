@@ -2,10 +2,10 @@
  * What the broker refuses: remembered, so that nothing else suffers from it, and logged once an hour by kind.
  *
  * A refusal by reason code costs nothing. One by closing the connection, or by never answering, costs everybody a
- * connection, so its topic is set aside for an hour; all topics of its kind, when the broker has never taken one of
+ * connection, so its topic is suspended for an hour; all topics of its kind, when the broker has never taken one of
  * them, for then it is a right that is missing. A message larger than all that were taken of its kind counts as too
  * large, and so do others of its size. After the hour, or for a message of half the size, it is tried alone, and one
- * more loss is enough. Work items are never set aside for long: their publisher tries again until they expire.
+ * more loss is enough. Work items are never suspended for long: their publisher tries again until they expire.
  */
 
 import type { Clock } from '../domain/clock.ts'
@@ -26,7 +26,7 @@ export interface Subject {
 /** `careful`: to be sent alone, because the broker has refused its like before. */
 export type Verdict = 'free' | 'careful' | PublishRefused
 
-interface Aside {
+interface Suspension {
   readonly until: number
   readonly bytes: number
   readonly error: PublishRefused
@@ -34,7 +34,7 @@ interface Aside {
 
 const hourMs = 60 * 60_000
 /** Less than the pause of those who try again. */
-const durableAsideMs = 25_000
+const durableSuspendedMs = 25_000
 const packetTooLarge = 0x95
 const notAuthorized = 0x87
 const unspecified = 0x80
@@ -45,10 +45,10 @@ const mostKept = 1_000
 
 export class Refusals {
   readonly #clock: Clock
-  readonly #aside = new Map<string, Aside>()
+  readonly #suspended = new Map<string, Suspension>()
   /** The largest payload that the broker has taken, by kind. */
   readonly #taken = new Map<string, number>()
-  #tooLarge: Aside | undefined
+  #tooLarge: Suspension | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -59,28 +59,28 @@ export class Refusals {
     const now = this.#clock.elapsed()
     const large = this.#tooLarge
     if (retain && large && bytes >= large.bytes && now < large.until) return withBytes(large.error, bytes)
-    if (this.#aside.size === 0) return 'free'
-    const own = this.#aside.get(topic)
-    const kind = this.#aside.get(kindOf(topic))
-    for (const aside of durable ? [own] : [own, kind]) {
-      const isMuchSmaller = aside && bytes < aside.bytes && bytes * 2 <= aside.bytes
-      if (aside && now < aside.until && !isMuchSmaller) return withBytes(aside.error, bytes)
+    if (this.#suspended.size === 0) return 'free'
+    const own = this.#suspended.get(topic)
+    const kind = this.#suspended.get(kindOf(topic))
+    for (const suspension of durable ? [own] : [own, kind]) {
+      const isMuchSmaller = suspension && bytes < suspension.bytes && bytes * 2 <= suspension.bytes
+      if (suspension && now < suspension.until && !isMuchSmaller) return withBytes(suspension.error, bytes)
     }
     return own || kind ? 'careful' : 'free'
   }
 
   /** Whether the broker has refused its like before, so that one lost connection is proof enough. */
   isKnown({ topic }: Subject): boolean {
-    return this.#aside.has(topic) || this.#aside.has(kindOf(topic))
+    return this.#suspended.has(topic) || this.#suspended.has(kindOf(topic))
   }
 
   taken({ topic, bytes }: Subject): void {
     const kind = kindOf(topic)
     const most = this.#taken.get(kind)
     if (most === undefined || bytes > most) remember(this.#taken, kind, bytes)
-    if (this.#aside.size > 0) {
-      this.#aside.delete(topic)
-      this.#aside.delete(kind)
+    if (this.#suspended.size > 0) {
+      this.#suspended.delete(topic)
+      this.#suspended.delete(kind)
     }
     if (this.#tooLarge && bytes >= this.#tooLarge.bytes) this.#tooLarge = undefined
   }
@@ -111,16 +111,16 @@ export class Refusals {
       by === 'close' ? 'the broker closes the connection over it' : 'the broker never acknowledges it'
     const reasonCode = code ?? (isLarge ? packetTooLarge : unspecified)
     const error = new PublishRefused(detail, reasonCode, { by, bytes, remedy })
-    const until = this.#clock.elapsed() + (durable ? durableAsideMs : hourMs)
-    remember(this.#aside, most === undefined && !durable ? kind : topic, { until, bytes, error })
+    const until = this.#clock.elapsed() + (durable ? durableSuspendedMs : hourMs)
+    remember(this.#suspended, most === undefined && !durable ? kind : topic, { until, bytes, error })
     if (isLarge) this.#learnLimit(bytes, error)
     return error
   }
 
-  /** The hour is over: what was set aside may be tried again. */
-  forgive(): void {
+  /** The hour is over: what was suspended may be tried again. */
+  lift(): void {
     this.#tooLarge = undefined
-    for (const [topic, aside] of this.#aside) this.#aside.set(topic, { ...aside, until: 0 })
+    for (const [topic, suspension] of this.#suspended) this.#suspended.set(topic, { ...suspension, until: 0 })
   }
 
   #learnLimit(bytes: number, error: PublishRefused): void {
@@ -155,9 +155,9 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
 }
 
 /** Logs a refused message; `message` says what it was, and is a constant. */
-export type TellRefusal = (topic: string, error: PublishRefused, message: string) => void
+export type LogRefusal = (topic: string, error: PublishRefused, message: string) => void
 
-export function refusalTeller(clock: Clock, log: Log): TellRefusal {
+export function refusalLogger(clock: Clock, log: Log): LogRefusal {
   const throttled = new ThrottledLog(clock, log)
   return (topic, error, message) => {
     const { reasonCode, message: detail, bytes } = error
@@ -169,7 +169,7 @@ export function refusalTeller(clock: Clock, log: Log): TellRefusal {
       detail,
       remedy: error.remedy ?? remedyFor(reasonCode, kind, bytes),
     }
-    throttled.say('warn', fields, message, { kind: `${message} ${kind} ${reasonCode}` })
+    throttled.log('warn', fields, message, { kind: `${message} ${kind} ${reasonCode}` })
   }
 }
 
@@ -191,6 +191,6 @@ function remedyFor(reasonCode: number, kind: string, bytes: number | undefined):
     case 0x9a:
       return 'Let the broker keep retained messages (retain_available in Mosquitto): without them no state and no discovery is published.'
     default:
-      return 'The log of the broker may tell more.'
+      return 'See the log of the broker.'
   }
 }

@@ -29,7 +29,7 @@ export interface Server {
 
 const ports = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 }
 
-/** The texts of PEM files, or what is said of each. */
+/** The texts of PEM files, or what is wrong with each. */
 type Pems = Readonly<Partial<Record<'ca' | 'cert' | 'key', string | undefined>>>
 
 /** @throws ConfigInvalid when the URL or one of the files cannot be used */
@@ -100,24 +100,24 @@ export function shownUrl(url: string): string {
 }
 
 function readUrl({ url, ca, cert, key }: ServerOptions, problems: Problem[]): Server | undefined {
-  const complain = (message: string) => {
+  const refuse = (message: string) => {
     problems.push({ place: 'mqtt.url', message })
     return undefined
   }
-  // The text is not repeated in a complaint, for it may hold a password.
-  if (!URL.canParse(url)) return complain('is no URL; mqtt://192.168.1.10:1883 would be one')
+  // The text is not repeated in a message, for it may hold a password.
+  if (!URL.canParse(url)) return refuse('is no URL; mqtt://192.168.1.10:1883 would be one')
   const parsed = new URL(url)
   const protocol = parsed.protocol.slice(0, -1)
   if (protocol !== 'mqtt' && protocol !== 'mqtts' && protocol !== 'ws' && protocol !== 'wss') {
-    return complain('must start with mqtt://, mqtts://, ws:// or wss://')
+    return refuse('must start with mqtt://, mqtts://, ws:// or wss://')
   }
-  if (parsed.hostname === '') return complain('names no host')
+  if (parsed.hostname === '') return refuse('names no host')
   if (parsed.username || parsed.password) {
-    return complain('must hold no name or password; use mqtt.username and mqtt.password')
+    return refuse('must hold no name or password; use mqtt.username and mqtt.password')
   }
   const web = protocol === 'ws' || protocol === 'wss'
   if ((ca || cert || key) && (protocol === 'mqtt' || protocol === 'ws')) {
-    return complain('must start with mqtts:// or wss:// when mqtt.ca, mqtt.cert or mqtt.key is set')
+    return refuse('must start with mqtts:// or wss:// when mqtt.ca, mqtt.cert or mqtt.key is set')
   }
   return {
     protocol,

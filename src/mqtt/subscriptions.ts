@@ -5,7 +5,7 @@ import type { Incoming } from './connection.ts'
 export type MessageListener = (message: Incoming) => unknown
 
 /** What the broker is asked for with a filter; the first who wants a filter decides. */
-export interface Wish {
+export interface SubscribeOptions {
   /** Whether `retain` is to be as the sender set it, and not only on stored copies. MQTT 5 only. */
   readonly retainAsPublished?: boolean
   /** Without what we publish ourselves. MQTT 5 only. */
@@ -16,15 +16,15 @@ export interface Wish {
 
 export class Subscriptions {
   readonly #listeners = new Map<string, Set<MessageListener>>()
-  readonly #wishes = new Map<string, Wish>()
+  readonly #wishes = new Map<string, SubscribeOptions>()
 
   /** Each filter with what is wished for it. */
-  get filters(): Iterable<readonly [filter: string, wish: Wish]> {
+  get filters(): Iterable<readonly [filter: string, wish: SubscribeOptions]> {
     return this.#wishes
   }
 
-  /** Tells whether the filter is new to the broker. */
-  add(filter: string, listener: MessageListener, wish: Wish = {}): boolean {
+  /** Returns whether the filter is new to the broker. */
+  add(filter: string, listener: MessageListener, wish: SubscribeOptions = {}): boolean {
     const listeners = this.#listeners.get(filter)
     if (listeners) listeners.add(listener)
     else {
@@ -34,7 +34,7 @@ export class Subscriptions {
     return listeners === undefined
   }
 
-  /** Tells whether nobody wants the filter any more. */
+  /** Returns whether nobody wants the filter any more. */
   remove(filter: string, listener: MessageListener): boolean {
     const listeners = this.#listeners.get(filter)
     if (!listeners?.delete(listener) || listeners.size > 0) return false

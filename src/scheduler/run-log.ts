@@ -44,7 +44,7 @@ export function runLog(clock: Clock, log: Log): Observer {
     runFinished({ tickId, trigger }, { requested, failed, skipped, elapsedMs }) {
       const duration = Math.round(elapsedMs)
       const fields = { tick: tickId, trigger, requested, failed, skipped, duration_ms: duration }
-      if (trigger === 'command') throttled.say('info', fields, 'tick done', { rate: commandLines })
+      if (trigger === 'command') throttled.log('info', fields, 'tick done', { rate: commandLines })
       else log.info(fields, 'tick done')
     },
     eventsExpired(kind, count) {

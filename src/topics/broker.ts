@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 import { type Broker, connectBroker } from '../mqtt/client.ts'
-import { refusalTeller, type TellRefusal } from '../mqtt/refusals.ts'
+import { type LogRefusal, refusalLogger } from '../mqtt/refusals.ts'
 import { offline, online } from './retained.ts'
 import { type Topics, topicsBelow } from './topics.ts'
 
@@ -22,7 +22,7 @@ export interface OpenedBroker {
   readonly broker: Broker
   readonly topics: Topics
   /** Logs what the broker refuses. */
-  readonly refused: TellRefusal
+  readonly refused: LogRefusal
   /** Where the built-in broker listens. */
   readonly port: number | undefined
   /** Publishes the will's payload and ends. */
@@ -55,7 +55,7 @@ export async function openBroker({ mqtt, installId, clock, log }: OpenNeeds): Pr
   return {
     broker,
     topics,
-    refused: refusalTeller(clock, log),
+    refused: refusalLogger(clock, log),
     port: embedded?.port,
     async close() {
       await broker.close({ deadlineMs: leaveMs })

@@ -69,11 +69,11 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
   let open = 0
 
   function odd(fields: { readonly topic: string; readonly [field: string]: unknown }, message: string): void {
-    throttled.say('warn', { ...fields, topic: short(fields.topic) }, message, { rate: oddTopics })
+    throttled.log('warn', { ...fields, topic: short(fields.topic) }, message, { rate: oddTopics })
   }
 
   function record(fields: object, message: string): void {
-    throttled.say('info', fields, message, { kind: 'commands', rate: commandLines })
+    throttled.log('info', fields, message, { kind: 'commands', rate: commandLines })
   }
 
   function hasRoom(): boolean {
@@ -100,7 +100,7 @@ export function subscribeCommands(needs: SubscriberNeeds, signal: AbortSignal): 
   }
 
   function drop(reason: string): undefined {
-    throttled.say('warn', { reason }, 'command dropped', { kind: `dropped ${reason}` })
+    throttled.log('warn', { reason }, 'command dropped', { kind: `dropped ${reason}` })
   }
 
   /** An immediate response takes its room in the same moment, because many commands come at once. */

@@ -10,7 +10,7 @@ import { PublishRefused } from '../domain/errors.ts'
 import type { Message, ModuleReport, Run, RunCounts, SyncModule, Trigger, WorkItem } from '../domain/model.ts'
 import type { Observer, Publisher } from '../domain/ports.ts'
 import { ids, json, number } from '../domain/text.ts'
-import type { TellRefusal } from '../mqtt/refusals.ts'
+import type { LogRefusal } from '../mqtt/refusals.ts'
 import type * as wire from './schemas.ts'
 import { durable, event, failure, schema, secondsLeft, type Topics } from './topics.ts'
 
@@ -135,7 +135,7 @@ export interface EventNeeds {
   /** False publishes only `bridge/event`. */
   readonly modulesToo: boolean
   readonly ttlMs: number
-  readonly refused: TellRefusal
+  readonly refused: LogRefusal
   readonly fail: (error: unknown) => void
   readonly clock: Clock
 }

@@ -38,7 +38,7 @@ export function watchForOthers({ topics, installId, subscribe, heard, clock, log
       other_install_id: other,
       remedy: 'Stop one of the two, or give each its own mqtt.baseTopic.',
     }
-    throttled.say('error', fields, 'another installation publishes below this base topic')
+    throttled.log('error', fields, 'another installation publishes below this base topic')
   }
   const reportKept = () => {
     if (keptOnline && keptOther !== undefined) report(keptOther)

@@ -11,7 +11,7 @@ import { PublishRefused } from '../domain/errors.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { Log, LogLevel, Observer, Publisher, StatusReader, Storage } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
-import type { TellRefusal } from '../mqtt/refusals.ts'
+import type { LogRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
 import { clipMessages } from './clip-topics.ts'
@@ -31,7 +31,7 @@ export interface PublishingNeeds {
   readonly notify: Notifier
   readonly topics: Topics
   readonly broker: Broker
-  readonly refused: TellRefusal
+  readonly refused: LogRefusal
   /** What `bridge/info` shows of the program. */
   readonly shown: Pick<BridgeInfo, 'version' | 'settings'> & { readonly logLevel: () => LogLevel }
   /** Absent where nobody reads the topics by documents of its own. */
@@ -185,7 +185,7 @@ const quotaExceeded = 0x97
  * A work item and its event are published side by side, and again together until both are taken. Where a user may
  * not write events, that would be for ever: the work item, which has arrived, must not be held up by it.
  */
-function withoutSpareEvents(publisher: Publisher, refused: TellRefusal): Publisher {
+function withoutSpareEvents(publisher: Publisher, refused: LogRefusal): Publisher {
   return {
     async publish(message, signal) {
       try {

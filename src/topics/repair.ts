@@ -146,7 +146,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     repaired.set(topic, { at: now, gapMs: isState ? stateGapMs : Math.min(grown, longestGapMs) })
     if (repaired.size > mostKept) repaired.delete([...repaired.keys()][0] ?? '')
     const change = isState ? 'state' : print.isEmpty ? 'cleared' : 'overwritten'
-    throttled.say(
+    throttled.log(
       'warn',
       {
         topic,
@@ -212,7 +212,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     if (cleared.has(hashOf(topic)) || cleared.size >= mostKept) return
     cleared.set(hashOf(topic), now)
     const kind = topic.replace(/(?<=\/)\d+(?=\/|$)/g, '+')
-    throttled.say(
+    throttled.log(
       'warn',
       {
         topic,

@@ -12,7 +12,7 @@ import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/model.ts'
 import type { Ledger, Log, Observer, Publisher, StatusReader } from '../domain/ports.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
-import { smallerThan, type TellRefusal } from '../mqtt/refusals.ts'
+import { type LogRefusal, smallerThan } from '../mqtt/refusals.ts'
 import { type Change, DirtySet, type Entry } from './dirty-set.ts'
 import { accountState, moduleExpired, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
@@ -40,7 +40,7 @@ export interface RetainedNeeds {
   readonly status: Pick<StatusReader, 'accounts' | 'account' | 'module'>
   readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
-  readonly refused: TellRefusal
+  readonly refused: LogRefusal
   readonly clock: Clock
   readonly log: Log
   /** Called with what nobody expected. */
@@ -170,7 +170,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
       return
     }
     const { message: detail, remedy } = error
-    throttled.say('error', { detail, remedy }, 'cannot read the state to publish, trying again later')
+    throttled.log('error', { detail, remedy }, 'cannot read the state to publish, trying again later')
     if (entry) unreadable.add(entry)
     else isListUnread = true
     if (isRetrying) return

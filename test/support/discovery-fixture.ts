@@ -5,7 +5,7 @@ import { keyOf, type Message, type SyncModule } from '../../src/domain/model.ts'
 import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
 import { keepDiscovered } from '../../src/homeassistant/discovery.ts'
 import { moduleDevice } from '../../src/homeassistant/module-entities.ts'
-import { refusalTeller } from '../../src/mqtt/refusals.ts'
+import { refusalLogger } from '../../src/mqtt/refusals.ts'
 import { fakeClock, settle } from './fake-clock.ts'
 import { discovering, topics } from './ha-documents.ts'
 import { readableLog } from './samples.ts'
@@ -54,7 +54,7 @@ export function discoveryFixture(
       },
       discovered: (key) => discovered.push(keyOf(key)),
       complete: async () => complete,
-      refused: refusalTeller(clock, log),
+      refused: refusalLogger(clock, log),
       clock,
       log,
       fail: (error) => failures.push(error),

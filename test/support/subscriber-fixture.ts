@@ -1,7 +1,7 @@
 /** The command subscriber with a broker that passes on what the test sends. */
 import type { Command, CommandResult } from '../../src/domain/commands.ts'
 import type { Incoming, OutgoingMessage } from '../../src/mqtt/client.ts'
-import type { MessageListener, Wish } from '../../src/mqtt/subscriptions.ts'
+import type { MessageListener, SubscribeOptions } from '../../src/mqtt/subscriptions.ts'
 import { subscribeCommands } from '../../src/topics/command-subscriber.ts'
 import { topicsBelow } from '../../src/topics/topics.ts'
 import { fakeClock, settle } from './fake-clock.ts'
@@ -25,7 +25,10 @@ export function commandFixture({
   refuses,
   acknowledging,
 }: CommandFixture = {}) {
-  const listeners = new Map<string, { readonly listener: MessageListener; readonly wish: Wish | undefined }>()
+  const listeners = new Map<
+    string,
+    { readonly listener: MessageListener; readonly wish: SubscribeOptions | undefined }
+  >()
   const sent: OutgoingMessage[] = []
   const handled: Command[] = []
   const failures: unknown[] = []

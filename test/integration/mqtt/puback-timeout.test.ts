@@ -1,7 +1,7 @@
 /** A broker that stays connected and says nothing: when we give it up, and when not. */
 import { expect, test } from 'vitest'
 import { PublishRefused } from '../../../src/domain/errors.ts'
-import { type UnderWay, watchUnanswered } from '../../../src/mqtt/publish-queue.ts'
+import { type InFlight, watchPubackTimeout } from '../../../src/mqtt/publish-queue.ts'
 import { fakeBroker } from '../../support/fake-broker.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { heldClock, message, never, pass, texts, until, wayTo } from '../../support/rig.ts'
@@ -10,13 +10,13 @@ import { heldClock, message, never, pass, texts, until, wayTo } from '../../supp
 function watching() {
   const clock = fakeClock()
   const stop = new AbortController()
-  const sent = (): UnderWay => ({ sentAt: clock.elapsed() })
-  let oldest: UnderWay | undefined
+  const sent = (): InFlight => ({ sentAt: clock.elapsed() })
+  let oldest: InFlight | undefined
   let givenUp = 0
   const giveUp = () => {
     givenUp++
   }
-  void watchUnanswered({ oldest: () => oldest, giveUp }, clock, stop.signal)
+  void watchPubackTimeout({ oldest: () => oldest, giveUp }, clock, stop.signal)
   return {
     ...{ clock, stop },
     send() {
@@ -58,9 +58,9 @@ test('a program that stood still does not blame the broker', async () => {
   const clock = fakeClock()
   let elapsed = 0
   let givenUp = 0
-  const oldest: UnderWay = { sentAt: 0 }
+  const oldest: InFlight = { sentAt: 0 }
   const jumping = { ...clock, elapsed: () => elapsed }
-  void watchUnanswered({ oldest: () => oldest, giveUp: () => givenUp++ }, jumping, never)
+  void watchPubackTimeout({ oldest: () => oldest, giveUp: () => givenUp++ }, jumping, never)
 
   elapsed = 3_600_000
   await clock.advance(20_000)

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { RightOfWay } from '../../../src/mqtt/priority-queue.ts'
+import { PriorityQueue } from '../../../src/mqtt/priority-queue.ts'
 
 const happening = (name: string) => ({ name, urgent: true })
 const state = (name: string) => ({ name, urgent: false })
 
 function turnsOf(...waiting: readonly ReturnType<typeof state>[]) {
-  const turns = new RightOfWay<ReturnType<typeof state>>()
+  const turns = new PriorityQueue<ReturnType<typeof state>>()
   for (const one of waiting) turns.add(one)
   return turns
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PublishRefused } from '../../../src/domain/errors.ts'
-import { type Loss, Outstanding } from '../../../src/mqtt/publish-queue.ts'
+import { type Loss, PublishQueue } from '../../../src/mqtt/publish-queue.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
 const step = fc.oneof(
@@ -43,7 +43,7 @@ const refusal = new PublishRefused('not now', 0x97)
 /** Lets it all happen, then acknowledges what is left; returns which rules were broken. */
 async function play(steps: readonly Step[]): Promise<readonly string[]> {
   const clock = fakeClock()
-  const outstanding = new Outstanding({ clock })
+  const outstanding = new PublishQueue({ clock })
   const broken: string[] = []
   const ends = new Map<number, string>()
   const expected = new Map<number, string>()

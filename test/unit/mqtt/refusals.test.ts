@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { PublishRefused } from '../../../src/domain/errors.ts'
-import { refusalTeller } from '../../../src/mqtt/refusals.ts'
+import { refusalLogger } from '../../../src/mqtt/refusals.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { readableLog } from '../../support/samples.ts'
 
@@ -9,7 +9,7 @@ const hourMs = 3_600_000
 
 test('a refusal is logged once an hour for each kind of topic', async () => {
   const [clock, log] = [fakeClock(), readableLog()]
-  const told = refusalTeller(clock, log)
+  const told = refusalLogger(clock, log)
   const tick = () => {
     for (let id = 1; id <= 100; id++) {
       told(`b/sync/8021/44107/${id}/state`, denied, 'broker refused a state topic')
@@ -32,7 +32,7 @@ test('a refusal is logged once an hour for each kind of topic', async () => {
 
 test('another reason is another matter', () => {
   const log = readableLog()
-  const told = refusalTeller(fakeClock(), log)
+  const told = refusalLogger(fakeClock(), log)
 
   told('b/bridge/info', denied, 'broker refused a state topic')
   told('b/bridge/info', new PublishRefused('quota exceeded', 0x97), 'broker refused a state topic')

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import { keyOf, type Message } from '../../../src/domain/model.ts'
-import type { MessageListener, Wish } from '../../../src/mqtt/subscriptions.ts'
+import type { MessageListener, SubscribeOptions } from '../../../src/mqtt/subscriptions.ts'
 import { Subscriptions } from '../../../src/mqtt/subscriptions.ts'
 import { openRepair } from '../../../src/topics/repair.ts'
 import { accountState, moduleProgress } from '../../../src/topics/state-topics.ts'
@@ -28,7 +28,7 @@ function watched(protocol: 4 | 5 = 5) {
       topics: topicsBelow('b'),
       broker: {
         state: { connected: true, protocol, since: 0, lastError: undefined, reconnects: 0 },
-        subscribe(filter: string, listener: MessageListener, wish?: Wish) {
+        subscribe(filter: string, listener: MessageListener, wish?: SubscribeOptions) {
           subscriptions.add(filter, listener, wish)
           return () => void subscriptions.remove(filter, listener)
         },
