@@ -13,6 +13,7 @@ import {
 } from '../../src/domain/model.ts'
 import type { Publisher } from '../../src/domain/ports.ts'
 import type { FakeClock } from './fake-clock.ts'
+import { workItemOf } from './samples.ts'
 
 interface Publish {
   readonly id: string
@@ -61,9 +62,10 @@ export class Witness {
     this.#needs = needs
   }
 
-  readonly messagesFor = ({ body }: DurableEvent): Message[] => {
-    this.#known.set(body.requestId, body)
-    return this.#needs.topics.map((topic) => ({ topic, payload: body.requestId, retain: false }))
+  readonly messagesFor = (event: DurableEvent): Message[] => {
+    const item = workItemOf(event)
+    this.#known.set(item.requestId, item)
+    return this.#needs.topics.map((topic) => ({ topic, payload: item.requestId, retain: false }))
   }
 
   readonly delivered = () => {

@@ -7,7 +7,7 @@ import { type Database, openDatabase } from '../../src/storage/database.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
-import { anItem, noReserve, readableLog, requested, temporaryDirectory } from './samples.ts'
+import { anItem, noReserve, readableLog, requested, temporaryDirectory, workItemOf } from './samples.ts'
 
 const tooLarge = new PublishRefused('packet too large', 0x95)
 
@@ -80,10 +80,10 @@ export function aWorld(directory = temporaryDirectory()): World {
     begin(messagesFor = (item) => [{ topic: 't', payload: item.requestId, retain: false }]) {
       const stopping = new AbortController()
       const observed = {
-        delivered: ({ body }: DurableEvent) => delivered.push(body),
+        delivered: (event: DurableEvent) => delivered.push(workItemOf(event)),
         expired: (_kind: EventKind, count: number) => expired.push(count),
       }
-      const messages = ({ body }: DurableEvent) => messagesFor(body)
+      const messages = (event: DurableEvent) => messagesFor(workItemOf(event))
       const needs = { outbox, publisher: broker, messagesFor: messages, clock, log, ...observed }
       const ended = deliver(needs, stopping.signal)
       const stop = () => {

@@ -5,7 +5,7 @@ import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox } from '../../src/storage/outbox.ts'
 import { eventColumns, eventIn, readable } from '../../src/storage/rows.ts'
 import type { DiskLife, FakeDisk } from './fake-outbox.ts'
-import { noReserve, readableLog, requested } from './samples.ts'
+import { noReserve, readableLog, requested, workItemOf } from './samples.ts'
 
 export interface RealDisk extends FakeDisk {
   close(): Promise<void>
@@ -93,7 +93,7 @@ export function realDisk(directory: string, changed: () => void): RealDisk {
     open,
     commit: () => undefined,
     ill,
-    rows: () => all.all().map((row) => readable(eventIn(row), database.path).body),
+    rows: () => all.all().map((row) => workItemOf(readable(eventIn(row), database.path))),
     get queued() {
       return queued
     },

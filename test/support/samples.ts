@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { ModuleRecord, ModuleReport, SkipReason, SyncModule, WorkItem } from '../../src/domain/model.ts'
+import type {
+  DurableEvent,
+  ModuleRecord,
+  ModuleReport,
+  SkipReason,
+  SyncModule,
+  WorkItem,
+} from '../../src/domain/model.ts'
 import { afterReport, noProgress } from '../../src/domain/module-history.ts'
 import type { Log } from '../../src/domain/ports.ts'
 
@@ -51,6 +58,12 @@ export function anItem(differing: Partial<WorkItem> = {}): WorkItem {
     expiresAt: requestedAt + 600_000,
     ...differing,
   }
+}
+
+/** The work item of an event, which must be of that kind. */
+export function workItemOf(event: DurableEvent): WorkItem {
+  if (event.kind !== 'manifest_requested') throw new Error(`${event.kind} is no request ID`)
+  return event.body
 }
 
 type Requested = Extract<ModuleReport, { readonly kind: 'requested' }>
