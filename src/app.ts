@@ -150,7 +150,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
 }
 
-/** How many items wait, for the log; a disk that cannot tell is no reason not to end in order. */
+/** How many items wait, for the log; an unreadable disk is no reason not to end in order. */
 async function waiting({ outbox }: Storage): Promise<number | undefined> {
   return outbox.count().catch(() => undefined)
 }

@@ -288,7 +288,7 @@ class KnownAccount implements Account {
     this.#removal.abort(new Error('the account was removed'))
   }
 
-  /** What is known before the cloud has been asked. */
+  /** What is known before the first request. */
   #firstSnapshot(credentials: Credentials): Omit<AccountSnapshot, 'since'> {
     const { refusedAt, refusedFor = 'login_required', unusable } = credentials
     const { accountId } = this

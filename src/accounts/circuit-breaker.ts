@@ -111,7 +111,7 @@ export class CircuitBreaker {
     }
   }
 
-  /** Goes on with a pause that another process was told, where that is the longer one. */
+  /** Goes on with a pause that the cloud asked of another process, where that is the longer one. */
   async adopt(breaker: Breaker): Promise<void> {
     this.#become(longerOf(this.#breaker, breaker))
     await this.#saving
@@ -184,7 +184,7 @@ export class CircuitBreaker {
     if (until !== undefined) this.#opensAtElapsed = clock.elapsed() + until - clock.now()
   }
 
-  /** When the account may be asked again by the wall clock as it is now. */
+  /** When the account may be requested again, by the wall clock as it is now. */
   #openUntil(): number | undefined {
     const { openUntil } = this.#breaker
     const { clock } = this.#needs

@@ -1,8 +1,8 @@
 /**
  * The active accounts of this process, which come and go with their credentials.
  *
- * Credentials become active when their account is known. A token line need not name it; then the cloud is asked
- * first, at each run until it has answered.
+ * Credentials become active when their account is known. A token line need not name it; then each run asks
+ * the cloud first, until it has answered.
  */
 import { parseTokenLines } from '../blink/credentials-file.ts'
 import { createHttp } from '../blink/http.ts'

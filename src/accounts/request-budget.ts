@@ -11,7 +11,7 @@ import type { Spent } from '../domain/model.ts'
 export interface BudgetNeeds {
   /** What was kept, or `undefined` when nothing was. */
   readonly kept: Spent | undefined
-  /** Requests a day; asked again each time, since modules come and go. */
+  /** Requests a day; called each time, since modules come and go. */
   readonly limit: () => number
   /** Whether the limit is ours and not the owner's: then it does not shrink before the day is over. */
   readonly automatic: boolean
@@ -125,7 +125,7 @@ export interface Plan {
   readonly modules: number
 }
 
-/** Starts, `once`, `discover` and commands: as if there were one more tick an hour. */
+/** Starts, `once`, `discover` and commands: as if there were one more run an hour. */
 const otherRunsPerDay = 24
 
 /** An access token lives an hour at worst, and each process needs one of its own. */

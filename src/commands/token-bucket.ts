@@ -1,7 +1,7 @@
 /**
- * How often commands may make us ask the cloud: so many tokens, refilled over time. Pure.
+ * How often commands may send requests to the cloud: so many tokens, refilled over time. Pure.
  *
- * A rule that loops must not lock the account. On average an account is asked no more often than by a schedule of
+ * A rule that loops must not lock the account. On average an account is requested no more often than by a schedule of
  * once a minute, the fastest that the settings allow without a word of warning.
  */
 

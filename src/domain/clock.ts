@@ -27,7 +27,7 @@ export interface Clock {
 const firstPlausible = Date.parse('2020-01-01T00:00:00.000Z')
 
 /**
- * This moment, in milliseconds since the epoch, to be asked for later: when the clock had not been set by then and is
+ * This moment, in milliseconds since the epoch, to be read later: when the clock had not been set by then and is
  * by now, it is counted back from now.
  */
 export function thisMoment(clock: Pick<Clock, 'now' | 'elapsed'>): () => number {
@@ -68,7 +68,7 @@ export const systemClock: Clock = {
   uuid: () => randomUUID(),
 }
 
-/** Chance in small pieces from large ones: the kernel is asked for it once for some hundred ids. */
+/** Chance in small pieces from large ones: one call of the kernel serves some hundred ids. */
 function pooled(): Clock['randomBytes'] {
   let pool = randomBytes(0)
   return (count) => {

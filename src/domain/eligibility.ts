@@ -1,5 +1,5 @@
 /**
- * Which sync modules are asked, and why the others are not. Pure.
+ * Which sync modules are requested, and why the others are not. Pure.
  *
  * `local_storage_enabled` has no say here: it lags, and was seen false on a module whose drive was active
  * (colinbendell/homebridge-blink-for-home#108).
@@ -21,7 +21,7 @@ export function isWanted(module: ModuleKey, rules: EligibilityRules): boolean {
   return rules.include.length === 0 || names.some((name) => rules.include.includes(name))
 }
 
-/** Why this module is not asked, or `undefined` when it is. */
+/** Why this module is not requested, or `undefined` when it is. */
 export function ineligibility(module: SyncModule, rules: EligibilityRules): SkipReason | undefined {
   if (!isWanted(module, rules)) return 'excluded'
   if (rules.askAll) return undefined

@@ -21,7 +21,7 @@ export interface CloudErrorDetails extends ErrorDetails {
   readonly outcome: RequestOutcome
   /** The pause that the cloud named, in milliseconds. */
   readonly retryAfterMs?: number
-  /** When we will ask again, in milliseconds since the epoch. */
+  /** When the next request is sent, in milliseconds since the epoch. */
   readonly retryAt?: number
 }
 
@@ -121,7 +121,7 @@ export class LoginNeeded extends CloudError {
   readonly code: 'login_required' | 'two_factor_required' = 'login_required'
 }
 
-/** The same, because the cloud wants a code first. Asking again might have one sent each time. */
+/** The same, because the cloud wants a code first. Another request might have one sent each time. */
 export class TwoFactorNeeded extends LoginNeeded {
   override readonly code = 'two_factor_required'
 }
@@ -140,7 +140,7 @@ export class AccountThrottled extends CloudError {
 /** What a module said of itself when it refused: it is away, has no usable drive, or is too old. */
 export type ModuleCondition = 'offline' | 'no_storage' | 'incompatible'
 
-/** Refused for a reason that asking again in this tick would not change, unless the error says `retryable`. */
+/** Refused for a reason that another request in this run would not change, unless the error says `retryable`. */
 export class CloudRefused extends CloudError {
   readonly code = 'cloud_refused'
   override readonly retryable: boolean
@@ -156,7 +156,7 @@ export class CloudRefused extends CloudError {
   }
 }
 
-/** No answer. Worth asking again only if the request certainly did nothing. */
+/** No answer. Worth another request only if the request certainly did nothing. */
 export class CloudUnreachable extends CloudError {
   readonly code = 'cloud_unreachable'
   override readonly retryable: boolean

@@ -15,7 +15,7 @@ import {
 } from './errors.ts'
 import type { AccountStatus, Failure, Outcome, PersonNeeded } from './model.ts'
 
-/** How a report tells of an error it can live with; throws the others again, for they are bugs. */
+/** An expected error as reports have it; throws the others again, for they are bugs. */
 export function explain(error: unknown, now: number): Failure {
   if (!(error instanceof DaemonError)) throw error
   const cloud = error instanceof CloudError ? error : undefined
@@ -34,19 +34,19 @@ export function explain(error: unknown, now: number): Failure {
 /**
  * The outcome of a module whose request ended in this error.
  *
- * @param asked whether a request for this very module was sent; if not, there is nothing unknown about it
+ * @param requested whether a request for this very module was sent; if not, there is nothing unknown about it
  */
-export function outcomeOf(error: DaemonError, asked: boolean): Outcome {
+export function outcomeOf(error: DaemonError, requested: boolean): Outcome {
   if (error instanceof LoginNeeded) return 'login_required'
   if (error instanceof AccountThrottled) return 'throttled'
   if (error instanceof ModuleBusy) return 'busy'
   if (error instanceof CloudRefused) return error.condition ?? 'error'
-  if (asked && error instanceof CloudError && error.outcome === 'unknown') return 'unknown'
+  if (requested && error instanceof CloudError && error.outcome === 'unknown') return 'unknown'
   if (error instanceof CloudUnreachable) return 'unreachable'
   return 'error'
 }
 
-/** The state of an account that could not be asked because of this error; trouble of our own is none of its. */
+/** The state of an account that could not be requested because of this error; trouble of our own is none of its. */
 export function accountStatusOf(error: DaemonError): AccountStatus {
   if (error instanceof LoginNeeded) return error.code
   if (error instanceof AccountThrottled) return 'throttled'
@@ -54,7 +54,7 @@ export function accountStatusOf(error: DaemonError): AccountStatus {
   return error instanceof CloudError ? 'unreachable' : 'ok'
 }
 
-/** Whether asking the account's other modules would come to the same. */
+/** Whether requests for the account's other modules would fail in the same way. */
 export function concernsAccount(error: DaemonError): boolean {
   return error instanceof LoginNeeded || error instanceof AccountThrottled || error instanceof StoreFailed
 }

@@ -22,7 +22,7 @@ export interface ModuleKey {
   readonly syncModuleId: BlinkId
 }
 
-/** State of the local storage as the cloud tells it; `unknown` stands for every value we have never seen. */
+/** State of the local storage as the cloud names it; `unknown` stands for every value we have never seen. */
 export type StorageStatus =
   | 'active'
   | 'memory_full'
@@ -42,7 +42,7 @@ export interface SyncModule extends ModuleKey {
   readonly firmware: string | undefined
   readonly connection: 'online' | 'offline' | 'unknown'
   readonly onboarded: boolean
-  /** `undefined` when the cloud does not tell, as with modules from before local storage. */
+  /** `undefined` when the cloud does not say, as with modules from before local storage. */
   readonly storage: StorageStatus | undefined
 }
 
@@ -63,7 +63,7 @@ export type RunCounts = Readonly<Record<ModuleReport['kind'], number>> & { reado
 
 /** Some of an account's modules, as a command wants them. */
 export interface Selection {
-  /** Whether to ask the cloud for its list; else the modules of the last one are meant. */
+  /** Whether to request a new list; else the modules of the last one are meant. */
   readonly list: boolean
   wants(module: SyncModule): boolean
 }
@@ -110,7 +110,7 @@ export interface WorkItem extends ModuleKey {
   readonly requestId: BlinkId
   readonly trigger: Trigger
   readonly tickId: string
-  /** 1 for the first try in the tick. */
+  /** 1 for the first try in the run. */
   readonly attempt: number
   readonly pollPath: string
   readonly pollUrl: string
@@ -147,7 +147,7 @@ interface ReportBase {
   readonly attempts: number
 }
 
-/** What one module's turn in a tick came to. `attempts` counts the requests sent for it. */
+/** The result of one module in a run. `attempts` counts the requests sent for it. */
 export type ModuleReport =
   | (ReportBase & { readonly kind: 'requested'; readonly item: WorkItem; readonly latencyMs: number })
   | (ReportBase & { readonly kind: 'failed'; readonly outcome: Outcome; readonly failure: Failure })
@@ -171,7 +171,7 @@ export interface ModuleChanges {
   readonly renamed: readonly SyncModule[]
   /** Those of which anything is not as it was, the found and the missing among them. */
   readonly altered: readonly SyncModule[]
-  /** Missing from several lists in a row; told once. */
+  /** Missing from several lists in a row; reported once. */
   readonly gone: readonly SyncModule[]
 }
 
@@ -181,7 +181,7 @@ export interface AccountRunReport {
   readonly run: Run
   readonly startedAt: number
   readonly finishedAt: number
-  /** `undefined` when the cloud could not be asked for its modules. */
+  /** `undefined` when the list of modules did not come. */
   readonly changes: ModuleChanges | undefined
   readonly account: { readonly status: AccountStatus; readonly failure?: Failure }
   readonly modules: readonly ModuleReport[]
@@ -263,14 +263,14 @@ export interface Sighting {
   readonly missing: number
 }
 
-/** What a sync module's turns have come to so far. */
+/** The results of a sync module so far. */
 export interface Progress {
   readonly requestsTotal: number
   readonly failuresInARow: number
   readonly lastAttemptAt: number | undefined
   readonly lastOutcome: Outcome | undefined
   readonly lastFailure: Failure | undefined
-  /** Why the last turn was skipped, and whether the one before it was for the same reason. */
+  /** Why the module was skipped last, and whether it was for the same reason before. */
   readonly lastSkip: { readonly reason: SkipReason; readonly repeated: boolean } | undefined
   readonly lastLatencyMs: number | undefined
   readonly lastAccepted: Accepted | undefined
@@ -279,7 +279,7 @@ export interface Progress {
 /** What is kept of an accepted request when its work item is gone. */
 export type Accepted = Pick<WorkItem, 'requestId' | 'trigger' | 'requestedAt' | 'expiresAt'>
 
-/** What is kept of a sync module from tick to tick. */
+/** What is kept of a sync module from run to run. */
 export interface ModuleRecord extends Sighting, Progress {
   /** Work items that had not expired when the last one was added, newest last. */
   readonly recent: readonly WorkItem[]
@@ -289,7 +289,7 @@ export interface ModuleRecord extends Sighting, Progress {
 export interface Credentials {
   readonly key: string
   readonly source: 'environment' | 'import' | 'login'
-  /** Of the text it came from, so that a changed text is told from a rotated token. */
+  /** Of the text it came from, to distinguish a changed text from a rotated token. */
   readonly fingerprint: string | undefined
   /** The client the token was issued to; a token is refreshed only by the same one. */
   readonly clientId: string
@@ -298,7 +298,7 @@ export interface Credentials {
   readonly region: string | undefined
   /** Overrides the installation's own when the token came with one. */
   readonly hardwareId: string | undefined
-  /** When the cloud refused the refresh token; nothing is asked with it after that. */
+  /** When the cloud refused the refresh token; nothing is requested with it after that. */
   readonly refusedAt: number | undefined
   /** What the refusal wants of a person; `login_required` where it does not say. */
   readonly refusedFor?: PersonNeeded | undefined

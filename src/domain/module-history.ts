@@ -1,12 +1,12 @@
 /**
- * How a sync module's record grows: from a list that shows it or not, and from what its turn came to. Pure.
+ * How a sync module's record grows: from a list that shows it or not, and from the result of its attempt. Pure.
  */
 import type { ModuleChanges, ModuleReport, Progress, Sighting, SyncModule } from './model.ts'
 
 /** So many lists in a row must miss a module before it is gone: the cloud's lists have gaps. */
 export const listsUntilGone = 3
 
-/** Of a module that has never had a turn. */
+/** Of a module without an attempt. */
 export const noProgress: Progress = {
   requestsTotal: 0,
   failuresInARow: 0,
@@ -18,14 +18,14 @@ export const noProgress: Progress = {
   lastAccepted: undefined,
 }
 
-/** The progress after a turn. A skipped turn is no attempt and changes no counter. */
+/** The progress after a report. A skipped module had no attempt, and no counter changes. */
 export function afterReport(before: Progress, report: ModuleReport): Progress {
   if (report.kind === 'skipped') {
     const { outcome, reason } = report
     const lastSkip = { reason, repeated: before.lastSkip?.reason === reason }
     return { ...before, lastOutcome: outcome, lastFailure: undefined, lastSkip }
   }
-  // A turn that a throttle or a missing login ended before anything was sent is a failure, but no attempt.
+  // What a throttle or missing credentials ended before anything was sent is a failure, but no attempt.
   const lastAttemptAt = report.attempts > 0 ? report.at : before.lastAttemptAt
   if (report.kind === 'failed') {
     const failuresInARow = before.failuresInARow + 1

@@ -9,7 +9,7 @@ import { AccountThrottled, CloudError, type DaemonError, ModuleBusy } from './er
 /** Pauses after a busy module's refusals, in milliseconds; nico579/blink2video waits the same. */
 const busyPausesMs = [3_000, 8_000, 15_000, 25_000]
 
-/** Nothing that has failed is asked for again sooner than this, whoever asks. */
+/** Nothing that has failed is requested again sooner than this. */
 export const leastPauseMs = 2_000
 
 /** Pauses after failures that did nothing, in milliseconds: enough for a router to come back. */
@@ -19,7 +19,7 @@ const unreachablePausesMs = [leastPauseMs, 6_000]
  * Milliseconds to wait before trying again, or `undefined` to give up.
  *
  * @param tried how many tries have failed so far, at least 1
- * @param chance from 0 to 1; adds up to a quarter, so that two askers do not meet again. Never takes away: a
+ * @param chance from 0 to 1; adds up to a quarter, so that two clients do not meet again. Never takes away: a
  *   pause the cloud named is kept in full.
  */
 export function pauseBeforeRetry(error: DaemonError, tried: number, chance: number): number | undefined {
@@ -74,7 +74,7 @@ export function longerOf(one: Breaker, other: Breaker): Breaker {
   return longer > 0 ? other : one
 }
 
-/** When the account may be asked again, or `undefined` when it may be now. */
+/** When the account may be requested again, or `undefined` when it may be now. */
 export function closedUntil(breaker: Breaker, now: number): number | undefined {
   if (breaker.openUntil === undefined || breaker.openUntil <= now) return undefined
   // A wall clock that was set back must not turn a pause of minutes into one of years.

@@ -1,7 +1,7 @@
 /**
  * Calls back at each run of a cron expression. When the runs are is the business of `run-times.ts`.
  *
- * Overlap and deadlines belong to the ticks, so whoever is called returns at once. Day of month and day of week are
+ * Overlap and deadlines belong to the runner, so the callback returns at once. Day of month and day of week are
  * both required when both are given. In UTC, the default, the clocks never change.
  *
  * The wall clock is somebody's to set, and machines sleep. So both clocks are compared every few seconds, and after a
@@ -9,12 +9,11 @@
  */
 import { parse, validateDetailed } from 'node-cron'
 import { type Clock, iso } from '../domain/clock.ts'
-import type { Log } from '../domain/ports.ts'
-import { type Jump, jumpBetween, type Moment } from './clock-jump.ts'
+import type { LastRun, Log } from '../domain/ports.ts'
 import { type RunTimes, runTimes } from './run-times.ts'
 
 export interface Schedule {
-  /** The next two slots, in milliseconds since the epoch; fewer when the schedule ends. */
+  /** The next two runs, in milliseconds since the epoch; fewer when the schedule ends. */
   next(): readonly number[]
   stop(): Promise<void>
 }
@@ -24,11 +23,10 @@ export interface ScheduleNeeds {
   /** IANA name. */
   readonly timezone: string
   /**
-   * Called at each slot with the slot's time, and after missed slots once with the time of the call; must return
-   * at once.
+   * Called at each run with its time, and after missed runs once with the time of the call; must return at once.
    */
-  readonly onSlot: (at: number) => void
-  /** Told when the next slots are no longer what `next` said before. */
+  readonly onRun: (at: number) => void
+  /** Called when the next runs are no longer what `next` returned before. */
   readonly onJump?: () => void
   /** The last run of an earlier process that may matter to this one. */
   readonly lastRun?: LastRun
@@ -36,21 +34,13 @@ export interface ScheduleNeeds {
   readonly log: Log
 }
 
-/** Remembers a run over restarts: on the day on which the clocks are set back, its time comes twice. */
-export interface LastRun {
-  /** In milliseconds since the epoch; `undefined` when none was kept. */
-  readonly at: number | undefined
-  /** @throws StoreFailed when it cannot be kept */
-  keep(at: number): Promise<void>
-}
-
 /** How often the clocks are compared. */
 const lookMs = 5_000
 
-/** Missed slots are not made up for closer to another one: a clock that flutters must not hurry the ticks. */
+/** A missed run is not made up for closer to another one: a clock that flutters must not hurry the requests. */
 const leastGapMs = 60_000
 
-/** Starts calling `onSlot`. The expression must have passed `checkCron`. */
+/** Starts calling `onRun`. The expression must have passed `checkCron`. */
 export function startSchedule(needs: ScheduleNeeds): Schedule {
   const schedule = new WatchedSchedule(needs)
   schedule.start()
@@ -61,14 +51,14 @@ class WatchedSchedule implements Schedule {
   readonly #needs: ScheduleNeeds
   readonly #stopping = new AbortController()
   readonly #times: RunTimes
-  #slots: readonly number[] = []
+  #runs: readonly number[] = []
   readonly #startedAt: number
   /** The wall clock's time of the last call. */
   #lastRun: number | undefined
-  /** Whether a missed slot is still to be made up for. */
+  /** Whether a missed run is still to be made up for. */
   #owed = false
   #lastCallAt: number
-  /** Whether the clocks have jumped since the last call, and so the slots may be those of before. */
+  /** Whether the clocks have jumped since the last call, and so the runs may be those of before. */
   #jumped = false
   #watching: Promise<void> | undefined
 
@@ -87,7 +77,7 @@ class WatchedSchedule implements Schedule {
   }
 
   next(): readonly number[] {
-    return this.#slots
+    return this.#runs
   }
 
   async stop(): Promise<void> {
@@ -101,7 +91,7 @@ class WatchedSchedule implements Schedule {
   }
 
   #plan(): void {
-    this.#slots = this.#times.after(this.#needs.clock.now(), 2)
+    this.#runs = this.#times.after(this.#needs.clock.now(), 2)
   }
 
   async #watch(): Promise<void> {
@@ -109,35 +99,35 @@ class WatchedSchedule implements Schedule {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       const before = this.#moment()
-      const [slot] = this.#slots
-      const askedMs = Math.min((slot ?? Number.POSITIVE_INFINITY) - before.now, lookMs)
+      const [run] = this.#runs
+      const askedMs = Math.min((run ?? Number.POSITIVE_INFINITY) - before.now, lookMs)
       await clock.sleep(Math.max(askedMs, 0), signal).catch(() => undefined)
       if (signal.aborted) return
       const jump = jumpBetween(before, this.#moment(), Math.max(askedMs, 0))
-      if (jump) this.#afterJump(jump, slot)
-      else if (slot !== undefined && slot <= clock.now()) this.#slot(slot)
-      if (this.#owed && this.#isFarFromSlots()) this.#call(clock.now())
+      if (jump) this.#afterJump(jump, run)
+      else if (run !== undefined && run <= clock.now()) this.#due(run)
+      if (this.#owed && this.#isFarFromRuns()) this.#call(clock.now())
     }
   }
 
-  /** A clock that is set back a few seconds brings the same slot again, and one that is set forward the next too soon. */
-  #slot(at: number): void {
+  /** A clock that is set back a few seconds brings the same run again, and one that is set forward the next too soon. */
+  #due(at: number): void {
     const { clock, log } = this.#needs
-    const [next = Number.POSITIVE_INFINITY, afterNext = Number.POSITIVE_INFINITY] = this.#slots
+    const [next = Number.POSITIVE_INFINITY, afterNext = Number.POSITIVE_INFINITY] = this.#runs
     const gapMs = Math.min(leastGapMs, (afterNext - next) / 2)
     if (this.#jumped && clock.elapsed() - this.#lastCallAt < gapMs) {
-      log.info({ slot: iso(at) }, 'slot left out: the clock was set, and the last one was a moment ago')
+      log.info({ run: iso(at) }, 'run left out: the clock was set, and the last one was a moment ago')
       this.#plan()
       return
     }
     const now = clock.now()
-    const missed = this.#slots.filter((slot) => slot > at && slot <= now).length
-    if (missed > 0) log.warn({ slot: iso(at) }, 'slots missed: the machine was too busy')
+    const missed = this.#runs.filter((run) => run > at && run <= now).length
+    if (missed > 0) log.warn({ run: iso(at) }, 'runs missed: the machine was too busy')
     this.#call(at)
   }
 
   #call(at: number): void {
-    const { clock, log, onSlot } = this.#needs
+    const { clock, log, onRun } = this.#needs
     this.#jumped = false
     this.#owed = false
     this.#lastCallAt = clock.elapsed()
@@ -145,9 +135,9 @@ class WatchedSchedule implements Schedule {
     this.#plan()
     this.#remember(at)
     try {
-      onSlot(at)
+      onRun(at)
     } catch (error) {
-      log.error({ slot: iso(at), detail: String(error), err: error }, 'scheduled run failed')
+      log.error({ run: iso(at), detail: String(error), err: error }, 'scheduled run failed')
     }
   }
 
@@ -157,28 +147,28 @@ class WatchedSchedule implements Schedule {
     lastRun.keep(at).catch((error: unknown) => {
       log.warn(
         { err: error, remedy: 'Restarted within the hour, the daemon may run once more.' },
-        'last run could not be kept',
+        'cannot store the last run',
       )
     })
   }
 
-  #isFarFromSlots(): boolean {
+  #isFarFromRuns(): boolean {
     const { now, elapsed } = this.#moment()
-    const [next = Number.POSITIVE_INFINITY] = this.#slots
+    const [next = Number.POSITIVE_INFINITY] = this.#runs
     return elapsed - this.#lastCallAt >= leastGapMs && next - now >= leastGapMs
   }
 
-  /** @param expected the next slot as it was known before the jump */
+  /** @param expected the next run as it was known before the jump */
   #afterJump(jump: Jump, expected: number | undefined): void {
     const { clock, log, onJump } = this.#needs
     this.#plan()
     this.#jumped = true
     const now = clock.now()
     if (expected !== undefined && expected <= now) this.#owed = true
-    const [next] = this.#slots
+    const [next] = this.#runs
     const fields = { jump_s: Math.round(jump.ms / 1000), now: iso(now), next: next && iso(next) }
     log.warn(
-      { ...fields, slot_missed: this.#owed },
+      { ...fields, run_missed: this.#owed },
       jump.kind === 'wall_clock'
         ? 'the clock jumped: it was set, or the machine slept'
         : 'the program stood still: the machine slept or was too busy',
@@ -192,7 +182,7 @@ class WatchedSchedule implements Schedule {
   }
 }
 
-/** How many slots a day has at most: that of a day which the expression means, whatever the others have. */
+/** How many runs a day has at most: that of a day which the expression means, whatever the others have. */
 export function runsPerDay(expression: string): number {
   const { second, minute, hour } = parse(expression)
   return second.length * minute.length * hour.length
@@ -201,7 +191,7 @@ export function runsPerDay(expression: string): number {
 /**
  * What is wrong with a cron expression, as a sentence; `undefined` when it can be used.
  *
- * Slots less than 60 s apart are refused unless `allowFast`: the cloud locked accounts that were asked every
+ * Runs less than 60 s apart are refused unless `allowFast`: the cloud locked accounts that were requested every
  * 30 s (home-assistant/core#107386).
  */
 export function checkCron(expression: string, allowFast: boolean): string | undefined {
@@ -214,4 +204,32 @@ export function checkCron(expression: string, allowFast: boolean): string | unde
     return 'fires less than 60 s apart, which gets accounts locked; schedule.allowFast permits it all the same'
   }
   return undefined
+}
+
+/** Both clocks at the same moment, in milliseconds. */
+interface Moment {
+  readonly now: number
+  readonly elapsed: number
+}
+
+/**
+ * The wall clock alone moves when it is set, and when Linux sleeps, where the other clock stands still too. Both move
+ * when the program stood still: a blocked event loop, a stopped process, a paused machine.
+ */
+interface Jump {
+  readonly kind: 'wall_clock' | 'stood_still'
+  /** Negative when the wall clock was set back. */
+  readonly ms: number
+}
+
+/** Less than this is a busy machine, or a clock that is being corrected. */
+const leastJumpMs = 3_000
+
+/** The jump between two looks that should have been `askedMs` apart, or `undefined` when time just passed. */
+function jumpBetween(before: Moment, after: Moment, askedMs: number): Jump | undefined {
+  const passed = after.elapsed - before.elapsed
+  const set = after.now - before.now - passed
+  if (Math.abs(set) >= leastJumpMs) return { kind: 'wall_clock', ms: Math.round(set) }
+  const late = passed - askedMs
+  return late >= leastJumpMs ? { kind: 'stood_still', ms: Math.round(late) } : undefined
 }

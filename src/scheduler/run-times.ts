@@ -1,7 +1,7 @@
 /**
  * When a cron expression fires in a time zone, over both changes of the clocks.
  *
- * node-cron reads the expression and knows whether a day is meant; asked in UTC, it knows no change of the clocks. It
+ * node-cron reads the expression and knows whether a day is meant; in UTC it knows no change of the clocks. It
  * cannot place times of a zone on the day of a change: it leaves out the first of the two equal hours in autumn, or
  * forgets the second one for a program that starts between them. So this file maps times of the wall clock to moments
  * itself, by the offsets that Intl knows.

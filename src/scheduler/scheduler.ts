@@ -36,8 +36,8 @@ export interface Scheduler {
   stop(): Promise<void>
 }
 
-/** How long a stop waits for requests in flight to come home, and then for them to be cut off. */
-const [homeMs, cutMs] = [3_000, 1_000]
+/** How long a stop waits for requests in flight, and then for them to be aborted. */
+const [flightMs, abortMs] = [3_000, 1_000]
 
 export function openScheduler(needs: SchedulerNeeds): Scheduler {
   const { settings, storage, registry, notify, clock, log, fail } = needs
@@ -56,12 +56,12 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
     once: runner.once,
     stopping: stopping.signal,
     start() {
-      const onSlot = (at: number) => {
+      const onRun = (at: number) => {
         runner.run('schedule', at).then(() => notify.settingsChanged('schedule'), fail)
       }
       const onJump = () => notify.settingsChanged('clock')
       const { lastRun } = storage
-      schedule = startSchedule({ expression: cron, timezone, onSlot, onJump, lastRun, clock, log })
+      schedule = startSchedule({ expression: cron, timezone, onRun, onJump, lastRun, clock, log })
       const next = times.next()[0]
       log.info({ accounts: registry.size, cron, timezone, next: next && iso(next) }, 'started')
       notify.settingsChanged('schedule')
@@ -73,9 +73,9 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
     async stop() {
       await schedule?.stop()
       stopping.abort(new Error('stopped'))
-      await within(runner.idle(), homeMs)
+      await within(runner.idle(), flightMs)
       abort.abort(new Error('stopped'))
-      await within(runner.idle(), cutMs)
+      await within(runner.idle(), abortMs)
     },
   }
 

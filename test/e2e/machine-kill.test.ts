@@ -140,10 +140,10 @@ mosquittoTest('halted for five seconds, the daemon logs it and goes on without a
   await until('five seconds', () => performance.now() - stoppedAt > 5_000)
   const ticksBefore = daemon.logged().filter(({ msg }) => msg === 'tick done').length
   daemon.kill('SIGCONT')
-  // Between two looks at the clocks, or at the missed slots after a look that was long under way.
+  // Between two looks at the clocks, or at the missed runs after a look that was long under way.
   const words = [
     'the program stood still: the machine slept or was too busy',
-    'slots missed: the machine was too busy',
+    'runs missed: the machine was too busy',
   ]
   await until('a word on it', () => daemon.logged().some(({ msg }) => words.includes(String(msg))), {
     state: daemon.stderr,

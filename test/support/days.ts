@@ -8,12 +8,12 @@ export const minute = 60_000
 export const hour = 60 * minute
 export const day = 24 * hour
 
-/** A schedule that began at this moment, and the slots it fired so far as ISO 8601. */
+/** A schedule that began at this moment, and the runs it has fired so far as ISO 8601. */
 export async function schedule(
   expression: string,
   timezone: string,
   from: string,
-  { onSlot, lastRun }: { readonly onSlot?: (at: number) => void; readonly lastRun?: string } = {},
+  { onRun, lastRun }: { readonly onRun?: (at: number) => void; readonly lastRun?: string } = {},
 ) {
   vi.useFakeTimers({
     now: Date.parse(from),
@@ -28,9 +28,9 @@ export async function schedule(
   const started = startSchedule({
     expression,
     timezone,
-    onSlot(at) {
+    onRun(at) {
       fired.push(new Date(at).toISOString())
-      onSlot?.(at)
+      onRun?.(at)
     },
     onJump() {
       told.jumps++

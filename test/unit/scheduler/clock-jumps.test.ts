@@ -1,4 +1,4 @@
-/** A clock that is set, a machine that slept, a program that stood still: what becomes of the slots. */
+/** A clock that is set, a machine that slept, a program that stood still: which runs follow. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { day, hour, minute, schedule } from '../../support/days.ts'
 
@@ -7,7 +7,7 @@ afterEach(() => {
 })
 
 const wallClock = 'the clock jumped: it was set, or the machine slept'
-/** A walk through a year of slots takes 25 s of a processor; others on the machine do not lengthen this time. */
+/** A walk through a year of runs takes 25 s of a processor; others on the machine do not lengthen this time. */
 const walkMs = 10_000
 const cpuMs = (since: NodeJS.CpuUsage) => process.cpuUsage(since).user / 1_000
 const stoodStill = 'the program stood still: the machine slept or was too busy'
@@ -25,12 +25,12 @@ test('a clock set back an hour does not silence the schedule', async () => {
   await stop()
 
   expect(fired).toEqual(['2026-11-23T10:00:00.000Z', '2026-11-23T09:05:00.000Z'])
-  expect(warnings()).toMatchObject([{ message: wallClock, fields: { jump_s: -3600, slot_missed: false } }])
+  expect(warnings()).toMatchObject([{ message: wallClock, fields: { jump_s: -3600, run_missed: false } }])
 })
 
 test.each([
   -12_000, -20_000, -40_000,
-])('a clock set back %i ms right after a slot does not bring the slot again', async (ms) => {
+])('a clock set back %i ms right after a run does not bring the run again', async (ms) => {
   const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:04:58Z')
   await pass(10_000)
 
@@ -41,7 +41,7 @@ test.each([
   expect(fired).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:10:00.000Z'])
 })
 
-test('a clock set forward to right before the next slot does not hurry it', async () => {
+test('a clock set forward to right before the next run does not hurry it', async () => {
   const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:04:58Z')
   await pass(10_000)
 
@@ -52,7 +52,7 @@ test('a clock set forward to right before the next slot does not hurry it', asyn
   expect(fired).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:15:00.000Z'])
 })
 
-test('a clock set forward a year is one catch-up and no walk through a year of slots', async () => {
+test('a clock set forward a year is one catch-up and no walk through a year of runs', async () => {
   const { fired, pass, setClock, stop, warnings } = await schedule(
     '*/5 * * * *',
     'UTC',
@@ -71,10 +71,10 @@ test('a clock set forward a year is one catch-up and no walk through a year of s
     '2027-11-23T09:05:00.000Z',
     '2027-11-23T09:10:00.000Z',
   ])
-  expect(warnings()).toMatchObject([{ fields: { jump_s: 365 * 86_400, slot_missed: true } }])
+  expect(warnings()).toMatchObject([{ fields: { jump_s: 365 * 86_400, run_missed: true } }])
 })
 
-test('a clock set forward shortly before a slot walks through no year of slots', async () => {
+test('a clock set forward shortly before a run walks through no year of runs', async () => {
   const { fired, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:57:00Z')
   await pass(3 * minute - 25)
   const begun = process.cpuUsage()
@@ -87,7 +87,7 @@ test('a clock set forward shortly before a slot walks through no year of slots',
   expect(fired).toEqual(['2027-11-23T09:00:00.000Z', '2027-11-23T09:05:00.000Z'])
 })
 
-test('after eight hours of sleep one tick makes up for all slots of the night', async () => {
+test('after eight hours of sleep one run makes up for all of the night', async () => {
   const { fired, pass, setClock, stop, told } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T22:58:00Z')
   await pass(3 * minute)
 
@@ -103,7 +103,7 @@ test('after eight hours of sleep one tick makes up for all slots of the night', 
   expect(told.jumps).toBe(1)
 })
 
-test('a daily slot that the machine slept through is made up for when it wakes', async () => {
+test('a daily run that the machine slept through is made up for when it wakes', async () => {
   const { fired, pass, setClock, stop } = await schedule('0 7 * * *', 'Europe/Berlin', '2026-11-23T22:00:00Z')
   await pass(10 * minute)
 
@@ -116,7 +116,7 @@ test('a daily slot that the machine slept through is made up for when it wakes',
   expect(fired.slice(1)).toEqual(['2026-11-25T06:00:00.000Z'])
 })
 
-test('a sleep without a slot in it is told and made up for by nothing', async () => {
+test('a sleep without a run in it is logged, and nothing is made up for', async () => {
   const { fired, pass, setClock, stop, warnings } = await schedule('0 7 * * *', 'UTC', '2026-11-23T08:00:00Z')
   await pass(minute)
 
@@ -125,10 +125,10 @@ test('a sleep without a slot in it is told and made up for by nothing', async ()
   await stop()
 
   expect(fired).toEqual([])
-  expect(warnings()).toMatchObject([{ fields: { jump_s: 8 * 3600, slot_missed: false } }])
+  expect(warnings()).toMatchObject([{ fields: { jump_s: 8 * 3600, run_missed: false } }])
 })
 
-test('an event loop that was blocked for a minute across a slot catches it up once', async () => {
+test('an event loop that was blocked for a minute across a run catches it up once', async () => {
   const { fired, pass, standStill, stop, warnings } = await schedule(
     '*/5 * * * *',
     'UTC',
@@ -141,7 +141,7 @@ test('an event loop that was blocked for a minute across a slot catches it up on
   await stop()
 
   expect(fired).toEqual([expect.stringMatching(/^2026-11-23T09:05:3/), '2026-11-23T09:10:00.000Z'])
-  expect(warnings()).toMatchObject([{ message: stoodStill, fields: { jump_s: 60, slot_missed: true } }])
+  expect(warnings()).toMatchObject([{ message: stoodStill, fields: { jump_s: 60, run_missed: true } }])
 })
 
 test('a clock set to and fro every ten seconds causes one run a minute at most', async () => {
@@ -159,7 +159,7 @@ test('a clock set to and fro every ten seconds causes one run a minute at most',
   expect(fired.length).toBeLessThanOrEqual(10)
 })
 
-test('after a jump the next slots are those of the new time', async () => {
+test('after a jump the next runs are those of the new time', async () => {
   const { next, pass, setClock, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T09:01:00Z')
   expect(next()).toEqual(['2026-11-23T09:05:00.000Z', '2026-11-23T09:10:00.000Z'])
 

@@ -1,4 +1,4 @@
-/** Slots of real schedules, over days that pass in no time. */
+/** Runs of real schedules, over days that pass in no time. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { checkCron } from '../../../src/scheduler/cron.ts'
 import { hour, minute, schedule } from '../../support/days.ts'
@@ -7,7 +7,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('slots come at their minutes, with the time of the slot and not of the call', async () => {
+test('runs come at their minutes, with the scheduled time and not that of the call', async () => {
   const { fired, pass, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:58:30.250Z')
 
   await pass(12 * minute)
@@ -34,7 +34,7 @@ test('hours are those of the time zone', async () => {
   expect(fired).toEqual(['2026-11-23T01:30:00.000Z'])
 })
 
-test('on the days on which the clocks change, the slot stays at its hour of the day', async () => {
+test('on the days on which the clocks change, the run stays at its hour of the day', async () => {
   const { fired, pass, stop } = await schedule('0 8 * * *', 'Europe/Berlin', '2026-03-28T00:00:00.000Z')
   await pass(60 * hour)
   await stop()
@@ -50,7 +50,7 @@ test('on the days on which the clocks change, the slot stays at its hour of the 
   ])
 })
 
-test('a slot inside the hour that spring leaves out does not happen on that day', async () => {
+test('a run inside the hour that spring leaves out does not happen on that day', async () => {
   const { fired, pass, stop } = await schedule('30 2 * * *', 'America/New_York', '2026-03-07T12:00:00.000Z')
 
   await pass(48 * hour)
@@ -65,12 +65,12 @@ test('every five minutes in UTC means every five minutes, whatever the clocks do
   await pass(4 * hour)
   await stop()
 
-  const gaps = fired.slice(1).map((slot, index) => Date.parse(slot) - Date.parse(fired[index] ?? ''))
+  const gaps = fired.slice(1).map((run, index) => Date.parse(run) - Date.parse(fired[index] ?? ''))
   expect(new Set(gaps)).toEqual(new Set([5 * minute]))
   expect(fired).toHaveLength(48)
 })
 
-test('the next two slots are known', async () => {
+test('the next two runs are known', async () => {
   const { next, pass, stop } = await schedule('*/5 * * * *', 'UTC', '2026-11-23T08:58:30.000Z')
   const iso = () => next().map((at) => new Date(at).toISOString())
 
@@ -81,9 +81,9 @@ test('the next two slots are known', async () => {
   await stop()
 })
 
-test('a slot whose work throws is logged as an error, and the next slot comes', async () => {
+test('a run whose work throws is logged as an error, and the next run comes', async () => {
   const { fired, log, pass, stop } = await schedule('* * * * *', 'UTC', '2026-11-23T09:00:30.000Z', {
-    onSlot() {
+    onRun() {
       throw new TypeError('x is not a function')
     },
   })
@@ -128,7 +128,7 @@ test('what is no cron expression is refused with a sentence', () => {
   }
 })
 
-test('slots less than a minute apart are refused, unless the owner says so', () => {
+test('runs less than a minute apart are refused, unless the owner says so', () => {
   for (const expression of ['* * * * * *', '*/30 * * * * *', '0,30 * * * * *']) {
     expect(checkCron(expression, false)).toContain('schedule.allowFast')
     expect(checkCron(expression, true)).toBeUndefined()
