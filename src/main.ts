@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=10
 import { removedVariables } from './cli/environment.ts'
 /**
  * Entry point: signals, exit codes; the only reader of the process's arguments and environment.
@@ -7,7 +7,6 @@ import { removedVariables } from './cli/environment.ts'
  * orderly end as well.
  */
 import { type ExitCode, exit, exitCodeOf, sentencesOf, unwritten } from './cli/exit.ts'
-import { keepHeapSmall } from './cli/heap.ts'
 import { Output } from './cli/output.ts'
 import type { Terminal } from './cli/terminal.ts'
 import { visible } from './domain/printable.ts'
@@ -67,7 +66,6 @@ async function codeOf(terminal: Terminal): Promise<ExitCode> {
   const { stop } = terminal
   try {
     const { runCommand } = await import('./cli/command-line.ts')
-    keepHeapSmall()
     return await runCommand(terminal, process.argv)
   } catch (error) {
     // A stop by a signal is no failure.

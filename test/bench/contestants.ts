@@ -12,6 +12,9 @@ import type { BenchWorld } from './bench-world.ts'
 const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const builtProgram = fromHere('../../dist/main.js')
 
+/** Those of the program's first line. */
+const startFlags = ['--max-semi-space-size=8', '--heap-growing-percent=10']
+
 export interface DaemonOptions {
   /** Environment variables beside those that say where everything is. */
   readonly env: Readonly<Record<string, string>>
@@ -23,7 +26,7 @@ export function startDaemon(world: BenchWorld, { env, nodeOptions = [] }: Daemon
   const tokens = join(world.directory, 'tokens')
   writeFileSync(tokens, `${world.tokenLines()}\n`, { mode: 0o600 })
   const log = openSync(join(world.directory, 'daemon.log'), 'a')
-  const child = spawn(process.execPath, [...nodeOptions, builtProgram, 'run'], {
+  const child = spawn(process.execPath, [...startFlags, ...nodeOptions, builtProgram, 'run'], {
     cwd: world.directory,
     env: {
       PATH: process.env.PATH,

@@ -10,7 +10,7 @@ import type {
   Spent,
 } from '../../src/domain/model.ts'
 import { createNotifier } from '../../src/domain/notifier.ts'
-import type { Cloud, CredentialStore, LimitStore, Observer } from '../../src/domain/ports.ts'
+import type { ClipCloud, Cloud, CredentialStore, LimitStore, Observer } from '../../src/domain/ports.ts'
 import { type Breaker, closedBreaker, longerOf } from '../../src/domain/retry-policy.ts'
 import { createRunner, type Runner, type RunnerNeeds } from '../../src/scheduler/runner.ts'
 import type { Timetable } from '../../src/scheduler/timetable.ts'
@@ -44,7 +44,7 @@ export const refusedAnswer: Answered = [404, { code: 999 }]
 export const withdrawnAnswer: Answered = [400, { error: 'invalid_grant' }]
 
 /** Limits in memory. */
-export function memoryLimits(): LimitStore & { readonly breakers: Breaker[]; refuses: Error | undefined } {
+function memoryLimits(): LimitStore & { readonly breakers: Breaker[]; refuses: Error | undefined } {
   const breakerOf = new Map<string, Breaker>()
   const spentOf = new Map<string, Spent>()
   const modulesOf = new Map<string, number>()
@@ -277,6 +277,8 @@ export function bareAccount(
   return {
     accountId,
     cloud,
+    clips: noClips,
+    holdModule: (_module, work) => work(),
     session: {
       credentials: someCredentials({ accountId }),
       kept: someCredentials({ accountId }),
@@ -310,4 +312,14 @@ export function bareAccount(
 export const quietCloud: Cloud = {
   discover: async () => [aModule()],
   requestManifest: async () => ({ requestId: '501', pollPath: '/', pollUrl: 'https://rest.test/' }),
+}
+
+const unexpected = () => Promise.reject(new Error('this test requests no clips'))
+const noClips: ClipCloud = {
+  manifest: unexpected,
+  requestClip: unexpected,
+  command: unexpected,
+  fetchClip: unexpected,
+  storageStatus: unexpected,
+  cameras: unexpected,
 }

@@ -41,7 +41,7 @@ export const diskFull = new StoreFailed('cannot write to state.db', {
   remedy: 'The disk is full: make room.',
 })
 
-export const scheduledRun: Run = {
+const scheduledRun: Run = {
   tickId: '2026-11-23T09:00:00.000Z',
   trigger: 'schedule',
   budgetMs: 299_000,
