@@ -101,7 +101,7 @@ test('killed between PUBACK and deletion, the next start delivers the same event
   expect(await next.outbox.count()).toBe(0)
 })
 
-test('ids that cannot be forgotten are told of, and others are delivered all the same', async () => {
+test('a disk that deletes nothing is logged, and other ids are delivered all the same', async () => {
   const { outbox, broker, clock, log, add, begin } = aWorld()
   outbox.remove = () => Promise.reject(diskFull)
   for (const id of ['501', '502']) await add(id, { syncModuleId: id })

@@ -5,12 +5,12 @@ import { settle } from '../../support/fake-clock.ts'
 import { start } from '../../support/samples.ts'
 import { diskFull } from '../../support/scripted.ts'
 
-const dead = { requestedAt: start - 700_000 }
+const expiredAlready = { requestedAt: start - 700_000 }
 
 test('an id that expired before the broker took it is deleted and counted', async () => {
   const { outbox, broker, add, begin, expired } = aWorld()
-  await add('501', dead)
-  await add('502', dead)
+  await add('501', expiredAlready)
+  await add('502', expiredAlready)
   await add('503')
 
   begin()
@@ -79,7 +79,7 @@ test('ids that expire in flight and are acknowledged count as delivered only', a
 
 test('what expiry spares is known when the disk writes, not when it was called', async () => {
   const { outbox, clock, add } = aWorld()
-  for (const id of ['501', '502']) await add(id, dead)
+  for (const id of ['501', '502']) await add(id, expiredAlready)
   const spared = new Set<number>()
 
   const dropping = outbox.sweep(clock.now(), spared)
@@ -99,7 +99,7 @@ test('an expired id behind hundreds that wait for a refused one is swept', async
 
   broker.leave()
   await Promise.all(ids.map((id) => add(`1${id}`, { syncModuleId: id })))
-  await add('902', { syncModuleId: '9', ...dead })
+  await add('902', { syncModuleId: '9', ...expiredAlready })
   await add('903', { syncModuleId: '8' })
   broker.comeBack()
   await settle()
@@ -109,7 +109,7 @@ test('an expired id behind hundreds that wait for a refused one is swept', async
   expect(await outbox.count()).toBe(600)
 })
 
-test('a disk too full to drop expired ids does not end the delivery of those that live', async () => {
+test('a disk too full to delete expired ids does not end the delivery of the others', async () => {
   const { outbox, broker, add, begin } = aWorld()
   outbox.sweep = () => Promise.reject(diskFull)
   await add('501')

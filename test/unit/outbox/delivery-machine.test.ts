@@ -29,7 +29,7 @@ test('an id that the disk could not delete stops holding up its module', async (
   expect(await outbox.count()).toBe(0)
 })
 
-test('a disk that has recovered forgets what is acknowledged as soon as before', async () => {
+test('a recovered disk deletes what is acknowledged as soon as before', async () => {
   const { database, outbox, broker, clock, add, begin } = aWorld()
   broker.leave()
   await add('501')

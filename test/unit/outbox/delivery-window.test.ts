@@ -1,4 +1,4 @@
-/** What goes out at a time, what waits behind it, and how what was acknowledged is forgotten. */
+/** What goes out at a time, what waits behind it, and how what was acknowledged is deleted. */
 import { expect, test } from 'vitest'
 import { aWorld } from '../../support/delivery.ts'
 import { settle } from '../../support/fake-clock.ts'
@@ -44,8 +44,8 @@ test('what expired behind a full window is swept, and holds nothing up', async (
   begin()
   await settle()
   for (let id = 500; id < 564; id++) await add(String(id), { syncModuleId: String(id) })
-  const nearlyDead = { requestedAt: clock.now() - 599_000 }
-  for (const id of ['701', '702']) await add(id, { syncModuleId: id, ...nearlyDead })
+  const nearlyExpired = { requestedAt: clock.now() - 599_000 }
+  for (const id of ['701', '702']) await add(id, { syncModuleId: id, ...nearlyExpired })
   await add('703', { syncModuleId: '703' })
   await clock.advance(2_000)
 
@@ -132,7 +132,7 @@ test('ids acknowledged while a deletion is under way are deleted together', asyn
   expect(await outbox.count()).toBe(0)
 })
 
-test('a delivery that stops forgets what was acknowledged before it ends', async () => {
+test('a delivery that stops deletes what was acknowledged before it ends', async () => {
   const { outbox, add, begin } = aWorld()
   const { stop } = begin()
   await settle()
@@ -169,7 +169,7 @@ test('an item behind an acknowledged, undeleted one goes out before a newer one'
   expect(broker.got.filter((id) => id.startsWith('5'))).toEqual(['501', '502', '503'])
 })
 
-test('while the broker is away, ids that die behind others do not pile up on the disk', async () => {
+test('ids that expire while the broker is away do not pile up on the disk', async () => {
   const { outbox, broker, clock, add, begin, expired } = aWorld()
   broker.leave()
   begin()

@@ -5,7 +5,7 @@ import type { Message, WorkItem } from '../../../src/domain/model.ts'
 import { aWorld } from '../../support/delivery.ts'
 import { settle } from '../../support/fake-clock.ts'
 
-test('what waits is delivered oldest first and then forgotten', async () => {
+test('what waits is delivered oldest first and then deleted', async () => {
   const { outbox, broker, add, begin, delivered } = aWorld()
   for (const id of ['501', '502', '503']) await add(id)
 
@@ -47,7 +47,7 @@ test('an id is kept for as long as the broker does not acknowledge it', async ()
   expect(delivered).toHaveLength(1)
 })
 
-test('an item of several messages is forgotten when the last of them is acknowledged', async () => {
+test('an item of several messages is deleted when the last of them is acknowledged', async () => {
   const { outbox, broker, add, begin } = aWorld()
   broker.leave()
   await add('501')
@@ -116,7 +116,7 @@ test('ids of a module arrive in order though the broker refuses the first at fir
   expect(await outbox.count()).toBe(0)
 })
 
-test('an id the broker refuses for ever ends with its life and holds up nobody else', async () => {
+test('an id the broker refuses for ever expires and holds up nobody else', async () => {
   const { outbox, broker, clock, add, begin, expired } = aWorld()
   broker.refusing.add('501')
   await add('501')
