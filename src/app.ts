@@ -6,8 +6,10 @@
  * The two halves share nothing but the outbox: a dead broker never delays a run, a dead cloud never delays a delivery.
  * Whatever is thrown that nobody expects reaches `failed`.
  */
+import { join } from 'node:path'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
+import { openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import type { Settings } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
@@ -18,6 +20,7 @@ import { runsPerDay } from './scheduler/cron.ts'
 import { runLog } from './scheduler/run-log.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
 import { statusReader } from './scheduler/status.ts'
+import { nextRunOf } from './scheduler/timetable.ts'
 import { openStorage } from './storage/open.ts'
 import { openBroker } from './topics/broker.ts'
 import { openPublishing } from './topics/publishing.ts'
@@ -33,6 +36,8 @@ export interface DaemonNeeds {
   /** Whether others can discover it and send commands. Not for a single run. */
   readonly attended?: boolean
   readonly observers?: readonly Observer[]
+  /** Called before and after each step of saving a clip, for tests that end the process there. */
+  readonly faultPoint?: (step: string) => void
 }
 
 export interface Daemon {
@@ -100,6 +105,17 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => publishing.close())
   notify.add(runLog(clock, log), ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
+  const follows = attended && (settings.manifest.follow || settings.clips.enabled)
+  const clips = follows
+    ? openClipStage({
+        ...common,
+        ...{ installId, observer: notify, faultPoint: needs.faultPoint },
+        directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
+        account: (accountId) => registry.get(accountId),
+        nextRun: (accountId) => nextRunOf(times, accountId, clock.now()),
+      })
+    : undefined
+  if (clips) notify.add(clips.observer)
   notify.add(...(needs.observers ?? []))
 
   async function drained(signal: AbortSignal): Promise<void> {
@@ -111,6 +127,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   async function end(): Promise<void> {
     const begun = clock.elapsed()
     log.info({ waiting: await waiting(storage) }, 'stopping')
+    await clips?.stop()
     await scheduler.stop()
     if (broker.state.connected) {
       const late = new AbortController()
@@ -132,6 +149,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     once: scheduler.once,
     start() {
       scheduler.start()
+      clips?.start().catch(fail)
       const accounts = () => registry.accounts
       refreshIdle({ accounts, clock, log }, stopping).catch(fail)
       const watched = {

@@ -39,6 +39,7 @@ export function createNotifier(log: Log): Notifier {
     eventDelivered: (event) => each((one) => one.eventDelivered?.(event)),
     eventsExpired: (kind, count) => each((one) => one.eventsExpired?.(kind, count)),
     requestFinished: (call) => each((one) => one.requestFinished?.(call)),
+    clipsChanged: (key, counts) => each((one) => one.clipsChanged?.(key, counts)),
     connectionChanged: (state) => each((one) => one.connectionChanged?.(state)),
   }
 }

@@ -4,6 +4,7 @@
  * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
 import type {
+  ClipCounts,
   ClipModule,
   CommandState,
   HomeCamera,
@@ -104,6 +105,8 @@ export interface Observer {
   eventsExpired?(kind: EventKind, count: number): void
   requestFinished?(call: CloudCall): void
   connectionChanged?(state: BrokerState): void
+  /** A manifest was compared, or a clip has come to its end: what is on a stick and on disk is another. */
+  clipsChanged?(key: ModuleKey, counts: ClipCounts): void
 }
 
 /** The state as it is now, for everyone who shows it. */

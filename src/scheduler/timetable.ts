@@ -33,6 +33,20 @@ export function timetable(
   }
 }
 
+/** When an account is requested next, and how often; also while a run that has begun waits for its offset. */
+export function nextRunOf(
+  times: Timetable,
+  account: string,
+  now: number,
+): { readonly at: number; readonly intervalMs: number } | undefined {
+  const [next] = times.next()
+  if (next === undefined) return undefined
+  const intervalMs = times.intervalMs() ?? Number.POSITIVE_INFINITY
+  const offsetMs = times.offsetOf(account)
+  const begun = next - intervalMs + offsetMs
+  return { at: begun > now ? begun : next + offsetMs, intervalMs }
+}
+
 /** The offset of each account; `accounts` is called for a new one. The others may then move a little, to make room. */
 export function offsetsInWindow(
   accounts: () => readonly string[],

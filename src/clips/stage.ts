@@ -1,0 +1,467 @@
+/**
+ * From accepted requests to clips on disk: one worker for each sync module, which follows its newest request ID and
+ * then has the new clips uploaded, one after another.
+ *
+ * Scheduled runs come first: no upload begins shortly before the account's next run. The file of a clip is fetched
+ * beside the next upload. Nothing here holds up a run or a request ID; what fails is logged and left for a later
+ * manifest.
+ */
+import type { Account } from '../accounts/account.ts'
+import type { Settings } from '../config/settings.ts'
+import type { ClipCounts, KnownClip, LedgerClip, Manifest } from '../domain/clip.ts'
+import { type Clock, timeOrderedId } from '../domain/clock.ts'
+import { DaemonError, StoreFailed } from '../domain/errors.ts'
+import { type BlinkId, keyOf, type ModuleKey, type WorkItem } from '../domain/model.ts'
+import type { Log, Observer, Storage } from '../domain/ports.ts'
+import {
+  ClipFailed,
+  type DownloadJob,
+  type DownloadNeeds,
+  failedClip,
+  isCloudTrouble,
+  ManifestExpired,
+  save,
+  settle,
+  upload,
+} from './download.ts'
+import { ClipDirectory, OutsideDirectory, touchEveryMs } from './files.ts'
+import { followManifest } from './manifest-follow.ts'
+import { clipNamer } from './names.ts'
+import { newClips, type WantedClip } from './new-clips.ts'
+import { filesToRemove } from './retention.ts'
+
+export interface ClipStageNeeds {
+  readonly settings: Pick<Settings, 'manifest' | 'clips'>
+  /** Where clips are saved, absolute. */
+  readonly directory: string
+  readonly installId: string
+  readonly storage: Pick<Storage, 'clips' | 'ledger'>
+  readonly account: (accountId: BlinkId) => Account | undefined
+  /** When the account is requested next, in milliseconds since the epoch, and how often that happens. */
+  readonly nextRun: (accountId: BlinkId) => { readonly at: number; readonly intervalMs: number } | undefined
+  readonly observer: Pick<Required<Observer>, 'clipsChanged'>
+  readonly clock: Clock
+  readonly log: Log
+  /** Called with what nobody expected. */
+  readonly fail: (error: unknown) => void
+  readonly faultPoint?: DownloadNeeds['faultPoint'] | undefined
+}
+
+export interface ClipStage {
+  readonly observer: Observer
+  /** Goes on with request IDs of before that are still alive. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** So long before an account's run no upload begins; less where runs are dense. */
+const quietMs = 20_000
+
+/** Files of one module that are fetched while its next clip is uploaded. */
+const mostInTransit = 2
+
+const dayMs = 24 * 60 * 60 * 1000
+const listedInEvent = 100
+
+export function openClipStage(needs: ClipStageNeeds): ClipStage {
+  const stage = new Stage(needs)
+  return {
+    observer: {
+      moduleFinished(report) {
+        if (report.kind === 'requested') stage.follow(report.item)
+      },
+      accountRemoved: (accountId) => stage.forget(accountId),
+    },
+    start: () => stage.start(),
+    stop: () => stage.stop(),
+  }
+}
+
+class Stage {
+  readonly needs: ClipStageNeeds
+  readonly directory: ClipDirectory
+  readonly download: DownloadNeeds
+  readonly #stopping = new AbortController()
+  readonly #workers = new Map<string, ModuleWorker>()
+  readonly #running = new Set<Promise<void>>()
+  #recovered: Promise<void> | undefined
+
+  constructor(needs: ClipStageNeeds) {
+    this.needs = needs
+    const { settings, installId, clock, log } = needs
+    const { name, timezone, reserveMegabytes } = settings.clips
+    const reserveBytes = reserveMegabytes * 1_000_000
+    this.directory = new ClipDirectory({ root: needs.directory, installId, reserveBytes, clock, log })
+    this.download = {
+      ledger: needs.storage.clips,
+      directory: this.directory,
+      nameOf: clipNamer({ template: name, timezone }),
+      uploadMs: settings.manifest.deadlineSeconds * 1000,
+      clock,
+      faultPoint: needs.faultPoint,
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  get enabled(): boolean {
+    return this.needs.settings.clips.enabled
+  }
+
+  follow(item: WorkItem): void {
+    const { accountId, networkId, syncModuleId } = item
+    const key = { accountId, networkId, syncModuleId }
+    const known = this.#workers.get(keyOf(key))
+    const worker = known ?? new ModuleWorker(this, key)
+    if (!known) {
+      this.#workers.set(keyOf(key), worker)
+      this.run(worker.run())
+    }
+    worker.follow(item)
+  }
+
+  forget(accountId: BlinkId): void {
+    for (const [name, worker] of this.#workers) {
+      if (worker.key.accountId !== accountId) continue
+      worker.end()
+      this.#workers.delete(name)
+    }
+  }
+
+  async start(): Promise<void> {
+    const { storage, clock } = this.needs
+    if (this.enabled) {
+      this.run(this.#keepLock())
+      if (await this.ready()) await this.retain()
+    }
+    for (const key of await storage.ledger.keys()) {
+      const record = await storage.ledger.read(key)
+      const newest = record?.recent.at(-1)
+      const done = await storage.clips.module(key)
+      if (newest && newest.expiresAt > clock.now() && newest.requestId !== done?.requestId)
+        this.follow(newest)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('stopped'))
+    await Promise.allSettled(this.#running)
+    await this.directory.release()
+  }
+
+  /** Whether clips can be saved now; settles first what an earlier process has left. */
+  async ready(): Promise<boolean> {
+    const { storage } = this.needs
+    const before = await storage.clips.directory()
+    if (!(await this.directory.usable(before === this.directory.root))) return false
+    if (before !== this.directory.root) await storage.clips.useDirectory(this.directory.root)
+    this.#recovered ??= this.#recover()
+    await this.#recovered
+    return true
+  }
+
+  /** Removes the files that are too old or too many. */
+  async retain(): Promise<void> {
+    const { storage, settings, clock, log } = this.needs
+    const { keepDays, keepGigabytes } = settings.clips
+    if (keepDays === 0 && keepGigabytes === 0) return
+    const files = (await storage.clips.files('saved')).map((one) => ({
+      one,
+      ...{ path: one.file.path, bytes: one.file.bytes, createdAt: one.createdAt },
+    }))
+    for (const { one } of filesToRemove(files, { keepDays, keepGigabytes }, clock.now())) {
+      const { row, module, createdAt, listedSize, cameraName, file } = one
+      await this.directory.remove(file.path)
+      await storage.clips.put(module, { createdAt, listedSize, cameraName, state: 'removed' }, row)
+      log.info({ path: file.path }, 'clip removed by retention')
+    }
+  }
+
+  /** Runs work in the background; what the disk or a stop ends is no bug. */
+  run(work: Promise<void>): void {
+    const guarded = work.catch((error: unknown) => {
+      if (this.signal.aborted) return
+      if (error instanceof StoreFailed) {
+        this.needs.log.warn({ detail: error.message, remedy: error.remedy }, 'clips cannot be recorded')
+      } else this.needs.fail(error)
+    })
+    this.#running.add(guarded)
+    void guarded.then(() => this.#running.delete(guarded))
+  }
+
+  async #recover(): Promise<void> {
+    const { storage, clock } = this.needs
+    for (const file of await storage.clips.files('ready')) {
+      if (await this.directory.holds(file.file)) await settle(storage.clips, file)
+      else {
+        const { row, module, createdAt, listedSize, cameraName } = file
+        const again = { createdAt, listedSize, cameraName, state: 'failed' as const }
+        await storage.clips.put(module, { ...again, retryAt: clock.now(), reason: 'interrupted' }, row)
+      }
+    }
+  }
+
+  async #keepLock(): Promise<void> {
+    while (!this.signal.aborted) {
+      await this.needs.clock.sleep(touchEveryMs, this.signal).catch(() => undefined)
+      await this.directory.touch()
+    }
+  }
+}
+
+/** The clips of a manifest that are to be had. */
+interface WorkList {
+  readonly requestId: BlinkId
+  readonly manifestId: BlinkId
+  readonly wanted: WantedClip[]
+}
+
+class ModuleWorker {
+  readonly key: ModuleKey
+  readonly #stage: Stage
+  readonly #end = new AbortController()
+  readonly #signal: AbortSignal
+  /** The newest request ID that has not been followed. */
+  #pending: WorkItem | undefined
+  #list: WorkList | undefined
+  #counts: ClipCounts = {
+    count: 0,
+    waiting: 0,
+    newestAt: undefined,
+    oldestAt: undefined,
+    lastError: undefined,
+  }
+  readonly #inTransit = new Map<KnownClip, Promise<void>>()
+  #wake = Promise.withResolvers<void>()
+  readonly #aborted: Promise<void>
+
+  constructor(stage: Stage, key: ModuleKey) {
+    this.#stage = stage
+    this.key = key
+    this.#signal = AbortSignal.any([stage.signal, this.#end.signal])
+    this.#aborted = aborted(this.#signal)
+  }
+
+  follow(item: WorkItem): void {
+    this.#pending = item
+    this.#wake.resolve()
+  }
+
+  end(): void {
+    this.#end.abort(new Error('the account was removed'))
+    this.#wake.resolve()
+  }
+
+  async run(): Promise<void> {
+    while (!this.#signal.aborted) {
+      const item = this.#pending
+      const next = this.#list?.wanted[0]
+      try {
+        if (item) {
+          this.#pending = undefined
+          await this.#follow(item)
+        } else if (this.#list && next) await this.#next(this.#list, next)
+        else await this.#woken()
+      } catch (error) {
+        if (this.#signal.aborted) return
+        if (!(error instanceof StoreFailed)) throw error
+        this.#list = undefined
+        this.#stage.needs.log.warn(
+          { ...ids(this.key), detail: error.message, remedy: error.remedy },
+          'clips cannot be recorded',
+        )
+      }
+    }
+  }
+
+  async #woken(ms?: number): Promise<void> {
+    const { clock } = this.#stage.needs
+    const over = new AbortController()
+    const ended = AbortSignal.any([over.signal, this.#signal])
+    const sleep = ms === undefined ? new Promise<void>(() => undefined) : clock.sleep(ms, ended)
+    await Promise.race([this.#wake.promise, sleep.catch(() => undefined), this.#aborted])
+    over.abort()
+    this.#wake = Promise.withResolvers()
+  }
+
+  async #follow(item: WorkItem): Promise<void> {
+    const { needs, enabled } = this.#stage
+    const { settings, storage, clock, log } = needs
+    const account = needs.account(this.key.accountId)
+    if (!account) return
+    const { pollSeconds, deadlineSeconds } = settings.manifest
+    const times = { pollMs: pollSeconds * 1000, deadlineMs: deadlineSeconds * 1000 }
+    const followed = await followManifest(account, item, { clock, ...times, signal: this.#signal })
+    const before = await storage.clips.module(this.key)
+    if (followed.manifest === undefined) {
+      const { reason } = followed
+      log.info({ ...ids(this.key), request_id: item.requestId, reason }, 'manifest could not be fetched')
+      this.#counts = { ...(before?.counts ?? this.#counts), lastError: reason }
+      await storage.clips.saveModule(this.key, {
+        ...{ requestId: item.requestId, compared: before?.compared ?? false },
+        counts: this.#counts,
+      })
+      needs.observer.clipsChanged(this.key, this.#counts)
+      return
+    }
+    await this.#compare(followed.manifest, item, before?.compared ?? false)
+    if (enabled && (await this.#stage.ready())) {
+      await this.#stage.retain().catch((error: unknown) => this.#stage.directory.failed(error))
+    }
+  }
+
+  async #compare(manifest: Manifest, item: WorkItem, compared: boolean): Promise<void> {
+    const { needs, enabled } = this.#stage
+    const { settings, storage, clock, observer } = needs
+    const { backfillDays, maxPerRun } = settings.clips
+    const { accountId, networkId, syncModuleId } = this.key
+    const known = await storage.clips.clipsOf(this.key)
+    // Their place is taken by what is in transit.
+    const busyRows = new Set([...this.#inTransit.keys()].flatMap(rowOf))
+    const now = clock.now()
+    const found = newClips({
+      listed: manifest.clips,
+      known: [...known.filter(({ row }) => !busyRows.has(row)), ...this.#inTransit.keys()],
+      firstSight: !compared,
+      ...{ now, backfillDays, maxPerRun },
+    })
+    const gone = found.gone.flatMap(rowOf)
+    const goneRows = new Set(gone)
+    const newest = manifest.clips.toSorted((a, b) => b.createdAt - a.createdAt)
+    this.#counts = {
+      count: manifest.clips.length,
+      waiting: enabled ? found.wanted.length + found.waiting : 0,
+      newestAt: newest[0]?.createdAt,
+      oldestAt: newest.at(-1)?.createdAt,
+      lastError: undefined,
+    }
+    const event = {
+      ...{ accountId, networkId, syncModuleId, eventId: timeOrderedId(clock), requestId: item.requestId },
+      ...{ manifestId: manifest.manifestId, readyAt: now, clipCount: manifest.clips.length },
+      newCount: found.wanted.length + found.waiting,
+      latencyMs: Math.max(0, now - item.requestedAt),
+      clips: newest.slice(0, listedInEvent).map(({ createdAt, listedSize, cameraName }) => ({
+        ...{ createdAt, listedSize, cameraName },
+      })),
+    }
+    await storage.clips.compared(this.key, {
+      // Where nothing is downloaded, no clip is missed either: with downloads switched on it is a first sight.
+      module: { requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
+      added: enabled
+        ? found.tooOld.map(({ createdAt, listedSize, cameraName }) => ({
+            ...{ createdAt, listedSize, cameraName, state: 'listed' as const },
+          }))
+        : [],
+      renamed: found.renamed.flatMap(({ known: one, cameraName }) =>
+        isInLedger(one) && !this.#inTransit.has(one) ? [{ ...one, cameraName }] : [],
+      ),
+      seen: known.flatMap(({ row }) => (goneRows.has(row) ? [] : [row])),
+      ...{ gone, at: now },
+      event: {
+        kind: 'manifest_ready',
+        orderKey: `manifest ${keyOf(this.key)}`,
+        expiresAt: item.expiresAt,
+        body: event,
+      },
+    })
+    observer.clipsChanged(this.key, this.#counts)
+    const { requestId } = item
+    this.#list = enabled
+      ? { requestId, manifestId: manifest.manifestId, wanted: [...found.wanted] }
+      : undefined
+  }
+
+  /** The next clip of the list, as soon as it may be uploaded. */
+  async #next(list: WorkList, { clip, known }: WantedClip): Promise<void> {
+    const { needs, download } = this.#stage
+    const waitMs = this.#untilQuietIsOver()
+    if (waitMs > 0) return this.#woken(waitMs)
+    if (this.#inTransit.size >= mostInTransit) {
+      await Promise.race([...this.#inTransit.values(), this.#wake.promise, this.#aborted])
+      if (this.#inTransit.size >= mostInTransit) await this.#woken(1_000)
+      return
+    }
+    const record = await needs.storage.ledger.read(this.key)
+    const account = needs.account(this.key.accountId)
+    if (!record || !account || !(await this.#stage.ready())) {
+      this.#list = undefined
+      return
+    }
+    list.wanted.shift()
+    const [row] = known ? rowOf(known) : []
+    const { requestId, manifestId } = list
+    const job = { account, module: record.module, requestId, manifestId, clip, row }
+    const ended = await this.#attempt(job, known !== undefined, () => upload(job, download, this.#signal))
+    if (!ended) return
+    const marker: KnownClip = { ...clip, state: 'listed', ...(row !== undefined && { row }) }
+    const saving = this.#attempt(job, known !== undefined, () => save(job, download, this.#signal)).then(
+      () => {
+        this.#inTransit.delete(marker)
+      },
+    )
+    this.#inTransit.set(marker, saving)
+    this.#stage.run(saving)
+  }
+
+  /** Does a part of the work for a clip; false when that failed, which is on record then. */
+  async #attempt(job: DownloadJob, hasFailedBefore: boolean, work: () => Promise<void>): Promise<boolean> {
+    const { needs, directory } = this.#stage
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (this.#signal.aborted) throw error
+      if (error instanceof ManifestExpired) this.#list = undefined
+      else if (error instanceof OutsideDirectory) await this.#failed(job, 'outside_directory', true)
+      else if (error instanceof ClipFailed) await this.#failed(job, error.reason, hasFailedBefore)
+      else if (isCloudTrouble(error)) {
+        this.#list = undefined
+        needs.log.info({ ...ids(this.key), detail: error.message }, 'downloads wait for the next run')
+      } else if (error instanceof DaemonError) throw error
+      else {
+        // Throws again what is no error of the file system.
+        directory.failed(error)
+        this.#list = undefined
+      }
+      return false
+    }
+  }
+
+  /** A clip that failed is tried by one new manifest, and then left for a day. */
+  async #failed({ clip, row }: DownloadJob, reason: string, isAgain: boolean): Promise<void> {
+    const { storage, clock, log, observer } = this.#stage.needs
+    const retryAt = clock.now() + (isAgain ? dayMs : 0)
+    await storage.clips.put(this.key, failedClip(clip, reason, retryAt), row)
+    const fields = { ...ids(this.key), camera: clip.cameraName, created_at: clip.createdAt, reason }
+    log.warn(fields, isAgain ? 'clip failed again, left for a day' : 'clip failed')
+    this.#counts = { ...this.#counts, lastError: reason }
+    observer.clipsChanged(this.key, this.#counts)
+  }
+
+  /** Milliseconds until the account's next run has begun, when that is near. */
+  #untilQuietIsOver(): number {
+    const { nextRun, clock } = this.#stage.needs
+    const next = nextRun(this.key.accountId)
+    if (!next) return 0
+    const left = next.at - clock.now()
+    return left < Math.min(quietMs, next.intervalMs / 3) ? Math.max(left, 0) + 1_000 : 0
+  }
+}
+
+function isInLedger(clip: KnownClip): clip is LedgerClip {
+  return 'row' in clip
+}
+
+function rowOf(clip: KnownClip): readonly number[] {
+  return isInLedger(clip) ? [clip.row] : []
+}
+
+function ids({ accountId, networkId, syncModuleId }: ModuleKey) {
+  return { account_id: accountId, network_id: networkId, sync_module_id: syncModuleId }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

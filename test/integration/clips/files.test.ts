@@ -1,0 +1,109 @@
+import { mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ClipDirectory, OutsideDirectory, staleMs } from '../../../src/clips/files.ts'
+import { type FakeClock, fakeClock } from '../../support/fake-clock.ts'
+import { directoryWith } from '../../support/place.ts'
+import { readableLog } from '../../support/rig.ts'
+
+function directoryOf(root: string, installId = '0000000a', clock: FakeClock = fakeClock()) {
+  const { log, lines } = readableLog()
+  let made = 0
+  const own = { ...clock, uuid: () => `${installId}-${clock.elapsed()}-${++made}` }
+  return { directory: new ClipDirectory({ root, installId, reserveBytes: 0, clock: own, log }), lines, clock }
+}
+
+test('a directory has one writer, until nobody has touched its lock for a while', async () => {
+  const root = directoryWith()
+  const first = directoryOf(root, '0000000a')
+  const second = directoryOf(root, '0000000b')
+
+  expect(await first.directory.usable(false)).toBe(true)
+  expect(await second.directory.usable(false)).toBe(false)
+  expect(second.directory.state).toBe('directory_locked')
+  await second.clock.advance(staleMs - 1)
+  expect(await second.directory.usable(false)).toBe(false)
+  await second.clock.advance(1)
+  expect(await second.directory.usable(false)).toBe(true)
+  expect(await first.directory.usable(true)).toBe(false)
+})
+
+test('an installation takes its own lock back at once, and a released one is free', async () => {
+  const root = directoryWith()
+  expect(await directoryOf(root, '0000000a').directory.usable(false)).toBe(true)
+  const again = directoryOf(root, '0000000a').directory
+  expect(await again.usable(true)).toBe(true)
+
+  await again.release()
+
+  expect(await directoryOf(root, '0000000b').directory.usable(false)).toBe(true)
+})
+
+test('an empty mount point is no place for clips that were saved on a drive', async () => {
+  const root = join(directoryWith(), 'drive')
+  const { directory, lines } = directoryOf(root)
+  expect(await directory.usable(false)).toBe(true)
+  await rename(root, `${root}.away`)
+  await mkdir(root)
+
+  for (let look = 0; look < 3; look++) expect(await directory.usable(true)).toBe(false)
+
+  expect(await readdir(root)).toEqual([])
+  expect(lines).toMatchObject([{ message: 'clips cannot be saved', fields: { state: 'directory_away' } }])
+  await rm(root, { recursive: true })
+  await rename(`${root}.away`, root)
+  expect(await directory.usable(true)).toBe(true)
+})
+
+test('too little space is a state, and downloads go on when there is room', async () => {
+  const root = directoryWith()
+  const { log } = readableLog()
+  const needs = { root, installId: '0000000a', clock: fakeClock(), log }
+
+  const full = new ClipDirectory({ ...needs, reserveBytes: Number.MAX_SAFE_INTEGER })
+  expect(await full.usable(false)).toBe(false)
+
+  expect(full.state).toBe('disk_full')
+})
+
+test('a file never replaces another, and leaves nothing behind where it cannot be placed', async () => {
+  const root = directoryWith({ 'Home/a.mp4': 'mine' })
+  const { directory } = directoryOf(root)
+  await directory.usable(false)
+  const part = await directory.begin('Home/a.mp4')
+  await part.write(Buffer.from('yours'))
+
+  expect(await part.place('a.mp4')).toBe(false)
+  expect(await part.place('b.mp4')).toBe(true)
+  await part.discard()
+
+  expect(await readFile(join(root, 'Home/a.mp4'), 'utf8')).toBe('mine')
+  expect((await readdir(join(root, 'Home'))).toSorted()).toEqual(['a.mp4', 'b.mp4'])
+})
+
+test('what an earlier process left half-written is removed, and nothing else', async () => {
+  const root = directoryWith({ 'Home/.0a1b2c3d.part': 'half', 'Home/.mine.part': 'x', 'part.mp4': 'x' })
+
+  await directoryOf(root).directory.usable(false)
+
+  expect((await readdir(root, { recursive: true })).toSorted()).toEqual([
+    '.blink-manifestd',
+    'Home',
+    'Home/.mine.part',
+    'part.mp4',
+  ])
+})
+
+test('nothing is written or removed behind a link that leads out of the directory', async () => {
+  const outside = directoryWith({ 'a.mp4': 'theirs' })
+  const root = directoryWith()
+  await symlink(outside, join(root, 'Home'))
+  const { directory } = directoryOf(root)
+  await directory.usable(false)
+
+  await expect(directory.begin('Home/x.mp4')).rejects.toThrow(OutsideDirectory)
+  await expect(directory.begin('Home/new/x.mp4')).rejects.toThrow(OutsideDirectory)
+  await directory.remove('Home/a.mp4')
+
+  expect(await readdir(outside)).toEqual(['a.mp4'])
+})

@@ -1,0 +1,176 @@
+/** From motion at a camera to a whole file under its name and one event: the daemon against the simulated cloud. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { ClipNew } from '../../../src/domain/clip.ts'
+import type { DurableEvent } from '../../../src/domain/model.ts'
+import { startSimulator } from '../../../src/simulator/simulator.ts'
+import { startClipDaemon } from '../../support/clip-daemon.ts'
+import { directoryWith } from '../../support/place.ts'
+import { readableLog } from '../../support/rig.ts'
+import { until } from '../../support/until.ts'
+
+async function world() {
+  const simulator = await startSimulator({ manifestSeconds: 0.1, clipSeconds: 0.1, motionSeconds: 0 })
+  onTestFinished(() => simulator.close())
+  const dataDir = directoryWith()
+  const directory = join(dataDir, 'clips')
+  const { oauthUrl, restUrl } = simulator
+  const place = { dataDir, oauthUrl, restUrl, tokens: simulator.tokens() }
+  const events: ClipNew[] = []
+  const eventDelivered = (event: DurableEvent) => {
+    if (event.kind === 'clip_new') events.push(event.body)
+  }
+  const modules = [
+    [44107, 350221],
+    [44108, 350222],
+    [44114, 350228],
+  ].map(([network = 0, id = 0]) => simulator.module(network, id))
+  const journal = () => modules.flatMap((module) => [...module.journal()])
+  const start = async (settings: Readonly<Record<string, string>> = {}) => {
+    const { log, lines } = readableLog()
+    const daemon = await startClipDaemon({ ...place, settings, log, observers: [{ eventDelivered }] })
+    daemon.failed.catch((error: unknown) => expect.fail(String(error)))
+    onTestFinished(() => daemon.stop())
+    return { daemon, lines }
+  }
+  return { simulator, directory, place, events, journal, start }
+}
+
+/** Every file below a directory, hidden ones and those of others included. */
+async function filesIn(directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
+async function hashesIn(directory: string): Promise<readonly string[]> {
+  const clips = (await filesIn(directory)).filter((path) => path.endsWith('.mp4'))
+  const hash = async (path: string) =>
+    createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
+  return (await Promise.all(clips.map(hash))).toSorted()
+}
+
+const sorted = (records: readonly { readonly sha256: string }[]) =>
+  records.map(({ sha256 }) => sha256).toSorted()
+
+test('every clip is on disk once, whole, with one event, and new ones follow', async () => {
+  const { simulator, directory, events, journal, start } = await world()
+  await start()
+  await until('all are there', () => events.length === journal().length)
+
+  simulator.module(44114, 350228).restart()
+  simulator.motion({ camera: 'Porch', size: 70 })
+  simulator.motion({ camera: 'Boat House', size: 70 })
+  await until('the new ones are there', () => events.length === journal().length)
+
+  expect(await hashesIn(directory)).toEqual(sorted(journal()))
+  expect(sorted(events)).toEqual(sorted(journal()))
+  expect(new Set(events.map(({ eventId }) => eventId)).size).toBe(events.length)
+  const [porch] = events.filter(({ cameraName }) => cameraName === 'Porch')
+  expect(porch).toMatchObject({ camera: '610006', path: expect.stringMatching(/^Cabin\/Porch\/\d{4}-/) })
+  const { mtimeMs, mode } = await stat(join(directory, porch?.path ?? ''))
+  expect(mtimeMs).toBe(porch?.createdAt)
+  expect((mode & 0o777).toString(8)).toBe((0o644 & ~process.umask()).toString(8))
+})
+
+test('a clip costs at most four requests', async () => {
+  const { simulator, events, journal, start } = await world()
+  await start()
+  await until('all are there', () => events.length === journal().length)
+
+  const spent = simulator.calls.filter(({ kind }) => ['clip-request', 'command', 'clip'].includes(kind ?? ''))
+  expect(spent.length).toBeLessThanOrEqual(4 * journal().length)
+})
+
+test.for([
+  'short_file',
+  'html_file',
+  'cut_file',
+  'broken_file',
+  'no_movie',
+  'failed_upload',
+] as const)('a clip with %s fails with a reason, and comes by the next manifest', async (kind) => {
+  const { simulator, directory, events, journal, start } = await world()
+  simulator.troubleClips({ kind, count: 1 })
+  const { lines } = await start()
+
+  await until('all are there', () => events.length === journal().length)
+
+  expect(lines.filter(({ message }) => message === 'clip failed')).toHaveLength(1)
+  expect(await hashesIn(directory)).toEqual(sorted(journal()))
+  expect((await filesIn(directory)).filter((path) => path.endsWith('.part'))).toEqual([])
+})
+
+test('a foreign file is left alone, and no link out of the directory is followed', async () => {
+  const { directory, place, events, start } = await world()
+  const outside = join(place.dataDir, 'outside')
+  await mkdir(join(directory, 'Home'), { recursive: true })
+  await mkdir(outside)
+  await symlink(outside, join(directory, 'Cabin'))
+  const { lines } = await start({ CLIPS_NAME: '{network}/clip.mp4' })
+  await writeFile(join(directory, 'Home', 'clip.mp4'), 'mine')
+
+  await until('Home is done', () => events.length === 5)
+  await until('Cabin has failed', () => lines.some(({ fields }) => fields.reason === 'outside_directory'))
+
+  expect(await readdir(outside)).toEqual([])
+  expect((await readdir(join(directory, 'Home'))).toSorted()).toEqual(
+    expect.arrayContaining(['clip_2.mp4', 'clip_3.mp4']),
+  )
+})
+
+test('a drive that is away is said once, and downloads go on when it is back', async () => {
+  const { simulator, directory, events, journal, start } = await world()
+  const { lines } = await start()
+  await until('all are there', () => events.length === journal().length)
+  const { rename } = await import('node:fs/promises')
+  await rename(directory, `${directory}.away`)
+  simulator.motion({ camera: 'Porch', size: 70 })
+  await until('it is noticed', () => lines.some(({ message }) => message === 'clips cannot be saved'))
+  const requests = () => simulator.calls.filter(({ kind }) => kind === 'manifest-request').length
+  const before = requests()
+  await until('request IDs go on', () => requests() > before + 3)
+
+  expect(await readdir(directory).catch(() => 'none')).toBe('none')
+  await rename(`${directory}.away`, directory)
+  await until('the clip is there', () => events.length === journal().length)
+
+  const said = lines.filter(({ message }) => message.startsWith('clips can'))
+  expect(said.map(({ message }) => message)).toEqual(['clips cannot be saved', 'clips can be saved again'])
+})
+
+const steps = [
+  ...['before upload', 'after request', 'before part', 'after file', 'after sync', 'after ready'],
+  ...['after name', 'after saved'],
+] as const
+
+test.for(steps)('killed %s, every clip comes once and whole all the same', async (step) => {
+  const { simulator, directory, place, events, journal, start } = await world()
+  const script = join(import.meta.dirname, '../../support/clip-daemon.ts')
+  const env = { ...process.env, CLIP_DAEMON: JSON.stringify(place) }
+  const child = spawn(process.execPath, [script, step, '2'], { env, stdio: 'ignore' })
+  const [, signal] = await once(child, 'exit')
+  expect(signal).toBe('SIGKILL')
+  simulator.motion({ camera: 'Porch', size: 70 })
+
+  await start()
+  const files = async () => (await hashesIn(directory)).length
+  let found = 0
+  await until('all are there', () => {
+    void files().then((count) => {
+      found = count
+    })
+    return found >= journal().length
+  })
+
+  await until('an event for the last one', () => events.length > 0)
+  expect(await hashesIn(directory)).toEqual(sorted(journal()))
+  expect((await filesIn(directory)).filter((path) => path.endsWith('.part'))).toEqual([])
+  const ids = Map.groupBy(events, ({ sha256 }) => sha256)
+  for (const [, copies] of ids) expect(new Set(copies.map(({ eventId }) => eventId)).size).toBe(1)
+})
