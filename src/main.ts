@@ -1,11 +1,11 @@
 #!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=10
-import { removedVariables } from './cli/environment.ts'
 /**
  * Entry point: signals, exit codes; the only reader of the process's arguments and environment.
  *
  * Listens for signals before it loads what takes time: whoever stops the program in its first moments gets an
  * orderly end as well.
  */
+import { removedVariables } from './cli/environment.ts'
 import { type ExitCode, exit, exitCodeOf, sentencesOf, unwritten } from './cli/exit.ts'
 import { Output } from './cli/output.ts'
 import type { Terminal } from './cli/terminal.ts'

@@ -16,7 +16,7 @@ mosquittoTest('the daily budget stops a runaway before the cloud does, over rest
   const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
   await daemon.says('tick done', ticks + 2)
   await daemon.stop()
-  const told = daemon.logged().filter(({ msg }) => msg === 'account cannot be asked')
+  const told = daemon.logged().filter(({ msg }) => msg === 'account cannot be requested')
   const counted = daemon.logged().findLast(({ msg }) => msg === 'requests so far')
 
   const once = await world.finish(['once', '--json'], env)

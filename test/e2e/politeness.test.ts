@@ -97,7 +97,7 @@ mosquittoTest('the time of the next try is published once, not at each run', asy
   const observer = await world.observer()
   world.cloud.misbehave({ kind: 'edge', path: manifestPath(1), count: 1 })
   const daemon = world.start(['run'], fast)
-  await daemon.says('account cannot be asked')
+  await daemon.says('account cannot be requested')
 
   const done = daemon.logged().filter(({ msg }) => msg === 'tick done').length
   await daemon.says('tick done', done + 3)
@@ -146,6 +146,6 @@ mosquittoTest('nor does one that restarts it while the cloud has no answer', asy
 
   const second = world.start(['run'])
 
-  expect(await second.says('tick on start waits: the last one was a moment ago')).toMatchObject({ level: 30 })
+  expect(await second.says('run at startup waits: the last one was a moment ago')).toMatchObject({ level: 30 })
   expect(asked(world.cloud, 'homescreen')).toBe(1)
 })

@@ -45,7 +45,7 @@ test('a daemon with the earlier credentials does not undo the new sign-in', asyn
   await daemon.says('tick done', 2)
 
   await signedIn(world)
-  await daemon.says('account added', 2)
+  await daemon.says('account has new credentials')
   await daemon.says('tick done', 4)
 
   expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-login-/)])
@@ -94,7 +94,7 @@ test('a pause outlives a changed line without an account id', async () => {
   const sent = world.cloud.calls.length
 
   const daemon = world.start(['run'], { ...fast, ...nameless(world) })
-  await daemon.says('credentials given up for a sign-in')
+  await daemon.says('credentials replaced by newer ones')
   await daemon.says('tick done', 3)
   await daemon.stop()
 
@@ -112,7 +112,7 @@ test('a line of an account with a sign-in requests no module a second time', asy
   await signedIn(world)
 
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', ...nameless(world) })
-  await daemon.says('credentials given up for a sign-in')
+  await daemon.says('credentials replaced by newer ones')
   await daemon.says('tick done')
   await daemon.stop()
 
