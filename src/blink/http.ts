@@ -170,11 +170,6 @@ interface QueuedCall<Kind extends AnyCallKind> {
   readonly interceptor: Interceptor<Kind> | undefined
 }
 
-/** The same client with an interceptor of each request. */
-export function intercepted(http: Http, interceptor: Interceptor): Http {
-  return { ...http, request: (call, signal) => http.request(call, signal, interceptor) }
-}
-
 /** What a sink threw: the reader's own failure, and none of the cloud's. */
 class SinkFailed extends Error {
   readonly reason: unknown

@@ -174,7 +174,7 @@ const mostRetainedBytes = 64 * 1024 * 1024
 const mostWaitingBytes = 16 * 1024 * 1024
 
 /** Keeps count of what is retained. */
-export class RetainedLimit {
+class RetainedLimit {
   readonly #bytes = new Map<string, number>()
   #total = 0
 
@@ -193,7 +193,7 @@ export class RetainedLimit {
 }
 
 /** Cuts `socket` off when more waits for its reader than it may. */
-export function limitWaiting(socket: Socket): void {
+function limitWaiting(socket: Socket): void {
   const write: unknown = socket.write
   socket.write = (...args: unknown[]): boolean => {
     if (socket.writableLength > mostWaitingBytes) {

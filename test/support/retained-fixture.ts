@@ -122,4 +122,4 @@ export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
   }
 }
 
-export const aRun = { tickId: '2026-11-23T09:00:00.000Z', trigger: 'schedule', budgetMs: 120_000 } as const
+const aRun = { tickId: '2026-11-23T09:00:00.000Z', trigger: 'schedule', budgetMs: 120_000 } as const
