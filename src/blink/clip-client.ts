@@ -21,7 +21,7 @@ export type Send = (
 const mostPages = 100
 
 /** The largest clips have some tens of megabytes. */
-export const mostClipBytes = 500_000_000
+const mostClipBytes = 500_000_000
 
 /** A slow line takes 500 MB in this time with 5 Mbit/s. */
 const longestFileMs = 15 * 60_000

@@ -146,6 +146,8 @@ mosquittoTest('nor does one that restarts it while the cloud has no answer', asy
 
   const second = world.start(['run'])
 
-  expect(await second.says('run at startup waits: the last one was a moment ago')).toMatchObject({ level: 30 })
+  expect(await second.says('run at startup waits: the last one was a moment ago')).toMatchObject({
+    level: 30,
+  })
   expect(asked(world.cloud, 'homescreen')).toBe(1)
 })
