@@ -12,6 +12,10 @@ const parameters: Readonly<Record<string, object>> = {
   account_id: { description: "Blink's id of the account.", examples: ['8021'] },
   network_id: { description: "Blink's id of the network.", examples: ['44107'] },
   sync_module_id: { description: "Blink's id of the sync module.", examples: ['350221'] },
+  camera: {
+    description: "The camera's id, or `unknown/` and 8 digits of a hash of its name.",
+    examples: ['610003'],
+  },
   verb: { description: 'The last levels of the topic that the command came on.', examples: ['dance'] },
 }
 

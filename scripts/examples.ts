@@ -57,6 +57,64 @@ const skipped = {
   repeated: false,
 }
 
+const listedClip = { camera: 'FrontDoor', created_at: '2026-11-23T09:11:22.000Z', size_kib: 430 }
+const ofClips = { ...ids, request_id: 670555852 }
+
+const manifestReady = {
+  schema: 1,
+  event_type: 'manifest_ready',
+  event_id: '019dfa1e-9a60-7b12-9c3d-2f1e0d4c5b6a',
+  ts: '2026-11-23T09:12:50.311Z',
+  ...ofClips,
+  manifest_id: 8977,
+  clip_count: 1,
+  new_count: 1,
+  latency_ms: 6129,
+  clips: [listedClip],
+}
+
+const manifestFailed = {
+  schema: 1,
+  event_type: 'manifest_failed',
+  event_id: '019dfa1e-9a61-7b12-9c3d-2f1e0d4c5b6b',
+  ts: '2026-11-23T09:14:14.182Z',
+  ...ofClips,
+  reason: 'late',
+}
+
+const clipFailed = {
+  schema: 1,
+  event_type: 'clip_failed',
+  event_id: '019dfa1e-9a62-7b12-9c3d-2f1e0d4c5b6c',
+  ts: '2026-11-23T09:13:02.004Z',
+  ...ofClips,
+  clip: listedClip,
+  reason: 'cut',
+  retry_at: '2026-11-24T09:13:02.004Z',
+}
+
+const clipNew = {
+  schema: 1,
+  event_type: 'clip_new',
+  event_id: '019dfa1e-9a63-7b12-9c3d-2f1e0d4c5b6d',
+  ts: '2026-11-23T09:12:55.020Z',
+  ...ofClips,
+  camera: 'FrontDoor',
+  camera_id: 610003,
+  created_at: '2026-11-23T09:11:22.000Z',
+  size_bytes: 440320,
+  path: 'Home/Front Door/2026-11-23/20261123T091122Z_Front Door.mp4',
+  media_content_id:
+    'media-source://media_source/local/blink/Home/Front%20Door/2026-11-23/20261123T091122Z_Front%20Door.mp4',
+  sha256: '315f0fecbb868dfa1bcaffd52b126eee4a83cb8d56165063a83577f89dcbd415',
+  downloaded_at: '2026-11-23T09:12:55.020Z',
+}
+
+const clips = {
+  ...{ count: 14, new: 1, downloaded: 13, failed: 0, bytes: 5724160 },
+  ...{ newest_at: '2026-11-23T09:11:22.000Z', oldest_at: '2026-11-20T18:12:26.000Z', last_error: null },
+}
+
 const found = {
   schema: 1,
   event_type: 'sync_module_found',
@@ -141,7 +199,10 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
   ],
   'work-item': [workItem],
   'manifest-pending': [[workItem]],
-  'module-event': [workItem, failed, skipped],
+  'module-event': [workItem, failed, skipped, manifestReady, manifestFailed, clipFailed],
+  'manifest-ready': [manifestReady],
+  'module-clips': [clips],
+  'clip-new': [clipNew],
   'command-manifest-request': [{}, target],
   'command-rescan': [{}],
   'command-pause': [target],

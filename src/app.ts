@@ -88,7 +88,10 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => mqtt.close())
   const { broker, topics, refused } = mqtt
   const rules = settings.modules
-  const status = statusReader({ version, registry, storage, rules, times, broker, clock })
+  const follows = attended && (settings.manifest.follow || settings.clips.enabled)
+  const shownClips = follows ? storage.clips : undefined
+  const seen = { registry, storage, clips: shownClips, rules, times, broker, clock }
+  const status = statusReader({ version, ...seen })
   const published = { ...common, status, topics, broker, refused }
   const assistant = attended ? openHomeAssistant({ ...published, version }, stopping) : undefined
   const logLevel = {
@@ -105,7 +108,6 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => publishing.close())
   notify.add(runLog(clock, log), ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
-  const follows = attended && (settings.manifest.follow || settings.clips.enabled)
   const clips = follows
     ? openClipStage({
         ...common,

@@ -39,7 +39,7 @@ export interface ClipStageNeeds {
   readonly account: (accountId: BlinkId) => Account | undefined
   /** When the account is requested next, in milliseconds since the epoch, and how often that happens. */
   readonly nextRun: (accountId: BlinkId) => { readonly at: number; readonly intervalMs: number } | undefined
-  readonly observer: Pick<Required<Observer>, 'clipsChanged'>
+  readonly observer: Pick<Required<Observer>, 'clipsChanged' | 'clipTrouble'>
   readonly clock: Clock
   readonly log: Log
   /** Called with what nobody expected. */
@@ -303,7 +303,9 @@ class ModuleWorker {
         ...{ requestId: item.requestId, compared: before?.compared ?? false },
         counts: this.#counts,
       })
-      needs.observer.clipsChanged(this.key, this.#counts)
+      const { requestId } = item
+      needs.observer.clipTrouble(this.key, { kind: 'manifest_failed', requestId, reason })
+      needs.observer.clipsChanged(this.key)
       return
     }
     await this.#compare(followed.manifest, item, before?.compared ?? false)
@@ -366,7 +368,7 @@ class ModuleWorker {
         body: event,
       },
     })
-    observer.clipsChanged(this.key, this.#counts)
+    observer.clipsChanged(this.key)
     const { requestId } = item
     this.#list = enabled
       ? { requestId, manifestId: manifest.manifestId, wanted: [...found.wanted] }
@@ -397,8 +399,11 @@ class ModuleWorker {
     if (!ended) return
     const marker: KnownClip = { ...clip, state: 'listed', ...(row !== undefined && { row }) }
     const saving = this.#attempt(job, known !== undefined, () => save(job, download, this.#signal)).then(
-      () => {
+      async (saved) => {
         this.#inTransit.delete(marker)
+        if (!saved) return
+        await this.#count({ waiting: Math.max(0, this.#counts.waiting - 1) })
+        needs.observer.clipsChanged(this.key)
       },
     )
     this.#inTransit.set(marker, saving)
@@ -430,14 +435,22 @@ class ModuleWorker {
   }
 
   /** A clip that failed is tried by one new manifest, and then left for a day. */
-  async #failed({ clip, row }: DownloadJob, reason: string, isAgain: boolean): Promise<void> {
+  async #failed({ clip, row, requestId }: DownloadJob, reason: string, isAgain: boolean): Promise<void> {
     const { storage, clock, log, observer } = this.#stage.needs
     const retryAt = clock.now() + (isAgain ? dayMs : 0)
     await storage.clips.put(this.key, failedClip(clip, reason, retryAt), row)
     const fields = { ...ids(this.key), camera: clip.cameraName, created_at: clip.createdAt, reason }
     log.warn(fields, isAgain ? 'clip failed again, left for a day' : 'clip failed')
-    this.#counts = { ...this.#counts, lastError: reason }
-    observer.clipsChanged(this.key, this.#counts)
+    await this.#count({ lastError: reason })
+    observer.clipTrouble(this.key, { kind: 'clip_failed', requestId, clip, reason, retryAt })
+    observer.clipsChanged(this.key)
+  }
+
+  async #count(changed: Partial<ClipCounts>): Promise<void> {
+    const { clips } = this.#stage.needs.storage
+    this.#counts = { ...this.#counts, ...changed }
+    const kept = await clips.module(this.key)
+    if (kept) await clips.saveModule(this.key, { ...kept, counts: this.#counts })
   }
 
   /** Milliseconds until the account's next run has begun, when that is near. */

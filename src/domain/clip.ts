@@ -115,6 +115,26 @@ export interface ClipCounts {
   readonly lastError: string | undefined
 }
 
+/** What has become of a module's clips so far. */
+export interface ClipTotals {
+  /** Clips with a file. */
+  readonly downloaded: number
+  readonly failed: number
+  /** Of all files. */
+  readonly bytes: number
+}
+
+/** What did not go well on the way to a clip. */
+export type ClipTrouble =
+  | { readonly kind: 'manifest_failed'; readonly requestId: BlinkId; readonly reason: string }
+  | {
+      readonly kind: 'clip_failed'
+      readonly requestId: BlinkId
+      readonly clip: ClipName
+      readonly reason: string
+      readonly retryAt: number
+    }
+
 /** The manifest of a request ID is here. */
 export interface ManifestReady extends ModuleKey {
   readonly eventId: string

@@ -5,7 +5,7 @@
  * epoch inside the program and become ISO 8601 text only where they leave it.
  */
 
-import type { ClipNew, ManifestReady } from './clip.ts'
+import type { ClipCounts, ClipNew, ClipTotals, ManifestReady } from './clip.ts'
 import type { Secret } from './secret.ts'
 
 /**
@@ -207,6 +207,8 @@ export interface ModuleSnapshot {
   readonly accountStatus: AccountStatus
   readonly intervalMs: number | undefined
   readonly nextAttemptAt: number | undefined
+  /** What is on the stick and on disk; `undefined` where manifests are not followed, or none has come yet. */
+  readonly clips?: (ClipCounts & ClipTotals) | undefined
 }
 
 /** One request to the cloud: `status` of an answer, or `errorCode` when there was none. */

@@ -39,7 +39,8 @@ export function createNotifier(log: Log): Notifier {
     eventDelivered: (event) => each((one) => one.eventDelivered?.(event)),
     eventsExpired: (kind, count) => each((one) => one.eventsExpired?.(kind, count)),
     requestFinished: (call) => each((one) => one.requestFinished?.(call)),
-    clipsChanged: (key, counts) => each((one) => one.clipsChanged?.(key, counts)),
+    clipsChanged: (key) => each((one) => one.clipsChanged?.(key)),
+    clipTrouble: (key, trouble) => each((one) => one.clipTrouble?.(key, trouble)),
     connectionChanged: (state) => each((one) => one.connectionChanged?.(state)),
   }
 }

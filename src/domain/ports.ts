@@ -4,8 +4,9 @@
  * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
 import type {
-  ClipCounts,
   ClipModule,
+  ClipTotals,
+  ClipTrouble,
   CommandState,
   HomeCamera,
   KnownClip,
@@ -106,7 +107,8 @@ export interface Observer {
   requestFinished?(call: CloudCall): void
   connectionChanged?(state: BrokerState): void
   /** A manifest was compared, or a clip has come to its end: what is on a stick and on disk is another. */
-  clipsChanged?(key: ModuleKey, counts: ClipCounts): void
+  clipsChanged?(key: ModuleKey): void
+  clipTrouble?(key: ModuleKey, trouble: ClipTrouble): void
 }
 
 /** The state as it is now, for everyone who shows it. */
@@ -190,6 +192,7 @@ export interface Outbox {
 export interface ClipLedger {
   module(key: ModuleKey): Promise<ClipModule | undefined>
   saveModule(key: ModuleKey, module: ClipModule): Promise<void>
+  totals(key: ModuleKey): Promise<ClipTotals>
   /** All clips of a module, those that have left the stick included. */
   clipsOf(key: ModuleKey): Promise<readonly LedgerClip[]>
   /** The clips with a file, in one of two states, of all modules. */

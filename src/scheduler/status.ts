@@ -14,6 +14,8 @@ export interface StatusNeeds {
   readonly version: string
   readonly registry: Pick<AccountRegistry, 'accounts' | 'get' | 'unidentified'>
   readonly storage: Pick<Storage, 'ledger' | 'pauses'> & { readonly outbox: Pick<Storage['outbox'], 'count'> }
+  /** Absent where manifests are not followed. */
+  readonly clips?: Pick<Storage['clips'], 'module' | 'totals'> | undefined
   readonly rules: EligibilityRules
   readonly times: Timetable
   readonly broker: { readonly state: BrokerState }
@@ -29,6 +31,11 @@ export function statusReader(needs: StatusNeeds): StatusReader {
   const mayBeActive = ({ accountId }: ModuleKey) =>
     registry.get(accountId) !== undefined || registry.unidentified.length > 0
   const isShown = (key: ModuleKey) => isWanted(key, rules) && mayBeActive(key)
+
+  async function clipsOf(key: ModuleKey): Promise<ModuleSnapshot['clips']> {
+    const kept = await needs.clips?.module(key)
+    return kept && needs.clips && { ...kept.counts, ...(await needs.clips.totals(key)) }
+  }
 
   function snapshot(record: ModuleRecord, paused: boolean): ModuleSnapshot {
     const { module, missing } = record
@@ -68,7 +75,8 @@ export function statusReader(needs: StatusNeeds): StatusReader {
     async module(key) {
       if (!isShown(key)) return undefined
       const record = await ledger.read(key)
-      return record && snapshot(record, await pauses.isPaused(key))
+      if (!record) return undefined
+      return { ...snapshot(record, await pauses.isPaused(key)), clips: await clipsOf(key) }
     },
     nextRuns: () => times.next(),
     isComplete: async () =>

@@ -24,6 +24,12 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
   const putNote = prepare('INSERT OR REPLACE INTO clip_notes (name, note) VALUES (?, ?)')
   const ofModule = prepare('SELECT row, clip FROM clips WHERE module = ? ORDER BY row')
   const ofState = prepare('SELECT row, module, clip FROM clips WHERE state = ? ORDER BY row')
+  const sums = prepare(
+    `SELECT count(*) FILTER (WHERE state = 'saved') AS downloaded,
+            count(*) FILTER (WHERE state = 'failed') AS failed,
+            sum(json_extract(clip, '$.file.bytes')) FILTER (WHERE state = 'saved') AS bytes
+     FROM clips WHERE module = ?`,
+  )
   const insert = prepare('INSERT INTO clips (module, state, path, clip) VALUES (?, ?, ?, ?) RETURNING row')
   const update = prepare('UPDATE clips SET state = ?, path = ?, clip = ? WHERE row = ?')
   const taken = prepare('SELECT 1 FROM clips WHERE path = ?')
@@ -50,6 +56,13 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
     },
     async saveModule(key, module) {
       await write(() => putNote.run(keyOf(key), JSON.stringify(module)))
+    },
+    totals: async (key) => {
+      const row = read(() => sums.get(keyOf(key)))
+      return {
+        ...{ downloaded: Number(row?.downloaded ?? 0), failed: Number(row?.failed ?? 0) },
+        bytes: Number(row?.bytes ?? 0),
+      }
     },
     clipsOf: async (key) => read(() => ofModule.all(keyOf(key)).map(toClip)),
     files: async (state) =>

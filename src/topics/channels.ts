@@ -21,6 +21,9 @@ export interface Channel {
 }
 
 const stem = 'sync/{account_id}/{network_id}/{sync_module_id}'
+/** `camera` is the camera's id, or `unknown/` and a hash of its name. */
+const camera = 'camera/{account_id}/{network_id}/{camera}'
+const week = 604_800
 const minute = 60
 const hour = 3_600
 
@@ -133,6 +136,31 @@ export const channels: Readonly<Record<string, Channel>> = {
     address: `${stem}/manifest/pending`,
     summary: 'The work items that have not expired; it expires with the newest.',
     payload: schemas.manifestPending,
+  },
+  manifestReady: {
+    ...event,
+    address: `${stem}/manifest/ready`,
+    summary: 'The manifest of a request ID, with `manifest.follow`. Delivered at least once.',
+    payload: schemas.manifestReady,
+  },
+  moduleClips: {
+    ...state,
+    address: `${stem}/clips`,
+    summary: 'What is on the stick and on disk, with `manifest.follow`.',
+    payload: schemas.clipState,
+  },
+  clipNew: {
+    ...event,
+    expiry: week,
+    address: `${camera}/clip/new`,
+    summary: 'A clip was saved, with `clips.enabled`. Delivered at least once.',
+    payload: schemas.clipNew,
+  },
+  lastClip: {
+    ...state,
+    address: `${camera}/last_clip`,
+    summary: 'The newest clip of a camera that was saved.',
+    payload: schemas.clipNew,
   },
   moduleEvent: {
     ...event,

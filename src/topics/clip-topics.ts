@@ -1,10 +1,11 @@
 /**
  * Manifests and clips as MQTT messages: values in, messages out.
  */
-import type { ClipName, ClipNew, ManifestReady } from '../domain/clip.ts'
+import type { ClipName, ClipNew, ClipTrouble, ManifestReady } from '../domain/clip.ts'
 import { iso } from '../domain/clock.ts'
-import type { DurableEvent, Message } from '../domain/model.ts'
+import type { DurableEvent, Message, ModuleKey, ModuleSnapshot } from '../domain/model.ts'
 import { ids, json, number, timeOrNull } from '../domain/text.ts'
+import type * as wire from './schemas.ts'
 import { durable, event as onceOnly, schema, secondsLeft, state, type Topics } from './topics.ts'
 
 export interface ClipMessages {
@@ -46,7 +47,49 @@ export function clipMessages(
   }
 }
 
-function manifestReady(body: ManifestReady) {
+/** `clips`: what is on the stick and on disk; nothing where manifests are not followed. */
+export function clipState(stem: string, clips: ModuleSnapshot['clips']): readonly Message[] {
+  if (!clips) return []
+  const payload: wire.ClipState = {
+    count: clips.count,
+    new: clips.waiting,
+    downloaded: clips.downloaded,
+    failed: clips.failed,
+    bytes: clips.bytes,
+    newest_at: timeOrNull(clips.newestAt),
+    oldest_at: timeOrNull(clips.oldestAt),
+    last_error: clips.lastError ?? null,
+  }
+  return [state(`${stem}/clips`, json(payload))]
+}
+
+interface TroubleContext {
+  readonly trouble: ClipTrouble
+  readonly eventId: string
+  readonly now: number
+  readonly ttlMs: number
+}
+
+/** The event of a manifest or a clip that could not be had. */
+export function clipTroubleEvent(
+  topics: Topics,
+  key: ModuleKey,
+  { trouble, eventId, now, ttlMs }: TroubleContext,
+): Message {
+  const { requestId, reason } = trouble
+  const common = { event_id: eventId, ts: iso(now), ...ids(key), request_id: number(requestId), reason }
+  const payload: wire.ManifestFailed | wire.ClipFailed =
+    trouble.kind === 'manifest_failed'
+      ? { schema, event_type: 'manifest_failed', ...common }
+      : {
+          ...{ schema, event_type: 'clip_failed' as const, ...common },
+          ...{ clip: listedClip(trouble.clip), retry_at: iso(trouble.retryAt) },
+        }
+  const expirySeconds = Math.round(ttlMs / 1000)
+  return onceOnly(`${topics.module(key)}/event`, json(payload), { eventId, expirySeconds })
+}
+
+function manifestReady(body: ManifestReady): wire.ManifestReady {
   return {
     schema,
     event_type: 'manifest_ready',
@@ -66,7 +109,7 @@ function listedClip({ createdAt, cameraName, listedSize }: ClipName) {
   return { camera: cameraName, created_at: iso(createdAt), size_kib: listedSize ?? null }
 }
 
-function clipNew(body: ClipNew, mediaPrefix: string | undefined) {
+function clipNew(body: ClipNew, mediaPrefix: string | undefined): wire.ClipNew {
   const { camera, path } = body
   const address = path.split('/').map(encodeURIComponent).join('/')
   return {
@@ -77,7 +120,7 @@ function clipNew(body: ClipNew, mediaPrefix: string | undefined) {
     ...ids(body),
     camera: body.cameraName,
     camera_id: /^\d+$/.test(camera) ? number(camera) : null,
-    created_at: timeOrNull(body.createdAt),
+    created_at: iso(body.createdAt),
     size_bytes: body.bytes,
     path,
     media_content_id: mediaPrefix === undefined ? null : `${mediaPrefix.replace(/\/+$/, '')}/${address}`,

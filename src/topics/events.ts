@@ -11,6 +11,7 @@ import type { Message, ModuleReport, Run, RunCounts, SyncModule, Trigger, WorkIt
 import type { Observer, Publisher } from '../domain/ports.ts'
 import { ids, json, number } from '../domain/text.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
+import { clipTroubleEvent } from './clip-topics.ts'
 import type * as wire from './schemas.ts'
 import { durable, event, failure, schema, secondsLeft, type Topics } from './topics.ts'
 
@@ -170,6 +171,10 @@ export function publishEvents(needs: EventNeeds, signal: AbortSignal): Observer 
       if (report.kind === 'skipped' && report.reason === 'excluded') return
       const repeated = report.kind === 'skipped' && report.repeated === true
       publish(moduleEvent(topics, report, { eventId: eventId(), tickId, trigger, repeated, ttlMs }))
+    },
+    clipTrouble(key, trouble) {
+      if (modulesToo)
+        publish(clipTroubleEvent(topics, key, { trouble, eventId: eventId(), now: clock.now(), ttlMs }))
     },
     runFinished(run, counts) {
       publish(tickDone(topics, run, { eventId: eventId(), now: clock.now(), counts }))

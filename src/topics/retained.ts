@@ -287,6 +287,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
     moduleChanged(key, change) {
       addModule(key, change === 'expired' ? 'expired' : change === 'polling' ? 'progress' : 'identity')
     },
+    clipsChanged: (key) => addModule(key, 'progress'),
     accountChanged: ({ accountId }) => accountChanged(accountId),
     accountRemoved: accountChanged,
     settingsChanged(change) {

@@ -208,8 +208,89 @@ const manifestRequestSkipped = z
   .meta({ title: 'Manifest request skipped' })
 export type ManifestRequestSkipped = z.infer<typeof manifestRequestSkipped>
 
+// Manifests and clips, where they are followed
+
+const listedClip = z.strictObject({
+  camera: z.string().describe("The camera's name as the manifest has it: letters, digits and `_`."),
+  created_at: time,
+  size_kib: count.nullable(),
+})
+
+const clipEventFields = { event_id: eventId, ts: time, ...moduleIds, request_id: id }
+
+export const manifestReady = z
+  .strictObject({
+    schema,
+    event_type: z.literal('manifest_ready'),
+    ...clipEventFields,
+    manifest_id: id.describe('The id of the manifest, which is not the id of the request.'),
+    clip_count: count,
+    new_count: count.describe('Clips that are to be downloaded, or would be.'),
+    latency_ms: count.describe('From the accepted request to the manifest.'),
+    clips: z.array(listedClip).max(100).describe('The newest first.'),
+  })
+  .meta({ title: 'Manifest ready' })
+export type ManifestReady = z.infer<typeof manifestReady>
+
+const manifestFailed = z
+  .strictObject({ schema, event_type: z.literal('manifest_failed'), ...clipEventFields, reason: z.string() })
+  .meta({ title: 'Manifest failed' })
+export type ManifestFailed = z.infer<typeof manifestFailed>
+
+const clipFailed = z
+  .strictObject({
+    schema,
+    event_type: z.literal('clip_failed'),
+    ...clipEventFields,
+    clip: listedClip,
+    reason: z.string(),
+    retry_at: time.describe('Until then the clip is left alone.'),
+  })
+  .meta({ title: 'Clip failed' })
+export type ClipFailed = z.infer<typeof clipFailed>
+
+export const clipNew = z
+  .strictObject({
+    schema,
+    event_type: z.literal('clip_new'),
+    ...clipEventFields,
+    camera: z.string(),
+    camera_id: id
+      .nullable()
+      .describe('`null` where no camera of the network, or more than one, has this name.'),
+    created_at: time.describe('Of the recording.'),
+    size_bytes: count,
+    path: z.string().describe('Relative to `clips.directory`, with `/`.'),
+    media_content_id: z.string().nullable().describe('`clips.mediaPrefix` and the path, percent-encoded.'),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    downloaded_at: time,
+  })
+  .meta({ title: 'New clip', description: 'A clip is on disk: whole, synced, under its final name.' })
+export type ClipNew = z.infer<typeof clipNew>
+
+export const clipState = z
+  .strictObject({
+    count: count.describe('Clips on the stick.'),
+    new: count.describe('Clips that wait for their download.'),
+    downloaded: count,
+    failed: count,
+    bytes: count.describe('Of all files.'),
+    newest_at: time.nullable(),
+    oldest_at: time.nullable(),
+    last_error: z.string().nullable(),
+  })
+  .meta({ title: 'Clips of a sync module' })
+export type ClipState = z.infer<typeof clipState>
+
 export const moduleEvent = z
-  .discriminatedUnion('event_type', [workItem, manifestRequestFailed, manifestRequestSkipped])
+  .discriminatedUnion('event_type', [
+    workItem,
+    manifestRequestFailed,
+    manifestRequestSkipped,
+    manifestReady,
+    manifestFailed,
+    clipFailed,
+  ])
   .meta({ title: 'Sync module event' })
 
 const bridgeEventFields = { event_id: eventId, ts: time }

@@ -9,6 +9,7 @@ import type { AccountSnapshot, Message, ModuleRecord, ModuleSnapshot, WorkItem }
 import { unexpired } from '../domain/module-history.ts'
 import type { LogLevel } from '../domain/ports.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
+import { clipState } from './clip-topics.ts'
 import { workItem } from './events.ts'
 import type * as wire from './schemas.ts'
 import { failure, plain, schema, secondsLeft, state, type Topics } from './topics.ts'
@@ -92,7 +93,7 @@ export function moduleProgress(
   const { record } = snapshot
   const stem = topics.module(record.module)
   const last = record.lastAccepted
-  const messages = [state(`${stem}/state`, moduleState(snapshot))]
+  const messages = [state(`${stem}/state`, moduleState(snapshot)), ...clipState(stem, snapshot.clips)]
   const isLive = last !== undefined && last.expiresAt > now
   // Published when it expired, and the same ever since.
   if (!isLive && !everything && !expired) return messages

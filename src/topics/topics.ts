@@ -41,6 +41,7 @@ export const retainedModuleTopics = [
   'request_id',
   'requested_at',
   'manifest/pending',
+  'clips',
 ] as const
 
 /** The `error` object of docs/mqtt-api.md, "Events". */

@@ -6,6 +6,7 @@
 import { type Daemon, openDaemon } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type Clock, systemClock } from '../../src/domain/clock.ts'
+import type { DurableEvent } from '../../src/domain/model.ts'
 import type { Log, Observer } from '../../src/domain/ports.ts'
 
 export interface ClipDaemonOptions {
@@ -17,6 +18,7 @@ export interface ClipDaemonOptions {
   readonly log?: Log
   readonly observers?: readonly Observer[]
   readonly faultPoint?: (step: string) => void
+  readonly clock?: Clock
 }
 
 /** Real time with short pauses; what is measured is in real time. */
@@ -48,9 +50,9 @@ export function environmentOf({ dataDir, oauthUrl, restUrl, tokens, settings }: 
 
 export async function startClipDaemon(options: ClipDaemonOptions): Promise<Daemon> {
   const loaded = loadConfig({ env: environmentOf(options), cwd: '/nonexistent' })
-  const { log = silent, observers, faultPoint } = options
+  const { log = silent, observers, faultPoint, clock = hurried } = options
   const daemon = await openDaemon({
-    ...{ settings: loaded.settings, shownSettings: {}, version: '0.0.0', clock: hurried, log },
+    ...{ settings: loaded.settings, shownSettings: {}, version: '0.0.0', clock, log },
     attended: true,
     ...(observers && { observers }),
     ...(faultPoint && { faultPoint }),
@@ -59,17 +61,19 @@ export async function startClipDaemon(options: ClipDaemonOptions): Promise<Daemo
   return daemon
 }
 
+/** The event as a line for who started this program. */
+function print({ kind, body }: DurableEvent): void {
+  const { createdAt, tickId } = { createdAt: undefined, tickId: undefined, ...body }
+  process.stdout.write(`${JSON.stringify({ kind, at: Date.now(), createdAt, tickId })}\n`)
+}
+
 if (import.meta.filename === process.argv[1]) {
   const [step, count = '1'] = process.argv.slice(2)
   let left = Number(count)
-  const {
-    dataDir = '',
-    oauthUrl = '',
-    restUrl = '',
-    tokens = '',
-  } = JSON.parse(process.env.CLIP_DAEMON ?? '{}')
+  const { real, ...options } = JSON.parse(process.env.CLIP_DAEMON ?? '{}')
   await startClipDaemon({
-    ...{ dataDir, oauthUrl, restUrl, tokens },
+    ...options,
+    ...(real && { clock: systemClock, observers: [{ eventDelivered: print }] }),
     faultPoint(reached) {
       if (reached === step && --left === 0) process.kill(process.pid, 'SIGKILL')
     },

@@ -134,3 +134,9 @@ export function recordAfter(record: ModuleRecord, report: ModuleReport): ModuleR
   const recent = report.kind === 'requested' ? [...record.recent, report.item] : record.recent
   return { ...record, ...afterReport(record, report), recent }
 }
+
+/** What is on a stick and on disk. */
+export const someClips = {
+  ...{ count: 14, waiting: 1, downloaded: 13, failed: 0, bytes: 5_724_160 },
+  ...{ newestAt: start, oldestAt: start - 1_000, lastError: undefined },
+}

@@ -83,7 +83,7 @@ test('a clip costs at most four requests', async () => {
   await start()
   await until('all are there', () => events.length === journal().length)
 
-  const spent = simulator.calls.filter(({ kind }) => ['clip-request', 'command', 'clip'].includes(kind ?? ''))
+  const spent = simulator.calls.filter(({ kind }) => ['clip-request', 'command-status', 'clip'].includes(kind ?? ''))
   expect(spent.length).toBeLessThanOrEqual(4 * journal().length)
 })
 

@@ -11,7 +11,7 @@ import {
   stem,
   topics,
 } from '../../support/module-snapshots.ts'
-import { anItem, recordAfter, requested, start } from '../../support/samples.ts'
+import { anItem, recordAfter, requested, someClips, start } from '../../support/samples.ts'
 
 test('the last request ID is plain digits that expire with it', () => {
   const large = recordAfter(newModule, requested(anItem({ requestId: '9223372036854775807' })))
@@ -102,9 +102,10 @@ test('an expired request ID changes the list, and the last one its own topic too
 })
 
 test('every topic of a module that is published is one that can be cleared', () => {
+  const snapshot = snapshotOf(requestedOnce, { clips: someClips })
   const published = [
-    ...moduleIdentity(topics, snapshotOf(requestedOnce)),
-    ...moduleProgress(topics, snapshotOf(requestedOnce), { now: start, everything: false, expired: false }),
+    ...moduleIdentity(topics, snapshot),
+    ...moduleProgress(topics, snapshot, { now: start, everything: false, expired: false }),
   ]
 
   expect(published.map(({ topic }) => topic.slice(stem.length + 1)).sort()).toEqual(

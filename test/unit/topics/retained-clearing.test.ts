@@ -25,7 +25,7 @@ test('the topics of a module that is gone are cleared, and stay so', async () =>
   await retained.settled()
   await publishAll()
 
-  const cleared = published.slice(before, before + 6)
+  const cleared = published.slice(before, before + 7)
   expect(cleared.map(({ topic }) => topic)).toEqual(retainedModuleTopics.map((name) => `${stem}/${name}`))
   expect(cleared.every(({ payload, retain }) => payload === '' && retain)).toBe(true)
   expect([...kept.keys()]).toEqual(['b/bridge/info', 'b/account/8021/state'])

@@ -5,12 +5,12 @@ import type { ModuleSnapshot } from '../../../src/domain/model.ts'
 import { retainedModuleTopics } from '../../../src/topics/topics.ts'
 import { settle } from '../../support/fake-clock.ts'
 import { anAccount, aSnapshot, retainedFixture, stem } from '../../support/retained-fixture.ts'
-import { aModule, skipped } from '../../support/samples.ts'
+import { aModule, skipped, someClips } from '../../support/samples.ts'
 
 test('on each connection everything is published', async () => {
   const { publishAll, kept, show, topicsPublished } = retainedFixture()
-  show(aSnapshot())
-  show(aSnapshot(aModule({ syncModuleId: '9' })))
+  show({ ...aSnapshot(), clips: someClips })
+  show({ ...aSnapshot(aModule({ syncModuleId: '9' })), clips: someClips })
 
   await publishAll()
   const first = topicsPublished()
@@ -18,7 +18,7 @@ test('on each connection everything is published', async () => {
 
   expect(first).toHaveLength(2 + 2 * retainedModuleTopics.length)
   expect(topicsPublished().slice(first.length)).toEqual(first)
-  expect([...kept.keys()].filter((topic) => topic.startsWith(`${stem}/`))).toHaveLength(6)
+  expect([...kept.keys()].filter((topic) => topic.startsWith(`${stem}/`))).toHaveLength(7)
 })
 
 test('while the broker is away, the latest state of a module is published once', async () => {

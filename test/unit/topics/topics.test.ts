@@ -39,6 +39,7 @@ test('a topic holds ids and never a name', () => {
 test('the retained topics of a module are all known, so that all can be cleared', () => {
   expect([...retainedModuleTopics].sort()).toEqual([
     'availability',
+    'clips',
     'info',
     'manifest/pending',
     'request_id',
