@@ -19,13 +19,14 @@ import { type ExitCode, exit } from './exit.ts'
 import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
+const motionEveryMs = 15_000
 const usualPort = 1883
 
 export async function demo(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   await using parts = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'blink-manifestd-demo-'))
   parts.defer(() => rm(directory, { recursive: true, force: true }))
-  const simulator = await startSimulator()
+  const simulator = await startSimulator({ manifestSeconds: 1, clipSeconds: 1, motionSeconds: 2 })
   parts.defer(() => simulator.close())
 
   const port = (await isFree(usualPort)) ? usualPort : 0
@@ -38,6 +39,10 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
       ['schedule.cron', '*/10 * * * * *'],
       ['schedule.allowFast', 'true'],
       ['schedule.spreadSeconds', '0'],
+      ['manifest.pollSeconds', '2'],
+      ['clips.enabled', 'true'],
+      ['clips.backfillDays', '-1'],
+      ['clips.reserveMegabytes', '0'],
       ...options.overrides,
       ['dataDir', join(directory, 'data')],
       ['blink.oauthUrl', simulator.oauthUrl],
@@ -58,7 +63,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
       {
         eventDelivered: (event) => {
           if (event.kind === 'manifest_requested') terminal.out(`${readable(event.body)}\n`)
-          if (event.kind === 'clip_new') terminal.out(`clip       ${event.body.path}\n`)
+          if (event.kind === 'clip_new') terminal.out(`clip saved: ${event.body.path}\n`)
         },
       },
     ],
@@ -70,14 +75,26 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
     [
       `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${brokerPort}, a run every 10 s.`,
       `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${brokerPort} -t '${base}/#' -v`,
+      `Clips are saved in ${join(directory, 'data', 'clips')}.`,
       'Stop with Ctrl-C.',
       '',
       '',
     ].join('\n'),
   )
   daemon.start()
-  await Promise.race([aborted(AbortSignal.any([terminal.stop, terminal.outClosed])), daemon.failed])
+  const over = AbortSignal.any([terminal.stop, terminal.outClosed])
+  const moving = keepMoving(() => void simulator.motion({ camera: 'Porch', size: 70 }), over)
+  await Promise.race([aborted(over), daemon.failed])
+  await moving
   return exit.done
+}
+
+/** Motion at a camera now and then, so that there are clips to come. */
+async function keepMoving(move: () => void, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await systemClock.sleep(motionEveryMs, signal).catch(() => undefined)
+    if (!signal.aborted) move()
+  }
 }
 
 function readable(item: WorkItem): string {
