@@ -204,6 +204,7 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
   'module-clips': [clips],
   'clip-new': [clipNew],
   'command-manifest-request': [{}, target],
+  'command-clips-sync': [{}, target],
   'command-rescan': [{}],
   'command-pause': [target],
   'command-resume': [target],
@@ -225,6 +226,9 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
     },
     error('unknown_target', 'no such account; known are 8021'),
   ],
+  'response-clips-sync': [
+    error('not_enabled', 'manifests are not followed: set manifest.follow or clips.enabled'),
+  ],
   'response-rescan': [{ ...ok, data: { accounts: 1, modules: 2, found: 1, renamed: 0, gone: 0 } }],
   'response-pause': [paused(true)],
   'response-resume': [paused(false)],
@@ -245,7 +249,10 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
     },
   ],
   'response-rejected': [
-    error('unknown_verb', 'no such verb; known are manifest/request, rescan, pause, resume, options, health'),
+    error(
+      'unknown_verb',
+      'no such verb; known are manifest/request, clips/sync, rescan, pause, resume, options, health',
+    ),
   ],
   'once-line': [
     {

@@ -101,7 +101,17 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     },
   }
   const shown = { version, settings: needs.shownSettings, logLevel: logLevel.get }
-  const commands = { registry, storage, status, rules, clock, logLevel, runner: scheduler, observer: notify }
+  const commands = {
+    followsManifests: follows,
+    registry,
+    storage,
+    status,
+    rules,
+    clock,
+    logLevel,
+    runner: scheduler,
+    observer: notify,
+  }
   const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
   const handle = attended ? commandHandler(commands) : undefined
   const publishing = openPublishing({ ...published, shown, reader, handle })

@@ -35,6 +35,8 @@ export interface CommandNeeds {
   readonly storage: Pick<Storage, 'ledger' | 'pauses'>
   readonly status: Pick<StatusReader, 'health'>
   readonly rules: EligibilityRules
+  /** Whether request IDs are followed to their manifests. */
+  readonly followsManifests?: boolean
   readonly observer: Pick<Required<Observer>, 'moduleChanged' | 'rescanRequested' | 'settingsChanged'>
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
   readonly clock: Clock
@@ -42,6 +44,10 @@ export interface CommandNeeds {
 
 /** Carries out a command; a disk that fails is an error result. Rejects only for bugs. */
 export type CommandHandler = (command: Command) => Promise<CommandResult>
+
+const notFollowed: CommandResult = {
+  error: { code: 'not_enabled', message: 'manifests are not followed: set manifest.follow or clips.enabled' },
+}
 
 /** So long a request ID counts as the answer to a command. */
 const freshMs = 30_000
@@ -192,6 +198,9 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
     switch (command.verb) {
       case 'manifest/request':
         return request(command.target)
+      case 'clips/sync':
+        // Whoever follows a request ID downloads what it lists.
+        return needs.followsManifests ? request(command.target) : notFollowed
       case 'rescan':
         return rescan()
       case 'pause':

@@ -12,7 +12,7 @@ export interface Target {
 }
 
 export type Command =
-  | { readonly verb: 'manifest/request' | 'pause' | 'resume'; readonly target: Target }
+  | { readonly verb: 'manifest/request' | 'clips/sync' | 'pause' | 'resume'; readonly target: Target }
   | { readonly verb: 'rescan' | 'health' }
   | { readonly verb: 'options'; readonly logLevel: LogLevel | undefined }
 

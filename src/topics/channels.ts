@@ -42,6 +42,7 @@ function idOf(verb: string, ending: string): string {
 
 const effects: Readonly<Record<keyof typeof schemas.commands, string>> = {
   'manifest/request': 'Requests manifests now, through the same limits as a scheduled run.',
+  'clips/sync': 'Requests manifests now, follows them, and downloads what is new.',
   rescan: 'Discovers sync modules now.',
   pause: 'Turns scheduled requests off.',
   resume: 'Turns scheduled requests on again.',

@@ -32,6 +32,7 @@ const targetKeys = ['account_id', 'network_id', 'sync_module_id'] as const
 /** The keys of each verb's object, besides `transaction`. */
 const verbs: Readonly<Record<Command['verb'], readonly string[]>> = {
   'manifest/request': targetKeys,
+  'clips/sync': targetKeys,
   rescan: [],
   pause: targetKeys,
   resume: targetKeys,

@@ -349,6 +349,7 @@ const target = z
 /** The object of each verb. */
 export const commands = {
   'manifest/request': target.meta({ title: 'Command manifest/request' }),
+  'clips/sync': target.meta({ title: 'Command clips/sync' }),
   rescan: noTarget.meta({ title: 'Command rescan' }),
   pause: target.meta({ title: 'Command pause' }),
   resume: target.meta({ title: 'Command resume' }),
@@ -440,6 +441,7 @@ export const rejected = failedWith(nothing).meta({ title: 'Response to an unknow
 /** The response to each verb. */
 export const responses = {
   'manifest/request': response('Response to manifest/request', requestResult),
+  'clips/sync': response('Response to clips/sync', requestResult),
   rescan: response('Response to rescan', rescanResult),
   pause: response('Response to pause', pauseResult),
   resume: response('Response to resume', pauseResult),

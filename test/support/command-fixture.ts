@@ -40,6 +40,7 @@ interface Options {
   /** Keys of credentials without a known account. */
   readonly unidentified?: readonly string[]
   readonly exclude?: readonly string[]
+  readonly followsManifests?: boolean
   readonly ttlMs?: number
   /** Why an account cannot be requested. */
   readonly failure?: Failure
@@ -141,6 +142,7 @@ export function commandFixture({
     },
     status: { health: async () => health },
     rules: { include: [], exclude, askAll: false },
+    followsManifests: rest.followsManifests ?? false,
     observer,
     logLevel: { get: () => levels.at(-1) ?? 'info', set: (level) => levels.push(level) },
     clock,

@@ -204,3 +204,13 @@ test('the log level is changed when one is named, and returned in any case', asy
   expect(fixture.changed).toEqual(['log_level', 'log_level'])
   expect(await fixture.handle({ verb: 'health' })).toEqual({ data: { verb: 'health', health } })
 })
+
+test('clips/sync requests where manifests are followed, and is an error elsewhere', async () => {
+  const on = commandFixture({ modules: [hall], followsManifests: true })
+  const off = commandFixture({ modules: [hall] })
+  const command = { verb: 'clips/sync', target: {} } as const
+
+  expect(await on.handle(command)).toMatchObject({ data: { requested: 1 } })
+  expect(await off.handle(command)).toMatchObject({ error: { code: 'not_enabled' } })
+  expect(off.sent).toEqual([])
+})

@@ -16,10 +16,9 @@ const topics = [
   ...['manifest/requested', 'manifest/pending', 'event', 'request_id', 'state'],
   ...['set/request_now', 'set/polling'],
 ].map((name) => `blink-manifestd/sync/8021/44107/350221/${name}`)
-const bridge = ['manifest/request', 'rescan', 'pause', 'resume', 'options', 'health'].flatMap((verb) => [
-  `blink-manifestd/bridge/request/${verb}`,
-  `blink-manifestd/bridge/response/${verb}`,
-])
+const bridge = ['manifest/request', 'clips/sync', 'rescan', 'pause', 'resume', 'options', 'health'].flatMap(
+  (verb) => [`blink-manifestd/bridge/request/${verb}`, `blink-manifestd/bridge/response/${verb}`],
+)
 
 test('every topic in the guides is one that is published or listened to', () => {
   const named = guides.flatMap(
