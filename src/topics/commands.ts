@@ -95,7 +95,7 @@ export function responseTo(
 export function mayRespondOn({ base }: Topics, topic: string): boolean {
   if (!topic.startsWith(`${base}/`) || /[+#\0]/.test(topic)) return false
   const rest = topic.slice(base.length + 1)
-  return rest.startsWith('bridge/response/') || !/^(bridge|account|sync)(\/|$)/.test(rest)
+  return rest.startsWith('bridge/response/') || !/^(bridge|account|camera|sync)(\/|$)/.test(rest)
 }
 
 function readRequest(verb: string, text: string | undefined): CommandMessage {

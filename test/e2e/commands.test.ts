@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect } from 'vitest'
 import { asked, document, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
@@ -169,4 +171,32 @@ mosquittoTest('a command with the retain flag is ignored, and so is its clearing
 
   expect(asked(world.cloud, 'manifest-request')).toBe(0)
   expect(observer.on('/response/manifest/request')).toEqual([])
+})
+
+mosquittoTest('clips/sync brings a clip to disk between two runs, and is refused while off', async () => {
+  const createdAt = new Date(Date.now() - 60_000).toISOString()
+  const spec = home(1)
+  const modules = spec.modules.map((module) => ({
+    ...module,
+    clips: [{ id: 71, cameraName: 'Door', size: 1, createdAt }],
+  }))
+  await using world = await startWorld({
+    simulator: { manifestSeconds: 0, accounts: [{ ...spec, modules }] },
+  })
+  const off = await running(world)
+  const refused = await command(off.observer, 'clips/sync')
+  await off.daemon.stop()
+
+  const { observer, daemon } = await running(world, {
+    ...quiet,
+    CLIPS_ENABLED: 'true',
+    CLIPS_RESERVE_MEGABYTES: '0',
+  })
+  const synced = await command(observer, 'clips/sync', { account_id: 8021 })
+  const clip = await until('the clip', () => observer.on('/clip/new')[0], { state: daemon.stderr })
+
+  expect(refused).toMatchObject({ status: 'error', error: { code: 'not_enabled', retryable: false } })
+  expect(synced).toMatchObject({ status: 'ok', data: { requested: 1 } })
+  const { path, size_bytes } = document(clip)
+  expect(statSync(join(world.dataDir, 'clips', String(path))).size).toBe(size_bytes)
 })

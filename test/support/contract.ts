@@ -37,8 +37,14 @@ const addresses = Object.values(channels)
   .filter((channel) => channel !== channels.rejectedResponse)
   .map((channel) => ({
     channel,
-    pattern: new RegExp(`^${channel.address.replace(/\{\w+\}/g, String.raw`[1-9]\d*`)}$`),
+    pattern: patternOf(channel),
   }))
+
+/** A camera without an id of its own is named by a hash. */
+function patternOf({ address }: Channel): RegExp {
+  const withCameras = address.replace('{camera}', String.raw`([1-9]\d*|unknown/[\da-f]+)`)
+  return new RegExp(`^${withCameras.replace(/\{\w+\}/g, String.raw`[1-9]\d*`)}$`)
+}
 
 /** One sentence for each rule that the message breaks; none for topics that are not below the base topic. */
 export function violations(message: Published, wire: Wire): string[] {
@@ -48,7 +54,7 @@ export function violations(message: Published, wire: Wire): string[] {
   const known = addresses.find(({ pattern }) => pattern.test(path))?.channel
   // Anybody may publish commands, and well-formed they need not be.
   if (known?.kind === 'command' || /^bridge\/request\/|\/set\//.test(path)) return []
-  if (!known && /^(bridge(?!\/response\/)|account|sync)\//.test(path))
+  if (!known && /^(bridge(?!\/response\/)|account|camera|sync)\//.test(path))
     return [`${topic}: no topic of the contract`]
   const channel = known ?? elsewhere
   return [

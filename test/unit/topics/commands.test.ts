@@ -118,6 +118,7 @@ test('a response goes only below the base topic, and never where commands or sta
     'home/blink/sync/1/2/3/set/polling',
     'home/blink/sync/1/2/3/manifest/requested',
     'home/blink/account/1/state',
+    'home/blink/camera/1/2/9/clip/new',
     'home/blink/bridge/state',
     'home/blink/bridge',
   ]) {
