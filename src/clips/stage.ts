@@ -8,7 +8,7 @@
  */
 import type { Account } from '../accounts/account.ts'
 import type { Settings } from '../config/settings.ts'
-import type { ClipCounts, KnownClip, LedgerClip, Manifest } from '../domain/clip.ts'
+import type { ClipCounts, ClipModule, KnownClip, LedgerClip, Manifest } from '../domain/clip.ts'
 import { type Clock, timeOrderedId } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type ModuleKey, type WorkItem } from '../domain/model.ts'
@@ -39,7 +39,7 @@ export interface ClipStageNeeds {
   readonly account: (accountId: BlinkId) => Account | undefined
   /** When the account is requested next, in milliseconds since the epoch, and how often that happens. */
   readonly nextRun: (accountId: BlinkId) => { readonly at: number; readonly intervalMs: number } | undefined
-  readonly observer: Pick<Required<Observer>, 'clipsChanged' | 'clipTrouble'>
+  readonly observer: Pick<Required<Observer>, 'clipsChanged' | 'clipTrouble' | 'moduleChanged'>
   readonly clock: Clock
   readonly log: Log
   /** Called with what nobody expected. */
@@ -59,6 +59,9 @@ const quietMs = 20_000
 
 /** Files of one module that are fetched while its next clip is uploaded. */
 const mostInTransit = 2
+
+/** The state of a drive is read no more often than this. */
+const driveEveryMs = 15 * 60_000
 
 const dayMs = 24 * 60 * 60 * 1000
 const listedInEvent = 100
@@ -300,6 +303,7 @@ class ModuleWorker {
       log.info({ ...ids(this.key), request_id: item.requestId, reason }, 'manifest could not be fetched')
       this.#counts = { ...(before?.counts ?? this.#counts), lastError: reason }
       await storage.clips.saveModule(this.key, {
+        ...before,
         ...{ requestId: item.requestId, compared: before?.compared ?? false },
         counts: this.#counts,
       })
@@ -308,13 +312,15 @@ class ModuleWorker {
       needs.observer.clipsChanged(this.key)
       return
     }
-    await this.#compare(followed.manifest, item, before?.compared ?? false)
+    await this.#compare(followed.manifest, item, before)
+    await this.#readDrive(account)
     if (enabled && (await this.#stage.ready())) {
       await this.#stage.retain().catch((error: unknown) => this.#stage.directory.failed(error))
     }
   }
 
-  async #compare(manifest: Manifest, item: WorkItem, compared: boolean): Promise<void> {
+  async #compare(manifest: Manifest, item: WorkItem, before: ClipModule | undefined): Promise<void> {
+    const compared = before?.compared ?? false
     const { needs, enabled } = this.#stage
     const { settings, storage, clock, observer } = needs
     const { backfillDays, maxPerRun } = settings.clips
@@ -350,7 +356,10 @@ class ModuleWorker {
     }
     await storage.clips.compared(this.key, {
       // Where nothing is downloaded, no clip is missed either: with downloads switched on it is a first sight.
-      module: { requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
+      module: {
+        ...before,
+        ...{ requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
+      },
       added: enabled
         ? found.tooOld.map(({ createdAt, listedSize, cameraName }) => ({
             ...{ createdAt, listedSize, cameraName, state: 'listed' as const },
@@ -373,6 +382,24 @@ class ModuleWorker {
     this.#list = enabled
       ? { requestId, manifestId: manifest.manifestId, wanted: [...found.wanted] }
       : undefined
+  }
+
+  /** Reads how full the drive is, now and then. It disturbs the module as little as reading does. */
+  async #readDrive(account: Account): Promise<void> {
+    const { storage, clock, observer, log } = this.#stage.needs
+    const kept = await storage.clips.module(this.key)
+    if (!kept) return
+    const readAt = clock.now()
+    const ageMs = readAt - (kept.drive?.readAt ?? Number.NEGATIVE_INFINITY)
+    if (ageMs >= 0 && ageMs < driveEveryMs) return
+    try {
+      const reading = await account.clips.storageStatus(this.key, this.#signal)
+      await storage.clips.saveModule(this.key, { ...kept, drive: { ...reading, readAt } })
+      observer.moduleChanged(this.key, 'drive')
+    } catch (error) {
+      if (!isCloudTrouble(error)) throw error
+      log.debug({ ...ids(this.key), detail: error.message }, 'storage status could not be read')
+    }
   }
 
   /** The next clip of the list, as soon as it may be uploaded. */

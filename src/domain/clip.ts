@@ -103,6 +103,8 @@ export interface ClipModule {
   /** Whether a manifest has been compared; else the next one is the first sight of the stick. */
   readonly compared: boolean
   readonly counts: ClipCounts
+  /** The last reading of the drive, and when that was. */
+  readonly drive?: (StorageReading & { readonly readAt: number }) | undefined
 }
 
 /** What is on a stick, as the last manifest had it, and what has become of it. */

@@ -85,10 +85,10 @@ export interface Observer {
   modulesListed?(accountId: BlinkId, changes: ModuleChanges): void
   moduleFinished?(report: ModuleReport, run: Run): void
   /**
-   * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, or
+   * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, its drive was read, or
    * Home Assistant has just made entities of it, which wait for its state.
    */
-  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'discovered'): void
+  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'discovered' | 'drive'): void
   accountRunFinished?(report: AccountRunReport): void
   runFinished?(run: Run, counts: RunCounts): void
   /** An account was added, or its state changed. */

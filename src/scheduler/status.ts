@@ -32,9 +32,10 @@ export function statusReader(needs: StatusNeeds): StatusReader {
     registry.get(accountId) !== undefined || registry.unidentified.length > 0
   const isShown = (key: ModuleKey) => isWanted(key, rules) && mayBeActive(key)
 
-  async function clipsOf(key: ModuleKey): Promise<ModuleSnapshot['clips']> {
+  async function clipsOf(key: ModuleKey): Promise<Pick<ModuleSnapshot, 'clips' | 'drive'>> {
     const kept = await needs.clips?.module(key)
-    return kept && needs.clips && { ...kept.counts, ...(await needs.clips.totals(key)) }
+    if (!kept || !needs.clips) return {}
+    return { clips: { ...kept.counts, ...(await needs.clips.totals(key)) }, drive: kept.drive }
   }
 
   function snapshot(record: ModuleRecord, paused: boolean): ModuleSnapshot {
@@ -76,7 +77,7 @@ export function statusReader(needs: StatusNeeds): StatusReader {
       if (!isShown(key)) return undefined
       const record = await ledger.read(key)
       if (!record) return undefined
-      return { ...snapshot(record, await pauses.isPaused(key)), clips: await clipsOf(key) }
+      return { ...snapshot(record, await pauses.isPaused(key)), ...(await clipsOf(key)) }
     },
     nextRuns: () => times.next(),
     isComplete: async () =>

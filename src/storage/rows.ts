@@ -57,9 +57,18 @@ const clip = z.discriminatedUnion('state', [
   z.object({ ...clipName, state: z.literal('failed'), retryAt: z.number(), reason: z.string() }),
 ])
 
+const drive = z.object({
+  state: z.string(),
+  usedPercent: z.number().optional(),
+  full: z.boolean(),
+  warning: z.number().optional(),
+  readAt: z.number(),
+})
+
 const clipModule = z.object({
   requestId: id,
   compared: z.boolean(),
+  drive: drive.optional(),
   counts: z.object({
     count: z.number(),
     waiting: z.number(),

@@ -126,6 +126,8 @@ export const moduleInfo = z
     model: z.string().nullable(),
     firmware: z.string().nullable(),
     storage_status: storageStatus.nullable(),
+    storage_used_percent: count.nullable().describe('With `manifest.follow`, read at most each 15 minutes.'),
+    storage_warning: count.nullable().describe("Blink's own number; from 3 on the drive is nearly full."),
   })
   .meta({ title: 'Sync module info', description: 'A sync module as the home screen shows it.' })
 export type ModuleInfo = z.infer<typeof moduleInfo>

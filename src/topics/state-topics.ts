@@ -56,7 +56,7 @@ export function accountState(topics: Topics, account: AccountSnapshot): Message 
 }
 
 /** `availability` and `info`: what changes rarely. */
-export function moduleIdentity(topics: Topics, { record, available }: ModuleSnapshot): Message[] {
+export function moduleIdentity(topics: Topics, { record, available, drive }: ModuleSnapshot): Message[] {
   const stem = topics.module(record.module)
   const { name, networkName, serial, model, firmware, storage } = record.module
   return [
@@ -70,6 +70,8 @@ export function moduleIdentity(topics: Topics, { record, available }: ModuleSnap
         model: model ?? null,
         firmware: firmware ?? null,
         storage_status: storage ?? null,
+        storage_used_percent: drive?.usedPercent ?? null,
+        storage_warning: drive?.warning ?? null,
       } satisfies wire.ModuleInfo),
     ),
   ]

@@ -81,6 +81,8 @@ mosquittoTest('each retained topic holds what the documentation says of it', asy
     model: 'sm2',
     firmware: expect.any(String),
     storage_status: 'active',
+    storage_used_percent: null,
+    storage_warning: null,
   })
   expect(at(`${stem(1)}/state`)).toEqual({
     status: 'idle',

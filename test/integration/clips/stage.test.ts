@@ -78,13 +78,17 @@ test('every clip is on disk once, whole, with one event, and new ones follow', a
   expect((mode & 0o777).toString(8)).toBe((0o644 & ~process.umask()).toString(8))
 })
 
-test('a clip costs at most four requests', async () => {
+test('a clip costs at most four requests, and a drive is read once', async () => {
   const { simulator, events, journal, start } = await world()
   await start()
   await until('all are there', () => events.length === journal().length)
 
-  const spent = simulator.calls.filter(({ kind }) => ['clip-request', 'command-status', 'clip'].includes(kind ?? ''))
+  const spent = simulator.calls.filter(({ kind }) =>
+    ['clip-request', 'command-status', 'clip'].includes(kind ?? ''),
+  )
   expect(spent.length).toBeLessThanOrEqual(4 * journal().length)
+  const drives = simulator.calls.filter(({ kind }) => kind === 'storage-status')
+  expect(drives.length).toBe(new Set(drives.map(({ path }) => path)).size)
 })
 
 test.for([

@@ -27,6 +27,8 @@ test('availability is plain text and info a document, both retained', () => {
     model: 'sm2',
     firmware: '4.5.14',
     storage_status: 'active',
+    storage_used_percent: null,
+    storage_warning: null,
   })
 })
 
@@ -50,6 +52,8 @@ test('what is not known of a module is null and not missing', () => {
     model: null,
     firmware: null,
     storage_status: null,
+    storage_used_percent: null,
+    storage_warning: null,
   })
 })
 
