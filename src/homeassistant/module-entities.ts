@@ -20,7 +20,11 @@ import {
   valueTemplate,
 } from './documents.ts'
 
-const moduleEvents = ['manifest_requested', 'manifest_request_failed', 'manifest_request_skipped']
+/** All that come on `event`, also where manifests are followed: Home Assistant complains of every other. */
+const moduleEvents = [
+  ...['manifest_requested', 'manifest_request_failed', 'manifest_request_skipped'],
+  ...['manifest_ready', 'manifest_failed', 'clip_failed'],
+]
 
 const statuses: readonly ModuleStatus[] = ['idle', 'backoff', 'paused', 'unsupported', 'offline', 'error']
 
