@@ -46,8 +46,15 @@ export function credentialChanges(
   const waiting = differs.filter((one) => !changed.includes(one))
   const keys = new Set(found.map(({ key }) => key))
   const missing = inUse.map(({ credentials: login }) => login).filter(({ key }) => !keys.has(key))
+  // A sign-in that was killed leaves two of one account, which must not take turns: those in use stay while they work.
+  const isSpare = ({ accountId, refusedAt }: Credentials) =>
+    accountId !== undefined &&
+    inUse.some(({ credentials: ours }) => {
+      const isBetter = ours.refusedAt === undefined || refusedAt !== undefined
+      return ours.accountId === accountId && keys.has(ours.key) && isBetter
+    })
   return {
-    added: [...found.filter(({ key }) => !used.has(key)), ...changed],
+    added: [...found.filter((one) => !used.has(one.key) && !isSpare(one)), ...changed],
     removed: missing.map(({ key }) => key),
     strange: new Map(waiting.map(({ key, refreshToken }) => [key, refreshToken.reveal()])),
   }

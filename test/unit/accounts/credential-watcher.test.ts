@@ -7,7 +7,9 @@ import { Secret } from '../../../src/domain/secret.ts'
 import { listLog, someCredentials } from '../../support/blink-scripted.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
-const credentials = (key: string, token = 'a') => someCredentials({ key, refreshToken: new Secret(token) })
+/** Credentials of an account of their own. */
+const credentials = (key: string, token = 'a') =>
+  someCredentials({ key, accountId: `account of ${key}`, refreshToken: new Secret(token) })
 const used = (key: string, token?: string) => {
   return { credentials: credentials(key, token), kept: credentials(key, token) }
 }
@@ -33,6 +35,20 @@ test('a token that differs counts only when it still does at the next look', () 
   expect([first.added, first.removed]).toEqual([[], []])
   expect([keys(second.added), second.removed]).toEqual([['one'], []])
   expect([settled.added, settled.removed, settled.strange.size]).toEqual([[], [], 0])
+})
+
+test('of two credentials of one account those in use stay until they are refused or gone', () => {
+  const one: Credentials = { ...credentials('one'), accountId: '8021' }
+  const two: Credentials = { ...credentials('two'), accountId: '8021' }
+  const refused: Credentials = { ...one, refusedAt: 1 }
+  const added = (ours: Credentials, found: readonly Credentials[]) =>
+    keys(credentialChanges([{ credentials: ours, kept: ours }], found, none).added)
+
+  expect(added(one, [one, two])).toEqual([])
+  expect(added(two, [one, two])).toEqual([])
+  expect(added(one, [two])).toEqual(['two'])
+  expect(added(refused, [refused, two])).toEqual(['two'])
+  expect(added(two, [refused, two])).toEqual([])
 })
 
 test('credentials in use stay when their file is damaged, and a mended file is taken over', () => {
