@@ -21,7 +21,7 @@ import {
   keyOf,
   type ModuleKey,
 } from '../domain/model.ts'
-import type { ClipCloud, Cloud, Log, Observer, Storage } from '../domain/ports.ts'
+import type { ClipCloud, Cloud, LimitStore, Log, Observer, Storage } from '../domain/ports.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { ModuleLock } from './module-lock.ts'
 import { openBudget, plannedBudget, plannedClipBudget, type RequestBudget } from './request-budget.ts'
@@ -120,7 +120,7 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
     clock,
     save: (spent) => kept(limits.saveSpent(name, spent), 'cannot store the request budget'),
   })
-  const clipName = `${name}-clips`
+  const clipName = clipBudgetOf(name)
   const { clipBudget: clipLimit = 0, fileHttp = needs.http } = needs
   const clipBudget = openBudget({
     kept: await limits.spent(clipName),
@@ -150,6 +150,14 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
       await kept(limits.saveModuleCount(name, count), 'cannot store the number of sync modules')
     },
   }
+}
+
+/** The name by which the budget for clips is kept. */
+const clipBudgetOf = (name: string) => `${name}-clips`
+
+/** Removes what `openLimits` and the limits have kept under a name: at a logout. */
+export async function removeLimits(limits: Pick<LimitStore, 'remove'>, name: string): Promise<void> {
+  for (const each of [name, clipBudgetOf(name)]) await limits.remove(each)
 }
 
 /** A session of these credentials, and the calls that are made with it; requests nothing. */

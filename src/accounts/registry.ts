@@ -9,7 +9,7 @@ import { createHttp } from '../blink/http.ts'
 import type { Access, Session } from '../blink/session.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
-import { DaemonError } from '../domain/errors.ts'
+import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { accountStatusOf, needsPerson } from '../domain/failure.ts'
 import type { AccountStatus, BlinkId, Credentials } from '../domain/model.ts'
 import type { Log, Observer } from '../domain/ports.ts'
@@ -22,6 +22,7 @@ import {
   type Limits,
   openAccount,
   openLimits,
+  removeLimits,
 } from './account.ts'
 import { keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
 import { createModuleLock } from './module-lock.ts'
@@ -167,8 +168,23 @@ class Registry implements AccountRegistry {
     await this.#needs.fileHttp?.close({ graceMs: 0 })
     await this.#needs.http.close({ graceMs: closeGraceMs })
     await Promise.all(this.inUse().map((session) => session.settled()))
-    const limits = [...this.#limits.values(), ...[...this.#unidentified.values()].map((one) => one.limits)]
-    await Promise.all(limits.flatMap(({ budget, clipBudget }) => [budget.close(), clipBudget.close()]))
+    // What a logout of this moment has removed must not come back.
+    const forgotten = await this.#forgotten()
+    await Promise.all(
+      this.inUse().map(async ({ credentials: { key, accountId = '' } }) => {
+        const limits = this.#unidentified.get(key)?.limits ?? this.#limits.get(accountId)
+        if (!forgotten.has(key)) await closeBudgets(limits)
+      }),
+    )
+  }
+
+  async #forgotten(): Promise<ReadonlySet<string>> {
+    try {
+      return await this.#needs.storage.credentials.forgotten()
+    } catch (error) {
+      if (error instanceof StoreFailed) return new Set()
+      throw error
+    }
   }
 
   /** The watcher may find credentials that are just being given the key of their account. */
@@ -185,25 +201,35 @@ class Registry implements AccountRegistry {
       const known = this.inUse().find((one) => one.credentials.key === key)
       if (known?.credentials.refreshToken.reveal() === refreshToken.reveal()) continue
       this.#unidentified.delete(key)
-      if (accountId !== known?.credentials.accountId) this.#remove(key)
+      if (accountId !== known?.credentials.accountId) await this.#remove(key)
       if (isIdentified(credentials)) changed.push(await this.#activate(credentials))
       else this.#unidentified.set(key, await this.#candidate(credentials))
     }
     const replaced = new Set(added.map(({ key }) => key))
-    for (const key of removed) if (!replaced.has(key)) this.#remove(key)
+    for (const key of removed) if (!replaced.has(key)) await this.#remove(key)
     return changed
   }
 
-  #remove(key: string): void {
-    const { observer, log } = this.#needs
+  async #remove(key: string): Promise<void> {
+    const { storage, observer, log } = this.#needs
     this.#unidentified.delete(key)
     const account = this.accounts.find(({ session }) => session.credentials.key === key)
     if (!account) return
+    const { accountId } = account
+    const limits = this.#limits.get(accountId)
     account.remove()
-    this.#accounts.delete(account.accountId)
-    this.#limits.delete(account.accountId)
-    log.info({ account_id: account.accountId }, 'account removed')
-    observer.accountRemoved(account.accountId)
+    this.#accounts.delete(accountId)
+    this.#limits.delete(accountId)
+    log.info({ account_id: accountId }, 'account removed')
+    observer.accountRemoved(accountId)
+    if (!(await this.#forgotten()).has(key)) return
+    // Requests between the logout and now may have written them again.
+    await closeBudgets(limits)
+    await removeLimits(storage.limits, accountId).catch((error: unknown) => {
+      if (!(error instanceof StoreFailed)) throw error
+      const fields = { account_id: accountId, detail: error.message, remedy: error.remedy }
+      log.warn(fields, 'cannot remove the limits of an account')
+    })
   }
 
   async #candidate(credentials: Credentials): Promise<Candidate> {
@@ -264,6 +290,10 @@ class Registry implements AccountRegistry {
     observer.accountChanged(account.snapshot)
     return account
   }
+}
+
+async function closeBudgets(limits: Limits | undefined): Promise<void> {
+  await Promise.all([limits?.budget.close(), limits?.clipBudget.close()])
 }
 
 function isIdentified(credentials: Credentials): credentials is AccountCredentials {

@@ -1,6 +1,7 @@
 /**
  * Signing an account out. A running daemon notices it and removes the account's topics.
  */
+import { removeLimits } from '../accounts/account.ts'
 import type { Credentials } from '../domain/model.ts'
 import type { CredentialStore, LimitStore } from '../domain/ports.ts'
 
@@ -10,7 +11,7 @@ interface Stores {
 }
 
 /**
- * Forgets the credentials of an account with its pause and its budget, and returns them; none when there are no such credentials.
+ * Forgets the credentials of an account with its pause and its budgets, and returns them; none when there are no such credentials.
  *
  * @param account an account id, or the key of credentials whose account is not known
  */
@@ -22,7 +23,7 @@ export async function signOut(
   const forgotten = all.filter(({ key, accountId }) => accountId === account || key === account)
   for (const { key, accountId } of forgotten) {
     await credentials.forget(key)
-    await limits.remove(accountId ?? key)
+    await removeLimits(limits, accountId ?? key)
   }
   return forgotten
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openRegistry } from '../../../src/accounts/registry.ts'
+import { signOut } from '../../../src/commands/sign-out.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { createNotifier } from '../../../src/domain/notifier.ts'
@@ -145,6 +146,30 @@ test('a removed account is reported, and its limits go on with a later sign-in',
 
   const [again] = await registry.apply({ added: [someCredentials({ key: '8021-login-b' })], removed: [] })
   expect(again?.snapshot.status).toBe('throttled')
+})
+
+test('what a logout has removed does not come back, at its notice and at a stop', async () => {
+  const { begin, tokenOf, logins } = await fixture()
+  const { storage, open } = await begin()
+  await storage.credentials.save(someCredentials({ key: '8021-login-a', refreshToken: tokenOf() }))
+  const registry = await open()
+  const account = registry.get('8021')
+  const left = () => readdirSync(logins).filter((name) => !name.endsWith('.forgotten'))
+  await account?.cloud.discover(never)
+  await storage.limits.saveSpent('8021-clips', { day: 20_000, requests: 1, limit: 9 })
+
+  await signOut(storage, '8021')
+  expect(left()).toEqual([])
+  for (let requests = 0; requests < 9; requests++) await account?.cloud.discover(never)
+  await registry.apply({ added: [], removed: ['8021-login-a'] })
+  expect(left()).toEqual([])
+
+  await storage.credentials.save(someCredentials({ key: '8021-login-b', refreshToken: tokenOf() }))
+  await registry.apply({ added: await storage.credentials.list(), removed: [] })
+  await registry.get('8021')?.cloud.discover(never)
+  await signOut(storage, '8021')
+  await registry.close()
+  expect(left()).toEqual([])
 })
 
 test('a sign-in beside the daemon brings the pause that the cloud asked of it', async () => {
