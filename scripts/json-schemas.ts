@@ -1,6 +1,7 @@
 /** The schemas as JSON Schema: one document for each payload, complete in itself. */
 import { z } from 'zod'
 import * as cli from '../src/topics/cli-schemas.ts'
+import * as command from '../src/topics/command-schemas.ts'
 import * as mqtt from '../src/topics/schemas.ts'
 
 const ofVerbs = (prefix: string, all: Readonly<Record<string, z.ZodType>>) =>
@@ -24,9 +25,9 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   'manifest-ready': mqtt.manifestReady,
   'module-clips': mqtt.clipState,
   'clip-new': mqtt.clipNew,
-  ...ofVerbs('command', mqtt.commands),
-  ...ofVerbs('response', mqtt.responses),
-  'response-rejected': mqtt.rejected,
+  ...ofVerbs('command', command.commands),
+  ...ofVerbs('response', command.responses),
+  'response-rejected': command.rejected,
   'once-line': cli.onceLine,
   discover: cli.discovered,
   'account-line': cli.accountLine,

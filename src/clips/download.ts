@@ -5,7 +5,7 @@
  * name, length and hash; then the name; then `saved` and the event, in one commit. What a kill leaves `ready` is
  * settled at the next start by looking at the file.
  */
-import pLimit from 'p-limit'
+import type { LimitFunction } from 'p-limit'
 import type { Account } from '../accounts/account.ts'
 import { clipObstacleOf } from '../blink/response-codes.ts'
 import { comparable, type KnownClip, type LedgerFile, type ListedClip } from '../domain/clip.ts'
@@ -23,6 +23,8 @@ export interface DownloadNeeds {
   readonly ledger: ClipLedger
   readonly directory: ClipDirectory
   readonly nameOf: (fields: NameFields) => string
+  /** Choosing a name and taking it is one step, over all downloads. */
+  readonly naming: LimitFunction
   /** For an upload, in milliseconds. */
   readonly uploadMs: number
   readonly clock: Clock
@@ -60,9 +62,6 @@ const [firstLookMs, lookMs] = [1_300, 2_000]
 const filePausesMs = [3_000, 6_000]
 
 const weekMs = 7 * 24 * 60 * 60 * 1000
-
-/** Choosing a name and taking it is one step, over all downloads. */
-const naming = new WeakMap<ClipDirectory, ReturnType<typeof pLimit>>()
 
 /**
  * Has the module upload a clip. Holds the module meanwhile, and no account.
@@ -131,7 +130,7 @@ async function commandState(
  */
 export async function save(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<void> {
   const { account, module, requestId, clip } = job
-  const { ledger, directory, nameOf, clock, faultPoint } = needs
+  const { ledger, directory, nameOf, clock, faultPoint, naming } = needs
   const cameras = await account.clips.cameras(signal)
   const camera = cameraNamed(clip.cameraName, module.networkId, cameras)
   const fields = {
@@ -159,9 +158,7 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
       downloadedAt: clock.now(),
     }
     const { createdAt, listedSize, cameraName } = clip
-    const inTurn = naming.get(directory) ?? pLimit(1)
-    naming.set(directory, inTurn)
-    await inTurn(async () => {
+    await naming(async () => {
       let row = job.row
       for (let number = 1; ; number++) {
         const candidate = numbered(path, number)

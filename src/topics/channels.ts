@@ -4,6 +4,7 @@
  * A description for documents and tests; publishing takes its values from the mappers. QoS is 1 throughout.
  */
 import type { z } from 'zod'
+import * as commandSchemas from './command-schemas.ts'
 import * as schemas from './schemas.ts'
 
 export interface Channel {
@@ -33,14 +34,14 @@ const event = { kind: 'event', format: 'json', expiry: 'ttl' } as const
 const command = { kind: 'command', format: 'json', expiry: undefined } as const
 const response = { kind: 'response', format: 'json', expiry: minute } as const
 
-const verbs = Object.keys(schemas.commands) as (keyof typeof schemas.commands)[]
+const verbs = Object.keys(commandSchemas.commands) as (keyof typeof commandSchemas.commands)[]
 
 /** `manifest/request` with `Command` is `manifestRequestCommand`. */
 function idOf(verb: string, ending: string): string {
   return `${verb.replace(/\/(.)/g, (_, letter: string) => letter.toUpperCase())}${ending}`
 }
 
-const effects: Readonly<Record<keyof typeof schemas.commands, string>> = {
+const effects: Readonly<Record<keyof typeof commandSchemas.commands, string>> = {
   'manifest/request': 'Requests manifests now, through the same limits as a scheduled run.',
   'clips/sync': 'Requests manifests now, follows them, and downloads what is new.',
   rescan: 'Discovers sync modules now.',
@@ -54,14 +55,14 @@ const ofVerbs = verbs.flatMap((verb): [string, Channel][] => {
   const responseId = idOf(verb, 'Response')
   const request = { ...command, address: `bridge/request/${verb}`, response: responseId }
   return [
-    [idOf(verb, 'Command'), { ...request, summary: effects[verb], payload: schemas.commands[verb] }],
+    [idOf(verb, 'Command'), { ...request, summary: effects[verb], payload: commandSchemas.commands[verb] }],
     [
       responseId,
       {
         ...response,
         address: `bridge/response/${verb}`,
         summary: `What came of \`${verb}\`.`,
-        payload: schemas.responses[verb],
+        payload: commandSchemas.responses[verb],
       },
     ],
   ]
@@ -190,6 +191,6 @@ export const channels: Readonly<Record<string, Channel>> = {
     ...response,
     address: 'bridge/response/{verb}',
     summary: 'The response to an unknown verb, on the topic of that verb.',
-    payload: schemas.rejected,
+    payload: commandSchemas.rejected,
   },
 }

@@ -15,7 +15,7 @@ import type {
 import type { BlinkId, Health } from '../domain/model.ts'
 import type { LogLevel } from '../domain/ports.ts'
 import { ids, json, number, timeOrNull } from '../domain/text.ts'
-import type * as wire from './schemas.ts'
+import type * as wire from './command-schemas.ts'
 import type { Topics } from './topics.ts'
 
 /** Every level there is. */

@@ -6,7 +6,7 @@ import type { IPublishPacket } from 'mqtt'
 import type { z } from 'zod'
 import { type Channel, channels } from '../../src/topics/channels.ts'
 import { accountLine, discovered, loginLine, onceLine } from '../../src/topics/cli-schemas.ts'
-import { anyResponse } from '../../src/topics/schemas.ts'
+import { anyResponse } from '../../src/topics/command-schemas.ts'
 
 export interface Published {
   readonly topic: string

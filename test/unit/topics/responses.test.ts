@@ -1,8 +1,8 @@
 /** The data of responses to commands. */
 import { expect, test } from 'vitest'
 import type { Health } from '../../../src/domain/model.ts'
+import { anyResponse } from '../../../src/topics/command-schemas.ts'
 import { responseData } from '../../../src/topics/commands.ts'
-import { anyResponse } from '../../../src/topics/schemas.ts'
 import { issuesOf } from '../../support/contract.ts'
 import { aModule, start } from '../../support/samples.ts'
 

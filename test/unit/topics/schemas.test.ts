@@ -1,8 +1,9 @@
 /** The schemas against the code that builds and reads these documents, and the checker that end-to-end tests use. */
 import { expect, test } from 'vitest'
+import { commands } from '../../../src/topics/command-schemas.ts'
 import { isCommand, readCommand } from '../../../src/topics/commands.ts'
 import { workItemMessage } from '../../../src/topics/events.ts'
-import { commands, workItem } from '../../../src/topics/schemas.ts'
+import { workItem } from '../../../src/topics/schemas.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { issuesOf, type Published, parseDocument, violations } from '../../support/contract.ts'
 import { anItem, start } from '../../support/samples.ts'
