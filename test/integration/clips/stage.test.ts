@@ -6,8 +6,10 @@ import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { ClipNew } from '../../../src/domain/clip.ts'
+import { systemClock } from '../../../src/domain/clock.ts'
 import type { DurableEvent } from '../../../src/domain/model.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
+import { openStorage } from '../../../src/storage/open.ts'
 import { startClipDaemon } from '../../support/clip-daemon.ts'
 import { directoryWith } from '../../support/place.ts'
 import { readableLog } from '../../support/rig.ts'
@@ -162,7 +164,7 @@ test.for(steps)('killed %s, every clip comes once and whole all the same', async
   expect(signal).toBe('SIGKILL')
   simulator.motion({ camera: 'Porch', size: 70 })
 
-  await start()
+  const { daemon } = await start()
   const files = async () => (await hashesIn(directory)).length
   let found = 0
   await until('all are there', () => {
@@ -177,4 +179,10 @@ test.for(steps)('killed %s, every clip comes once and whole all the same', async
   expect((await filesIn(directory)).filter((path) => path.endsWith('.part'))).toEqual([])
   const ids = Map.groupBy(events, ({ sha256 }) => sha256)
   for (const [, copies] of ids) expect(new Set(copies.map(({ eventId }) => eventId)).size).toBe(1)
+  await daemon.stop()
+  const storage = await openStorage(place.dataDir, systemClock, readableLog().log)
+  const [ready, saved] = [await storage.clips.files('ready'), await storage.clips.files('saved')]
+  await storage.close()
+  expect(ready).toEqual([])
+  expect(sorted(saved.map(({ file }) => file))).toEqual(sorted(journal()))
 })
