@@ -1,5 +1,5 @@
 /**
- * Figures of the way from motion to a file: `node test/bench/clips.ts`, some five minutes, in real time.
+ * Figures of the way from motion to a file: `npm run bench:clips`, some five minutes, in real time.
  *
  * The daemon is a process of its own, so that its memory is its own; the cloud is simulated in this one.
  */

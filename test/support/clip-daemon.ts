@@ -30,7 +30,7 @@ const hurried: Clock = {
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** The environment of such a daemon. */
-export function environmentOf({ dataDir, oauthUrl, restUrl, tokens, settings }: ClipDaemonOptions) {
+function environmentOf({ dataDir, oauthUrl, restUrl, tokens, settings }: ClipDaemonOptions) {
   return {
     BLINK_MANIFESTD_DATA_DIR: dataDir,
     BLINK_OAUTH_URL: oauthUrl,
