@@ -38,6 +38,8 @@ export interface Lives {
   start(start: Start, env?: Readonly<Record<string, string>>): void
   kill(moment: KillMoment, lateMs: number): Promise<void>
   stop(): Promise<void>
+  /** Resolves when the running daemon has logged so many runs, or has taken too long for them. */
+  runs(count: number): Promise<void>
 }
 
 export interface LivesNeeds {
@@ -122,6 +124,10 @@ export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, t
       }
       all.push(life)
       current = { life, program, read: readAfter(life, program) }
+    },
+
+    async runs(count) {
+      await current?.program.says('tick done', count).catch(() => undefined)
     },
 
     async kill(moment, lateMs) {

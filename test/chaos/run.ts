@@ -32,8 +32,6 @@ export interface ChaosOptions {
 
 const accessTokenSeconds = 45
 const timeoutSeconds = 3
-/** For the last peaceful ticks. */
-const peaceMs = 7_000
 /** All tokens of the simulated cloud. */
 const secret = /sim-(refresh|access)-/
 const workItems = 'blink-manifestd/sync/+/+/+/manifest/requested'
@@ -93,7 +91,7 @@ export async function runChaos({ seed, lengthMs, signal, keep, tell }: ChaosOpti
   await lives.stop()
   const peaceFrom = Date.now()
   lives.start(peaceful)
-  await pause(peaceMs)
+  await lives.runs(3)
   await lives.stop()
   // Ctrl-C at a terminal has reached the broker, too.
   if (signal.aborted) await doToBroker(again, { broker, wiretap, times: brokerTimes, signal })
