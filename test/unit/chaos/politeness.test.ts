@@ -1,8 +1,8 @@
 /** The judge of the chaos run: who asked with a reason, and who did not. */
 import { expect, test } from 'vitest'
-import type { Call } from '../../src/simulator/server.ts'
-import type { Life } from './lives.ts'
-import { judgeRequests } from './politeness.ts'
+import type { Call } from '../../../src/simulator/server.ts'
+import type { Life } from '../../chaos/lives.ts'
+import { judgeRequests } from '../../chaos/politeness.ts'
 
 /** A slot of every schedule in here. */
 const slot = Date.parse('2026-11-23T09:00:00.000Z')
@@ -32,7 +32,7 @@ const home = (afterMs: number, status: number, fault?: string): Call => ({
 const judge = (...calls: readonly Call[]) =>
   judgeRequests({ calls, lives: [life], signIns: [], accessTokenMs: 45_000, timeoutMs: 3_000 })
 
-test('a tick on start may ask in the last moment before a slot, and the slot after it', () => {
+test('a run at startup may come in the last moment before a scheduled one', () => {
   expect(judge(home(-12, 200), home(3, 200))).toEqual([])
   expect(judge(home(-12, 500), home(1_990, 200))).toEqual([])
 })
