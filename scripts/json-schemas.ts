@@ -31,6 +31,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   'once-line': cli.onceLine,
   discover: cli.discovered,
   'account-line': cli.accountLine,
+  'clips-list-line': cli.clipsListLine,
   'login-line': cli.loginLine,
 }
 

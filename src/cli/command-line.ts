@@ -52,6 +52,16 @@ const commands: readonly {
     load: async () => (await import('./accounts.ts')).accounts,
   },
   {
+    name: 'clips list',
+    does: 'list what is on the sticks, as of the last manifests, and what is on disk',
+    json: true,
+    examples: [
+      'blink-manifestd clips list',
+      'blink-manifestd clips list --json | jq -r \'select(.state == "saved").path\'',
+    ],
+    load: async () => (await import('./clips-list.ts')).clipsList,
+  },
+  {
     name: 'config',
     does: 'print the effective settings and where each came from',
     json: true,
@@ -109,8 +119,11 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     })
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
+  const clips = program.command('clips').description('the clips on the sticks and on disk')
   for (const { name, does, json, examples, load } of commands) {
-    const command = program.command(name, { isDefault: name === 'run' }).description(does)
+    const [first = name, second] = name.split(' ')
+    const command = second ? clips.command(second) : program.command(first, { isDefault: name === 'run' })
+    command.description(does)
     if (json) command.option('--json', 'results as JSON')
     addSettings(command)
     command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}\n`).join('')}`)

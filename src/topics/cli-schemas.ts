@@ -87,6 +87,44 @@ export const accountLine = z
   .meta({ title: 'accounts --json', description: 'One line for each account.' })
 export type AccountLine = z.infer<typeof accountLine>
 
+export const clipsListLine = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('sync_module'),
+      ...moduleIds,
+      name: z.string().nullable(),
+      network_name: z.string().nullable(),
+      on_stick: count.nullable(),
+      waiting: count.nullable().describe('To be downloaded. Those never tried have no line of their own.'),
+      on_disk: count,
+      failed: count,
+      size_bytes: count.describe('Of all files.'),
+      newest_at: time.nullable(),
+      oldest_at: time.nullable(),
+      last_error: z.string().nullable(),
+    }),
+    z.strictObject({
+      kind: z.literal('clip'),
+      ...moduleIds,
+      camera: z.string(),
+      created_at: time,
+      state: z.enum(['listed', 'ready', 'saved', 'removed', 'failed']),
+      on_stick: z.boolean(),
+      listed_size: count.nullable().describe('As the manifest has it: KiB in practice.'),
+      size_bytes: count.nullable(),
+      path: z.string().nullable().describe('Relative to the directory of clips.'),
+      sha256: z.string().nullable(),
+      downloaded_at: time.nullable(),
+      reason: z.string().nullable(),
+      retry_at: time.nullable(),
+    }),
+  ])
+  .meta({
+    title: 'clips list --json',
+    description: 'One line for each sync module, and for each of its clips.',
+  })
+export type ClipsListLine = z.infer<typeof clipsListLine>
+
 const signInFailure = failure.omit({ retryable: true }).extend({ remedy: z.string().nullable() })
 export type SignInFailure = z.infer<typeof signInFailure>
 

@@ -154,7 +154,7 @@ test('--help shows commands and examples, --version the version; both end with 0
     ])
 
     expect([help.code, ofOnce.code, version.code]).toEqual([0, 0, 0])
-    for (const name of ['run', 'once', 'discover', 'accounts', 'config', 'demo', 'simulate']) {
+    for (const name of ['run', 'once', 'discover', 'accounts', 'clips', 'config', 'demo', 'simulate']) {
       expect(help.stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'))
     }
     expect(ofOnce.stdout).toContain('blink-manifestd once --json')

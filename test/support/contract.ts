@@ -5,7 +5,7 @@
 import type { IPublishPacket } from 'mqtt'
 import type { z } from 'zod'
 import { type Channel, channels } from '../../src/topics/channels.ts'
-import { accountLine, discovered, loginLine, onceLine } from '../../src/topics/cli-schemas.ts'
+import { accountLine, clipsListLine, discovered, loginLine, onceLine } from '../../src/topics/cli-schemas.ts'
 import { anyResponse } from '../../src/topics/command-schemas.ts'
 
 export interface Published {
@@ -78,6 +78,7 @@ const lines: Readonly<Record<string, z.ZodType>> = {
   once: onceLine,
   discover: discovered,
   accounts: accountLine,
+  clips: clipsListLine,
   login: loginLine,
 }
 
