@@ -114,7 +114,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
   const handle = attended ? commandHandler(commands) : undefined
-  const publishing = openPublishing({ ...published, shown, reader, handle })
+  const publishing = openPublishing({ ...published, cameras: shownClips, shown, reader, handle })
   opened.defer(() => publishing.close())
   notify.add(runLog(clock, log), ...publishing.observers)
   if (assistant) notify.add(assistant.observer)

@@ -165,6 +165,15 @@ export interface ClipNew extends ModuleKey {
   readonly downloadedAt: number
 }
 
+/** A camera of which a clip was saved: what its topics and its device in Home Assistant are made of. */
+export interface ClipCamera extends ModuleKey {
+  /** The camera's part of a topic. */
+  readonly camera: string
+  readonly cameraName: string
+  /** True once clips under this name have another path: what was published below this one is to be cleared. */
+  readonly moved: boolean
+}
+
 /** Equal for two paths that are one file on some file system: FAT and NTFS do not tell capitals. */
 export function comparable(path: string): string {
   return path.normalize('NFC').toUpperCase().toLowerCase()

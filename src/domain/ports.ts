@@ -4,6 +4,7 @@
  * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
 import type {
+  ClipCamera,
   ClipModule,
   ClipTotals,
   ClipTrouble,
@@ -201,8 +202,12 @@ export interface ClipLedger {
   compared(key: ModuleKey, change: ClipChange): Promise<void>
   /** Keeps a clip, under `row` where it is known; returns its row. */
   put(key: ModuleKey, clip: KnownClip, row?: number): Promise<number>
-  /** The clip becomes `saved` and its event enters the outbox, in one commit. */
+  /** The clip becomes `saved`, its camera known and its event enters the outbox, in one commit. */
   saved(file: LedgerFile, event: DurableEvent): Promise<void>
+  /** The cameras whose topics may hold something, those that have moved included. */
+  cameras(): Promise<readonly ClipCamera[]>
+  /** Forgets a camera whose topics were cleared. */
+  forgetCamera(camera: ClipCamera): Promise<void>
   /** Whether a clip has a file of this name, on whatever file system. */
   isTaken(comparablePath: string): Promise<boolean>
   /** The directory of clips that was in use last. */

@@ -34,6 +34,8 @@ export interface DiscoveryNeeds {
   readonly modules: () => Promise<readonly ModuleKey[]>
   /** `undefined` for a module that should have no device. */
   readonly module: (key: ModuleKey) => Promise<Device | undefined>
+  /** The cameras that should have a device. */
+  readonly cameras: () => Promise<readonly Device[]>
   /** Called for a module whose entities have just been made, and wait for its state. */
   readonly discovered: (key: ModuleKey) => void
   /** Whether all that is ours is known by now, so that what is not known is an orphan. */
@@ -54,6 +56,8 @@ export interface Discovery {
   made(): Promise<void>
   /** Publishes the bridge's own document if it has changed. */
   bridgeChanged(): void
+  /** Publishes the documents of cameras that have changed. */
+  camerasChanged(): void
   /** Publishes a module's document if it has changed. */
   moduleChanged(key: ModuleKey): void
   /**
@@ -62,6 +66,8 @@ export interface Discovery {
    * @throws StoreFailed when storage cannot be read
    */
   clearModule(key: ModuleKey): Promise<void>
+  /** As `clearModule`, for a camera's device. */
+  clearCamera(objectId: string): Promise<void>
   /** Removes a component that the bridge's document no longer has; otherwise as `clearModule`. */
   clearComponent(id: string): Promise<void>
   /** Brings back what a person deleted. */
@@ -99,7 +105,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   /** Empty documents of our own that are still to come back to us. */
   const echoes = new Map<string, number>()
   const dirty = new Map<string, ModuleKey>()
-  let isBridgeDirty = false
+  let [isBridgeDirty, areCamerasDirty] = [false, false]
   const begun = Promise.withResolvers<void>()
   let [hasBegun, isKnown, isSwept, isRetrying] = [false, false, false, false]
   /** Resolves when the broker has sent all documents it keeps. */
@@ -158,6 +164,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       const device = await needs.module(key)
       if (device) yield device
     }
+    yield* await needs.cameras()
   }
 
   /** Components that left a document are removed first, or Home Assistant would keep them for ever. */
@@ -218,11 +225,13 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     // The first connection is still to come, and publishes all there is.
     if (!hasBegun) return
     const keys = [...dirty.values()]
-    const withBridge = isBridgeDirty
+    const [withBridge, withCameras] = [isBridgeDirty, areCamerasDirty]
     dirty.clear()
     isBridgeDirty = false
+    areCamerasDirty = false
     const bridge = withBridge ? await needs.bridge() : undefined
-    const devices = changed([bridge, ...(await Promise.all(keys.map(needs.module)))])
+    const cameras = withCameras ? await needs.cameras() : []
+    const devices = changed([bridge, ...(await Promise.all(keys.map(needs.module))), ...cameras])
     if (devices.length > 0) await publishDevices(() => devices).then(publishStates)
   }
 
@@ -233,6 +242,17 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     }
     await publish(each(objectIds.map((objectId) => clearedDocument(prefix, objectId))))
     for (const objectId of objectIds) copies.delete(objectId)
+  }
+
+  /** Removes a device from the broker unless it is wanted. */
+  async function clear(objectId: string, isWanted: () => Promise<boolean>): Promise<void> {
+    if (!isKnown) await known
+    if (!copies.has(objectId)) return
+    await inTurn(async () => {
+      if (await isWanted()) return
+      deleted.delete(objectId)
+      if (copies.has(objectId)) await remove([objectId])
+    })
   }
 
   async function removeUnknown(): Promise<void> {
@@ -282,16 +302,14 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       dirty.set(keyOf(key), key)
       void orLater(inTurn(publishChanged))
     },
-    async clearModule(key) {
-      const objectId = moduleId(installId, key)
-      if (!isKnown) await known
-      if (!copies.has(objectId)) return
-      await inTurn(async () => {
-        if (await needs.module(key)) return
-        deleted.delete(objectId)
-        if (copies.has(objectId)) await remove([objectId])
-      })
+    camerasChanged() {
+      areCamerasDirty = true
+      void orLater(inTurn(publishChanged))
     },
+    clearModule: (key) =>
+      clear(moduleId(installId, key), async () => (await needs.module(key)) !== undefined),
+    clearCamera: (objectId) =>
+      clear(objectId, async () => (await needs.cameras()).some((device) => device.objectId === objectId)),
     async clearComponent(id) {
       if (!isKnown) await known
       if (!(id in (copies.get(bridgeId(installId))?.components ?? {}))) return

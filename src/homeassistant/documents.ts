@@ -6,6 +6,7 @@
  * made of the installation's id and Blink's ids only: with names or the base topic in them, a renamed
  * module would come back as a second device.
  */
+import type { ClipCamera } from '../domain/clip.ts'
 import type { Message, ModuleKey } from '../domain/model.ts'
 import { json } from '../domain/text.ts'
 import { plain } from '../topics/topics.ts'
@@ -44,6 +45,11 @@ export function bridgeId(installId: string): string {
 /** A sync module's device. */
 export function moduleId(installId: string, { accountId, networkId, syncModuleId }: ModuleKey): string {
   return `${bridgeId(installId)}_${accountId}_${networkId}_${syncModuleId}`
+}
+
+/** A camera's device. */
+export function cameraId(installId: string, { accountId, networkId, camera }: ClipCamera): string {
+  return `${bridgeId(installId)}_${accountId}_${networkId}_camera_${camera.replace('/', '_')}`
 }
 
 /** Whether a device is one of this installation's. */

@@ -63,22 +63,30 @@ const requestAttributes = attributesTemplate(
 /** A module that is skipped for the same reason at each run would change the entity, and the recorder, at each run. */
 const eventTemplate = "{{ value if value and not value_json.repeated | default(false) else 'None' }}"
 
+/** Blink's own number: from 3 on a drive is nearly full. Where nobody has read it, nothing is known. */
+const nearlyFullTemplate = valueTemplate(
+  "'None' if value_json.storage_warning | default(none) == none else 'OFF' if value_json.storage_warning in [0, 1, 2] else 'ON'",
+)
+
 /** Of a device's name that has two parts. */
 const longestPart = 60
 
 /** Blink's type strings, as far as they are known to belong to a product. */
 const models: Readonly<Record<string, string>> = { sm1: 'Sync Module', sm2: 'Sync Module 2' }
 
-/**
- * The module as a device below the bridge's.
- *
- * @param severalNetworks true adds the network, because modules of two networks may have one name
- */
+export interface ModuleDeviceOptions {
+  /** True adds the network, because modules of two networks may have one name. */
+  readonly severalNetworks: boolean
+  /** Whether manifests are followed, so that it is known what is on the stick. */
+  readonly follows: boolean
+}
+
+/** The module as a device below the bridge's. */
 export function moduleDevice(
   topics: Topics,
   { installId }: Discovering,
   module: SyncModule,
-  severalNetworks: boolean,
+  { severalNetworks, follows }: ModuleDeviceOptions,
 ): Device {
   const objectId = moduleId(installId, module)
   const stem = topics.module(module)
@@ -90,6 +98,7 @@ export function moduleDevice(
   const components = {
     ...requestComponents(objectId, place),
     ...conditionComponents(objectId, place),
+    ...(follows && stickComponents(objectId, place)),
     trg_requested: trigger(stem, 'manifest_requested'),
     trg_failed: trigger(stem, 'manifest_request_failed'),
   }
@@ -241,6 +250,45 @@ function conditionComponents(objectId: string, { stem, syncModuleId, bridge }: P
         state_class: 'measurement',
         value_template: valueTemplate('value_json.latency_ms'),
       },
+    ),
+  }
+}
+
+/** What is on the stick; known where manifests are followed. */
+function stickComponents(objectId: string, { stem, syncModuleId, bridge }: Place): Components {
+  const own = naming(objectId, syncModuleId)
+  const diagnostic = 'diagnostic' as const
+  const counted = {
+    availability: [{ topic: bridge }],
+    state_topic: `${stem}/clips`,
+    state_class: 'measurement',
+  }
+  const always = { availability: [{ topic: bridge }], state_topic: `${stem}/info` }
+  return {
+    clips_waiting: entity(
+      'sensor',
+      { ...own('clips_waiting', 'Clips waiting'), icon: 'mdi:tray-arrow-down' },
+      { ...counted, value_template: valueTemplate('value_json.new') },
+    ),
+    clips_on_stick: entity(
+      'sensor',
+      { ...own('clips_on_stick', 'Clips on stick'), icon: 'mdi:filmstrip-box-multiple' },
+      { ...counted, value_template: valueTemplate('value_json.count') },
+    ),
+    storage_used: entity(
+      'sensor',
+      { ...own('storage_used', 'Storage used'), category: diagnostic, icon: 'mdi:harddisk' },
+      {
+        ...always,
+        unit_of_measurement: '%',
+        state_class: 'measurement',
+        value_template: valueTemplate('value_json.storage_used_percent | default(none)'),
+      },
+    ),
+    storage_nearly_full: entity(
+      'binary_sensor',
+      { ...own('storage_nearly_full', 'Storage nearly full'), category: diagnostic },
+      { ...always, device_class: 'problem', value_template: nearlyFullTemplate },
     ),
   }
 }

@@ -9,6 +9,7 @@
  * to another prefix, the earlier documents are removed once.
  */
 import type { Settings } from '../config/settings.ts'
+import type { ClipCamera } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey } from '../domain/model.ts'
@@ -19,8 +20,9 @@ import type { LogRefusal } from '../mqtt/refusals.ts'
 import type { TopicReader } from '../topics/retained.ts'
 import type { Topics } from '../topics/topics.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
+import { cameraDevice } from './camera-entities.ts'
 import { type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
-import { discoveryFilter } from './documents.ts'
+import { cameraId, discoveryFilter } from './documents.ts'
 import { moduleDevice } from './module-entities.ts'
 import { findStaleDevices } from './stale-devices.ts'
 
@@ -31,8 +33,8 @@ const mostWaitMs = 10_000
 const birth = 'online'
 
 export interface HomeAssistantNeeds {
-  readonly settings: Pick<Settings, 'homeAssistant' | 'mqtt'>
-  readonly storage: Pick<Storage, 'installation' | 'discoveryPrefix'>
+  readonly settings: Pick<Settings, 'clips' | 'homeAssistant' | 'manifest' | 'mqtt'>
+  readonly storage: Pick<Storage, 'clips' | 'installation' | 'discoveryPrefix'>
   readonly version: string
   readonly status: StatusReader
   readonly notify: Notifier
@@ -127,10 +129,12 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
         await discovery.publishAll()
       },
       removeOrphans: () => discovery.removeOrphans(),
-      beforeClearing: (what) =>
-        typeof what === 'string'
-          ? discovery.clearComponent(accountComponent(what))
-          : discovery.clearModule(what),
+      beforeClearing(what) {
+        if (typeof what === 'string') return discovery.clearComponent(accountComponent(what))
+        return 'camera' in what
+          ? discovery.clearCamera(cameraId(installId, what))
+          : discovery.clearModule(what)
+      },
     },
     observer: {
       modulesListed(accountId, { found, gone, altered }) {
@@ -138,6 +142,9 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
         for (const key of altered) discovery.moduleChanged(key)
         if (removed.delete(accountId)) void unlessUnreadable(publishModulesOf(accountId))
         if (found.length + gone.length > 0) void unlessUnreadable(renameDevices())
+      },
+      eventDelivered({ kind }) {
+        if (kind === 'clip_new') discovery.camerasChanged()
       },
       accountRunFinished() {
         discovery.removeOrphans().catch(fail)
@@ -174,6 +181,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
       bridge: async () => undefined,
       modules: async () => [],
       module: async () => undefined,
+      cameras: async () => [],
       complete: async () => true,
     }
     const below = { ...discovering, prefix: earlier }
@@ -189,10 +197,21 @@ const noDocuments = { publishDocuments: async () => undefined, removeOrphans: as
 
 /** The devices of this daemon as they are now. */
 function devicesOf(
-  { status, topics }: Pick<HomeAssistantNeeds, 'status' | 'topics'>,
+  {
+    settings,
+    storage,
+    status,
+    topics,
+  }: Pick<HomeAssistantNeeds, 'settings' | 'status' | 'storage' | 'topics'>,
   discovering: DiscoveryNeeds['discovering'],
   severalNetworks: () => boolean,
-): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module'> {
+): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module' | 'cameras'> {
+  const { clips, manifest } = settings
+  const follows = manifest.follow || clips.enabled
+  async function unlessGone(camera: ClipCamera): Promise<ClipCamera | undefined> {
+    return camera.moved || !(await status.module(camera)) ? undefined : camera
+  }
+
   return {
     async bridge() {
       const accounts = await status.accounts()
@@ -205,7 +224,18 @@ function devicesOf(
     modules: () => status.moduleKeys(),
     async module(key) {
       const snapshot = await status.module(key)
-      return snapshot && moduleDevice(topics, discovering, snapshot.record.module, severalNetworks())
+      return (
+        snapshot &&
+        moduleDevice(topics, discovering, snapshot.record.module, {
+          severalNetworks: severalNetworks(),
+          follows,
+        })
+      )
+    },
+    async cameras() {
+      if (!clips.enabled) return []
+      const found = await Promise.all((await storage.clips.cameras()).map(unlessGone))
+      return found.flatMap((camera) => (camera ? cameraDevice(topics, discovering, camera) : []))
     },
   }
 }

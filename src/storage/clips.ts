@@ -5,13 +5,19 @@
  * A clip that is missing from a manifest stays for a while: a stick that is unplugged for an hour is not a new stick,
  * and what retention has removed must not come back.
  */
-import { comparable, type KnownClip, type LedgerClip, type LedgerFile } from '../domain/clip.ts'
+import {
+  type ClipCamera,
+  comparable,
+  type KnownClip,
+  type LedgerClip,
+  type LedgerFile,
+} from '../domain/clip.ts'
 import { keyOf, type ModuleKey } from '../domain/model.ts'
 import type { ClipLedger } from '../domain/ports.ts'
 import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
 import type { StoredOutbox } from './outbox.ts'
-import { clipIn, clipModuleIn, readable } from './rows.ts'
+import { clipCameraIn, clipIn, clipModuleIn, readable } from './rows.ts'
 
 /** So long a clip that has left the stick is remembered, unless it has a file. */
 const rememberedMs = 30 * 24 * 60 * 60 * 1000
@@ -19,9 +25,16 @@ const rememberedMs = 30 * 24 * 60 * 60 * 1000
 /** The name of the note that holds the directory; no module has such a key. */
 const directoryNote = 'directory'
 
+/** What the names of the notes begin with that hold cameras; no module's key begins so. */
+const cameraNote = 'camera/'
+const noteNameOf = ({ accountId, networkId, camera }: ClipCamera) =>
+  `${cameraNote}${accountId}/${networkId}/${camera}`
+
 export function openClipLedger({ path, prepare, read, write }: Database, outbox: StoredOutbox): ClipLedger {
   const noteOf = prepare('SELECT note FROM clip_notes WHERE name = ?')
   const putNote = prepare('INSERT OR REPLACE INTO clip_notes (name, note) VALUES (?, ?)')
+  const notesBelow = prepare('SELECT note FROM clip_notes WHERE name GLOB ? ORDER BY name')
+  const deleteNote = prepare('DELETE FROM clip_notes WHERE name = ?')
   const ofModule = prepare('SELECT row, clip FROM clips WHERE module = ? ORDER BY row')
   const ofState = prepare('SELECT row, module, clip FROM clips WHERE state = ? ORDER BY row')
   const sums = prepare(
@@ -47,6 +60,20 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
     if (row === undefined) return Number(insert.get(keyOf(key), ...columns(clip))?.row)
     update.run(...columns(clip), row)
     return row
+  }
+
+  const camerasBelow = (stem: string): readonly ClipCamera[] =>
+    notesBelow.all(`${cameraNote}${stem}*`).flatMap(({ note }) => clipCameraIn(note) ?? [])
+  const putCamera = (camera: ClipCamera) => putNote.run(noteNameOf(camera), JSON.stringify(camera))
+
+  /** A camera whose clips have another path from now on has moved there. */
+  function knowCamera(camera: ClipCamera): void {
+    const { accountId, networkId, cameraName } = camera
+    for (const other of camerasBelow(`${accountId}/${networkId}/`)) {
+      if (other.cameraName === cameraName && !other.moved && other.camera !== camera.camera)
+        putCamera({ ...other, moved: true })
+    }
+    putCamera(camera)
   }
 
   return {
@@ -88,9 +115,14 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
     async saved({ row, module, ...clip }, event) {
       const announced = await write(() => {
         put(module, { ...clip, state: 'saved' }, row)
+        knowCamera({ ...module, camera: clip.file.camera, cameraName: clip.cameraName, moved: false })
         return outbox.add(event)
       })
       outbox.announce(announced)
+    },
+    cameras: async () => read(() => camerasBelow('')),
+    async forgetCamera(camera) {
+      await write(() => deleteNote.run(noteNameOf(camera)))
     },
     isTaken: async (comparablePath) => read(() => taken.get(comparablePath) !== undefined),
     directory: async () => {

@@ -7,7 +7,16 @@
  */
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { closeQuietly, connect, connectUnchecked, type Row, type Sql } from './connection.ts'
-import { clipIn, clipModuleIn, eventColumns, eventIn, moduleIn, progressIn, recentIn } from './rows.ts'
+import {
+  clipCameraIn,
+  clipIn,
+  clipModuleIn,
+  eventColumns,
+  eventIn,
+  moduleIn,
+  progressIn,
+  recentIn,
+} from './rows.ts'
 import { expected, resultCode } from './sqlite-errors.ts'
 
 export interface Recovered {
@@ -112,7 +121,8 @@ function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
     )
   }
   const copyNote = ({ name, note }: Row) => {
-    if (name === 'directory' || clipModuleIn(note)) putNote.run(String(name), String(note))
+    if (name === 'directory' || clipModuleIn(note) || clipCameraIn(note))
+      putNote.run(String(name), String(note))
   }
   target.exec('BEGIN')
   for (const order of ['ASC', 'DESC']) {

@@ -2,7 +2,7 @@
  * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
  */
 import { z } from 'zod'
-import type { ClipModule, KnownClip } from '../domain/clip.ts'
+import type { ClipCamera, ClipModule, KnownClip } from '../domain/clip.ts'
 import type { DurableEvent, EventBodies, EventKind, Progress, SyncModule, WorkItem } from '../domain/model.ts'
 import type { Row } from './connection.ts'
 import { damaged } from './sqlite-errors.ts'
@@ -78,6 +78,8 @@ const clipModule = z.object({
   }),
 })
 
+const clipCamera = z.object({ ...key, camera: z.string(), cameraName: z.string(), moved: z.boolean() })
+
 const manifestReady = z.object({
   ...key,
   eventId: z.uuid(),
@@ -119,6 +121,11 @@ export function clipIn(text: unknown): KnownClip | undefined {
 /** What is kept of a module's clips, or `undefined` when it is not readable. */
 export function clipModuleIn(text: unknown): ClipModule | undefined {
   return withAbsent<ClipModule>(clipModule).safeParse(parseJson(String(text))).data
+}
+
+/** A camera of which a clip was saved, or `undefined` when it is not readable. */
+export function clipCameraIn(text: unknown): ClipCamera | undefined {
+  return clipCamera.safeParse(parseJson(String(text))).data
 }
 
 /** JSON leaves out what is `undefined`; read again it is `undefined` again. */

@@ -26,8 +26,8 @@ export function clipMessages(
   const shown = new Map<string, number>()
 
   function clip(body: ClipNew, expirySeconds: number): readonly Message[] {
-    const { accountId, networkId, camera, eventId, createdAt } = body
-    const stem = `${topics.base}/camera/${accountId}/${networkId}/${camera}`
+    const { eventId, createdAt } = body
+    const stem = topics.camera(body)
     const payload = json(clipNew(body, mediaPrefix))
     const message = durable(`${stem}/clip/new`, payload, { eventId, expirySeconds })
     const isNewest = createdAt >= (shown.get(stem) ?? 0)

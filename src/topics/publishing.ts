@@ -14,6 +14,7 @@ import type { Broker } from '../mqtt/client.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
+import { clearCameras } from './camera-clearing.ts'
 import { clipMessages } from './clip-topics.ts'
 import { subscribeCommands } from './command-subscriber.ts'
 import { publishEvents, requestedEvent, workItemMessage } from './events.ts'
@@ -27,6 +28,8 @@ import type { Topics } from './topics.ts'
 export interface PublishingNeeds {
   readonly settings: Pick<Settings, 'clips' | 'mqtt' | 'request'>
   readonly storage: Pick<Storage, 'installation' | 'ledger' | 'outbox'>
+  /** Absent where manifests are not followed. */
+  readonly cameras?: Pick<Storage['clips'], 'cameras' | 'forgetCamera'> | undefined
   readonly status: StatusReader
   readonly notify: Notifier
   readonly topics: Topics
@@ -79,6 +82,8 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
     { ...common, publisher: broker, bridgeInfo: info, status, ledger, reader },
     signal,
   )
+  const { cameras } = needs
+  const clearing = cameras && clearCameras({ ...common, publisher: broker, cameras, status, reader }, signal)
   const isConnected = () => broker.state.connected
   const events = publishEvents({ ...common, publisher: limited, isConnected, ttlMs }, signal)
   const { mediaPrefix } = settings.clips
@@ -139,6 +144,7 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
 
   function publishAgain(): void {
     connecting = publishAll().catch(unlessStopped)
+    clearing?.clear()
     connecting.then(() => reader?.removeOrphans()).catch(unlessStopped)
   }
 
@@ -163,7 +169,7 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
 
   return {
-    observers: [retained, events, { republishRequested: publishAgain }],
+    observers: [retained, events, ...(clearing ? [clearing] : []), { republishRequested: publishAgain }],
     async settled() {
       await connecting
       await retained.settled()

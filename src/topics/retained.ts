@@ -7,6 +7,7 @@
  * A document of Home Assistant's that reads a topic is removed before the topic is cleared. Until then the topic
  * stays as it is, and nothing waits for it.
  */
+import type { ClipCamera } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/model.ts'
@@ -24,11 +25,11 @@ export interface TopicReader {
   /** Removes documents of what is no longer known. */
   removeOrphans(): Promise<void>
   /**
-   * Removes the document that reads the topics of a module or of an account; resolves when there is none.
+   * Removes the document that reads the topics of a module, a camera or an account; resolves when there is none.
    *
    * @throws StoreFailed when storage cannot be read; then it is called again
    */
-  beforeClearing(removed: ModuleKey | BlinkId): Promise<void>
+  beforeClearing(removed: ModuleKey | ClipCamera | BlinkId): Promise<void>
 }
 
 export interface RetainedNeeds {

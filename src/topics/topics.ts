@@ -3,6 +3,7 @@
  *
  * State is retained, events never are: a retained event fires its subscribers' rules again at every reconnect. Paths hold Blink's numeric ids, never names, since owners rename things.
  */
+import type { ClipCamera } from '../domain/clip.ts'
 import type { BlinkId, Failure, Message, ModuleKey } from '../domain/model.ts'
 import { timeOrNull } from '../domain/text.ts'
 import type * as wire from './schemas.ts'
@@ -18,6 +19,8 @@ export interface Topics {
   accountState(accountId: BlinkId): string
   /** `<base>/sync/<account_id>/<network_id>/<sync_module_id>`, the stem of a module's topics. */
   module(key: ModuleKey): string
+  /** The stem of a camera's topics. */
+  camera(of: Pick<ClipCamera, 'accountId' | 'networkId' | 'camera'>): string
 }
 
 /** The topic names below a base topic. */
@@ -30,6 +33,7 @@ export function topicsBelow(base: string): Topics {
     accountState: (accountId) => `${base}/account/${accountId}/state`,
     module: ({ accountId, networkId, syncModuleId }) =>
       `${base}/sync/${accountId}/${networkId}/${syncModuleId}`,
+    camera: ({ accountId, networkId, camera }) => `${base}/camera/${accountId}/${networkId}/${camera}`,
   }
 }
 

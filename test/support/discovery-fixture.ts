@@ -1,8 +1,10 @@
 /** The documents with a broker that keeps them and sends each publish back to us, and modules that a test may change. */
 import { onTestFinished } from 'vitest'
+import type { ClipCamera } from '../../src/domain/clip.ts'
 import { StoreFailed } from '../../src/domain/errors.ts'
 import { keyOf, type Message, type SyncModule } from '../../src/domain/model.ts'
 import { bridgeDevice } from '../../src/homeassistant/bridge-entities.ts'
+import { cameraDevice } from '../../src/homeassistant/camera-entities.ts'
 import { keepDiscovered } from '../../src/homeassistant/discovery.ts'
 import { moduleDevice } from '../../src/homeassistant/module-entities.ts'
 import { refusalLogger } from '../../src/mqtt/refusals.ts'
@@ -28,6 +30,7 @@ export function discoveryFixture(
   const failures: unknown[] = []
   let accounts = ['8021']
   let complete = true
+  const cameras: ClipCamera[] = []
   const disk = { broken: false }
   const bytes = (text: string) => new TextEncoder().encode(text)
   const begin = clock.elapsed()
@@ -50,8 +53,9 @@ export function discoveryFixture(
       async module(key) {
         if (disk.broken) throw new StoreFailed('cannot read state.db')
         const module = known.get(keyOf(key))
-        return module && moduleDevice(topics, discovering, module, false)
+        return module && moduleDevice(topics, discovering, module, { severalNetworks: false, follows: false })
       },
+      cameras: async () => cameras.map((camera) => cameraDevice(topics, discovering, camera)),
       discovered: (key) => discovered.push(keyOf(key)),
       complete: async () => complete,
       refused: refusalLogger(clock, log),
@@ -81,7 +85,7 @@ export function discoveryFixture(
     await done(published)
   }
   return {
-    ...{ discovery, clock, log, known, store, published, discovered, failures, done, disk },
+    ...{ cameras, discovery, clock, log, known, store, published, discovered, failures, done, disk },
     publishAll,
     /** A connection, until Home Assistant has had its time. */
     async connect() {

@@ -53,7 +53,9 @@ function checkValues(id: string, component: Json, platform: Platform): string[] 
     found.push(`${id}: device_class`)
   const units = name === undefined ? undefined : unitsOf[name]
   if (units && !units.includes(String(unit))) found.push(`${id}: unit`)
-  if (!units && unit !== undefined) found.push(`${id}: unit`)
+  // Without a class a unit may be any text; ours have only this one.
+  const isShare = name === undefined && unit === '%'
+  if (!units && unit !== undefined && !isShare) found.push(`${id}: unit`)
   if (stateClass !== undefined && !stateClasses.includes(String(stateClass))) found.push(`${id}: state_class`)
   if (name !== undefined && textClasses.includes(name) && stateClass !== undefined)
     found.push(`${id}: state_class`)

@@ -52,6 +52,32 @@ test('a clip and its event are there together, also after a restart', async () =
   await reopened.close()
 })
 
+test('a camera is known by its clips, and has moved when they have another path', async () => {
+  const { storage } = await opened()
+  const { clips } = storage
+  const saved = async (camera: string, cameraName: string) => {
+    const ready = { ...name, cameraName, state: 'ready' as const, file: { ...file, camera } }
+    await clips.saved({ ...ready, row: await clips.put(module, ready), module }, clipNew)
+  }
+  const known = async () =>
+    (await clips.cameras()).map(({ camera, cameraName, moved }) => [camera, cameraName, moved])
+
+  await saved('610003', 'Hall')
+  await saved('610004', 'Barn')
+  await saved('unknown/0badcafe', 'Hall')
+  expect(await known()).toEqual([
+    ['610003', 'Hall', true],
+    ['610004', 'Barn', false],
+    ['unknown/0badcafe', 'Hall', false],
+  ])
+  await saved('610003', 'Garage')
+  expect((await known())[0]).toEqual(['610003', 'Garage', false])
+
+  for (const camera of await clips.cameras()) await clips.forgetCamera(camera)
+  expect(await known()).toEqual([])
+  await storage.close()
+})
+
 test('what a manifest changes is kept with its event; clips long gone are forgotten', async () => {
   const { storage } = await opened()
   const { clips, outbox } = storage

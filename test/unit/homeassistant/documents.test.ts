@@ -1,6 +1,7 @@
 /** Every document that the daemon can produce, held against the tables of Home Assistant. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { ClipCamera } from '../../../src/domain/clip.ts'
 import type {
   AccountStatus,
   Message,
@@ -16,7 +17,7 @@ import { accountState, bridgeInfo, moduleIdentity, moduleProgress } from '../../
 import { plain } from '../../../src/topics/topics.ts'
 import { attributesOf, componentsOf, refusals } from '../../support/acceptance.ts'
 import { check, checkAll, documentOf } from '../../support/checker.ts'
-import { bridgeDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
+import { bridgeDocument, cameraDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
 import { newModule, requestedOnce, snapshotOf } from '../../support/module-snapshots.ts'
 import { aModule, anItem, failed, recordAfter, requested, skipped, start } from '../../support/samples.ts'
 import { render } from '../../support/template.ts'
@@ -84,6 +85,13 @@ const anyModule: fc.Arbitrary<SyncModule> = fc.record({
   storage: fc.constantFrom(...storages),
 })
 
+const anyOptions = fc.record({ severalNetworks: fc.boolean(), follows: fc.boolean() })
+/** A camera of this module's network that has the module's name. */
+const cameraOf = (module: SyncModule, camera = module.syncModuleId): ClipCamera => {
+  const { accountId, networkId, syncModuleId, name } = module
+  return { accountId, networkId, syncModuleId, camera, cameraName: name, moved: false }
+}
+
 test('Home Assistant takes the document of a sync module, whatever its name is', () => {
   fc.assert(
     fc.property(anyModule, (module) => {
@@ -94,8 +102,12 @@ test('Home Assistant takes the document of a sync module, whatever its name is',
 })
 
 test('with several networks a device name has its network, but not twice', () => {
-  const nameOf = (name: string, networkName: string | undefined, several: boolean) =>
-    (documentOf(moduleDocument(aModule({ name, networkName }), several))?.device as { name: string }).name
+  const nameOf = (name: string, networkName: string | undefined, severalNetworks: boolean) =>
+    (
+      documentOf(moduleDocument(aModule({ name, networkName }), { severalNetworks }))?.device as {
+        name: string
+      }
+    ).name
 
   expect(nameOf('Hall', 'Home', false)).toBe('Hall')
   expect(nameOf('Hall', 'Home', true)).toBe('Hall (Home)')
@@ -107,9 +119,10 @@ test('with several networks a device name has its network, but not twice', () =>
 test('all documents fit together, however many accounts and modules there are', () => {
   const modules = fc.uniqueArray(anyModule, { selector: ({ syncModuleId }) => syncModuleId, maxLength: 8 })
   fc.assert(
-    fc.property(modules, fc.uniqueArray(id, { maxLength: 5 }), fc.boolean(), (all, accounts, several) => {
-      const documents = all.map((module) => moduleDocument(module, several))
-      expect(checkAll([bridgeDocument(accounts), ...documents])).toEqual([])
+    fc.property(modules, fc.uniqueArray(id, { maxLength: 5 }), anyOptions, (all, accounts, options) => {
+      const documents = all.map((module) => moduleDocument(module, options))
+      const cameras = all.map((module) => cameraDocument(cameraOf(module)))
+      expect(checkAll([bridgeDocument(accounts), ...documents, ...cameras])).toEqual([])
     }),
     { numRuns: 100 },
   )

@@ -1,7 +1,14 @@
 /** Which documents Home Assistant gets on connections, when accounts come and leave, and after its own start. */
 import { expect, onTestFinished, test } from 'vitest'
+import type { ClipCamera } from '../../../src/domain/clip.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import { keyOf, type Message, type ModuleKey, type SyncModule } from '../../../src/domain/model.ts'
+import {
+  type DurableEvent,
+  keyOf,
+  type Message,
+  type ModuleKey,
+  type SyncModule,
+} from '../../../src/domain/model.ts'
 import { createNotifier } from '../../../src/domain/notifier.ts'
 import {
   type HomeAssistantNeeds,
@@ -10,21 +17,44 @@ import {
 } from '../../../src/homeassistant/publisher.ts'
 import { type MessageListener, Subscriptions } from '../../../src/mqtt/subscriptions.ts'
 import { fakeClock, settle } from '../../support/fake-clock.ts'
-import { bridgeDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
+import { bridgeDocument, cameraDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
 import { anAccount, aSnapshot, noChanges } from '../../support/retained-fixture.ts'
 import { aModule, readableLog } from '../../support/samples.ts'
 
 const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
 const moduleTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_350221/config'
 
+const aCamera: ClipCamera = {
+  ...{ accountId: '8021', networkId: '44107', syncModuleId: '350221' },
+  ...{ camera: '610003', cameraName: 'FrontDoor', moved: false },
+}
+const cameraTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_camera_610003/config'
+const clipNew: DurableEvent = {
+  ...{ kind: 'clip_new', orderKey: 'clip', expiresAt: 1 },
+  body: {
+    ...aCamera,
+    ...{
+      eventId: 'e',
+      requestId: '501',
+      createdAt: 1,
+      bytes: 1,
+      path: 'a.mp4',
+      sha256: 'ab',
+      downloadedAt: 1,
+    },
+  },
+}
+
 interface Differing {
   readonly enabled?: boolean
+  /** Whether clips are downloaded; then there is one camera. */
+  readonly clips?: boolean
   /** The prefix of an earlier run. */
   readonly earlier?: string
 }
 
 /** One module of one account, on a disk that a test may break. */
-function homeAssistant({ enabled = true, earlier }: Differing = {}) {
+function homeAssistant({ enabled = true, clips = false, earlier }: Differing = {}) {
   const over = new AbortController()
   onTestFinished(() => over.abort(new Error('over')))
   const [clock, log, subscriptions] = [fakeClock(), readableLog(), new Subscriptions()]
@@ -63,12 +93,16 @@ function homeAssistant({ enabled = true, earlier }: Differing = {}) {
       stored.set(topic, payload)
     },
   }
+  const cameras = [aCamera]
   const settings = {
+    manifest: { follow: false },
+    clips: { enabled: clips },
     mqtt: { topics: 'all' },
     homeAssistant: { enabled, prefix: 'homeassistant', statusTopic: 'homeassistant/status' },
   }
   const storage = {
     installation: { installId: '7f3a9c01' },
+    clips: { cameras: async () => read(cameras) },
     discoveryPrefix: {
       prefix: async () => prefix,
       keep: async (kept: string) => {
@@ -89,7 +123,7 @@ function homeAssistant({ enabled = true, earlier }: Differing = {}) {
     republishRequested: () => void republished.push('everything'),
   })
   return {
-    ...{ reader, notify, clock, disk, published, stored, republished, failures, log, accounts },
+    ...{ cameras, reader, notify, clock, disk, published, stored, republished, failures, log, accounts },
     /** A connection, until Home Assistant has had its time. */
     async connect() {
       connection.resolve()
@@ -108,6 +142,58 @@ function homeAssistant({ enabled = true, earlier }: Differing = {}) {
     prefix: () => prefix,
   }
 }
+
+test('a camera has a device once its first clip is published, and where clips are downloaded', async () => {
+  const { connect, cameras, notify, clock, stored, published } = homeAssistant({ clips: true })
+  cameras.splice(0)
+  await connect()
+  const before = published.length
+
+  cameras.push(aCamera)
+  notify.eventDelivered(clipNew)
+  await clock.advance(60_000)
+  notify.eventDelivered(clipNew)
+  await clock.advance(60_000)
+
+  expect(published.slice(before)).toEqual([cameraTopic])
+  expect(stored.get(cameraTopic)).toBe(cameraDocument(aCamera).payload)
+  expect(stored.get(moduleTopic)).toBe(moduleDocument(aModule(), { follows: true }).payload)
+})
+
+test('cameras of an earlier run lose their devices where clips are off', async () => {
+  const { connect, receive, notify, reader, clock, stored } = homeAssistant({ earlier: 'homeassistant' })
+  receive(cameraDocument(aCamera))
+
+  await connect()
+  notify.modulesListed('8021', noChanges)
+  const removed = reader.removeOrphans()
+  await clock.advance(60_000)
+  await removed
+
+  expect(stored.get(cameraTopic)).toBe('')
+})
+
+test('the device of a camera that has moved, or whose module is gone, is removed; no other', async () => {
+  const { connect, cameras, knows, reader, clock, published } = homeAssistant({ clips: true })
+  const other = { ...aCamera, camera: 'unknown/0badcafe', moved: true }
+  await connect()
+  const from = published.length
+  const cleared = async (camera: ClipCamera) => {
+    const work = reader.beforeClearing(camera)
+    await clock.advance(60_000)
+    await work
+    return published.slice(from)
+  }
+
+  expect(await cleared(aCamera)).toEqual([])
+  cameras.splice(0, 1, { ...aCamera, moved: true }, other)
+  expect(await cleared(other)).toEqual([])
+  expect(await cleared({ ...aCamera, moved: true })).toEqual([`-${cameraTopic}`])
+  cameras.splice(0, 2, aCamera)
+  await connect()
+  knows()
+  expect((await cleared(aCamera)).at(-1)).toBe(`-${cameraTopic}`)
+})
 
 test('the device and entities that read topics are removed before these are cleared', async () => {
   const { reader, connect, published, clock, accounts, notify, failures } = homeAssistant()

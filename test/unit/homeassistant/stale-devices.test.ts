@@ -15,7 +15,10 @@ function documentOf(installId: string, base = 'b', differing: Parameters<typeof 
   const discovering = { prefix: 'homeassistant', installId, version: '1' }
   return discoveryDocument(
     discovering,
-    moduleDevice(topicsBelow(base), discovering, aModule(differing), false),
+    moduleDevice(topicsBelow(base), discovering, aModule(differing), {
+      severalNetworks: false,
+      follows: false,
+    }),
   )
 }
 
