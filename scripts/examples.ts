@@ -179,8 +179,8 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
       model: 'sm2',
       firmware: '4.5.19',
       storage_status: 'active',
-      storage_used_percent: null,
-      storage_warning: null,
+      storage_used_percent: 93,
+      storage_warning: 3,
     },
   ],
   'module-state': [

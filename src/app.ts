@@ -9,10 +9,12 @@
 import { join } from 'node:path'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
+import { openDriveWatch } from './clips/drive-watch.ts'
 import { openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import type { Settings } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
+import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
 import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
@@ -118,16 +120,21 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => publishing.close())
   notify.add(runLog(clock, log), ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
+  const perAccount = {
+    account: (accountId: BlinkId) => registry.get(accountId),
+    nextRun: (accountId: BlinkId) => nextRunOf(times, accountId, clock.now()),
+  }
   const clips = follows
     ? openClipStage({
-        ...common,
+        ...{ ...common, ...perAccount },
         ...{ installId, observer: notify, faultPoint: needs.faultPoint },
         directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
-        account: (accountId) => registry.get(accountId),
-        nextRun: (accountId) => nextRunOf(times, accountId, clock.now()),
       })
     : undefined
-  if (clips) notify.add(clips.observer)
+  const drives = follows
+    ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
+    : undefined
+  for (const part of [clips, drives]) if (part) notify.add(part.observer)
   notify.add(...(needs.observers ?? []))
 
   async function drained(signal: AbortSignal): Promise<void> {
@@ -139,7 +146,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   async function end(): Promise<void> {
     const begun = clock.elapsed()
     log.info({ waiting: await waiting(storage) }, 'stopping')
-    await clips?.stop()
+    await Promise.all([clips?.stop(), drives?.stop()])
     await scheduler.stop()
     if (broker.state.connected) {
       const late = new AbortController()

@@ -22,14 +22,15 @@ import {
 import { type ClipDirectory, OutsideDirectory } from './files.ts'
 import { followManifest } from './manifest-follow.ts'
 import { newClips, type WantedClip } from './new-clips.ts'
+import { type NextRun, untilQuietIsOver } from './quiet-time.ts'
 
 export interface WorkerNeeds {
   readonly settings: Pick<Settings, 'manifest' | 'clips'>
   readonly storage: Pick<Storage, 'clips' | 'ledger'>
   readonly account: (accountId: BlinkId) => Account | undefined
   /** When the account is requested next, in milliseconds since the epoch, and how often that happens. */
-  readonly nextRun: (accountId: BlinkId) => { readonly at: number; readonly intervalMs: number } | undefined
-  readonly observer: Pick<Required<Observer>, 'clipsChanged' | 'clipTrouble' | 'moduleChanged'>
+  readonly nextRun: (accountId: BlinkId) => NextRun | undefined
+  readonly observer: Pick<Required<Observer>, 'clipsChanged' | 'clipTrouble'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -51,14 +52,8 @@ export interface WorkerStage {
   run(work: Promise<void>): void
 }
 
-/** So long before an account's run no upload begins; less where runs are dense. */
-const quietMs = 20_000
-
 /** Files of one module that are fetched while its next clip is uploaded. */
 const mostInTransit = 2
-
-/** The state of a drive is read no more often than this. */
-const driveEveryMs = 15 * 60_000
 
 const dayMs = 24 * 60 * 60 * 1000
 const listedInEvent = 100
@@ -162,7 +157,6 @@ export class ModuleWorker {
       return
     }
     await this.#compare(followed.manifest, item, before)
-    await this.#readDrive(account)
     if (enabled && (await this.#stage.ready())) {
       await this.#stage.retain().catch((error: unknown) => this.#stage.directory.failed(error))
     }
@@ -231,24 +225,6 @@ export class ModuleWorker {
     this.#list = enabled
       ? { requestId, manifestId: manifest.manifestId, wanted: [...found.wanted] }
       : undefined
-  }
-
-  /** Reads how full the drive is, now and then. It disturbs the module as little as reading does. */
-  async #readDrive(account: Account): Promise<void> {
-    const { storage, clock, observer, log } = this.#stage.needs
-    const kept = await storage.clips.module(this.key)
-    if (!kept) return
-    const readAt = clock.now()
-    const ageMs = readAt - (kept.drive?.readAt ?? Number.NEGATIVE_INFINITY)
-    if (ageMs >= 0 && ageMs < driveEveryMs) return
-    try {
-      const reading = await account.clips.storageStatus(this.key, this.#signal)
-      await storage.clips.saveModule(this.key, { ...kept, drive: { ...reading, readAt } })
-      observer.moduleChanged(this.key, 'drive')
-    } catch (error) {
-      if (!isCloudTrouble(error)) throw error
-      log.debug({ ...ids(this.key), detail: error.message }, 'storage status could not be read')
-    }
   }
 
   /** The next clip of the list, as soon as it may be uploaded. */
@@ -332,10 +308,7 @@ export class ModuleWorker {
   /** Milliseconds until the account's next run has begun, when that is near. */
   #untilQuietIsOver(): number {
     const { nextRun, clock } = this.#stage.needs
-    const next = nextRun(this.key.accountId)
-    if (!next) return 0
-    const left = next.at - clock.now()
-    return left < Math.min(quietMs, next.intervalMs / 3) ? Math.max(left, 0) + 1_000 : 0
+    return untilQuietIsOver(nextRun(this.key.accountId), clock.now())
   }
 }
 

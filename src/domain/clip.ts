@@ -49,6 +49,11 @@ export interface StorageReading {
   readonly warning: number | undefined
 }
 
+/** The last reading of a drive, kept over restarts. */
+export interface KeptReading extends Pick<StorageReading, 'usedPercent' | 'full' | 'warning'> {
+  readonly readAt: number
+}
+
 /** What names a clip within its sync module. */
 export interface ClipName {
   readonly createdAt: number
@@ -103,8 +108,6 @@ export interface ClipModule {
   /** Whether a manifest has been compared; else the next one is the first sight of the stick. */
   readonly compared: boolean
   readonly counts: ClipCounts
-  /** The last reading of the drive, and when that was. */
-  readonly drive?: (StorageReading & { readonly readAt: number }) | undefined
 }
 
 /** What is on a stick, as the last manifest had it, and what has become of it. */

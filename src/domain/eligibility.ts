@@ -31,8 +31,12 @@ export function ineligibility(module: SyncModule, rules: EligibilityRules): Skip
 }
 
 /** A full drive still holds a manifest, and a full drive is just when its owner wants to look. */
+export function isReadableDrive(storage: StorageStatus | undefined): boolean {
+  return storage === undefined || storage === 'active' || storage === 'memory_full'
+}
+
 function storageReason(storage: StorageStatus | undefined): SkipReason | undefined {
-  if (storage === undefined || storage === 'active' || storage === 'memory_full') return undefined
+  if (isReadableDrive(storage)) return undefined
   return storage === 'incompatible' ? 'incompatible' : 'no_storage'
 }
 

@@ -5,7 +5,7 @@
  * epoch inside the program and become ISO 8601 text only where they leave it.
  */
 
-import type { ClipCounts, ClipNew, ClipTotals, ManifestReady, StorageReading } from './clip.ts'
+import type { ClipCounts, ClipNew, ClipTotals, KeptReading, ManifestReady } from './clip.ts'
 import type { Secret } from './secret.ts'
 
 /**
@@ -209,8 +209,8 @@ export interface ModuleSnapshot {
   readonly nextAttemptAt: number | undefined
   /** What is on the stick and on disk; `undefined` where manifests are not followed, or none has come yet. */
   readonly clips?: (ClipCounts & ClipTotals) | undefined
-  /** The last reading of the drive; `undefined` where manifests are not followed. */
-  readonly drive?: StorageReading | undefined
+  /** How full the drive is; `undefined` as above, and where the drive cannot be read. */
+  readonly drive?: KeptReading | undefined
 }
 
 /** One request to the cloud: `status` of an answer, or `errorCode` when there was none. */

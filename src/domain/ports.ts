@@ -10,6 +10,7 @@ import type {
   ClipTrouble,
   CommandState,
   HomeCamera,
+  KeptReading,
   KnownClip,
   LedgerClip,
   LedgerFile,
@@ -86,10 +87,10 @@ export interface Observer {
   modulesListed?(accountId: BlinkId, changes: ModuleChanges): void
   moduleFinished?(report: ModuleReport, run: Run): void
   /**
-   * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, its drive was read, or
-   * Home Assistant has just made entities of it, which wait for its state.
+   * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, its drive
+   * is fuller or emptier, or Home Assistant has just made entities of it, which wait for its state.
    */
-  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'discovered' | 'drive'): void
+  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'storage' | 'discovered'): void
   accountRunFinished?(report: AccountRunReport): void
   runFinished?(run: Run, counts: RunCounts): void
   /** An account was added, or its state changed. */
@@ -194,6 +195,9 @@ export interface ClipLedger {
   module(key: ModuleKey): Promise<ClipModule | undefined>
   saveModule(key: ModuleKey, module: ClipModule): Promise<void>
   totals(key: ModuleKey): Promise<ClipTotals>
+  /** What the cloud said last of the module's drive. */
+  storageReading(key: ModuleKey): Promise<KeptReading | undefined>
+  saveStorageReading(key: ModuleKey, reading: KeptReading): Promise<void>
   /** All clips of a module, those that have left the stick included. */
   clipsOf(key: ModuleKey): Promise<readonly LedgerClip[]>
   /** The clips with a file, in one of two states, of all modules. */

@@ -3,7 +3,7 @@
  */
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Clock } from '../domain/clock.ts'
-import { type EligibilityRules, ineligibility, isWanted } from '../domain/eligibility.ts'
+import { type EligibilityRules, ineligibility, isReadableDrive, isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import { needsPerson } from '../domain/failure.ts'
 import type { BrokerState, Health, ModuleKey, ModuleRecord, ModuleSnapshot } from '../domain/model.ts'
@@ -15,7 +15,7 @@ export interface StatusNeeds {
   readonly registry: Pick<AccountRegistry, 'accounts' | 'get' | 'unidentified'>
   readonly storage: Pick<Storage, 'ledger' | 'pauses'> & { readonly outbox: Pick<Storage['outbox'], 'count'> }
   /** Absent where manifests are not followed. */
-  readonly clips?: Pick<Storage['clips'], 'module' | 'totals'> | undefined
+  readonly clips?: Pick<Storage['clips'], 'module' | 'totals' | 'storageReading'> | undefined
   readonly rules: EligibilityRules
   readonly times: Timetable
   readonly broker: { readonly state: BrokerState }
@@ -32,10 +32,14 @@ export function statusReader(needs: StatusNeeds): StatusReader {
     registry.get(accountId) !== undefined || registry.unidentified.length > 0
   const isShown = (key: ModuleKey) => isWanted(key, rules) && mayBeActive(key)
 
-  async function clipsOf(key: ModuleKey): Promise<Pick<ModuleSnapshot, 'clips' | 'drive'>> {
+  async function clipsOf(key: ModuleKey): Promise<ModuleSnapshot['clips']> {
     const kept = await needs.clips?.module(key)
-    if (!kept || !needs.clips) return {}
-    return { clips: { ...kept.counts, ...(await needs.clips.totals(key)) }, drive: kept.drive }
+    return kept && needs.clips && { ...kept.counts, ...(await needs.clips.totals(key)) }
+  }
+
+  async function driveOf({ module, missing }: ModuleRecord): Promise<ModuleSnapshot['drive']> {
+    if (missing > 0 || !isReadableDrive(module.storage)) return undefined
+    return needs.clips?.storageReading(module)
   }
 
   function snapshot(record: ModuleRecord, paused: boolean): ModuleSnapshot {
@@ -77,7 +81,8 @@ export function statusReader(needs: StatusNeeds): StatusReader {
       if (!isShown(key)) return undefined
       const record = await ledger.read(key)
       if (!record) return undefined
-      return { ...snapshot(record, await pauses.isPaused(key)), ...(await clipsOf(key)) }
+      const paused = await pauses.isPaused(key)
+      return { ...snapshot(record, paused), clips: await clipsOf(key), drive: await driveOf(record) }
     },
     nextRuns: () => times.next(),
     isComplete: async () =>

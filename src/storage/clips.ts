@@ -17,7 +17,7 @@ import type { ClipLedger } from '../domain/ports.ts'
 import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
 import type { StoredOutbox } from './outbox.ts'
-import { clipCameraIn, clipIn, clipModuleIn, readable } from './rows.ts'
+import { clipCameraIn, clipIn, clipModuleIn, keptReadingIn, readable } from './rows.ts'
 
 /** So long a clip that has left the stick is remembered, unless it has a file. */
 const rememberedMs = 30 * 24 * 60 * 60 * 1000
@@ -29,6 +29,8 @@ const directoryNote = 'directory'
 const cameraNote = 'camera/'
 const noteNameOf = ({ accountId, networkId, camera }: ClipCamera) =>
   `${cameraNote}${accountId}/${networkId}/${camera}`
+
+const driveNote = (key: ModuleKey) => `${keyOf(key)} drive`
 
 export function openClipLedger({ path, prepare, read, write }: Database, outbox: StoredOutbox): ClipLedger {
   const noteOf = prepare('SELECT note FROM clip_notes WHERE name = ?')
@@ -90,6 +92,13 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
         ...{ downloaded: Number(row?.downloaded ?? 0), failed: Number(row?.failed ?? 0) },
         bytes: Number(row?.bytes ?? 0),
       }
+    },
+    async storageReading(key) {
+      const note = read(() => noteOf.get(driveNote(key)))
+      return note && keptReadingIn(note.note)
+    },
+    async saveStorageReading(key, reading) {
+      await write(() => putNote.run(driveNote(key), JSON.stringify(reading)))
     },
     clipsOf: async (key) => read(() => ofModule.all(keyOf(key)).map(toClip)),
     files: async (state) =>

@@ -2,7 +2,7 @@
  * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
  */
 import { z } from 'zod'
-import type { ClipCamera, ClipModule, KnownClip } from '../domain/clip.ts'
+import type { ClipCamera, ClipModule, KeptReading, KnownClip } from '../domain/clip.ts'
 import type { DurableEvent, EventBodies, EventKind, Progress, SyncModule, WorkItem } from '../domain/model.ts'
 import type { Row } from './connection.ts'
 import { damaged } from './sqlite-errors.ts'
@@ -57,18 +57,9 @@ const clip = z.discriminatedUnion('state', [
   z.object({ ...clipName, state: z.literal('failed'), retryAt: z.number(), reason: z.string() }),
 ])
 
-const drive = z.object({
-  state: z.string(),
-  usedPercent: z.number().optional(),
-  full: z.boolean(),
-  warning: z.number().optional(),
-  readAt: z.number(),
-})
-
 const clipModule = z.object({
   requestId: id,
   compared: z.boolean(),
-  drive: drive.optional(),
   counts: z.object({
     count: z.number(),
     waiting: z.number(),
@@ -126,6 +117,18 @@ export function clipModuleIn(text: unknown): ClipModule | undefined {
 /** A camera of which a clip was saved, or `undefined` when it is not readable. */
 export function clipCameraIn(text: unknown): ClipCamera | undefined {
   return clipCamera.safeParse(parseJson(String(text))).data
+}
+
+const keptReading = z.object({
+  usedPercent: z.number().optional(),
+  full: z.boolean(),
+  warning: z.number().optional(),
+  readAt: z.number(),
+})
+
+/** What was read last of a module's drive, or `undefined` when it is not readable. */
+export function keptReadingIn(text: unknown): KeptReading | undefined {
+  return withAbsent<KeptReading>(keptReading).safeParse(parseJson(String(text))).data
 }
 
 /** JSON leaves out what is `undefined`; read again it is `undefined` again. */

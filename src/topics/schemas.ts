@@ -127,10 +127,15 @@ export const moduleInfo = z
     model: z.string().nullable(),
     firmware: z.string().nullable(),
     storage_status: storageStatus.nullable(),
-    storage_used_percent: count.nullable().describe('With `manifest.follow`, read at most each 15 minutes.'),
-    storage_warning: count.nullable().describe("Blink's own number; from 3 on the drive is nearly full."),
+    storage_used_percent: z.int().min(0).max(100).nullable().describe('With `manifest.follow`, else null.'),
+    storage_warning: count
+      .nullable()
+      .describe("Blink's number: from 3 on the drive is nearly full. With `manifest.follow`, else null."),
   })
-  .meta({ title: 'Sync module info', description: 'A sync module as the home screen shows it.' })
+  .meta({
+    title: 'Sync module info',
+    description: 'A sync module as the home screen shows it, and how full its drive is.',
+  })
 export type ModuleInfo = z.infer<typeof moduleInfo>
 
 export const moduleState = z

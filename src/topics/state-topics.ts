@@ -4,6 +4,7 @@
  * A module's `state` is one document for all readers; `request_id` and `requested_at` repeat two of its fields as
  * plain text for those that want no template.
  */
+import type { KeptReading } from '../domain/clip.ts'
 import { iso } from '../domain/clock.ts'
 import type { AccountSnapshot, Message, ModuleRecord, ModuleSnapshot, WorkItem } from '../domain/model.ts'
 import { unexpired } from '../domain/module-history.ts'
@@ -13,6 +14,9 @@ import { clipState } from './clip-topics.ts'
 import { workItem } from './events.ts'
 import type * as wire from './schemas.ts'
 import { failure, plain, schema, secondsLeft, state, type Topics } from './topics.ts'
+
+/** From this number on Blink's app shows a drive as nearly full. @see vistoda-blink, ADR 0013 */
+const nearlyFull = 3
 
 /** The values of `bridge/info`. */
 export interface BridgeInfo {
@@ -71,10 +75,15 @@ export function moduleIdentity(topics: Topics, { record, available, drive }: Mod
         firmware: firmware ?? null,
         storage_status: storage ?? null,
         storage_used_percent: drive?.usedPercent ?? null,
-        storage_warning: drive?.warning ?? null,
+        storage_warning: (drive && warningOf(drive)) ?? null,
       } satisfies wire.ModuleInfo),
     ),
   ]
+}
+
+/** A drive that is full is a warning, also where the cloud gives no number. */
+function warningOf({ full, warning }: KeptReading): number | undefined {
+  return full ? Math.max(warning ?? 0, nearlyFull) : warning
 }
 
 /**

@@ -11,6 +11,7 @@ import type { DurableEvent } from '../../../src/domain/model.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { openStorage } from '../../../src/storage/open.ts'
 import { startClipDaemon } from '../../support/clip-daemon.ts'
+import { observe } from '../../support/observer.ts'
 import { directoryWith } from '../../support/place.ts'
 import { readableLog } from '../../support/rig.ts'
 import { until } from '../../support/until.ts'
@@ -91,6 +92,29 @@ test('a clip costs at most four requests, and a drive is read once', async () =>
   expect(spent.length).toBeLessThanOrEqual(4 * journal().length)
   const drives = simulator.calls.filter(({ kind }) => kind === 'storage-status')
   expect(drives.length).toBe(new Set(drives.map(({ path }) => path)).size)
+})
+
+test('how full a stick is gets published, and is read only once', async () => {
+  const { simulator, start } = await world()
+  await fetch(`${simulator.url}/simulator/modules/44114/350228`, {
+    method: 'PATCH',
+    body: '{"storageUsed":93}',
+  })
+  const { daemon } = await start({ CLIPS_ENABLED: 'false', MANIFEST_FOLLOW: 'true' })
+  await using observer = await observe(`mqtt://127.0.0.1:${daemon.brokerPort}`, 4)
+  const info = () => JSON.parse(observer.latest('blink-manifestd/sync/8021/44114/350228/info') ?? '{}')
+
+  await until('info has it', () => info().storage_used_percent === 93)
+  expect(info()).toMatchObject({ storage_status: 'active', storage_warning: 3 })
+  const runs = () =>
+    simulator.calls.filter(({ kind, path }) => kind === 'manifest-request' && path.includes('350228'))
+  const before = runs().length
+  await until('runs go on', () => runs().length > before + 2)
+
+  const read = simulator.calls.filter(
+    ({ kind, path }) => kind === 'storage-status' && path.includes('350228'),
+  )
+  expect(read).toHaveLength(1)
 })
 
 test.for([

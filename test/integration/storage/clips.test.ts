@@ -98,3 +98,18 @@ test('what a manifest changes is kept with its event; clips long gone are forgot
   expect(await outbox.count()).toBe(4)
   await storage.close()
 })
+
+test('the reading of a drive is kept over a restart, apart from everything else of its module', async () => {
+  const { open, storage } = await opened()
+  const reading = { usedPercent: 93, full: false, warning: undefined, readAt: 5 }
+  await storage.clips.saveModule(module, { requestId: '501', compared: true, counts })
+
+  await storage.clips.saveStorageReading(module, reading)
+  await storage.close()
+  const reopened = await open()
+
+  expect(await reopened.clips.storageReading(module)).toEqual(reading)
+  expect(await reopened.clips.storageReading({ ...module, syncModuleId: '9' })).toBeUndefined()
+  expect((await reopened.clips.module(module))?.requestId).toBe('501')
+  await reopened.close()
+})

@@ -41,6 +41,11 @@ function readerOf({ account = {}, modules = [hall], paused = false, ...rest }: O
       unidentified,
     },
     storage,
+    clips: {
+      module: async () => undefined,
+      totals: async () => ({ downloaded: 0, failed: 0, bytes: 0 }),
+      storageReading: async () => ({ usedPercent: 31, full: false, warning: 0, readAt: 0 }),
+    },
     rules: { include: [], exclude, askAll: false },
     times: { next: () => [300_000, 600_000], intervalMs: () => 300_000, offsetOf: () => 7_000 },
     broker: { state: broker },
@@ -99,4 +104,17 @@ test('a disk that cannot be read is part of the health, and hides nothing else o
     accounts: [{ accountId: '8021' }],
     nextRunAt: 300_000,
   })
+})
+
+test('how full a drive is shows only while the drive can be read', async () => {
+  const usedOf = async (storage: SyncModule['storage']) => {
+    const module = aModule({ storage })
+    return (await readerOf({ modules: [module] }).module(module))?.drive?.usedPercent
+  }
+
+  expect(await usedOf('active')).toBe(31)
+  expect(await usedOf('memory_full')).toBe(31)
+  expect(await usedOf(undefined)).toBe(31)
+  expect(await usedOf('unmounted')).toBeUndefined()
+  expect(await usedOf('format_required')).toBeUndefined()
 })

@@ -57,6 +57,20 @@ test('what is not known of a module is null and not missing', () => {
   })
 })
 
+test.each([
+  [{ usedPercent: 93, full: false, warning: 3 }, 93, 3],
+  [{ usedPercent: 31, full: false, warning: 0 }, 31, 0],
+  [{ usedPercent: undefined, full: false, warning: undefined }, null, null],
+  [{ usedPercent: 100, full: true, warning: undefined }, 100, 3],
+  [{ usedPercent: 100, full: true, warning: 4 }, 100, 4],
+])('a drive of %j is in info, and a full one is a warning', (reading, percent, warning) => {
+  const drive = { ...reading, readAt: start }
+
+  const { info } = byTopic(moduleIdentity(topics, snapshotOf(newModule, { drive })))
+
+  expect(document(info)).toMatchObject({ storage_used_percent: percent, storage_warning: warning })
+})
+
 test('the state of a requested module is one retained document that never expires', () => {
   const { state } = progress(snapshotOf(requestedOnce))
 
