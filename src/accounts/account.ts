@@ -218,8 +218,8 @@ class KnownAccount implements Account {
         this.holdModule(module, () => this.#inTurn(() => cloud.requestManifest(module, signal)), signal),
       discover: async (signal) => {
         const modules = await this.#inTurn(() => cloud.discover(signal))
-        // A list may name a module twice.
-        await this.#limits.listed(new Set(modules.map(keyOf)).size)
+        // A list may name a module twice; one that comes after a logout brings nothing back.
+        if (!this.removed.aborted) await this.#limits.listed(new Set(modules.map(keyOf)).size)
         return modules
       },
     }

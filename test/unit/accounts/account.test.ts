@@ -237,3 +237,16 @@ test('a removed account sends nothing more', async () => {
 
   expect(sent()).toEqual(['token', 'homescreen'])
 })
+
+test('a list that comes after a logout is not kept for the budget', async () => {
+  const { account, runner, clock, limits, sent } = await accountFixture({ answerMs: 1_000 })
+  const running = runner.run('schedule')
+  await clock.advance(1_500)
+
+  account.remove()
+  await limits.remove('8021')
+  await finish(running, clock)
+
+  expect(sent()).toContain('homescreen')
+  expect(await limits.moduleCount('8021')).toBeUndefined()
+})
