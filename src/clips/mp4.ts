@@ -15,7 +15,7 @@ export interface ByteReader {
 export type Mp4Fault =
   /** It does not begin like an MP4: a page for people, JSON, zeros. */
   | 'not_mp4'
-  /** A box is longer than what is left, or something that is no box stands behind the last one. */
+  /** A box is longer than what is left, no `mdat` follows, or something that is no box stands behind the last one. */
   | 'cut'
   /** There is nothing in it to play. */
   | 'no_moov'
@@ -31,16 +31,19 @@ const longHeaderBytes = 16
 export async function mp4FaultOf(file: ByteReader): Promise<Mp4Fault | undefined> {
   let offset = 0
   let hasMovie = false
+  let hasMedia = false
   for (let count = 0; offset < file.bytes; count += 1) {
     if (count >= mostBoxes) return 'too_many_boxes'
     const box = boxAt(await file.read(offset, longHeaderBytes), file.bytes - offset)
     if (count === 0 && box?.type !== 'ftyp') return 'not_mp4'
     if (box === undefined || box.bytes > file.bytes - offset) return 'cut'
     hasMovie ||= box.type === 'moov'
+    hasMedia ||= box.type === 'mdat'
     offset += box.bytes
   }
   if (offset === 0) return 'not_mp4'
-  return hasMovie ? undefined : 'no_moov'
+  if (!hasMovie) return 'no_moov'
+  return hasMedia ? undefined : 'cut'
 }
 
 interface Box {
