@@ -104,8 +104,6 @@ async function prompt(
   { hidden = false } = {},
 ): Promise<string> {
   if (!input) throw new Error('there is no terminal to prompt at')
-  // Readline draws its line anew, question and all; unseen it draws nothing.
-  if (hidden) err(question)
   const echo = new Writable({
     write(chunk: Buffer, _encoding, done) {
       if (!hidden) process.stderr.write(chunk)
@@ -114,6 +112,8 @@ async function prompt(
   })
   const over = new AbortController()
   const lines = createInterface({ input: input.stream, output: echo, terminal: true, historySize: 0 })
+  // Readline draws its line anew, question and all; unseen it draws nothing. Until it is there, the terminal echoes.
+  if (hidden) err(question)
   const interrupt = () => over.abort(new Interrupted('interrupted'))
   lines.once('SIGINT', interrupt)
   lines.once('close', interrupt)
