@@ -53,12 +53,15 @@ mosquittoTest('the sample access list lets each user do just what it should', as
   ])
   const daemon = world.start(['run'], {
     ...fast,
+    CLIPS_ENABLED: 'true',
     MQTT_USERNAME: 'blink-manifestd',
     MQTT_PASSWORD: users['blink-manifestd'],
   })
   await itemsSeen(poller, 3, daemon.stderr)
   await until('the birth', () => assistant.latest('blink-manifestd/bridge/state') === 'online')
   await until('all states', () => assistant.on('/state').length >= 5)
+  await until('a manifest', () => assistant.on('/manifest/ready').length > 0)
+  await until('the sticks', () => assistant.on('/clips').length > 0)
 
   expect(daemon.logged().filter(({ msg }) => String(msg).includes('refuse'))).toEqual([])
   const kinds = new Set(poller.seen.map(({ topic }) => topic.replace(/\d+/g, '+')))

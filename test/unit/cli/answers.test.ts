@@ -13,7 +13,7 @@ function terminalOf(answer: string) {
     },
   })
   const terminal = {
-    ...{ env: {}, cwd: '/', out: () => undefined, log: { write: () => undefined } },
+    ...{ env: {}, cwd: '/', out: () => undefined, log: { write: () => undefined, flowing: undefined } },
     ...{ outClosed: new AbortController().signal, stop: new AbortController().signal },
     ...{ outIsTerminal: true, errIsTerminal: true, input: { stream, isTerminal: true } },
     err(text: string) {
