@@ -39,7 +39,13 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
     log,
     observers: [
       {
-        modulesListed: () => void daemon.status.moduleKeys().then((keys) => progress?.total(keys.length)),
+        modulesListed() {
+          // A number for the bar; what the disk does not give now, it refuses the run as well.
+          daemon.status.moduleKeys().then(
+            (keys) => progress?.total(keys.length),
+            () => undefined,
+          )
+        },
         moduleFinished(report) {
           if (options.json) terminal.out(`${outcomeLine(report)}\n`)
           progress?.done()
