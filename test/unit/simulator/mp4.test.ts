@@ -1,9 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { clipFile, withoutMovie } from '../../../src/simulator/mp4.ts'
-import { temporaryDirectory } from '../../support/samples.ts'
 
 /** Type and size of each box, which must fill the file. */
 function boxes(file: Buffer): readonly string[] {
@@ -33,30 +29,3 @@ test('a clip of no size is still a whole film', () => {
 test('a clip without its moov box is boxes to the end all the same', () => {
   expect(boxes(withoutMovie(clipFile(5_000, 'a'))).join()).toMatch(/^ftyp 32,free 8,mdat 2394,free \d+$/)
 })
-
-test.skipIf(!hasFfprobe())('a clip plays: ffprobe finds its picture', () => {
-  const path = join(temporaryDirectory(), 'clip.mp4')
-  writeFileSync(path, clipFile(50 * 1024, 'a'))
-
-  const entries = 'stream=codec_name,width,height,nb_read_frames'
-  const line = execFileSync('ffprobe', [
-    '-v',
-    'error',
-    '-count_frames',
-    '-show_entries',
-    entries,
-    '-of',
-    'csv',
-    path,
-  ])
-  expect(line.toString().trim()).toBe('stream,h264,160,90,10')
-})
-
-function hasFfprobe(): boolean {
-  try {
-    execFileSync('ffprobe', ['-version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
