@@ -139,7 +139,7 @@ mosquittoTest('a module that is no longer wanted at a start loses its device bef
   expect(documentsIn(observer)).toHaveLength(2)
 })
 
-mosquittoTest('switched off, discovery takes back what it had said, once, and nothing else', async () => {
+mosquittoTest('switched off, discovery removes its documents, once, and nothing else', async () => {
   await using world = await startWorld({ simulator })
   const observer = await world.observer()
   const daemon = world.start(['run'])

@@ -74,9 +74,9 @@ mosquittoTest('killed, its will says offline; restarted, each topic comes once, 
   await until('the birth', () => observer.latest(state) === 'online', { state: again.stderr })
   const topics = observer.seen.slice(from).map(({ topic }) => topic)
   // Killed before it has read an acknowledgement, it delivers again.
-  const happening = /manifest\/requested$|event$/
-  expect(topics.filter((topic) => !happening.test(topic)).at(-1)).toBe(state)
-  const ofModules = topics.filter((topic) => topic.includes('/sync/') && !happening.test(topic))
+  const event = /manifest\/requested$|event$/
+  expect(topics.filter((topic) => !event.test(topic)).at(-1)).toBe(state)
+  const ofModules = topics.filter((topic) => topic.includes('/sync/') && !event.test(topic))
   if (again.logged().filter(({ msg }) => msg === 'connected to broker').length > 1) return
   expect(ofModules).toHaveLength(12)
   // Home Assistant finds them at the broker, so nothing is said twice for it.

@@ -26,7 +26,7 @@ async function afterOneTick(): Promise<World> {
   return world
 }
 
-mosquittoTest('a subscriber that comes late gets every state topic and not one happening', async () => {
+mosquittoTest('a subscriber that comes late gets every state topic and not one event', async () => {
   await using world = await afterOneTick()
 
   await using late = await observe(world.broker.url)
@@ -118,7 +118,7 @@ mosquittoTest('each retained topic holds what the documentation says of it', asy
   ).toEqual([`${stem(1)}/manifest/pending`, `${stem(1)}/request_id`])
 })
 
-mosquittoTest('happenings say their kind, are not retained and expire', async () => {
+mosquittoTest('events name their kind, are not retained and expire', async () => {
   await using world = await startWorld()
   const observer = await world.observer()
   const daemon = world.start(['run'])

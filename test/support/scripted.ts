@@ -83,7 +83,7 @@ export interface Play {
 export interface Played {
   readonly clock: FakeClock
   readonly running: Promise<AccountRunReport>
-  /** `listed Hall Barn`, `request Hall`, `answered Hall`, `stored Hall`, in the order of happening; with `at` the elapsed milliseconds. */
+  /** `listed Hall Barn`, `request Hall`, `answered Hall`, `stored Hall`, in order; with `at` the elapsed milliseconds. */
   readonly journal: readonly { readonly what: string; readonly at: number }[]
   readonly stored: readonly ModuleReport[]
   readonly reported: readonly ModuleReport[]

@@ -156,7 +156,7 @@ test('no more requests than agreed are in flight, and a waiting one can be abort
   expect(records.length).toBe(3)
 })
 
-test('onlookers learn how each call ended, and nothing of what was in it', async () => {
+test('interceptors learn how each call ended, and nothing of what was in it', async () => {
   const records: CallRecord[] = []
   await using peer = await answering(409, { secret: true })
   await using http = open({ onCall: (record) => records.push(record), clock: fakeClock() })

@@ -209,7 +209,7 @@ test('whatever comes back is a value or one of our errors, which repeats nothing
   )
 })
 
-test('an onlooker hears of each answer that opens the breaker, whatever its status', () => {
+test('an interceptor hears of each answer that opens the breaker, whatever its status', () => {
   const codes = fc.constantFrom(106, 110, 111, 307, 402, 5)
   const bodies = fc.oneof(
     codes.map((code) => JSON.stringify({ message: 'no', code })),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { PriorityQueue } from '../../../src/mqtt/priority-queue.ts'
 
-const happening = (name: string) => ({ name, urgent: true })
+const event = (name: string) => ({ name, urgent: true })
 const state = (name: string) => ({ name, urgent: false })
 
 function turnsOf(...waiting: readonly ReturnType<typeof state>[]) {
@@ -17,7 +17,7 @@ function namesOf(turns: ReturnType<typeof turnsOf>): readonly string[] {
 }
 
 test('what happened goes before state that came earlier, and each keeps its order', () => {
-  const turns = turnsOf(state('s1'), state('s2'), happening('h1'), happening('h2'))
+  const turns = turnsOf(state('s1'), state('s2'), event('h1'), event('h2'))
 
   expect(namesOf(turns)).toEqual(['h1', 'h2', 's1', 's2'])
 })
@@ -26,7 +26,7 @@ test('state has each fourth turn of a flood that never ends', () => {
   const turns = turnsOf(state('s1'), state('s2'), state('s3'))
   const names: (string | undefined)[] = []
   for (let nth = 1; nth <= 12; nth++) {
-    turns.add(happening(`h${nth}`))
+    turns.add(event(`h${nth}`))
     names.push(turns.take()?.name)
   }
 
@@ -34,18 +34,18 @@ test('state has each fourth turn of a flood that never ends', () => {
 })
 
 test('state that comes when much has happened waits for its turn like the rest', () => {
-  const turns = turnsOf(...[1, 2, 3, 4, 5].map((nth) => happening(`h${nth}`)))
+  const turns = turnsOf(...[1, 2, 3, 4, 5].map((nth) => event(`h${nth}`)))
   for (let nth = 0; nth < 4; nth++) turns.take()
   turns.add(state('s'))
-  turns.add(happening('h6'))
+  turns.add(event('h6'))
 
   expect(namesOf(turns)).toEqual(['h5', 'h6', 's'])
 })
 
 test('what is put back goes before its like in the order it was taken, what is held before everything', () => {
-  const turns = turnsOf(state('s1'), happening('h1'), happening('h2'), state('s2'))
+  const turns = turnsOf(state('s1'), event('h1'), event('h2'), state('s2'))
   const taken = [turns.take(), turns.take(), turns.take()].filter((one) => one !== undefined)
-  turns.add(happening('h3'))
+  turns.add(event('h3'))
   turns.putBack(taken)
   const [, again] = taken
   // And once more, when the next connection is lost as well.
