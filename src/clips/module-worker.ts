@@ -147,7 +147,6 @@ export class ModuleWorker {
       log.info({ ...ids(this.key), request_id: item.requestId, reason }, 'manifest could not be fetched')
       this.#counts = { ...(before?.counts ?? this.#counts), lastError: reason }
       await storage.clips.saveModule(this.key, {
-        ...before,
         ...{ requestId: item.requestId, compared: before?.compared ?? false },
         counts: this.#counts,
       })
@@ -199,10 +198,7 @@ export class ModuleWorker {
     }
     await storage.clips.compared(this.key, {
       // Where nothing is downloaded, no clip is missed either: with downloads switched on it is a first sight.
-      module: {
-        ...before,
-        ...{ requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
-      },
+      module: { requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
       added: enabled
         ? found.tooOld.map(({ createdAt, listedSize, cameraName }) => ({
             ...{ createdAt, listedSize, cameraName, state: 'listed' as const },

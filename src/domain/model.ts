@@ -104,7 +104,7 @@ export interface Failure {
   readonly retryAt?: number
 }
 
-/** One accepted request: what pollers, rules and people get. `eventId` tells copies apart. */
+/** One accepted request: what pollers, rules and people get. `eventId` distinguishes copies. */
 export interface WorkItem extends ModuleKey {
   readonly eventId: string
   readonly requestId: BlinkId

@@ -25,7 +25,7 @@ export const id = z
   .meta({ type: 'integer', format: 'int64', minimum: 1 })
 
 const schema = z.literal(1).describe('Version of the shape. Additional keys do not raise it.')
-export const eventId = z.uuidv7().describe('The same on a redelivery: tells copies apart.')
+export const eventId = z.uuidv7().describe('The same on a redelivery: distinguishes copies.')
 const trigger = z.enum(['schedule', 'start', 'command', 'once'])
 export const count = z.int().min(0)
 export const moduleIds = { account_id: id, network_id: id, sync_module_id: id }
