@@ -35,6 +35,7 @@ mosquittoTest('the list of live request IDs is empty when they have ended, over 
   const observer = await world.observer()
   const daemon = world.start(['run'], short)
   const [item] = await itemsSeen(observer, 1, daemon.stderr)
+  await until('the list', () => pending(observer)?.length === 1, { state: daemon.stderr })
   await daemon.stop('SIGKILL')
 
   const again = world.start(['run'], { ...short, SCHEDULE_ON_START: 'false' })
