@@ -35,6 +35,8 @@ export interface DaemonNeeds {
   readonly clock: Clock
   /** With a level when that may be changed while running. */
   readonly log: Log & { level?: LogLevel }
+  /** Of the files of clips, which others may read unless this forbids it. */
+  readonly umask?: number | undefined
   /** Whether others can discover it and send commands. Not for a single run. */
   readonly attended?: boolean
   readonly observers?: readonly Observer[]
@@ -127,7 +129,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const clips = follows
     ? openClipStage({
         ...{ ...common, ...perAccount },
-        ...{ installId, observer: notify, faultPoint: needs.faultPoint },
+        ...{ installId, umask: needs.umask, observer: notify, faultPoint: needs.faultPoint },
         directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
       })
     : undefined

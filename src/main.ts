@@ -23,8 +23,8 @@ const out = new Output(1, { mostWaiting: Number.POSITIVE_INFINITY, stubborn: fal
 const err = new Output(2, { mostWaiting: mostLogBytes, stubborn: true })
 
 async function main(): Promise<void> {
-  // What we write holds tokens: nobody else's business, whatever the umask we were started with.
-  process.umask(0o077)
+  // What we write holds tokens, so it is nobody else's business. Only clips follow the umask we were started with.
+  const umask = process.umask(0o077)
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
@@ -41,6 +41,7 @@ async function main(): Promise<void> {
   const terminal: Terminal = {
     env,
     cwd: process.cwd(),
+    umask,
     out: (text) => out.write(visible(text)),
     err: (text) => err.write(visible(text)),
     log: err,

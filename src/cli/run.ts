@@ -13,7 +13,16 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
   const shown = shownSettings(loaded)
-  const daemon = await openDaemon({ settings, shownSettings: shown, version, clock, log, attended: true })
+  const { umask } = terminal
+  const daemon = await openDaemon({
+    settings,
+    shownSettings: shown,
+    version,
+    clock,
+    log,
+    umask,
+    attended: true,
+  })
   if (daemon.credentials === 0) {
     log.error(
       { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },

@@ -7,6 +7,8 @@ import type { LogOutput } from '../log.ts'
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
+  /** What the program was started with: for files that others may read. */
+  readonly umask?: number
   /** Results. What a terminal must not show is escaped, here and in `err`. */
   readonly out: (text: string) => void
   /** Everything for the eye only: sentences, progress. */

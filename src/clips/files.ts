@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import {
+  chmod,
   type FileHandle,
   link,
   lstat,
@@ -38,6 +39,8 @@ export interface DirectoryNeeds {
   readonly installId: string
   /** Free space below which nothing is written. */
   readonly reserveBytes: number
+  /** What others may not do with the files; the process's own umask is for what nobody else may read. */
+  readonly umask?: number | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -59,7 +62,7 @@ export class OutsideDirectory extends Error {}
 
 const markerName = '.blink-manifestd'
 const partPattern = /^\.[0-9a-f]{8}\.part$/
-const [directoryMode, fileMode] = [0o755, 0o644]
+const [directoryMode, fileMode, usualUmask] = [0o755, 0o644, 0o022]
 
 /** How often the owner touches the marker, and after how long without that another may take it. */
 export const [touchEveryMs, staleMs] = [15_000, 60_000]
@@ -77,6 +80,8 @@ export class ClipDirectory {
   readonly root: string
   readonly #needs: DirectoryNeeds
   readonly #instance: string
+  readonly #directoryMode: number
+  readonly #fileMode: number
   #state: DirectoryState = 'ok'
   #claimed = false
   /** What another owner's marker looked like, and since when, by the clock's elapsed milliseconds. */
@@ -86,6 +91,9 @@ export class ClipDirectory {
     this.root = needs.root
     this.#needs = needs
     this.#instance = needs.clock.uuid()
+    const { umask = usualUmask } = needs
+    this.#directoryMode = directoryMode & ~umask
+    this.#fileMode = fileMode & ~umask
   }
 
   get state(): DirectoryState {
@@ -140,7 +148,8 @@ export class ClipDirectory {
     await this.#make(directory)
     const part = join(directory, `.${Buffer.from(this.#needs.clock.randomBytes(4)).toString('hex')}.part`)
     const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants
-    const handle = await open(part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, fileMode)
+    const handle = await open(part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, this.#fileMode)
+    await handle.chmod(this.#fileMode).catch(unlessWithoutModes)
     return new Part(handle, part)
   }
 
@@ -173,7 +182,7 @@ export class ClipDirectory {
   }
 
   async #look(known: boolean): Promise<DirectoryState> {
-    if (!known && !this.#claimed) await mkdir(this.root, { recursive: true, mode: directoryMode })
+    if (!known && !this.#claimed) await this.#makeOpen(this.root)
     const lock = await this.#lock(known)
     if (lock !== 'ok') return lock
     const { bavail, bsize } = await statfs(this.root)
@@ -205,7 +214,7 @@ export class ClipDirectory {
   async #mark({ released }: { readonly released: boolean }): Promise<void> {
     const owner = { install_id: this.#needs.installId, instance: this.#instance, released }
     const path = join(this.root, markerName)
-    await writeFile(`${path}.new`, `${JSON.stringify(owner)}\n`, { mode: fileMode })
+    await writeFile(`${path}.new`, `${JSON.stringify(owner)}\n`, { mode: this.#fileMode })
     await rename(`${path}.new`, path)
   }
 
@@ -213,8 +222,17 @@ export class ClipDirectory {
     let present = directory
     while (!(await isThere(present))) present = dirname(present)
     if (!(await this.#isInside(present))) throw new OutsideDirectory(directory)
-    await mkdir(directory, { recursive: true, mode: directoryMode })
+    await this.#makeOpen(directory)
     if (!(await this.#isInside(directory))) throw new OutsideDirectory(directory)
+  }
+
+  /** A directory that others may look into, with those above it that are not there. */
+  async #makeOpen(directory: string): Promise<void> {
+    const first = await mkdir(directory, { recursive: true, mode: this.#directoryMode })
+    if (first === undefined) return
+    for (let made = directory; made.length >= first.length; made = dirname(made)) {
+      await chmod(made, this.#directoryMode).catch(unlessWithoutModes)
+    }
   }
 
   async #isInside(directory: string): Promise<boolean> {
@@ -281,7 +299,7 @@ class Part implements PartFile {
       const code = errorCode(error)
       if (code === 'EEXIST') return false
       // FAT, exFAT and many network shares have no hard links; there is no other writer.
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code ?? '')) throw error
+      if (!isUnknownHere(code)) throw error
       if (await isThere(target)) return false
       await rename(this.#path, target)
     }
@@ -315,6 +333,16 @@ async function isThere(path: string): Promise<boolean> {
 
 function unlessMissing(error: unknown): undefined {
   if (errorCode(error) !== 'ENOENT') throw error
+}
+
+/** FAT and many network shares keep no modes, or only those of their mount. */
+function unlessWithoutModes(error: unknown): void {
+  if (!isUnknownHere(errorCode(error))) throw error
+}
+
+/** Whether an error says that the file system has no such thing. */
+function isUnknownHere(code: string | undefined): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code ?? '')
 }
 
 interface Owner {

@@ -20,6 +20,7 @@ export interface ClipStageNeeds extends WorkerNeeds {
   /** Where clips are saved, absolute. */
   readonly directory: string
   readonly installId: string
+  readonly umask: number | undefined
   /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
   readonly faultPoint?: DownloadNeeds['faultPoint'] | undefined
@@ -57,10 +58,10 @@ class Stage implements WorkerStage {
 
   constructor(needs: ClipStageNeeds) {
     this.needs = needs
-    const { settings, installId, clock, log } = needs
+    const { settings, installId, umask, clock, log } = needs
     const { name, timezone, reserveMegabytes } = settings.clips
     const reserveBytes = reserveMegabytes * 1_000_000
-    this.directory = new ClipDirectory({ root: needs.directory, installId, reserveBytes, clock, log })
+    this.directory = new ClipDirectory({ root: needs.directory, installId, reserveBytes, umask, clock, log })
     this.download = {
       ledger: needs.storage.clips,
       directory: this.directory,

@@ -1,6 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { ClipDirectory, OutsideDirectory, staleMs } from '../../../src/clips/files.ts'
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts'
 import { directoryWith } from '../../support/place.ts'
@@ -79,6 +79,27 @@ test('a file never replaces another, and leaves nothing behind where it cannot b
 
   expect(await readFile(join(root, 'Home/a.mp4'), 'utf8')).toBe('mine')
   expect((await readdir(join(root, 'Home'))).toSorted()).toEqual(['a.mp4', 'b.mp4'])
+})
+
+test('others may read what is saved, as far as the umask lets them and not the process', async () => {
+  const before = process.umask(0o077)
+  onTestFinished(() => void process.umask(before))
+  for (const [umask, modes] of [
+    [0o022, ['755', '644']],
+    [0o027, ['750', '640']],
+  ] as const) {
+    const root = join(directoryWith(), 'media/clips')
+    const clock = fakeClock()
+    const needs = { root, installId: '0000000a', reserveBytes: 0, umask, clock, log: readableLog().log }
+    const directory = new ClipDirectory(needs)
+    await directory.usable(false)
+    const part = await directory.begin('Home/Porch/a.mp4')
+    await part.place('a.mp4')
+
+    const modeOf = async (path: string) => ((await stat(join(root, path))).mode & 0o777).toString(8)
+    expect(await Promise.all(['..', '', 'Home', 'Home/Porch'].map(modeOf))).toEqual(Array(4).fill(modes[0]))
+    expect(await modeOf('Home/Porch/a.mp4')).toBe(modes[1])
+  }
 })
 
 test('what an earlier process left half-written is removed, and nothing else', async () => {
