@@ -3,6 +3,7 @@
  *
  * Every read of storage is a promise, so that a second implementation (a database server) changes nothing above it.
  */
+import type { Attempt, AttemptDelivered, ModuleAttempt } from './attempt.ts'
 import type {
   ClipCamera,
   ClipModule,
@@ -219,6 +220,14 @@ export interface ClipLedger {
   useDirectory(path: string): Promise<void>
 }
 
+/** The attempts of the last 24 hours, kept for who looks at them; nothing else depends on them. */
+export interface AttemptHistory {
+  /** Keeps attempts and deliveries in one commit, in which some of what is too old goes. */
+  record(attempts: readonly ModuleAttempt[], delivered: readonly AttemptDelivered[]): Promise<void>
+  /** A module's attempts from `since` on, in milliseconds since the epoch; the oldest first. */
+  of(key: ModuleKey, since: number): Promise<readonly Attempt[]>
+}
+
 /** How a manifest changes what is known of a module's clips. */
 export interface ClipChange {
   readonly module: ClipModule
@@ -305,6 +314,7 @@ export interface Storage {
   readonly ledger: Ledger
   readonly outbox: Outbox
   readonly clips: ClipLedger
+  readonly attempts: AttemptHistory
   readonly credentials: CredentialStore
   readonly limits: LimitStore
   readonly pauses: Pauses

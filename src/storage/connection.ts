@@ -67,6 +67,18 @@ const migrations = [
    CREATE INDEX clips_by_module ON clips (module);
    CREATE INDEX clips_by_path ON clips (path) WHERE path IS NOT NULL;
    CREATE TABLE clip_notes (name TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  // The attempts of the last 24 hours, for the page.
+  `CREATE TABLE attempt (
+     seq INTEGER PRIMARY KEY,
+     module TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     outcome TEXT NOT NULL,
+     latency_ms REAL,
+     request_id TEXT,
+     expires_at INTEGER,
+     delivered_at INTEGER
+   ) STRICT;
+   CREATE INDEX attempt_by_module ON attempt (module, at);`,
 ]
 
 const currentVersion = unreleasedVersions + migrations.length
@@ -176,6 +188,7 @@ function check(sql: Sql, path: string): void {
   sql.prepare('SELECT seq, kind, order_key, expires_at, body FROM events')
   sql.prepare('SELECT seq, kind, order_key FROM outbox')
   sql.prepare('SELECT account_id, network_id, sync_module_id, module, missing, progress, recent FROM modules')
+  sql.prepare('SELECT module, at, outcome, latency_ms, request_id, expires_at, delivered_at FROM attempt')
 }
 
 function isEmptied(path: string): boolean {

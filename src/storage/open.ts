@@ -4,6 +4,7 @@
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { Log, Storage } from '../domain/ports.ts'
+import { openAttempts } from './attempts.ts'
 import { openClipLedger } from './clips.ts'
 import { openCredentials } from './credentials.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -36,6 +37,7 @@ export async function openStorage(dataDir: string, clock: Clock, log: Log): Prom
       credentials,
       limits,
       clips: openClipLedger(database, outbox),
+      attempts: openAttempts(database, clock),
       ledger: openLedger(database, outbox, reserve),
       installation: await openInstallation(dataDir, clock),
       pauses: await openPauses(directory),

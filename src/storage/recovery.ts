@@ -8,6 +8,9 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { closeQuietly, connect, connectUnchecked, type Row, type Sql } from './connection.ts'
 import {
+  attemptColumns,
+  attemptIn,
+  attemptValues,
   clipCameraIn,
   clipIn,
   clipModuleIn,
@@ -124,6 +127,14 @@ function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
     if (name === 'directory' || clipModuleIn(note) || clipCameraIn(note))
       putNote.run(String(name), String(note))
   }
+  const putAttempt = target.prepare(
+    `INSERT OR IGNORE INTO attempt (seq, ${attemptColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const copyAttempt = (row: Row) => {
+    const attempt = attemptIn(row)
+    if (!attempt || !Number.isSafeInteger(Number(row.seq))) return
+    putAttempt.run(Number(row.seq), ...attemptValues(String(row.module), attempt))
+  }
   target.exec('BEGIN')
   for (const order of ['ASC', 'DESC']) {
     for (const table of tables) eachRow(source, `SELECT ${table} ORDER BY seq ${order}`, copyEvent)
@@ -135,6 +146,7 @@ function copy(source: Sql, target: Sql): Omit<Recovered, 'quarantined'> {
       copyClip,
     )
     eachRow(source, `SELECT name, note FROM clip_notes ORDER BY name ${order}`, copyNote)
+    eachRow(source, `SELECT seq, ${attemptColumns} FROM attempt ORDER BY seq ${order}`, copyAttempt)
   }
   target.exec('COMMIT')
   const count = (table: string) => Number(target.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n)

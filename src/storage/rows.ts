@@ -2,6 +2,7 @@
  * Rows back to values. SQLite guards its pages but not the bytes in them, so a flipped bit in a text is met here.
  */
 import { z } from 'zod'
+import type { Attempt } from '../domain/attempt.ts'
 import type { ClipCamera, ClipModule, KeptReading, KnownClip } from '../domain/clip.ts'
 import type { DurableEvent, EventBodies, EventKind, Progress, SyncModule, WorkItem } from '../domain/model.ts'
 import type { Row } from './connection.ts'
@@ -182,4 +183,39 @@ export function recentIn(text: unknown): readonly Recent[] | undefined {
 export function readable<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw damaged(`cannot read ${what}`)
   return value
+}
+
+/** The columns of an attempt's row. */
+export const attemptColumns = 'module, at, outcome, latency_ms, request_id, expires_at, delivered_at'
+
+const attemptRow = z.object({
+  at: z.int(),
+  outcome: z.enum([
+    ...(['requested', 'busy', 'offline', 'no_storage', 'incompatible', 'skipped'] as const),
+    ...(['throttled', 'login_required', 'unreachable', 'error', 'unknown'] as const),
+  ]),
+  latency_ms: z.number().nullable(),
+  request_id: id.nullable(),
+  expires_at: z.int().nullable(),
+  delivered_at: z.int().nullable(),
+})
+
+/** The attempt of a row, or `undefined` when it is none. */
+export function attemptIn(row: Row): Attempt | undefined {
+  const whole = attemptRow.safeParse(row).data
+  if (!whole) return undefined
+  const { at, outcome, latency_ms: latencyMs, request_id: requestId } = whole
+  const { expires_at: expiresAt, delivered_at: deliveredAt } = whole
+  const accepted =
+    requestId !== null && expiresAt !== null
+      ? { requestId, expiresAt, deliveredAt: deliveredAt ?? undefined }
+      : undefined
+  return { at, outcome, latencyMs: latencyMs ?? undefined, accepted }
+}
+
+/** The values of an attempt's row, in the order of its columns. */
+export function attemptValues(module: string, { at, outcome, latencyMs, accepted }: Attempt) {
+  const { requestId, expiresAt, deliveredAt } = accepted ?? {}
+  const request = [requestId ?? null, expiresAt ?? null, deliveredAt ?? null] as const
+  return [module, at, outcome, latencyMs ?? null, ...request] as const
 }

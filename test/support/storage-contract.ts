@@ -5,6 +5,7 @@
  */
 import { describe } from 'vitest'
 import { credentialsContract, limitsContract, pausesContract } from './storage-contract/accounts.ts'
+import { attemptsContract } from './storage-contract/attempts.ts'
 import { ledgerContract } from './storage-contract/ledger.ts'
 import { otherContract } from './storage-contract/other.ts'
 import { outboxContract } from './storage-contract/outbox.ts'
@@ -18,6 +19,7 @@ export function storageContract(name: string, newPlace: () => StoragePlace): voi
     describe('credentials', () => credentialsContract(newPlace))
     describe('limits', () => limitsContract(newPlace))
     describe('pauses', () => pausesContract(newPlace))
+    describe('attempts', () => attemptsContract(newPlace))
     describe('other state', () => otherContract(newPlace))
   })
 }
