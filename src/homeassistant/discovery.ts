@@ -124,6 +124,14 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     return turn
   }
 
+  /** After a stop it never ends: what it was to remove may still be there, and nobody is to go on as if it were not. */
+  async function unlessStopped(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    })
+    if (signal.aborted) await new Promise<never>(() => undefined)
+  }
+
   /** What storage cannot read now is published later; anything else is a bug. */
   function orLater(turn: Promise<void>): Promise<void> {
     return turn.catch((error: unknown) => {
@@ -255,6 +263,13 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     })
   }
 
+  async function clearComponent(id: string): Promise<void> {
+    if (!isKnown) await known
+    if (!(id in (copies.get(bridgeId(installId))?.components ?? {}))) return
+    isBridgeDirty = true
+    await inTurn(publishChanged)
+  }
+
   async function removeUnknown(): Promise<void> {
     if (isSwept || !(await needs.complete())) return
     const wanted = new Set<string>()
@@ -307,15 +322,12 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       void orLater(inTurn(publishChanged))
     },
     clearModule: (key) =>
-      clear(moduleId(installId, key), async () => (await needs.module(key)) !== undefined),
+      unlessStopped(clear(moduleId(installId, key), async () => (await needs.module(key)) !== undefined)),
     clearCamera: (objectId) =>
-      clear(objectId, async () => (await needs.cameras()).some((device) => device.objectId === objectId)),
-    async clearComponent(id) {
-      if (!isKnown) await known
-      if (!(id in (copies.get(bridgeId(installId))?.components ?? {}))) return
-      isBridgeDirty = true
-      await inTurn(publishChanged)
-    },
+      unlessStopped(
+        clear(objectId, async () => (await needs.cameras()).some((device) => device.objectId === objectId)),
+      ),
+    clearComponent: (id) => unlessStopped(clearComponent(id)),
     restore() {
       deleted.clear()
       void orLater(inTurn(() => publishDevices(devices)))
@@ -324,7 +336,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     async removeOrphans() {
       if (isSwept || !hasBegun) return
       // Not in turn: documents that change meanwhile need not wait for it.
-      if (!isKnown) await known
+      if (!isKnown) await unlessStopped(known)
       await orLater(inTurn(removeUnknown))
     },
   }

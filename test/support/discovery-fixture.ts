@@ -104,6 +104,7 @@ export function discoveryFixture(
     isComplete(value: boolean) {
       complete = value
     },
+    stop: () => abort.abort(new Error('stopped')),
     /** Lets everything that was begun come to its end. */
     async later() {
       await clock.advance(20_000)

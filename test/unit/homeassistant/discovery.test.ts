@@ -298,3 +298,27 @@ test('while an account is not known, nothing is an orphan', async () => {
 
   expect(fixture.store.has(moduleTopic)).toBe(false)
 })
+
+test('a stop right after a connection ends no removal with an error, and none as if done', async () => {
+  const fixture = discoveryFixture([aModule()], { [orphan]: '{}' })
+  await fixture.publishAll()
+  const ends: unknown[] = []
+  const { discovery } = fixture
+  for (const work of [
+    discovery.removeOrphans(),
+    discovery.clearModule(aModule({ syncModuleId: '9' })),
+    discovery.clearCamera('blink_manifestd_7f3a9c01_8021_44107_camera_1'),
+    discovery.clearComponent('account_9'),
+  ]) {
+    work.then(
+      () => ends.push('done'),
+      (error: unknown) => ends.push(error),
+    )
+  }
+
+  fixture.stop()
+  await fixture.later()
+
+  expect(ends).toEqual([])
+  expect(fixture.failures).toEqual([])
+})
