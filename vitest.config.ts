@@ -36,6 +36,15 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      {
+        test: {
+          ...limits,
+          name: 'packaging',
+          include: ['test/packaging/**/*.test.ts'],
+          globalSetup: ['test/support/packed-package.ts'],
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 })
