@@ -40,8 +40,6 @@ export interface DaemonNeeds {
   /** Whether others can discover it and send commands. Not for a single run. */
   readonly attended?: boolean
   readonly observers?: readonly Observer[]
-  /** Called before and after each step of saving a clip, for tests that end the process there. */
-  readonly faultPoint?: (step: string) => void
 }
 
 export interface Daemon {
@@ -129,7 +127,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const clips = follows
     ? openClipStage({
         ...{ ...common, ...perAccount },
-        ...{ installId, umask: needs.umask, observer: notify, faultPoint: needs.faultPoint },
+        ...{ installId, umask: needs.umask, observer: notify },
         directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
       })
     : undefined

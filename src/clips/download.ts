@@ -5,6 +5,7 @@
  * name, length and hash; then the name; then `saved` and the event, in one commit. What a kill leaves `ready` is
  * settled at the next start by looking at the file.
  */
+import { channel } from 'node:diagnostics_channel'
 import type { LimitFunction } from 'p-limit'
 import type { Account } from '../accounts/account.ts'
 import { clipObstacleOf } from '../blink/response-codes.ts'
@@ -28,8 +29,6 @@ export interface DownloadNeeds {
   /** For an upload, in milliseconds. */
   readonly uploadMs: number
   readonly clock: Clock
-  /** Called before and after each step that a kill could fall between. */
-  readonly faultPoint?: ((step: string) => void) | undefined
 }
 
 export interface DownloadJob {
@@ -54,6 +53,9 @@ export class ClipFailed extends Error {
 
 /** The manifest is too old: nothing more can be had by it. */
 export class ManifestExpired extends Error {}
+
+/** Says which step is reached, before and after each that a kill could fall between: for tests that end the process. */
+const steps = channel('blink-manifestd:clip-step')
 
 /** First look for a clip that takes a second or so, then each two seconds. */
 const [firstLookMs, lookMs] = [1_300, 2_000]
@@ -85,8 +87,8 @@ export async function upload(job: DownloadJob, needs: DownloadNeeds, signal: Abo
 
 async function uploadOnce(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<void> {
   const { account, module, manifestId, clip } = job
-  const { clock, uploadMs, faultPoint } = needs
-  faultPoint?.('before upload')
+  const { clock, uploadMs } = needs
+  steps.publish('before upload')
   const command = await account.clips
     .requestClip(module, { manifestId, clipId: clip.clipId }, signal)
     .catch((error: unknown) => {
@@ -95,7 +97,7 @@ async function uploadOnce(job: DownloadJob, needs: DownloadNeeds, signal: AbortS
       if (obstacle === 'not_found') throw new ClipFailed('not_found')
       throw error
     })
-  faultPoint?.('after request')
+  steps.publish('after request')
   const endsAt = clock.elapsed() + uploadMs
   await clock.sleep(firstLookMs, signal)
   for (;;) {
@@ -130,7 +132,7 @@ async function commandState(
  */
 export async function save(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<void> {
   const { account, module, requestId, clip } = job
-  const { ledger, directory, nameOf, clock, faultPoint, naming } = needs
+  const { ledger, directory, nameOf, clock, naming } = needs
   const cameras = await account.clips.cameras(signal)
   const camera = cameraNamed(clip.cameraName, module.networkId, cameras)
   const fields = {
@@ -142,15 +144,15 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
   }
   // `{size}` is the listed one: the name must be known before the file has come.
   const path = nameOf({ ...fields, bytes: (clip.listedSize ?? 0) * 1024 })
-  faultPoint?.('before part')
+  steps.publish('before part')
   const part = await directory.begin(path)
   try {
     await fetchInto(part, job, { clock, signal })
-    faultPoint?.('after file')
+    steps.publish('after file')
     const fault = await mp4FaultOf(part)
     if (fault !== undefined) throw new ClipFailed(fault)
     await part.sync(clip.createdAt)
-    faultPoint?.('after sync')
+    steps.publish('after sync')
     const file = {
       ...{ bytes: part.bytes, sha256: part.sha256, requestId },
       eventId: timeOrderedId(clock),
@@ -168,16 +170,16 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
           file: { ...file, path: candidate },
         }
         row = await ledger.put(module, ready, row)
-        faultPoint?.('after ready')
+        steps.publish('after ready')
         try {
           if (!(await part.place(candidate.slice(candidate.lastIndexOf('/') + 1)))) continue
         } catch (error) {
           await ledger.put(module, failedClip(clip, 'no_name', clock.now()), row)
           throw error
         }
-        faultPoint?.('after name')
+        steps.publish('after name')
         await settle(ledger, { ...ready, row, module })
-        faultPoint?.('after saved')
+        steps.publish('after saved')
         return
       }
     })

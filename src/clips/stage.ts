@@ -23,7 +23,6 @@ export interface ClipStageNeeds extends WorkerNeeds {
   readonly umask: number | undefined
   /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
-  readonly faultPoint?: DownloadNeeds['faultPoint'] | undefined
 }
 
 export interface ClipStage {
@@ -69,7 +68,6 @@ class Stage implements WorkerStage {
       naming: pLimit(1),
       uploadMs: settings.manifest.deadlineSeconds * 1000,
       clock,
-      faultPoint: needs.faultPoint,
     }
   }
 

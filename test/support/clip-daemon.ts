@@ -3,6 +3,7 @@
  *
  * Run as a program it dies by SIGKILL at the step that its arguments name: `clip-daemon.ts <step> <count>`.
  */
+import { subscribe } from 'node:diagnostics_channel'
 import { type Daemon, openDaemon } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { type Clock, systemClock } from '../../src/domain/clock.ts'
@@ -17,7 +18,6 @@ export interface ClipDaemonOptions {
   readonly settings?: Readonly<Record<string, string>>
   readonly log?: Log
   readonly observers?: readonly Observer[]
-  readonly faultPoint?: (step: string) => void
   readonly clock?: Clock
 }
 
@@ -50,12 +50,11 @@ function environmentOf({ dataDir, oauthUrl, restUrl, tokens, settings }: ClipDae
 
 export async function startClipDaemon(options: ClipDaemonOptions): Promise<Daemon> {
   const loaded = loadConfig({ env: environmentOf(options), cwd: '/nonexistent' })
-  const { log = silent, observers, faultPoint, clock = hurried } = options
+  const { log = silent, observers, clock = hurried } = options
   const daemon = await openDaemon({
     ...{ settings: loaded.settings, shownSettings: {}, version: '0.0.0', clock, log },
     attended: true,
     ...(observers && { observers }),
-    ...(faultPoint && { faultPoint }),
   })
   daemon.start()
   return daemon
@@ -71,11 +70,11 @@ if (import.meta.filename === process.argv[1]) {
   const [step, count = '1'] = process.argv.slice(2)
   let left = Number(count)
   const { real, ...options } = JSON.parse(process.env.CLIP_DAEMON ?? '{}')
+  subscribe('blink-manifestd:clip-step', (reached) => {
+    if (reached === step && --left === 0) process.kill(process.pid, 'SIGKILL')
+  })
   await startClipDaemon({
     ...options,
     ...(real && { clock: systemClock, observers: [{ eventDelivered: print }] }),
-    faultPoint(reached) {
-      if (reached === step && --left === 0) process.kill(process.pid, 'SIGKILL')
-    },
   })
 }
