@@ -3,6 +3,7 @@
  */
 import { parseTokenLines } from '../blink/credentials-file.ts'
 import { type LoadedConfig, loadConfig, showConfig } from '../config/load.ts'
+import { askForMqttService, type MqttService } from '../config/supervisor.ts'
 import { systemClock } from '../domain/clock.ts'
 import { type LeveledLog, openLog } from '../log.ts'
 import { checkPems } from '../mqtt/server-options.ts'
@@ -25,9 +26,22 @@ export const checks = {
   checkTls: checkPems,
 }
 
-/** The effective settings. @throws ConfigInvalid with every problem */
-export function readSettings(terminal: Terminal, { config, overrides }: CommonOptions): LoadedConfig {
-  return loadConfig({ env: terminal.env, cwd: terminal.cwd, configPath: config, overrides, ...checks })
+/** The settings of a command that needs no broker. @throws ConfigInvalid with every problem */
+export function readSettings(
+  terminal: Terminal,
+  { config, overrides }: CommonOptions,
+  mqttService?: MqttService,
+): LoadedConfig {
+  const { env, cwd } = terminal
+  return loadConfig({ env, cwd, configPath: config, overrides, mqttService, ...checks })
+}
+
+/** The effective settings, with the broker that Home Assistant's Supervisor knows. @throws ConfigInvalid with every problem */
+export async function readAllSettings(terminal: Terminal, options: CommonOptions): Promise<LoadedConfig> {
+  const { env, cwd, stop: signal } = terminal
+  const { overrides } = options
+  const service = await askForMqttService({ env, cwd, overrides, clock: systemClock, signal })
+  return readSettings(terminal, options, service)
 }
 
 export interface CommandContext {
@@ -40,14 +54,15 @@ export interface CommandContext {
  * Settings and log for a command that does work.
  *
  * @param quiet for commands whose result says it all: from `warn` on, unless the settings name a level
+ * @param publishes whether the command needs a broker
  * @throws ConfigInvalid with every problem
  */
 export async function openContext(
   terminal: Terminal,
   options: CommonOptions,
-  { quiet = false } = {},
+  { quiet = false, publishes = false } = {},
 ): Promise<CommandContext> {
-  const loaded = readSettings(terminal, options)
+  const loaded = publishes ? await readAllSettings(terminal, options) : readSettings(terminal, options)
   const { format } = loaded.settings.log
   const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
   const level = quiet && isDefault ? 'warn' : loaded.settings.log.level

@@ -29,7 +29,7 @@ const interruptedMs = 1_000
 const manyModules = 10
 
 export async function once(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await openContext(terminal, options, { quiet: true })
+  const { loaded, log, clock } = await openContext(terminal, options, { quiet: true, publishes: true })
   const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar()
   const daemon = await openDaemon({
     settings: loaded.settings,

@@ -9,7 +9,7 @@ import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 export async function run(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await openContext(terminal, options)
+  const { loaded, log, clock } = await openContext(terminal, options, { publishes: true })
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
   const shown = shownSettings(loaded)

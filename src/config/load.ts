@@ -18,6 +18,7 @@ import { Document, isScalar, isSeq } from 'yaml'
 import { withoutLastNewlines } from '../domain/decode.ts'
 import { ConfigInvalid, type Problem } from '../domain/errors.ts'
 import { Secret } from '../domain/secret.ts'
+import { fromAppOptions } from './app-options.ts'
 import { type Checks, crossCheck } from './checks.ts'
 import { readSettingsFile, readTextFile } from './file.ts'
 import { parseListen, pathProblem, validate } from './formats.ts'
@@ -32,6 +33,7 @@ import {
   placeOf,
   type Source,
 } from './sources.ts'
+import { fromMqttService, type MqttService } from './supervisor.ts'
 
 export type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
 
@@ -42,6 +44,8 @@ export interface ConfigSources extends Checks {
   readonly configPath?: string | undefined
   /** From the command line: text by setting name, as `settingOptions` lists them. */
   readonly overrides?: ReadonlyMap<string, string> | undefined
+  /** What Home Assistant's Supervisor said of the broker; absent where it was not asked. */
+  readonly mqttService?: MqttService | undefined
 }
 
 const values: readonly Setting[] = all.filter((setting) => !isFileForm(setting))
@@ -52,12 +56,20 @@ const remedy = 'config/example.yaml holds every setting with its default and its
  *
  * @throws ConfigInvalid with everything that is wrong, each with the place it came from
  */
-export function loadConfig({ env, cwd, configPath, overrides, ...checks }: ConfigSources): LoadedConfig {
+export function loadConfig(needs: ConfigSources): LoadedConfig {
+  const { env, cwd, configPath, overrides, mqttService, ...checks } = needs
   const [commandLine, environment] = [fromCommandLine(overrides ?? new Map()), fromEnvironment(env)]
+  const options = fromAppOptions(env, cwd)
   const file = readSettingsFile(configPath, env, cwd)
-  const isGiven = (name: string) => [commandLine, environment, file].some(({ given }) => given.has(name))
+  const isIn = (among: readonly Source[]) => (name: string) => among.some(({ given }) => given.has(name))
+  const service = fromMqttService(
+    mqttService,
+    isIn([commandLine, environment, options]),
+    file.given.has('mqtt.url'),
+  )
+  const isGiven = isIn([commandLine, environment, options, service, file])
   /** The strongest first. */
-  const below = [file, fromSharedEnvironment(env, isGiven)]
+  const below = [options, service, file, fromSharedEnvironment(env, isGiven)]
   const sources = [commandLine, environment, ...below]
 
   const config = convict<Values>(schema, {

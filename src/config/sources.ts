@@ -34,7 +34,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 const ownPrefix = 'BLINK_MANIFESTD_'
 /** Names the settings file, and so is no setting. */
 export const fileVariable = 'BLINK_MANIFESTD_CONFIG'
-const ours: ReadonlySet<string> = new Set([...settings.map(({ env }) => env), fileVariable])
+/** Names the file of a Home Assistant app's options, and so is no setting either. */
+export const appOptionsVariable = 'BLINK_MANIFESTD_APP_OPTIONS'
+const ours: ReadonlySet<string> = new Set([
+  ...settings.map(({ env }) => env),
+  fileVariable,
+  appOptionsVariable,
+])
 
 /** `MQTT_`, `HOME_ASSISTANT_`: the sections as the environment writes them. */
 const prefixes: ReadonlySet<string> = new Set(
