@@ -76,7 +76,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   failed.catch(() => undefined)
   const notify = createNotifier(log)
 
-  const storage = await openStorage(settings.dataDir, clock, log)
+  const storage = await openStorage(settings.dataDir, clock, log, notify)
   opened.defer(() => storage.close())
   const common = { settings, storage, notify, clock, log, fail }
   const planned = runsPerDay(settings.schedule.cron)

@@ -56,7 +56,7 @@ export interface Account {
   readonly clips: ClipCloud
   /** Does work for which a sync module must do nothing else. */
   holdModule<T>(module: ModuleKey, work: () => Promise<T>, signal: AbortSignal): Promise<T>
-  readonly breaker: Pick<CircuitBreaker, 'close' | 'pause' | 'adopt'>
+  readonly breaker: Pick<CircuitBreaker, 'close' | 'pause' | 'isOpen' | 'adopt'>
   readonly budget: Pick<RequestBudget, 'spent' | 'limit'>
   readonly snapshot: AccountSnapshot
   /** Aborted when the account was removed: no more requests are sent for it. */

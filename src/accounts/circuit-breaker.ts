@@ -68,6 +68,11 @@ export class CircuitBreaker {
     return this.#pauseBy(this.#needs.budget, 'blink.dailyBudget')
   }
 
+  /** Whether the cloud asked for a pause that is not over. */
+  get isOpen(): boolean {
+    return this.#openUntil() !== undefined
+  }
+
   #pauseBy({ limit, usedUpUntil }: Budget, setting: string): Pause | undefined {
     const until = this.#openUntil()
     if (until !== undefined) return { until, reason: 'the cloud asked for a pause', remedy: patience }

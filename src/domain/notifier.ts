@@ -27,6 +27,7 @@ export function createNotifier(log: Log): Notifier {
   return {
     add: (...more) => void observers.push(...more),
     modulesListed: (accountId, changes) => each((one) => one.modulesListed?.(accountId, changes)),
+    runStarted: (run, lateMs) => each((one) => one.runStarted?.(run, lateMs)),
     moduleFinished: (report, run) => each((one) => one.moduleFinished?.(report, run)),
     moduleChanged: (key, change) => each((one) => one.moduleChanged?.(key, change)),
     accountRunFinished: (report) => each((one) => one.accountRunFinished?.(report)),
@@ -42,5 +43,6 @@ export function createNotifier(log: Log): Notifier {
     clipsChanged: (key) => each((one) => one.clipsChanged?.(key)),
     clipTrouble: (key, trouble) => each((one) => one.clipTrouble?.(key, trouble)),
     connectionChanged: (state) => each((one) => one.connectionChanged?.(state)),
+    storeWritten: (ms) => each((one) => one.storeWritten?.(ms)),
   }
 }

@@ -86,6 +86,8 @@ export interface ClipCloud {
 export interface Observer {
   /** The cloud has listed an account's modules; called before the first of them is requested. */
   modulesListed?(accountId: BlinkId, changes: ModuleChanges): void
+  /** A run of the schedule, or one at startup, begins so many milliseconds after its time. */
+  runStarted?(run: Run, lateMs: number): void
   moduleFinished?(report: ModuleReport, run: Run): void
   /**
    * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, its drive
@@ -109,6 +111,8 @@ export interface Observer {
   eventsExpired?(kind: EventKind, count: number): void
   requestFinished?(call: CloudCall): void
   connectionChanged?(state: BrokerState): void
+  /** A commit of the database took so long. */
+  storeWritten?(ms: number): void
   /** A manifest was compared, or a clip has come to its end: what is on a stick and on disk is another. */
   clipsChanged?(key: ModuleKey): void
   clipTrouble?(key: ModuleKey, trouble: ClipTrouble): void

@@ -245,6 +245,7 @@ export function createRunner(needs: RunnerNeeds): Runner {
   return {
     async run(trigger, at = clock.now()) {
       const run = runOf(trigger, at)
+      observer.runStarted(run, clock.now() - at)
       await track(runAll(run, allOf(run, ignore), ignore))
     },
     async once() {

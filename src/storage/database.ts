@@ -9,8 +9,9 @@
  * file. So the connection may change under those who use it, and statements are prepared here by their text.
  */
 import { join } from 'node:path'
+import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import type { Log } from '../domain/ports.ts'
+import type { Log, Observer } from '../domain/ports.ts'
 import { closeQuietly, connect, type Row, rollBackQuietly, type Sql, type Value } from './connection.ts'
 import type { DiskReserve } from './disk-reserve.ts'
 import { completeRecovery, recover } from './recovery.ts'
@@ -56,6 +57,8 @@ export interface Database {
 export interface DatabaseNeeds {
   readonly log: Log
   readonly reserve: Pick<DiskReserve, 'spend'>
+  readonly clock: Pick<Clock, 'elapsed'>
+  readonly observer?: Pick<Observer, 'storeWritten'>
 }
 
 /**
@@ -64,7 +67,7 @@ export interface DatabaseNeeds {
  * @throws AlreadyRunning when another process holds it
  * @throws StoreFailed when it cannot be read or written, or a newer version has written it
  */
-export function openDatabase(directory: string, { log, reserve }: DatabaseNeeds): Database {
+export function openDatabase(directory: string, { log, reserve, clock, observer }: DatabaseNeeds): Database {
   const path = join(directory, 'state.db')
   const logPath = `${path}-wal`
   const writes = new WriteQueue(commit)
@@ -105,6 +108,7 @@ export function openDatabase(directory: string, { log, reserve }: DatabaseNeeds)
   }
 
   function commit(group: readonly Write[]): void {
+    const begun = clock.elapsed()
     try {
       transact(group)
     } catch (error) {
@@ -123,6 +127,7 @@ export function openDatabase(directory: string, { log, reserve }: DatabaseNeeds)
     if (isFailing) log.info({ path }, 'database can be written again')
     isFailing = false
     for (const { done } of group) done()
+    observer?.storeWritten?.(clock.elapsed() - begun)
   }
 
   function transact(group: readonly Write[]): void {

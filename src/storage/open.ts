@@ -3,7 +3,7 @@
  */
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import type { Log, Storage } from '../domain/ports.ts'
+import type { Log, Observer, Storage } from '../domain/ports.ts'
 import { openAttempts } from './attempts.ts'
 import { openClipLedger } from './clips.ts'
 import { openCredentials } from './credentials.ts'
@@ -20,11 +20,16 @@ import { fileIdOf, makeDirectory, modeOf, sweepDrafts } from './state-files.ts'
  * @throws AlreadyRunning when another daemon holds it
  * @throws StoreFailed when a file or the directory cannot be made, read or written, or a file is not what we wrote
  */
-export async function openStorage(dataDir: string, clock: Clock, log: Log): Promise<Storage> {
+export async function openStorage(
+  dataDir: string,
+  clock: Clock,
+  log: Log,
+  observer: Pick<Observer, 'storeWritten'> = {},
+): Promise<Storage> {
   await makeDirectory(dataDir)
   const reserve = openReserve(dataDir, clock)
   reserve.hold()
-  const database = openDatabase(dataDir, { log, reserve })
+  const database = openDatabase(dataDir, { log, reserve, clock, observer })
   try {
     const outbox = openOutbox(database)
     const { directory, credentials, limits } = await openCredentials(dataDir)

@@ -289,7 +289,7 @@ export function bareAccount(
       learn: async () => undefined,
       settled: async () => undefined,
     },
-    breaker: { pause: undefined, close: async () => undefined, adopt: async () => undefined },
+    breaker: { pause: undefined, isOpen: false, close: async () => undefined, adopt: async () => undefined },
     budget: { spent: 0, limit: Number.POSITIVE_INFINITY },
     get snapshot() {
       return snapshot

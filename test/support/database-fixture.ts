@@ -11,8 +11,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { systemClock } from '../../src/domain/clock.ts'
 import type { WorkItem } from '../../src/domain/model.ts'
-import type { Ledger } from '../../src/domain/ports.ts'
+import type { Ledger, Observer } from '../../src/domain/ports.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
 import type { DiskReserve } from '../../src/storage/disk-reserve.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
@@ -49,9 +50,13 @@ export interface Opened {
 }
 
 /** Opens the database of a directory as the daemon does, until the test is over. */
-export function opened(directory = temporaryDirectory(), reserve: DiskReserve = noReserve): Opened {
+export function opened(
+  directory = temporaryDirectory(),
+  reserve: DiskReserve = noReserve,
+  observer: Pick<Observer, 'storeWritten'> = {},
+): Opened {
   const log = readableLog()
-  const database = openDatabase(directory, { log, reserve })
+  const database = openDatabase(directory, { log, reserve, clock: systemClock, observer })
   onTestFinished(() => database.close())
   const outbox = openOutbox(database)
   return { database, outbox, ledger: openLedger(database, outbox, reserve), log }

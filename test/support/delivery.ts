@@ -1,5 +1,6 @@
 /** A real outbox in a fresh directory, a broker that does as told, and a delivery between them. */
 import { onTestFinished } from 'vitest'
+import { systemClock } from '../../src/domain/clock.ts'
 import { PublishRefused } from '../../src/domain/errors.ts'
 import type { DurableEvent, EventKind, Message, WorkItem } from '../../src/domain/model.ts'
 import { deliver } from '../../src/outbox/delivery.ts'
@@ -65,7 +66,7 @@ export interface World {
 
 /** A world whose database lies in `directory`. */
 export function aWorld(directory = temporaryDirectory()): World {
-  const database = openDatabase(directory, { log: readableLog(), reserve: noReserve })
+  const database = openDatabase(directory, { log: readableLog(), reserve: noReserve, clock: systemClock })
   onTestFinished(() => database.close())
   const outbox = openOutbox(database)
   const ledger = openLedger(database, outbox, noReserve)

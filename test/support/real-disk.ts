@@ -1,4 +1,5 @@
 /** The real store as a disk whose troubles are in the test's hand, for the play of a delivery. */
+import { systemClock } from '../../src/domain/clock.ts'
 import { StoreFailed } from '../../src/domain/errors.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
@@ -13,7 +14,7 @@ export interface RealDisk extends FakeDisk {
 
 /** The store of a directory; `changed` is called after each change, before its commit. */
 export function realDisk(directory: string, changed: () => void): RealDisk {
-  const database = openDatabase(directory, { log: readableLog(), reserve: noReserve })
+  const database = openDatabase(directory, { log: readableLog(), reserve: noReserve, clock: systemClock })
   const all = database.prepare(
     `SELECT ${eventColumns} FROM events WHERE seq IN (SELECT seq FROM outbox) ORDER BY seq`,
   )

@@ -53,6 +53,20 @@ test('what was written is there after closing and opening again', async () => {
   expect(linesIn(opened(directory))).toEqual(['a'])
 })
 
+test('a commit is notified with the time it took, one that failed is not', async () => {
+  const took: number[] = []
+  const { database } = openedWithTables(undefined, undefined, { storeWritten: (ms) => took.push(ms) })
+  const fail = () => {
+    throw new StoreFailed('refused')
+  }
+
+  await Promise.all([database.write(() => 1), database.write(() => 2)])
+  await database.write(fail).catch(() => undefined)
+
+  expect(took).toHaveLength(1)
+  expect(took[0]).toBeGreaterThan(0)
+})
+
 test('only its owner can read the database and its log, whatever the umask', async () => {
   const before = process.umask(0)
   onTestFinished(() => void process.umask(before))
@@ -89,7 +103,7 @@ test('a daemon in another process is refused, and not once the first has closed'
   const source = new URL('../../../src/storage/database.ts', import.meta.url)
   const program = `
     import { openDatabase } from ${JSON.stringify(source.href)}
-    try { openDatabase(${JSON.stringify(directory)}, {}); console.log('opened') } catch (e) { console.log(e.name) }`
+    try { openDatabase(${JSON.stringify(directory)}, { clock: { elapsed: () => 0 } }); console.log('opened') } catch (e) { console.log(e.name) }`
   const elsewhere = () =>
     execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).trim()
   const first = opened(directory)

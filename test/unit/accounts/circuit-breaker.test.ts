@@ -51,12 +51,13 @@ test('while the cloud answers well, every request is sent', async () => {
 })
 
 test('after a throttle nothing is sent until the pause is over', async () => {
-  const { cloud, clock, request, refusal, sent } = fixture()
+  const { breaker, cloud, clock, request, refusal, sent } = fixture()
   cloud.answer = throttledAnswer
   await refusal()
   cloud.answer = good
 
   await clock.advance(5 * minute - 1)
+  expect(breaker.isOpen).toBe(true)
   await expect(request('homescreen')).rejects.toThrow(AccountThrottled)
   await expect(request()).rejects.toThrow(AccountThrottled)
   expect(sent()).toBe(1)

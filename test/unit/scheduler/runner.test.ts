@@ -53,6 +53,18 @@ test('a run that finds every account still in the previous one is not done', asy
   expect(done).toHaveLength(1)
 })
 
+test('a scheduled run that begins late is notified as so late', async () => {
+  const parts = await accountNeeds()
+  const late: number[] = []
+  parts.notifier.add({ runStarted: (_, lateMs) => late.push(lateMs) })
+  const { runner } = runnerOf([bareAccount(parts.clock)], parts)
+
+  await runner.run('schedule', parts.clock.now() - 250)
+  await runner.run('start')
+
+  expect(late).toEqual([250, 0])
+})
+
 test('a run is done when the last of its accounts is, each at its own offset', async () => {
   const { runner, clock, done } = await fixture(2)
 
