@@ -32,6 +32,7 @@ const packages = [
   [['convict', 'yaml'], ['config/']],
   [['commander', 'cli-progress', 'string-width'], ['cli/']],
   [['uuid'], ['domain/clock.ts']],
+  [['@prometheus-io/client'], ['web/metrics.ts']],
   [
     ['timers', 'timers/promises', 'perf_hooks'],
     ['domain/clock.ts', 'simulator/time.ts', 'cli/output.ts'],

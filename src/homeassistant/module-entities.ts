@@ -5,7 +5,7 @@
  * event looks at nothing, since an event entity that comes back from "unavailable" fires rules again.
  */
 import type { StorageStatus, SyncModule } from '../domain/model.ts'
-import type { ModuleStatus } from '../topics/state-topics.ts'
+import { moduleStatuses } from '../topics/state-topics.ts'
 import type { Topics } from '../topics/topics.ts'
 import {
   attributesTemplate,
@@ -25,8 +25,6 @@ const moduleEvents = [
   ...['manifest_requested', 'manifest_request_failed', 'manifest_request_skipped'],
   ...['manifest_ready', 'manifest_failed', 'clip_failed'],
 ]
-
-const statuses: readonly ModuleStatus[] = ['idle', 'backoff', 'paused', 'unsupported', 'offline', 'error']
 
 /** What the cloud calls unavailable is a drive that was taken out. */
 const storages: readonly (Exclude<StorageStatus, 'unavailable'> | 'removed')[] = [
@@ -204,7 +202,7 @@ function conditionComponents(objectId: string, { stem, syncModuleId, bridge }: P
       {
         ...always,
         device_class: 'enum',
-        options: statuses,
+        options: moduleStatuses,
         value_template: valueTemplate('value_json.status'),
         json_attributes_topic: `${stem}/state`,
         json_attributes_template: statusAttributes,

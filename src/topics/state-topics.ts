@@ -168,7 +168,16 @@ function moduleState(snapshot: ModuleSnapshot): string {
 /** One word for what the module's requests are doing. */
 export type ModuleStatus = wire.ModuleState['status']
 
-function statusOf({ record, paused, accountStatus }: ModuleSnapshot): ModuleStatus {
+export const moduleStatuses: readonly ModuleStatus[] = [
+  'idle',
+  'backoff',
+  'paused',
+  'unsupported',
+  'offline',
+  'error',
+]
+
+export function statusOf({ record, paused, accountStatus }: ModuleSnapshot): ModuleStatus {
   if (paused) return 'paused'
   if (accountStatus === 'throttled' || record.lastOutcome === 'throttled') return 'backoff'
   if (record.missing > 0) return 'offline'
