@@ -1,10 +1,9 @@
 /**
  * What settings must be true of each other and of the disk, once each is right by itself.
  */
-import { isLoopback } from '../domain/addresses.ts'
 import type { Problem } from '../domain/errors.ts'
 import { readTextFile } from './file.ts'
-import { isOpenToOthers, isTls, parseListen } from './formats.ts'
+import { isLocal, isOpenToOthers, isTls, parseListen } from './formats.ts'
 import type { Values } from './schema.ts'
 import { placeOf } from './sources.ts'
 
@@ -43,14 +42,17 @@ export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: C
   const together = facts.whole
     ? [
         ...[perAccount(facts), cron(facts, checkCron), password(facts), openBroker(facts)],
-        ...[certificateAndKey(facts), baseTopic(facts)],
+        ...[certificateAndKey(facts), baseTopic(facts), openPage(facts)],
       ]
     : []
   const found = [...tokens(facts, checkTokens), ...together, ...pemFiles(facts, checkTls)]
   const problems = found
     .filter((finding) => finding !== undefined)
     .map(([name, message]) => ({ place: placeOf(name, facts.originOf(name)), message }))
-  return { problems, warnings: [...openUrls(facts), ...overlaps(facts), ...switchedOff(facts)] }
+  return {
+    problems,
+    warnings: [...openUrls(facts), ...overlaps(facts), ...switchedOff(facts), ...openProxy(facts)],
+  }
 }
 
 function perAccount({ values: { blink }, usable }: Facts): Finding {
@@ -82,11 +84,20 @@ function password({ values: { mqtt }, usable }: Facts): Finding {
 /** Anyone in the network could send commands, and forge request IDs. */
 function openBroker({ values: { mqtt }, usable }: Facts): Finding {
   if (mqtt.url !== 'embedded' || !usable('mqtt.listen', 'mqtt.username', 'mqtt.password')) return undefined
-  const { host } = parseListen(mqtt.listen)
-  if (mqtt.password !== undefined || isLoopback(host) || host === '::1') return undefined
+  if (mqtt.password !== undefined || isLocal(parseListen(mqtt.listen))) return undefined
   return [
     'mqtt.listen',
     'would let anyone in this network into the built-in broker: set mqtt.username and mqtt.password, or listen on 127.0.0.1',
+  ]
+}
+
+/** Anyone in the network could sign accounts in and out. */
+function openPage({ values: { web }, usable }: Facts): Finding {
+  if (web.listen === undefined || !usable('web.listen', 'web.password')) return undefined
+  if (web.password !== undefined || isLocal(parseListen(web.listen))) return undefined
+  return [
+    'web.listen',
+    'would open the page to anyone in this network: set web.password or web.passwordFile, or listen on 127.0.0.1',
   ]
 }
 
@@ -147,4 +158,14 @@ function switchedOff({ values: { mqtt, homeAssistant }, originOf, usable }: Fact
   if (!usable(name, 'mqtt.topics') || mqtt.topics === 'all') return []
   if (originOf(name) === 'default' || !homeAssistant.enabled) return []
   return [`${placeOf(name, originOf(name))} has no effect: mqtt.topics is work_items, which switches it off`]
+}
+
+/** A reverse proxy may ask for a password of its own, so it is no error. */
+function openProxy({ values: { web }, originOf, usable }: Facts): readonly string[] {
+  const name = 'web.origins'
+  if (!usable(name, 'web.password') || web.origins.length === 0) return []
+  if (web.listen === undefined || web.password !== undefined) return []
+  return [
+    `${placeOf(name, originOf(name))} without web.password: whoever reaches the page there needs no password`,
+  ]
 }

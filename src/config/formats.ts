@@ -325,8 +325,8 @@ function isHost(host: string): boolean {
 }
 
 /** Host and port to listen at; an IPv6 address stands in brackets, port 0 is any free one. */
-export function parseListen(value: unknown): Listen {
-  const wanted = 'host:port such as 127.0.0.1:1883 or [::1]:1883'
+export function parseListen(value: unknown, example = '127.0.0.1:1883'): Listen {
+  const wanted = `host:port such as ${example} or ${example.replace('127.0.0.1', '[::1]')}`
   const text = plainText(value, wanted)
   const wrong = () => new BadValue(`must be ${wanted}, not ${quote(text)}`)
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(0|[1-9]\d{0,4})$/.exec(text) ?? []
@@ -337,7 +337,28 @@ export function parseListen(value: unknown): Listen {
   return { host, port, text }
 }
 
-export const hostAndPort = register('host and port', (value) => parseListen(value).text)
+export function hostAndPort(example: string): Format<string> {
+  return register(`host and port such as ${example}`, (value) => parseListen(value, example).text)
+}
+
+/** Origins as a browser names them: a list, or text with commas. */
+export const origins = register<readonly string[]>('origins', (value) => {
+  const wanted = 'an origin such as https://blink.example'
+  const entries: readonly unknown[] = Array.isArray(value) ? value : splitAtCommas(asText(value, 'a list'))
+  return entries.map((entry) => {
+    const text = plainText(entry, wanted)
+    const rules = { wanted, schemes: ['http', 'https'], credentials: 'use web.passwordFile' }
+    const { origin, pathname, hostname } = parseUrl(text, rules)
+    if (hostname.includes('*')) throw new BadValue(`must be ${wanted}, each by its whole name${notThis(text)}`)
+    if (pathname !== '/') throw new BadValue(`must be ${wanted}, without a path${notThis(text)}`)
+    return origin
+  })
+})
+
+/** Whether only this machine can connect to a place to listen at. */
+export function isLocal({ host }: Listen): boolean {
+  return host === '::1' || isLoopback(host)
+}
 
 /** Leaves room for ids below it; some brokers take no topic above 256 bytes. */
 const longestTopicBytes = 128

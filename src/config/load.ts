@@ -21,7 +21,7 @@ import { Secret } from '../domain/secret.ts'
 import { fromAppOptions } from './app-options.ts'
 import { type Checks, crossCheck } from './checks.ts'
 import { readSettingsFile, readTextFile } from './file.ts'
-import { parseListen, pathProblem, validate } from './formats.ts'
+import { type Listen, parseListen, pathProblem, validate } from './formats.ts'
 import { readProxies } from './proxies.ts'
 import { settings as all, fileForm, flagOf, isFileForm, type Setting, schema, type Values } from './schema.ts'
 import type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
@@ -179,15 +179,24 @@ function readSecrets(config: convict.Config<Values>, sources: readonly Source[])
   return { files, problems }
 }
 
-function finish({ blink, modules, mqtt, homeAssistant, ...rest }: Values): Omit<Settings, 'proxies'> {
+function finish({ blink, modules, mqtt, homeAssistant, web, ...rest }: Values): Omit<Settings, 'proxies'> {
   const { tokensFile: _tokensFile, ...cloud } = blink
   const { passwordFile: _passwordFile, ...broker } = mqtt
+  const { passwordFile: _webPasswordFile, ...page } = web
+  const place = (text: string | undefined) => (text === undefined ? undefined : parseListen(text))
   const once = (entries: readonly string[]) => [...new Set(entries)]
   return {
     blink: { ...cloud, tokens: hidden(blink.tokens) },
     modules: { ...modules, include: once(modules.include), exclude: once(modules.exclude) },
     mqtt: { ...broker, password: hidden(mqtt.password), listen: parseListen(mqtt.listen) },
     homeAssistant: { ...homeAssistant, enabled: homeAssistant.enabled && mqtt.topics === 'all' },
+    web: {
+      ...page,
+      password: hidden(web.password),
+      listen: place(web.listen),
+      ingress: place(web.ingress),
+      origins: once(web.origins),
+    },
     ...rest,
   }
 }
@@ -205,12 +214,16 @@ function deepFreeze<T extends object>(value: T): T {
 
 function show({ name }: Setting, settings: Settings, originOf: (name: string) => string): ShownSetting {
   const derived = name === 'homeAssistant.enabled' && settings.mqtt.topics === 'work_items'
-  const value = name === 'mqtt.listen' ? settings.mqtt.listen.text : valueAt(settings, name)
+  const value = valueAt(settings, name)
   return {
     name,
-    value: value instanceof Secret ? value.toString() : (value ?? null),
+    value: value instanceof Secret ? value.toString() : isListen(value) ? value.text : (value ?? null),
     origin: derived ? 'mqtt.topics is work_items' : originOf(name),
   }
+}
+
+function isListen(value: unknown): value is Listen {
+  return typeof value === 'object' && value !== null && 'text' in value
 }
 
 function valueAt(settings: object, name: string): unknown {

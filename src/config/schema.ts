@@ -25,6 +25,7 @@ import {
   timezone,
   topic,
 } from './formats.ts'
+import { webSettings } from './web-settings.ts'
 
 /** Room for the credentials of an account with a token as long as tokens come, many times over. */
 const longestTokensBytes = 1_048_576
@@ -197,7 +198,7 @@ export const schema = {
       doc:
         'Where the built-in broker listens, as host:port; an IPv6 address in brackets, port 0 for any ' +
         'free one.',
-      format: hostAndPort,
+      format: hostAndPort('127.0.0.1:1883'),
       default: '127.0.0.1:1883',
       env: 'MQTT_LISTEN',
       valueName: 'host:port',
@@ -297,6 +298,7 @@ export const schema = {
       valueName: 'topic',
     },
   },
+  ...webSettings,
   log: {
     level: {
       doc: 'The least severe lines to write: trace, debug, info, warn, error or silent.',

@@ -7,11 +7,16 @@ import type { ProxySettings, ShownProxy } from './proxies.ts'
 import type { Values } from './schema.ts'
 
 /** As in the schema, but paths are absolute, and a secret is there only as itself. */
-export interface Settings extends Omit<Values, 'blink' | 'mqtt'> {
+export interface Settings extends Omit<Values, 'blink' | 'mqtt' | 'web'> {
   readonly blink: Omit<Values['blink'], 'tokens' | 'tokensFile'> & { readonly tokens: Secret | undefined }
   readonly mqtt: Omit<Values['mqtt'], 'password' | 'passwordFile' | 'listen'> & {
     readonly password: Secret | undefined
     readonly listen: Listen
+  }
+  readonly web: Omit<Values['web'], 'password' | 'passwordFile' | 'listen' | 'ingress'> & {
+    readonly password: Secret | undefined
+    readonly listen: Listen | undefined
+    readonly ingress: Listen | undefined
   }
   readonly proxies: ProxySettings
 }

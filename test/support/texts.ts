@@ -16,6 +16,22 @@ const wrongNumbers = [
   'NaN',
   '١٢',
 ]
+const wrongPlaces = [
+  '1883',
+  ':1883',
+  'localhost',
+  'localhost:',
+  'localhost:65536',
+  'localhost:01',
+  'localhost:-1',
+  '::1:1883',
+  '[127.0.0.1]:1883',
+  '[::1]',
+  '300.1.1.1:1883',
+  'a b:1',
+  'mqtt://localhost:1883',
+  '-a:1',
+]
 const wrongWords = ['INFO', 'inf', ' info', 'all ', 'none']
 const wrongUrls = [
   'example.org',
@@ -205,22 +221,7 @@ export const table: Record<string, { wrong: string[]; right: [string, unknown][]
     ],
   },
   'mqtt.listen': {
-    wrong: [
-      '1883',
-      ':1883',
-      'localhost',
-      'localhost:',
-      'localhost:65536',
-      'localhost:01',
-      'localhost:-1',
-      '::1:1883',
-      '[127.0.0.1]:1883',
-      '[::1]',
-      '300.1.1.1:1883',
-      'a b:1',
-      'mqtt://localhost:1883',
-      '-a:1',
-    ],
+    wrong: wrongPlaces,
     right: [
       ['0.0.0.0:0', '0.0.0.0:0'],
       ['[::]:65535', '[::]:65535'],
@@ -239,6 +240,22 @@ export const table: Record<string, { wrong: string[]; right: [string, unknown][]
   'homeAssistant.enabled': { wrong: wrongBooleans, right: [['0', false]] },
   'homeAssistant.prefix': { wrong: wrongTopics, right: [['ha/discovery', 'ha/discovery']] },
   'homeAssistant.statusTopic': { wrong: wrongTopics, right: [['ha/status', 'ha/status']] },
+  'web.listen': { wrong: wrongPlaces, right: [['[::1]:8090', '[::1]:8090']] },
+  'web.password': { wrong: ['\ud800', 'x'.repeat(65_536)], right: [] },
+  'web.passwordFile': { wrong: wrongPaths, right: [] },
+  'web.ingress': { wrong: wrongPlaces, right: [['0.0.0.0:8099', '0.0.0.0:8099']] },
+  'web.origins': {
+    wrong: [
+      ...['blink.example', 'ftp://blink.example', 'https://blink.example/page', 'https://u:p@blink.example'],
+      ...['https://blink.example?a', 'null', '*', 'https://*.example'],
+    ],
+    right: [
+      ['https://Blink.example/', ['https://blink.example']],
+      ['https://a.example, http://b.lan:8080', ['https://a.example', 'http://b.lan:8080']],
+    ],
+  },
+  'web.metrics': { wrong: wrongWords, right: [['off', 'off']] },
+  'web.metricsPerModule': { wrong: wrongBooleans, right: [['1', true]] },
   'log.level': {
     wrong: wrongWords,
     right: [

@@ -23,6 +23,12 @@ const torn: [string, Record<string, string>, string, string][] = [
     'would let anyone in this network into the built-in broker: set mqtt.username and mqtt.password, or listen on 127.0.0.1',
   ],
   [
+    'the page is open to the network with a password only',
+    { WEB_LISTEN: '0.0.0.0:8090' },
+    'web.listen (environment WEB_LISTEN)',
+    'would open the page to anyone in this network: set web.password or web.passwordFile, or listen on 127.0.0.1',
+  ],
+  [
     'a certificate needs its key',
     withUrl({ MQTT_CERT: 'some.pem' }),
     'mqtt.cert (environment MQTT_CERT)',
@@ -212,4 +218,23 @@ test.each([
   '[::1]:1883',
 ])('the built-in broker needs no password on %s', (listen) => {
   expect(load({ env: { MQTT_URL: 'embedded', MQTT_LISTEN: listen } }).settings.mqtt.listen.text).toBe(listen)
+})
+
+test.each(['127.0.0.1:8090', 'localhost:0', '[::1]:8090'])('the page needs no password on %s', (listen) => {
+  expect(load({ env: { WEB_LISTEN: listen } }).settings.web.listen?.text).toBe(listen)
+})
+
+test('the page elsewhere needs its password, and ingress none', () => {
+  const env = { WEB_LISTEN: '192.168.1.5:80', WEB_PASSWORD: 'x', WEB_INGRESS: '0.0.0.0:8099' }
+
+  expect(load({ env }).settings.web.ingress).toEqual({ host: '0.0.0.0', port: 8099, text: '0.0.0.0:8099' })
+})
+
+test('a reverse proxy before a page without password costs a warning', () => {
+  const env = { WEB_LISTEN: '127.0.0.1:8090', WEB_ORIGINS: 'https://blink.example' }
+
+  expect(load({ env }).warnings).toEqual([
+    'web.origins (environment WEB_ORIGINS) without web.password: whoever reaches the page there needs no password',
+  ])
+  expect(load({ env: { ...env, WEB_PASSWORD: 'x' } }).warnings).toEqual([])
 })
