@@ -31,6 +31,7 @@ const packages = [
   [['pino', 'pino-pretty'], ['log.ts']],
   [['convict', 'yaml'], ['config/']],
   [['commander', 'cli-progress', 'string-width'], ['cli/']],
+  [['hono', '@hono/node-server'], ['web/']],
   [['uuid'], ['domain/clock.ts']],
   [['@prometheus-io/client'], ['web/metrics.ts']],
   [

@@ -40,10 +40,32 @@ const licences: Plugin = {
   },
 }
 
+const assetsFile = join(import.meta.dirname, 'src/web/assets.ts')
+
+/** Puts the texts of style sheets and scripts in the place of the calls that read their files. */
+const assets: Plugin = {
+  name: 'assets',
+  transform(code, id) {
+    if (id !== assetsFile) return undefined
+    const imports: string[] = []
+    const withTexts = code.replace(/\btextOf\((['"])(\.[^'"]+)\1\)/g, (_call, _quote, path: string) => {
+      const name = `text${imports.length}`
+      imports.push(`import ${name} from ${JSON.stringify(`${join(assetsFile, '..', path)}?text`)}`)
+      return name
+    })
+    return `${imports.join('\n')}\n${withTexts}`
+  },
+  resolveId: (id) => (id.endsWith('?text') ? id : undefined),
+  load(id) {
+    if (!id.endsWith('?text')) return undefined
+    return `export default ${JSON.stringify(readFileSync(id.replace('?text', ''), 'utf8'))}`
+  },
+}
+
 export default {
   input: 'src/main.ts',
   platform: 'node',
-  plugins: [licences],
+  plugins: [assets, licences],
   output: {
     dir: 'dist',
     cleanDir: true,

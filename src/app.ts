@@ -12,7 +12,7 @@ import { openRegistry } from './accounts/registry.ts'
 import { openDriveWatch } from './clips/drive-watch.ts'
 import { openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
-import type { Settings } from './config/settings.ts'
+import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
 import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
@@ -31,6 +31,8 @@ export interface DaemonNeeds {
   readonly settings: Settings
   /** The settings as `bridge/info` may show them, without secrets. */
   readonly shownSettings: Readonly<Record<string, unknown>>
+  /** The same with their origins, for the page. */
+  readonly shown?: readonly ShownSetting[]
   readonly version: string
   readonly clock: Clock
   /** With a level when that may be changed while running. */
@@ -49,6 +51,8 @@ export interface Daemon {
   readonly credentials: number
   /** Where the built-in broker listens. */
   readonly brokerPort: number | undefined
+  /** Where a browser on this machine finds the page. */
+  readonly pageUrl: string | undefined
   /** Runs by the schedule from now on, and one at once where the settings say so. */
   start(): void
   /** One run of all accounts, without offsets. */
@@ -135,6 +139,18 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
     : undefined
   for (const part of [clips, drives]) if (part) notify.add(part.observer)
+  const { listen, ingress } = settings.web
+  const web =
+    handle && (listen || ingress)
+      ? await (await import('./web/web.ts')).openWeb({
+          ...{ settings, shown: needs.shown ?? [], version },
+          ...{ status, handle, storage, clock, log },
+        })
+      : undefined
+  if (web) {
+    opened.defer(() => web.close())
+    notify.add(...web.observers)
+  }
   notify.add(...(needs.observers ?? []))
 
   async function drained(signal: AbortSignal): Promise<void> {
@@ -146,7 +162,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   async function end(): Promise<void> {
     const begun = clock.elapsed()
     log.info({ waiting: await waiting(storage) }, 'stopping')
-    await Promise.all([clips?.stop(), drives?.stop()])
+    await Promise.all([web?.close(), clips?.stop(), drives?.stop()])
     await scheduler.stop()
     if (broker.state.connected) {
       const late = new AbortController()
@@ -165,6 +181,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     outbox: storage.outbox,
     credentials: registry.size,
     brokerPort: mqtt.port,
+    pageUrl: web?.url,
     once: scheduler.once,
     start() {
       scheduler.start()

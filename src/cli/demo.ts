@@ -55,6 +55,7 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
   const daemon = await openDaemon({
     settings: loaded.settings,
     shownSettings: shownSettings(loaded),
+    shown: loaded.shown,
     version,
     clock: systemClock,
     log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),

@@ -12,17 +12,9 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const { loaded, log, clock } = await openContext(terminal, options, { publishes: true })
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
-  const shown = shownSettings(loaded)
+  const shown = { shownSettings: shownSettings(loaded), shown: loaded.shown }
   const { umask } = terminal
-  const daemon = await openDaemon({
-    settings,
-    shownSettings: shown,
-    version,
-    clock,
-    log,
-    umask,
-    attended: true,
-  })
+  const daemon = await openDaemon({ settings, ...shown, version, clock, log, umask, attended: true })
   if (daemon.credentials === 0) {
     log.error(
       { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },

@@ -5,7 +5,7 @@
  * timeouts decide nothing. Half of a timeout leaves the other half for an address behind one that swallows
  * everything, as a broken IPv6 does.
  */
-import { isIPv4, type Socket } from 'node:net'
+import { isIPv4, isIPv6, type Socket } from 'node:net'
 
 /** The time for one address out of the time for the connection, both in milliseconds. */
 export const addressTimeoutMs = (connectTimeoutMs: number): number => Math.ceil(connectTimeoutMs / 2)
@@ -34,4 +34,18 @@ export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/\.$/, '')
   if (host === 'localhost' || host.endsWith('.localhost') || host === '[::1]') return true
   return isIPv4(host) && host.startsWith('127.')
+}
+
+/** Why a place cannot be listened at, and what to do. */
+export function listenProblem(
+  error: unknown,
+  { host, port }: { readonly host: string; readonly port: number },
+  whenInUse: string,
+): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`
+  if (code === 'EADDRINUSE') return `${address} is in use; ${whenInUse}`
+  if (code === 'EACCES') return `this user may not listen on ${address}; choose a port above 1023`
+  if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine; 127.0.0.1 and 0.0.0.0 are`
+  return `cannot listen on ${address} (${code ?? String(error)})`
 }

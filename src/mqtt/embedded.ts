@@ -13,6 +13,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, isIPv6, type Server, type Socket } from 'node:net'
 import { Aedes, type AuthErrorCode, type AuthenticateError } from 'aedes'
+import { listenProblem } from '../domain/addresses.ts'
 import { systemClock } from '../domain/clock.ts'
 import { ConfigInvalid } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
@@ -124,20 +125,16 @@ async function listen(server: Server, { host, port }: EmbeddedBrokerOptions): Pr
   try {
     await once(server, 'listening')
   } catch (cause) {
-    throw new ConfigInvalid([{ place: 'mqtt.listen', message: whyNot(cause, `${host}:${port}`) }], { cause })
+    const another = 'another MQTT broker, Mosquitto for instance, may be running'
+    const message = listenProblem(
+      cause,
+      { host, port },
+      `${another}: set mqtt.url to use that one, or choose another port`,
+    )
+    throw new ConfigInvalid([{ place: 'mqtt.listen', message }], { cause })
   }
   const address = server.address()
   return address !== null && typeof address !== 'string' ? address.port : port
-}
-
-function whyNot(error: unknown, address: string): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') {
-    return `${address} is in use; another MQTT broker, Mosquitto for instance, may be running: set mqtt.url to use that one, or choose another port`
-  }
-  if (code === 'EACCES') return `this user may not listen on ${address}; choose a port above 1023`
-  if (code === 'EADDRNOTAVAIL') return `${address} is no address of this machine; 127.0.0.1 and 0.0.0.0 are`
-  return `cannot listen on ${address} (${code ?? String(error)})`
 }
 
 type Authenticate = NonNullable<NonNullable<Parameters<typeof Aedes.createBroker>[0]>['authenticate']>

@@ -1,0 +1,42 @@
+/** The page's own password: whoever has not given it sees its form in the place of any page. */
+import { html } from 'hono/html'
+import type { WebApp, WebContext } from '../context.ts'
+import { goTo, postForm, show } from '../layout.ts'
+import type { Messages } from '../messages.ts'
+import type { Sessions } from '../session.ts'
+
+interface LockNeeds {
+  readonly sessions: Sessions
+  readonly messages: Messages
+}
+
+export function lockPages(app: WebApp, { sessions, messages }: LockNeeds): void {
+  app.post('/login', async (c) => {
+    const { password } = await c.req.parseBody()
+    const result = sessions.signIn(c, typeof password === 'string' ? password : '')
+    if (result === 'right') return goTo(c, '')
+    const text =
+      result === 'wrong'
+        ? 'This is not the password.'
+        : `Too many wrong passwords. Try again in ${Math.ceil(result.waitMs / 1000)} seconds.`
+    return goTo(c, '', messages.keep({ kind: 'failed', sentences: [[text]] }))
+  })
+
+  app.post('/logout', (c) => {
+    sessions.signOut(c)
+    return goTo(c, '')
+  })
+
+  app.use(async (c, next) => (sessions.isOpenTo(c) ? next() : locked(c, messages)))
+}
+
+async function locked(c: WebContext, messages: Messages): Promise<Response> {
+  const isPage = c.req.method === 'GET' && (c.req.header('accept') ?? '').includes('text/html')
+  if (!isPage) return c.text('The password of the page is needed first.\n', 401)
+  const message = messages.read(c.req.query('message'))
+  const wrong = message?.kind === 'failed' ? html` aria-invalid="true" aria-describedby="message"` : ''
+  const fields = html`<div class="field"><label for="password">Password of this page</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required autofocus${wrong}></div>
+<button>Open</button>`
+  return show(c, { title: 'Password', body: postForm(c, 'login', fields), message, status: 401 })
+}

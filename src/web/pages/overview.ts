@@ -1,0 +1,114 @@
+/** The first page: how things are, in one sentence, and then the parts. */
+import { statfs } from 'node:fs/promises'
+import { html } from 'hono/html'
+import type { Settings } from '../../config/settings.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { AccountSnapshot, AccountStatus, Health, RunCounts } from '../../domain/model.ts'
+import type { Observer, StatusReader, Storage } from '../../domain/ports.ts'
+import type { Words } from '../../domain/words.ts'
+import type { WebApp } from '../context.ts'
+import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
+import type { Messages } from '../messages.ts'
+
+/** The last run of all accounts since the start. */
+export interface LastRun {
+  readonly observer: Observer
+  read(): { readonly at: number; readonly counts: RunCounts } | undefined
+}
+
+export function lastRunObserver(clock: Pick<Clock, 'now'>): LastRun {
+  let last: ReturnType<LastRun['read']>
+  const runFinished: Observer['runFinished'] = (run, counts) => {
+    if (run.trigger !== 'command') last = { at: clock.now(), counts }
+  }
+  return { observer: { runFinished }, read: () => last }
+}
+
+interface OverviewNeeds {
+  readonly settings: Pick<Settings, 'dataDir'>
+  readonly status: Pick<StatusReader, 'health'>
+  readonly storage: Pick<Storage, 'limits'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly messages: Pick<Messages, 'read'>
+  readonly lastRun: Pick<LastRun, 'read'>
+}
+
+export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
+  const { settings, status, storage, messages, lastRun } = needs
+  app.get('/', async (c) => {
+    const health = await status.health()
+    const free = await freeBytes(settings.dataDir)
+    const root = rootOf(c)
+    const rows = await Promise.all(
+      health.accounts.map(async (one) => [
+        one.accountId,
+        account(one, root),
+        await spentToday(one.accountId),
+      ]),
+    )
+    const body = html`<p class="lead" id="now">${written(howThingsAre(health, lastRun.read()))}</p>
+${facts([
+  ['Broker', broker(health)],
+  ['Request IDs that wait for the broker', health.waiting ?? 'not known'],
+  ['Disk', disk(health, free)],
+])}
+${table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows })}`
+    return show(c, { title: 'Overview', place: '', body, message: messages.read(c.req.query('message')) })
+  })
+
+  async function spentToday(accountId: string): Promise<string> {
+    const spent = await storage.limits.spent(accountId)
+    const today = Math.floor(needs.clock.now() / 86_400_000)
+    return spent?.day === today ? `${spent.requests} of ${spent.limit}` : 'none yet'
+  }
+}
+
+/** The one sentence. Pure. */
+export function howThingsAre(
+  { modules, nextRunAt, accounts }: Pick<Health, 'modules' | 'nextRunAt' | 'accounts'>,
+  last: ReturnType<LastRun['read']>,
+): Words {
+  const next: Words =
+    nextRunAt === undefined ? ['no further run is planned.'] : ['next run ', { at: nextRunAt }, '.']
+  const needy = accounts.filter(({ status }) => isForPerson(status)).length
+  if (needy > 0 && needy === accounts.length)
+    return ['Nothing is requested: somebody must sign in; ', ...next]
+  if (!last) return [`Nothing was requested since the start; `, ...next]
+  const { requested, failed, skipped } = last.counts
+  const all = Math.max(modules ?? 0, requested + failed + skipped)
+  return [
+    `${requested} of ${all} ${all === 1 ? 'module' : 'modules'} answered at `,
+    { at: last.at },
+    '; ',
+    ...next,
+  ]
+}
+
+function isForPerson(status: AccountStatus): boolean {
+  return status === 'login_required' || status === 'two_factor_required'
+}
+
+function broker({ broker: { connected, since, lastError } }: Health): readonly (string | Html)[] {
+  if (connected) return [state('connected', 'good'), html` since ${time(since)}`]
+  const why = lastError === undefined ? '' : html`: ${shown(lastError)}`
+  return [state('not connected', 'bad'), html` since ${time(since)}${why}`]
+}
+
+function account({ status, since, detail, retryAt }: AccountSnapshot, root: string): Html {
+  const tone = status === 'ok' ? 'good' : isForPerson(status) ? 'bad' : 'wait'
+  const link = isForPerson(status) ? html` <a href="${root}accounts">Sign in</a>` : ''
+  const again = retryAt === undefined ? '' : html`, tried again at ${time(retryAt)}`
+  const why = detail === undefined ? '' : html`: ${shown(detail)}`
+  return html`${state(status.replaceAll('_', ' '), tone)} since ${time(since)}${again}${why}${link}`
+}
+
+function disk({ store }: Health, free: number | undefined): readonly (string | Html)[] {
+  const room = free === undefined ? '' : `, ${(free / 1e9).toFixed(1)} GB free`
+  if (store.state === 'ok') return [state('takes what is written', 'good'), room]
+  return [state('failing', 'bad'), room, store.detail === undefined ? '' : html`: ${shown(store.detail)}`]
+}
+
+async function freeBytes(directory: string): Promise<number | undefined> {
+  const found = await statfs(directory).catch(() => undefined)
+  return found && found.bavail * found.bsize
+}

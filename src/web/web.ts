@@ -1,0 +1,101 @@
+/**
+ * The page: for people who look, sign in and watch. Loaded only when `web.listen` or `web.ingress` is set.
+ *
+ * One program answers on two listeners that share nothing but it: `direct`, which asks for the password, and `ingress`,
+ * where Home Assistant has asked. Which one a request came by is decided by its socket.
+ */
+import { Hono } from 'hono'
+import { html } from 'hono/html'
+import type { CommandHandler } from '../commands/handler.ts'
+import type { Settings, ShownSetting } from '../config/settings.ts'
+import type { Clock } from '../domain/clock.ts'
+import { DaemonError } from '../domain/errors.ts'
+import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import { serveAssets } from './assets.ts'
+import type { WebApp, WebEnv } from './context.ts'
+import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './guard.ts'
+import { show } from './layout.ts'
+import { type Listener, openListener } from './listeners.ts'
+import { createMessages } from './messages.ts'
+import { lockPages } from './pages/lock.ts'
+import { lastRunObserver, overviewPage } from './pages/overview.ts'
+import { createSessions } from './session.ts'
+
+export interface WebNeeds {
+  readonly settings: Settings
+  /** Every setting with its origin, secrets masked. */
+  readonly shown: readonly ShownSetting[]
+  readonly version: string
+  readonly status: StatusReader
+  readonly handle: CommandHandler
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The page without its sockets. */
+export interface Web {
+  readonly app: WebApp
+  readonly observers: readonly Observer[]
+}
+
+export function createWeb(needs: WebNeeds): Web {
+  const { settings, storage, clock, log } = needs
+  const { origins, password } = settings.web
+  const { installId } = storage.installation
+  const sessions = createSessions({ password, origins, installId, clock })
+  const messages = createMessages(clock)
+  const lastRun = lastRunObserver(clock)
+  const app: WebApp = new Hono<WebEnv>()
+
+  app.use(securityHeaders(), peersAndHosts(origins))
+  serveAssets(app)
+  // What programs read, without a session, belongs here.
+  app.use(limitedBodies, sessions.visit, sameOrigin(origins))
+  lockPages(app, { sessions, messages })
+  overviewPage(app, { ...needs, messages, lastRun })
+
+  app.notFound((c) => {
+    const body = html`<p>There is no such page. <a href="${'../'.repeat(Math.max(0, c.req.path.split('/').length - 2)) || './'}">To the overview</a></p>`
+    return c.get('visit') ? show(c, { title: 'Not found', body, status: 404 }) : c.text('Not found.\n', 404)
+  })
+  app.onError((error, c) => {
+    const detail = error instanceof DaemonError ? error.message : (error.stack ?? error.message)
+    log.error({ path: c.req.routePath, detail }, 'page failed')
+    return c.text('Something went wrong; the log says what.\n', 500)
+  })
+  return { app, observers: [lastRun.observer] }
+}
+
+export interface OpenWeb {
+  readonly observers: readonly Observer[]
+  /** Of the direct listener, where there is one. */
+  readonly url: string | undefined
+  close(): Promise<void>
+}
+
+/** @throws ConfigInvalid when a listener cannot be opened */
+export async function openWeb(needs: WebNeeds): Promise<OpenWeb> {
+  const { listen, ingress } = needs.settings.web
+  const { app, observers } = createWeb(needs)
+  const opened: Listener[] = []
+  const close = async () => void (await Promise.all(opened.splice(0).map((one) => one.close())))
+  const answer: Parameters<typeof openListener>[0]['answer'] = (request, arrival) =>
+    app.fetch(request, arrival)
+  let url: string | undefined
+  try {
+    for (const [kind, place] of [
+      ['direct', listen],
+      ['ingress', ingress],
+    ] as const) {
+      if (!place) continue
+      const listener = await openListener({ kind, place, answer, log: needs.log })
+      opened.push(listener)
+      if (kind === 'direct') url = listener.url
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { observers, url, close }
+}

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import type { RunCounts } from '../../../src/domain/model.ts'
+import { textOf } from '../../../src/domain/words.ts'
+import { howThingsAre } from '../../../src/web/pages/overview.ts'
+import { anAccount, openPage } from '../../support/page.ts'
+import { start } from '../../support/samples.ts'
+
+const minutes = (at: number) => new Date(at).toISOString().slice(11, 16)
+const counts = (requested: number, failed = 0, skipped = 0): RunCounts => ({
+  ...{ requested, failed, skipped },
+  elapsedMs: 1_000,
+})
+const health = { modules: 3, nextRunAt: start + 900_000, accounts: [anAccount] }
+const sentence = (...facts: Parameters<typeof howThingsAre>) => textOf(howThingsAre(...facts), minutes)
+
+test('one sentence says what the last run has brought, and when the next one is', () => {
+  expect(sentence(health, { at: start + 720_000, counts: counts(2, 1) })).toBe(
+    '2 of 3 modules answered at 09:12; next run 09:15.',
+  )
+  expect(sentence({ ...health, modules: 1 }, { at: start, counts: counts(1) })).toBe(
+    '1 of 1 module answered at 09:00; next run 09:15.',
+  )
+})
+
+test('before the first run the sentence says that there was none', () => {
+  expect(sentence(health, undefined)).toBe('Nothing was requested since the start; next run 09:15.')
+  expect(sentence({ ...health, nextRunAt: undefined }, undefined)).toBe(
+    'Nothing was requested since the start; no further run is planned.',
+  )
+})
+
+test('the sentence says when all accounts wait for a person', () => {
+  const accounts = [{ ...anAccount, status: 'login_required' as const }]
+
+  expect(sentence({ ...health, accounts }, { at: start, counts: counts(0, 0, 3) })).toBe(
+    'Nothing is requested: somebody must sign in; next run 09:15.',
+  )
+})
+
+test('the overview shows broker, accounts, budget, outbox and disk', async () => {
+  const day = Math.floor(start / 86_400_000)
+  const page = openPage({
+    spent: { day, requests: 17, limit: 864 },
+    health: {
+      waiting: 4,
+      broker: { connected: false, protocol: 5, since: start, lastError: 'ECONNREFUSED', reconnects: 0 },
+    },
+  })
+
+  const { status, text } = await page.get('/')
+
+  expect(status).toBe(200)
+  expect(text).toContain('<h1>Overview</h1>')
+  expect(text).toMatch(/not connected<\/span> since <time[^>]*>.*<\/time>: ECONNREFUSED/)
+  expect(text).toContain('17 of 864')
+  expect(text).toMatch(/wait for the broker<\/dt><dd>4</)
+  expect(text).toMatch(/GB free/)
+})
+
+test('a page that is not there is 404 with a way back', async () => {
+  const { status, text } = await openPage().get('/modules/../nothing/here')
+
+  expect(status).toBe(404)
+  expect(text).toContain('href="../"')
+})
