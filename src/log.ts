@@ -16,6 +16,8 @@ export interface LogOptions {
   /** Whether stderr is a terminal; decides what `auto` means. */
   readonly terminal: boolean
   readonly output: LogOutput
+  /** Gets each line as well, as JSON. */
+  readonly copy?: ((line: string) => void) | undefined
 }
 
 /** Where lines go. It never blocks and never throws. */
@@ -32,9 +34,10 @@ export interface LeveledLog extends Log {
 const deepestCause = 4
 
 /** A log at the given level; the level may be changed while running. */
-export async function openLog({ level, format, terminal, output }: LogOptions): Promise<LeveledLog> {
+export async function openLog({ level, format, terminal, output, copy }: LogOptions): Promise<LeveledLog> {
   const pretty = format === 'pretty' || (format === 'auto' && terminal)
-  const log = logTo(pretty ? await readable(output, terminal) : asJson(output), level)
+  const shown = pretty ? await readable(output, terminal) : asJson(output)
+  const log = logTo(copy ? both(copy, shown) : shown, level)
   output.flowing = (dropped) => log.warn({ dropped }, 'log lines dropped, stderr could not be written')
   return log
 }
@@ -64,6 +67,15 @@ export function logTo(stream: DestinationStream, level: LogLevel): LeveledLog {
     set level(wanted) {
       current = wanted
       lines.level = wanted
+    },
+  }
+}
+
+function both(copy: (line: string) => void, shown: DestinationStream): DestinationStream {
+  return {
+    write(line) {
+      shown.write(line)
+      copy(line)
     },
   }
 }

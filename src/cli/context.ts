@@ -8,6 +8,9 @@ import { systemClock } from '../domain/clock.ts'
 import { type LeveledLog, openLog } from '../log.ts'
 import { checkPems } from '../mqtt/server-options.ts'
 import { checkCron } from '../scheduler/cron.ts'
+import { type Diagnostics, openDiagnostics } from '../support/diagnostics.ts'
+import { knownIn } from '../support/known-texts.ts'
+import { createRedaction } from '../support/redaction.ts'
 import { removedVariables } from './environment.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -48,6 +51,8 @@ export interface CommandContext {
   readonly loaded: LoadedConfig
   readonly log: LeveledLog
   readonly clock: typeof systemClock
+  /** The last lines of this log. */
+  readonly diagnostics: Diagnostics
 }
 
 /**
@@ -66,13 +71,17 @@ export async function openContext(
   const { format } = loaded.settings.log
   const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
   const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
-  const log = await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log })
+  const diagnostics = openDiagnostics(createRedaction(knownIn(loaded.settings)), systemClock)
+  const log = await openLog({
+    ...{ level, format, terminal: terminal.errIsTerminal, output: terminal.log },
+    copy: diagnostics.line,
+  })
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
   if (loaded.proxy.length > 0) log.info({ proxy: loaded.proxy }, 'cloud reached through a proxy')
   for (const { name, reason, remedy } of removedVariables(terminal.env)) {
     log.warn({ variable: name, reason, remedy }, 'environment variable removed')
   }
-  return { loaded, log, clock: systemClock }
+  return { loaded, log, clock: systemClock, diagnostics }
 }
 
 /** The settings as others may see them: effective values, secrets masked, no origins. */

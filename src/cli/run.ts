@@ -9,12 +9,17 @@ import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 export async function run(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
-  const { loaded, log, clock } = await openContext(terminal, options, { publishes: true })
+  const { loaded, log, clock, diagnostics } = await openContext(terminal, options, { publishes: true })
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
   const shown = { shownSettings: shownSettings(loaded), shown: loaded.shown }
   const { umask } = terminal
-  const daemon = await openDaemon({ settings, ...shown, version, clock, log, umask, attended: true })
+  const daemon = await openDaemon({
+    ...{ settings, ...shown, version, clock, log, umask, attended: true },
+    observers: [diagnostics.observer],
+  })
+  // Not before: another daemon may have the directory.
+  await diagnostics.keepIn(settings.dataDir)
   if (daemon.credentials === 0) {
     log.error(
       { remedy: 'Sign in with `blink-manifestd login`; it is noticed here.' },
@@ -29,6 +34,7 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
     await Promise.race([aborted(terminal.stop), daemon.failed, beating])
   } finally {
     await daemon.stop()
+    await diagnostics.close()
   }
   return exit.done
 }

@@ -348,6 +348,20 @@ export interface Publisher {
 /** The levels that can be chosen while the daemon runs. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
+/** One of the last lines of the log, or an answer of the cloud; nothing in it is secret or personal. */
+export interface TailLine {
+  readonly at: number
+  readonly level: Exclude<LogLevel, 'silent'>
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** The last lines, kept for whoever looks at them. */
+export interface LogTail {
+  /** The newest last. */
+  lines(): readonly TailLine[]
+}
+
 /** Where log lines go. The message is a constant; what varies is in `fields`. */
 export interface Log {
   debug(fields: object, message: string): void
