@@ -5,20 +5,28 @@ import { stringify } from 'yaml'
 import { asyncApi } from './asyncapi.ts'
 import { cloudAnswersTable } from './cloud-answers-table.ts'
 import { documents, isOpen, jsonSchema } from './json-schemas.ts'
+import { typesOf, valuesOf } from './schema-types.ts'
 import { settingsTable } from './settings-table.ts'
 
 export const schemasDirectory = 'docs/schemas'
 
 export function generatedFiles(): ReadonlyMap<string, string> {
-  const schemas = Object.entries(documents).map(([name, schema]): [string, string] => {
-    const made = jsonSchema(schema, { target: 'draft-2020-12', open: isOpen(name) })
-    return [`${schemasDirectory}/${name}.json`, `${JSON.stringify(made, null, 2)}\n`]
-  })
+  const schemas = new Map(
+    Object.entries(documents).map(([name, schema]) => [
+      name,
+      jsonSchema(schema, { target: 'draft-2020-12', open: isOpen(name) }),
+    ]),
+  )
   const head = '# Generated from src/topics by `npm run generate`; a test fails when it is stale.\n'
   // Readers of YAML 1.1 take an unquoted `ON` for true, and a time for a date.
   const yaml = stringify(asyncApi(), { version: '1.1', aliasDuplicateObjects: false, lineWidth: 110 })
   return new Map([
-    ...schemas,
+    ...[...schemas].map(([name, made]): [string, string] => [
+      `${schemasDirectory}/${name}.json`,
+      `${JSON.stringify(made, null, 2)}\n`,
+    ]),
+    [`${schemasDirectory}/index.d.ts`, typesOf(schemas)],
+    [`${schemasDirectory}/index.js`, valuesOf([...schemas.keys()])],
     ['docs/asyncapi.yaml', `${head}${yaml}`],
     ['docs/configuration.md', pageWith(settingsTable(), 'docs/configuration.md')],
     ['docs/cloud-answers.md', pageWith(cloudAnswersTable(), 'docs/cloud-answers.md')],

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=10
+#!/usr/bin/env node
 /**
  * Entry point: signals, exit codes; the only reader of the process's arguments and environment.
  *
@@ -14,6 +14,8 @@ import { visible } from './domain/printable.ts'
 /** The shutdown timeout: within this a stop is over. */
 const shutdownTimeoutMs = 9_500
 const lastOutputMs = 1_000
+/** Older ones cannot read the files that are imported below; what is imported above they can. */
+const oldestNode = 24
 /** Enough for a reader that is busy for a moment, and too little to be missed. */
 const mostLogBytes = 256 * 1024
 
@@ -23,6 +25,11 @@ const out = new Output(1, { mostWaiting: Number.POSITIVE_INFINITY, stubborn: fal
 const err = new Output(2, { mostWaiting: mostLogBytes, stubborn: true })
 
 async function main(): Promise<void> {
+  const { node } = process.versions
+  if (Number.parseInt(node, 10) < oldestNode) {
+    err.write(`blink-manifestd: needs Node.js ${oldestNode} or newer, and this is ${node}\n`)
+    process.exit(exit.config)
+  }
   // What we write holds tokens, so it is nobody else's business. Only clips follow the umask we were started with.
   const umask = process.umask(0o077)
   const stop = new AbortController()

@@ -7,18 +7,9 @@
  * what was lost with a worker that never came back. docs/pollers.md has the reasons.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { WorkItem } from 'blink-manifestd/schemas'
 import { connect, type IPublishPacket } from 'mqtt'
 import { openClaims } from './claims.ts'
-
-interface WorkItem {
-  readonly account_id: number
-  readonly network_id: number
-  readonly sync_module_id: number
-  readonly request_id_str: string
-  readonly poll_path: string
-  readonly requested_at: string
-  readonly expires_at: string
-}
 
 const {
   MQTT_URL = 'mqtt://127.0.0.1:1883',

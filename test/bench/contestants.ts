@@ -12,7 +12,7 @@ import type { BenchWorld } from './bench-world.ts'
 const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const builtProgram = fromHere('../../dist/main.js')
 
-/** Those of the program's first line. */
+/** Those of the image and of the systemd unit. */
 const startFlags = ['--max-semi-space-size=8', '--heap-growing-percent=10']
 
 export interface DaemonOptions {

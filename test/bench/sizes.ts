@@ -1,7 +1,7 @@
 /**
- * What the package weighs: the built program, what it needs to run, and how long npm takes to install it.
+ * What the package weighs: the built program, what it takes to work on it, and how long npm takes to install that.
  *
- * Installed into empty directories beside copies of package.json and its lock, with npm's cache as it is.
+ * Installed into an empty directory beside copies of package.json and its lock, with npm's cache as it is.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,13 +22,8 @@ export interface Size {
 export async function* sizes(_: Asked, tell: (text: string) => void): Rows {
   yield ['size', 'MB', 'files', 'npm ci, seconds']
   yield sizeCells('dist/', sizeOf(join(root, 'dist')))
-  for (const [name, words] of [
-    ['node_modules to run it, npm ci --omit=dev', ['--omit=dev']],
-    ['node_modules to work on it, npm ci', []],
-  ] as const) {
-    tell(`installing: ${name}`)
-    yield await installed(name, words)
-  }
+  tell('installing node_modules')
+  yield await installed()
 }
 
 /** Megabytes of a million bytes. */
@@ -44,21 +39,21 @@ export function sizeOf(directory: string): Size {
   return { files: files.length, bytes: lengths.reduce((sum, length) => sum + length, 0) }
 }
 
-async function installed(name: string, words: readonly string[]): Promise<Cells> {
+async function installed(): Promise<Cells> {
   const directory = mkdtempSync(join(tmpdir(), 'blink-manifestd-sizes-'))
   try {
     for (const file of ['package.json', 'package-lock.json']) {
       copyFileSync(join(root, file), join(directory, file))
     }
     const begun = performance.now()
-    const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', ...words], {
+    const npm = spawn('npm', ['ci', '--no-audit', '--no-fund'], {
       cwd: directory,
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     const [code] = (await once(npm, 'exit')) as [number | null]
     const seconds = (performance.now() - begun) / 1000
-    if (code !== 0) throw new Error(`npm ci ${words.join(' ')} ended with ${code}`)
-    return sizeCells(name, sizeOf(join(directory, 'node_modules')), seconds)
+    if (code !== 0) throw new Error(`npm ci ended with ${code}`)
+    return sizeCells('node_modules, npm ci', sizeOf(join(directory, 'node_modules')), seconds)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
