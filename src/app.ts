@@ -145,6 +145,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? await (await import('./web/web.ts')).openWeb({
           ...{ settings, shown: needs.shown ?? [], version },
           ...{ status, handle, storage, clock, log },
+          limits: () => registry.accounts,
         })
       : undefined
   if (web) {

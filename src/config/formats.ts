@@ -349,7 +349,8 @@ export const origins = register<readonly string[]>('origins', (value) => {
     const text = plainText(entry, wanted)
     const rules = { wanted, schemes: ['http', 'https'], credentials: 'use web.passwordFile' }
     const { origin, pathname, hostname } = parseUrl(text, rules)
-    if (hostname.includes('*')) throw new BadValue(`must be ${wanted}, each by its whole name${notThis(text)}`)
+    if (hostname.includes('*'))
+      throw new BadValue(`must be ${wanted}, each by its whole name${notThis(text)}`)
     if (pathname !== '/') throw new BadValue(`must be ${wanted}, without a path${notThis(text)}`)
     return origin
   })

@@ -75,7 +75,7 @@ const pauseResult = z.strictObject({ modules: count, paused: z.boolean() })
 
 const optionsResult = z.strictObject({ log_level: logLevel })
 
-const health = z.strictObject({
+export const health = z.strictObject({
   version: z.string(),
   uptime_s: count,
   next_tick_at: time.nullable(),

@@ -19,7 +19,7 @@ export interface MetricsNeeds {
   readonly perModule: boolean
   readonly status: Pick<StatusReader, 'health' | 'moduleKeys' | 'module'>
   /** What limits the requests of each account. */
-  readonly accounts: () => readonly Pick<Account, 'breaker' | 'budget'>[]
+  readonly limits: () => readonly Pick<Account, 'breaker' | 'budget'>[]
   readonly outbox: Pick<Outbox, 'waiting' | 'onArrival'>
   /** Free bytes by the name of a directory; those that cannot be read are left out. */
   readonly diskFree: () => Promise<Readonly<Record<string, number>>>
@@ -203,7 +203,7 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
 
   function setLimits(): void {
     let [open, used] = [0, 0]
-    for (const { breaker, budget: day } of needs.accounts()) {
+    for (const { breaker, budget: day } of needs.limits()) {
       if (breaker.isOpen) open++
       if (day.limit > 0) used = Math.max(used, day.spent / day.limit)
     }

@@ -33,6 +33,8 @@ export interface Sessions {
   readonly visit: MiddlewareHandler<WebEnv>
   /** Whether this visitor may see the page. */
   isOpenTo(c: WebContext): boolean
+  /** Tries a password that comes with a single request. */
+  attempt(c: WebContext, typed: string): Attempt
   /** Tries a password; the right one opens the page to this visitor. */
   signIn(c: WebContext, typed: string): Attempt
   signOut(c: WebContext): void
@@ -71,6 +73,17 @@ export function createSessions({ password, origins, installId, clock }: SessionN
     return true
   }
 
+  function attempt(c: WebContext, typed: string): Attempt {
+    // Whoever guesses from elsewhere must not keep out who sits at the machine.
+    const place = isFromThisMachine(c) ? 'here' : 'elsewhere'
+    const { bucket, waitMs } = take(buckets.get(place), 1, { size: attempts, now: clock.elapsed() })
+    buckets.set(place, bucket)
+    if (waitMs > 0) return { waitMs }
+    if (wanted === undefined || !timingSafeEqual(digest(typed), wanted)) return 'wrong'
+    buckets.delete(place)
+    return 'right'
+  }
+
   return {
     async visit(c, next) {
       const known = idOf(c)
@@ -83,14 +96,11 @@ export function createSessions({ password, origins, installId, clock }: SessionN
 
     isOpenTo: (c) => wanted === undefined || c.env.listener === 'ingress' || c.get('visit').isSignedIn,
 
+    attempt,
+
     signIn(c, typed) {
-      // Whoever guesses from elsewhere must not keep out who sits at the machine.
-      const place = isFromThisMachine(c) ? 'here' : 'elsewhere'
-      const { bucket, waitMs } = take(buckets.get(place), 1, { size: attempts, now: clock.elapsed() })
-      buckets.set(place, bucket)
-      if (waitMs > 0) return { waitMs }
-      if (wanted === undefined || !timingSafeEqual(digest(typed), wanted)) return 'wrong'
-      buckets.delete(place)
+      const result = attempt(c, typed)
+      if (result !== 'right') return result
       const before = idOf(c)
       if (before !== undefined) signedIn.delete(before)
       const id = newId()

@@ -4,6 +4,7 @@
  * One program answers on two listeners that share nothing but it: `direct`, which asks for the password, and `ingress`,
  * where Home Assistant has asked. Which one a request came by is decided by its socket.
  */
+import { join } from 'node:path'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { CommandHandler } from '../commands/handler.ts'
@@ -13,10 +14,13 @@ import { DaemonError } from '../domain/errors.ts'
 import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
 import { serveAssets } from './assets.ts'
 import type { WebApp, WebEnv } from './context.ts'
+import { freeBytesOf } from './free-space.ts'
 import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './guard.ts'
+import { metricsRoute, probes, statusRoute } from './health.ts'
 import { show } from './layout.ts'
 import { type Listener, openListener } from './listeners.ts'
 import { createMessages } from './messages.ts'
+import type { Metrics, MetricsNeeds } from './metrics.ts'
 import { lockPages } from './pages/lock.ts'
 import { lastRunObserver, overviewPage } from './pages/overview.ts'
 import { createSessions } from './session.ts'
@@ -29,6 +33,8 @@ export interface WebNeeds {
   readonly status: StatusReader
   readonly handle: CommandHandler
   readonly storage: Storage
+  /** What limits the requests of each account. */
+  readonly limits: MetricsNeeds['limits']
   readonly clock: Clock
   readonly log: Log
 }
@@ -39,8 +45,9 @@ export interface Web {
   readonly observers: readonly Observer[]
 }
 
-export function createWeb(needs: WebNeeds): Web {
-  const { settings, storage, clock, log } = needs
+/** @param metrics absent where nobody may read them */
+export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
+  const { settings, status, storage, clock, log } = needs
   const { origins, password } = settings.web
   const { installId } = storage.installation
   const sessions = createSessions({ password, origins, installId, clock })
@@ -50,9 +57,11 @@ export function createWeb(needs: WebNeeds): Web {
 
   app.use(securityHeaders(), peersAndHosts(origins))
   serveAssets(app)
-  // What programs read, without a session, belongs here.
+  probes(app, status)
+  if (metrics) metricsRoute(app, metrics, settings.web.metrics === 'all' ? 'all' : 'loopback')
   app.use(limitedBodies, sessions.visit, sameOrigin(origins))
   lockPages(app, { sessions, messages })
+  statusRoute(app, { status, clock })
   overviewPage(app, { ...needs, messages, lastRun })
 
   app.notFound((c) => {
@@ -64,7 +73,21 @@ export function createWeb(needs: WebNeeds): Web {
     log.error({ path: c.req.routePath, detail }, 'page failed')
     return c.text('Something went wrong; the log says what.\n', 500)
   })
-  return { app, observers: [lastRun.observer] }
+  return { app, observers: [lastRun.observer, ...(metrics ? [metrics.observer] : [])] }
+}
+
+async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {
+  const { settings, status, storage, clock, version, limits } = needs
+  if (settings.web.metrics === 'off') return undefined
+  const { openMetrics } = await import('./metrics.ts')
+  const { follow } = settings.manifest
+  const { enabled, directory = join(settings.dataDir, 'clips') } = settings.clips
+  const directories = { data: settings.dataDir, ...((follow || enabled) && { clips: directory }) }
+  return openMetrics({
+    ...{ version, status, limits, clock, outbox: storage.outbox },
+    perModule: settings.web.metricsPerModule,
+    diskFree: () => freeBytesOf(directories),
+  })
 }
 
 export interface OpenWeb {
@@ -77,9 +100,13 @@ export interface OpenWeb {
 /** @throws ConfigInvalid when a listener cannot be opened */
 export async function openWeb(needs: WebNeeds): Promise<OpenWeb> {
   const { listen, ingress } = needs.settings.web
-  const { app, observers } = createWeb(needs)
+  const metrics = await loadMetrics(needs)
+  const { app, observers } = createWeb(needs, metrics)
   const opened: Listener[] = []
-  const close = async () => void (await Promise.all(opened.splice(0).map((one) => one.close())))
+  const close = async () => {
+    metrics?.close()
+    await Promise.all(opened.splice(0).map((one) => one.close()))
+  }
   const answer: Parameters<typeof openListener>[0]['answer'] = (request, arrival) =>
     app.fetch(request, arrival)
   let url: string | undefined

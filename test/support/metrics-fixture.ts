@@ -68,7 +68,7 @@ export function metricsFixture({ perModule = false, readMs = 0 } = {}): MetricsF
         return readable(state.modules).find(({ record }) => keyOf(record.module) === keyOf(key))
       },
     },
-    accounts: () =>
+    limits: () =>
       state.limits.map(({ isOpen, spent, limit }) => ({
         breaker: { isOpen, pause: undefined, close: async () => undefined, adopt: async () => undefined },
         budget: { spent, limit },

@@ -5,6 +5,7 @@ import type { AccountSnapshot, Health, ModuleSnapshot, Spent } from '../../src/d
 import { keyOf } from '../../src/domain/model.ts'
 import type { Storage } from '../../src/domain/ports.ts'
 import type { Arrival } from '../../src/web/context.ts'
+import type { Metrics } from '../../src/web/metrics.ts'
 import { createWeb, type WebNeeds } from '../../src/web/web.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { load } from './place.ts'
@@ -20,6 +21,7 @@ export interface PageOptions {
   readonly handle?: CommandHandler
   readonly storage?: Partial<Storage>
   readonly needs?: Partial<WebNeeds>
+  readonly metrics?: Metrics
 }
 
 export interface Visited {
@@ -76,34 +78,38 @@ export function openPage(options: PageOptions = {}): OpenedPage {
     installation: { installId: '1a2b3c4d', hardwareId: '00000000-0000-4000-8000-000000000000' },
     ...options.storage,
   }
-  const web = createWeb({
-    settings,
-    shown,
-    version: '1.2.3',
-    clock,
-    log,
-    status: {
-      accounts: async () => accounts,
-      account: async (id) => accounts.find(({ accountId }) => accountId === id),
-      moduleKeys: async () => modules.map(({ record }) => record.module),
-      module: async (key) => modules.find(({ record }) => keyOf(record.module) === keyOf(key)),
-      nextRuns: () => [start + 300_000, start + 600_000],
-      isComplete: async () => true,
-      health: async () => health,
+  const web = createWeb(
+    {
+      limits: () => [],
+      settings,
+      shown,
+      version: '1.2.3',
+      clock,
+      log,
+      status: {
+        accounts: async () => accounts,
+        account: async (id) => accounts.find(({ accountId }) => accountId === id),
+        moduleKeys: async () => modules.map(({ record }) => record.module),
+        module: async (key) => modules.find(({ record }) => keyOf(record.module) === keyOf(key)),
+        nextRuns: () => [start + 300_000, start + 600_000],
+        isComplete: async () => true,
+        health: async () => health,
+      },
+      async handle(command) {
+        commands.push(command)
+        return options.handle
+          ? options.handle(command)
+          : { error: { code: 'unexpected', message: 'the test foresees no command' } }
+      },
+      storage: {
+        limits: { spent: async () => spent },
+        credentials: { list: async () => [{ key: 'login-1', accountId: '8021' }] },
+        ...storage,
+      } as unknown as Storage,
+      ...needs,
     },
-    async handle(command) {
-      commands.push(command)
-      return options.handle
-        ? options.handle(command)
-        : { error: { code: 'unexpected', message: 'the test foresees no command' } }
-    },
-    storage: {
-      limits: { spent: async () => spent },
-      credentials: { list: async () => [{ key: 'login-1', accountId: '8021' }] },
-      ...storage,
-    } as unknown as Storage,
-    ...needs,
-  })
+    options.metrics,
+  )
 
   function visitor(arrival: Partial<Arrival> = {}, host = '127.0.0.1:8090'): Visitor {
     const cookies = new Map<string, string>()

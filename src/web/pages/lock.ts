@@ -1,5 +1,6 @@
 /** The page's own password: whoever has not given it sees its form in the place of any page. */
 import { html } from 'hono/html'
+import { auth } from 'hono/utils/basic-auth'
 import type { WebApp, WebContext } from '../context.ts'
 import { goTo, postForm, show } from '../layout.ts'
 import type { Messages } from '../messages.ts'
@@ -27,7 +28,17 @@ export function lockPages(app: WebApp, { sessions, messages }: LockNeeds): void 
     return goTo(c, '')
   })
 
-  app.use(async (c, next) => (sessions.isOpenTo(c) ? next() : locked(c, messages)))
+  app.use(async (c, next) => {
+    if (sessions.isOpenTo(c) || hasPassword(c, sessions)) return next()
+    return locked(c, messages)
+  })
+}
+
+/** Programs have no session: they send the password with each request, as `curl -u :PASSWORD` does. */
+function hasPassword(c: WebContext, sessions: Sessions): boolean {
+  if (!c.req.path.startsWith('/api/')) return false
+  const sent = auth(c.req.raw)
+  return sent !== undefined && sessions.attempt(c, sent.password) === 'right'
 }
 
 async function locked(c: WebContext, messages: Messages): Promise<Response> {

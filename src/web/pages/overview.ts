@@ -1,5 +1,4 @@
 /** The first page: how things are, in one sentence, and then the parts. */
-import { statfs } from 'node:fs/promises'
 import { html } from 'hono/html'
 import type { Settings } from '../../config/settings.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -7,6 +6,7 @@ import type { AccountSnapshot, AccountStatus, Health, RunCounts } from '../../do
 import type { Observer, StatusReader, Storage } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
 import type { WebApp } from '../context.ts'
+import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
 
@@ -106,9 +106,4 @@ function disk({ store }: Health, free: number | undefined): readonly (string | H
   const room = free === undefined ? '' : `, ${(free / 1e9).toFixed(1)} GB free`
   if (store.state === 'ok') return [state('takes what is written', 'good'), room]
   return [state('failing', 'bad'), room, store.detail === undefined ? '' : html`: ${shown(store.detail)}`]
-}
-
-async function freeBytes(directory: string): Promise<number | undefined> {
-  const found = await statfs(directory).catch(() => undefined)
-  return found && found.bavail * found.bsize
 }
