@@ -8,19 +8,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openDaemon } from '../app.ts'
+import { type Daemon, openDaemon } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
 import { systemClock } from '../domain/clock.ts'
+import { ConfigInvalid } from '../domain/errors.ts'
 import type { WorkItem } from '../domain/model.ts'
 import { openLog } from '../log.ts'
-import { startSimulator } from '../simulator/simulator.ts'
+import { type Simulator, startSimulator } from '../simulator/simulator.ts'
 import { type CommonOptions, checks, shownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
 const motionEveryMs = 15_000
-const usualPort = 1883
+const usual: Ports = { broker: 1883, page: 8090 }
 
 export async function demo(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   await using parts = new AsyncDisposableStack()
@@ -29,7 +30,48 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
   const simulator = await startSimulator({ manifestSeconds: 1, clipSeconds: 1, motionSeconds: 2 })
   parts.defer(() => simulator.close())
 
-  const port = (await isFree(usualPort)) ? usualPort : 0
+  const { daemon, baseTopic } = await openOnUsualPorts((ports) =>
+    open({ ...ports, directory, simulator }, terminal, options),
+  )
+  parts.defer(() => daemon.stop())
+  const { brokerPort, pageUrl } = daemon
+  const { email, password, code } = simulator.person()
+  terminal.out(
+    [
+      pageUrl,
+      'is the page: open it in a browser.',
+      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${brokerPort}, a run every 10 s.`,
+      `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${brokerPort} -t '${baseTopic}/#' -v`,
+      `To try a sign-in on the page:  ${email}, password ${password}, code ${code}`,
+      `Clips are saved in ${join(directory, 'data', 'clips')}.`,
+      'Stop with Ctrl-C.',
+      '',
+      '',
+    ].join('\n'),
+  )
+  daemon.start()
+  const over = AbortSignal.any([terminal.stop, terminal.outClosed])
+  const moving = keepMoving(() => void simulator.motion({ camera: 'Porch', size: 70 }), over)
+  await Promise.race([aborted(over), daemon.failed])
+  await moving
+  return exit.done
+}
+
+interface Ports {
+  readonly broker: number
+  readonly page: number
+}
+
+interface Place extends Ports {
+  readonly directory: string
+  readonly simulator: Simulator
+}
+
+async function open(
+  { broker, page, directory, simulator }: Place,
+  terminal: Terminal,
+  options: CommonOptions,
+): Promise<{ readonly daemon: Daemon; readonly baseTopic: string }> {
   const loaded = loadConfig({
     env: { BLINK_TOKENS: simulator.tokens() },
     cwd: directory,
@@ -43,12 +85,13 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
       ['clips.enabled', 'true'],
       ['clips.backfillDays', '-1'],
       ['clips.reserveMegabytes', '0'],
+      ['web.listen', `127.0.0.1:${page}`],
       ...options.overrides,
       ['dataDir', join(directory, 'data')],
       ['blink.oauthUrl', simulator.oauthUrl],
       ['blink.restUrl', simulator.restUrl],
       ['mqtt.url', 'embedded'],
-      ['mqtt.listen', `127.0.0.1:${port}`],
+      ['mqtt.listen', `127.0.0.1:${broker}`],
     ]),
   })
   const { level, format } = loaded.settings.log
@@ -69,25 +112,18 @@ export async function demo(terminal: Terminal, options: CommonOptions): Promise<
       },
     ],
   })
-  parts.defer(() => daemon.stop())
-  const { brokerPort } = daemon
-  const base = loaded.settings.mqtt.baseTopic
-  terminal.out(
-    [
-      `Simulated Blink cloud at ${simulator.url}, MQTT broker at 127.0.0.1:${brokerPort}, a run every 10 s.`,
-      `Watch all topics:  mosquitto_sub -h 127.0.0.1 -p ${brokerPort} -t '${base}/#' -v`,
-      `Clips are saved in ${join(directory, 'data', 'clips')}.`,
-      'Stop with Ctrl-C.',
-      '',
-      '',
-    ].join('\n'),
-  )
-  daemon.start()
-  const over = AbortSignal.any([terminal.stop, terminal.outClosed])
-  const moving = keepMoving(() => void simulator.motion({ camera: 'Porch', size: 70 }), over)
-  await Promise.race([aborted(over), daemon.failed])
-  await moving
-  return exit.done
+  return { daemon, baseTopic: loaded.settings.mqtt.baseTopic }
+}
+
+/** Opens on the usual ports where they are free, and on any others where somebody takes them at the last moment. */
+async function openOnUsualPorts<T>(open: (ports: Ports) => Promise<T>): Promise<T> {
+  const free = async (port: number) => ((await isFree(port)) ? port : 0)
+  try {
+    return await open({ broker: await free(usual.broker), page: await free(usual.page) })
+  } catch (error) {
+    if (!(error instanceof ConfigInvalid)) throw error
+    return open({ broker: 0, page: 0 })
+  }
 }
 
 /** Motion at a camera now and then, so that there are clips to come. */

@@ -30,6 +30,19 @@ mosquittoTest('demo shows request IDs, and the command it prints shows all topic
   expect(readdirSync(world.directory).filter((name) => name.includes('demo'))).toEqual([])
 })
 
+test('the first line of demo is the address of its page, which shows the daemon', async () => {
+  await using world = await startWorld({ broker: false })
+  await using demo = startProgram(['demo'], { env: { TMPDIR: world.directory }, cwd: world.directory })
+  const state = () => demo.stdout() + demo.stderr()
+  await until('a request ID', () => requestLine.test(demo.stdout()), { state })
+
+  const [address = ''] = demo.stdout().split('\n')
+  const answer = await fetch(address)
+
+  expect(answer.status).toBe(200)
+  expect(await answer.text()).toContain('<h1>Overview</h1>')
+})
+
 test('demo with settings that cannot be used says so, and is no bug', async () => {
   await using world = await startWorld({ broker: false })
 
@@ -39,18 +52,19 @@ test('demo with settings that cannot be used says so, and is no bug', async () =
   expect(stderr).toContain('schedule.cron')
 })
 
-test('demo takes another port when the usual one is taken', async () => {
+test('demo takes other ports when the usual ones are taken', async () => {
   await using world = await startWorld({ broker: false })
-  const holder = createServer().listen(1883, '127.0.0.1')
-  // Somebody else may hold it, and that does as well.
-  holder.on('error', () => undefined)
+  const holders = [1883, 8090].map((port) => createServer().listen(port, '127.0.0.1'))
+  // Somebody else may hold them, and that does as well.
+  for (const holder of holders) holder.on('error', () => undefined)
   await using demo = startProgram(['demo'], { env: { TMPDIR: world.directory }, cwd: world.directory })
 
   const port = await until('the port', () => /mosquitto_sub .* -p (\d+)/.exec(demo.stdout())?.[1], {
     state: demo.stderr,
   })
   await until('a request ID', () => requestLine.test(demo.stdout()), { state: demo.stderr })
-  holder.close()
+  for (const holder of holders) holder.close()
 
   expect(port).not.toBe('1883')
+  expect(demo.stdout()).toMatch(/^http:\/\/127\.0\.0\.1:(?!8090)\d+\/\n/)
 })
