@@ -7,7 +7,7 @@ COPY tsconfig.json tsconfig.build.json rolldown.config.ts ./
 COPY src ./src
 RUN npm run build
 
-FROM node:24-bookworm-slim
+FROM node:24-bookworm-slim AS blink-manifestd
 LABEL org.opencontainers.image.title="blink-manifestd" \
       org.opencontainers.image.description="Publishes a request ID for each Blink sync module's local storage manifest to MQTT" \
       org.opencontainers.image.licenses="MIT"
