@@ -35,11 +35,23 @@ const word = z
   .optional()
   .catch(undefined)
 
+const longestSentence = 200
+
+/** A sentence for the person who signs in; what may be an address, a token or a page is none. */
+const sentence = z
+  .string()
+  .max(longestSentence)
+  .regex(/^[^@<>]+$/)
+  .refine((text) => !/\S{24}/.test(text))
+  .optional()
+  .catch(undefined)
+
 const body = z
   .object({
     code: z.int().optional().catch(undefined),
     error: word,
     error_cause: word,
+    message: sentence,
     phone: word,
     tsv_state: word,
     next_time_in_secs: z.number().positive().max(86_400).optional().catch(undefined),
@@ -101,7 +113,7 @@ export function afterPassword(answer: Answer, now: number): { readonly challenge
     return { challenge: undefined }
   }
   if (status === 200) return { challenge: undefined }
-  if (status >= 400 && status < 500) throw new SignInRefused('wrong_password', { status })
+  if (status >= 400 && status < 500) throw new SignInRefused('wrong_password', { status, ...saidIn(text) })
   throw unexpected('password', answer)
 }
 
@@ -111,14 +123,14 @@ export function afterPassword(answer: Answer, now: number): { readonly challenge
  * @param sentAt when the cloud has sent it
  */
 export function afterCode(answer: Answer, { now, sentAt }: { now: number; sentAt: number }): void {
-  const { status } = answer
+  const { status, text } = answer
   if (status === 200 || status === 201) return
   // Before the rest: 412 and 400 are "wrong" here, and 401 may be nothing else.
   if (status !== 412) refuse(answer, now)
   if (status === 404 || status === 410) throw new SignInRefused('code_expired', { status })
   if (status >= 400 && status < 500) {
     const code: SignInProblem = now - sentAt > codeLifeMs ? 'code_expired' : 'wrong_code'
-    throw new SignInRefused(code, { status })
+    throw new SignInRefused(code, { status, ...saidIn(text) })
   }
   throw unexpected('code', answer)
 }
@@ -150,7 +162,7 @@ function refuse({ status, text, retryAfter }: Answer, now: number): void {
   if (status < 400) return
   const { code, error_cause: cause, error, next_time_in_secs: seconds } = bodyOf(text)
   const named = seconds === undefined ? retryAfterMs(retryAfter, now) : seconds * 1000
-  const details = { status, ...(code !== undefined && { bodyCode: code }) }
+  const details = { status, ...(code !== undefined && { bodyCode: code }), ...saidIn(text) }
   const pause = (least: number) => {
     const retryAfter = Math.max(named ?? 0, least)
     return { ...details, retryAfterMs: retryAfter, retryAt: now + retryAfter }
@@ -174,6 +186,12 @@ function refuse({ status, text, retryAfter }: Answer, now: number): void {
 
 function bodyOf(text: string): Body {
   return body.parse(parseJson(text))
+}
+
+/** The cloud's own words for the person, for an error. */
+function saidIn(text: string): { readonly cloudSays?: string } {
+  const { message } = bodyOf(text)
+  return message === undefined ? {} : { cloudSays: message }
 }
 
 function isRedirect({ status, location }: Answer): boolean {
@@ -221,7 +239,7 @@ const texts: Readonly<Record<SignInProblem, { readonly says: string; readonly re
   },
   code_expired: {
     says: 'the code is too old',
-    remedy: 'Sign in again with `blink-manifestd login`, which has a new one sent.',
+    remedy: 'Sign in again, which has a new one sent.',
   },
   too_many_codes: {
     says: 'too many sign-ins or codes; Blink has locked the account for an hour',
@@ -239,7 +257,7 @@ const texts: Readonly<Record<SignInProblem, { readonly says: string; readonly re
   },
   cookies_lost: {
     says: 'the cloud has lost track of this sign-in',
-    remedy: 'Begin again with `blink-manifestd login`. Nothing is wrong with the password.',
+    remedy: 'Begin again. Nothing is wrong with the password.',
   },
   app_too_old: {
     says: 'Blink has retired the app version that this program signs in as',
@@ -247,15 +265,20 @@ const texts: Readonly<Record<SignInProblem, { readonly says: string; readonly re
   },
   not_accepted: {
     says: 'Blink has accepted the sign-in and then gives no token for it',
-    remedy: 'Begin again with `blink-manifestd login`; if it stays so, look for a newer version.',
+    remedy: 'Begin again; if it stays so, look for a newer version.',
   },
 }
 
 /** A sign-in that came to nothing; `code` says why. */
 export class SignInRefused extends CloudError {
   readonly code: SignInProblem
+  /** The cloud's own words, for the person who signs in and for no log. */
+  readonly cloudSays: string | undefined
 
-  constructor(code: SignInProblem, details: Omit<CloudErrorDetails, 'outcome' | 'remedy'> = {}) {
+  constructor(
+    code: SignInProblem,
+    details: Omit<CloudErrorDetails, 'outcome' | 'remedy'> & { readonly cloudSays?: string } = {},
+  ) {
     const numbers = [
       ...(details.status === undefined ? [] : [`HTTP ${details.status}`]),
       ...(details.bodyCode === undefined ? [] : [`code ${details.bodyCode}`]),
@@ -267,5 +290,6 @@ export class SignInRefused extends CloudError {
       remedy,
     })
     this.code = code
+    this.cloudSays = details.cloudSays
   }
 }

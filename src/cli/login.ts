@@ -15,6 +15,7 @@ import {
   type SignInSteps,
   signInSteps,
 } from '../commands/sign-in.ts'
+import { whereSent } from '../commands/sign-in-words.ts'
 import { DaemonError } from '../domain/errors.ts'
 import type { AwaitsCode } from '../storage/pending-sign-in.ts'
 import { type CommonOptions, openContext } from './context.ts'
@@ -34,9 +35,9 @@ import {
   failedSentences,
   keptLine,
   keptSentences,
+  lines,
   stoppedSentences,
   timeOf,
-  whereSent,
 } from './login/sentences.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -159,7 +160,7 @@ async function signIn(context: SignInContext, terminal: Terminal, { answers, new
 
   async function begin(): Promise<AwaitsCode> {
     const state = await steps.begin(await email(), password)
-    if (state.challenge) terminal.err(`${whereSent(state)}\n`)
+    if (state.challenge) terminal.err(`${lines(whereSent(state))}\n`)
     return state
   }
 
@@ -189,7 +190,7 @@ async function resume(
     if (now() < retryAt) throw new SignInRefused('too_quick', { retryAt })
     return begin()
   }
-  if (state.challenge) terminal.err(`${whereSent(state)}\n`)
+  if (state.challenge) terminal.err(`${lines(whereSent(state))}\n`)
   return state
 }
 

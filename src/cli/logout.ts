@@ -1,11 +1,11 @@
 /**
  * `logout`: forgets an account's credentials. Reads and writes files only, so that it works beside the daemon.
  */
-import { signOut } from '../commands/sign-out.ts'
-import type { Credentials } from '../domain/model.ts'
+import { signedOutWords, signOut } from '../commands/sign-out.ts'
 import { openCredentials } from '../storage/credentials.ts'
 import { type CommonOptions, readSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
+import { lines } from './login/sentences.ts'
 import { printable, type Terminal } from './terminal.ts'
 
 /** @param account an account id, or the key that `accounts` shows for credentials whose account is not known */
@@ -20,15 +20,6 @@ export async function logout(terminal: Terminal, options: CommonOptions, account
     return exit.usage
   }
   terminal.out(`Logged out: ${printable(account)}.\n`)
-  terminal.err(advice(forgotten))
+  terminal.err(`${lines(signedOutWords(forgotten))}\n`)
   return exit.done
-}
-
-function advice(forgotten: readonly Credentials[]): string {
-  const lines = ['A running daemon stops requesting for it within seconds and removes its topics.']
-  if (forgotten.some(({ source }) => source === 'environment')) {
-    lines.push('Its line in BLINK_TOKENS is ignored from now on, until it is changed; better remove it.')
-  }
-  lines.push('Blink still lists this installation among the devices of the account; remove it in the app.')
-  return `${lines.join('\n')}\n`
 }

@@ -166,6 +166,11 @@ export function signInSteps(context: SignInContext, signal: AbortSignal): SignIn
   }
 }
 
+/** Whether it can be an e-mail address at all. */
+export function isEmail(text: string): boolean {
+  return /^[^\s@]+@[^\s@]+$/.test(text)
+}
+
 function hashOf(email: string): string {
   return createHash('sha256').update(email.trim().toLowerCase()).digest('hex')
 }

@@ -4,6 +4,7 @@
 import { removeLimits } from '../accounts/account.ts'
 import type { Credentials } from '../domain/model.ts'
 import type { CredentialStore, LimitStore } from '../domain/ports.ts'
+import type { Words } from '../domain/words.ts'
 
 interface Stores {
   readonly credentials: CredentialStore
@@ -26,4 +27,16 @@ export async function signOut(
     await removeLimits(limits, accountId ?? key)
   }
   return forgotten
+}
+
+/** What is to be known after a sign-out. Pure. */
+export function signedOutWords(forgotten: readonly Credentials[]): readonly Words[] {
+  const isGiven = forgotten.some(({ source }) => source === 'environment')
+  return [
+    ['A running daemon stops requesting for it within seconds and removes its topics.'],
+    ...(isGiven
+      ? [['Its line in BLINK_TOKENS is ignored from now on, until it is changed; better remove it.']]
+      : []),
+    ['Blink still lists this installation among the devices of the account; remove it in the app.'],
+  ]
 }

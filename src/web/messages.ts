@@ -9,6 +9,8 @@ import type { Words } from '../domain/words.ts'
 export interface Message {
   readonly kind: 'done' | 'failed'
   readonly sentences: readonly Words[]
+  /** What was typed as e-mail address, so that nobody types it twice. */
+  readonly email?: string | undefined
 }
 
 export interface Messages {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { CommandHandler } from '../commands/handler.ts'
+import { signInDialogue } from '../commands/sign-in-dialogue.ts'
 import type { Settings, ShownSetting } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError } from '../domain/errors.ts'
@@ -21,8 +22,10 @@ import { show } from './layout.ts'
 import { type Listener, openListener } from './listeners.ts'
 import { createMessages } from './messages.ts'
 import type { Metrics, MetricsNeeds } from './metrics.ts'
+import { accountsPages } from './pages/accounts.ts'
 import { lockPages } from './pages/lock.ts'
 import { lastRunObserver, overviewPage } from './pages/overview.ts'
+import { signInPages } from './pages/sign-in.ts'
 import { createSessions } from './session.ts'
 
 export interface WebNeeds {
@@ -43,11 +46,17 @@ export interface WebNeeds {
 export interface Web {
   readonly app: WebApp
   readonly observers: readonly Observer[]
+  /** Ends what is under way; a sign-in that was cut off goes on at the next visit. */
+  stop(): Promise<void>
 }
+
+/** An answer of the cloud may hold the only good token, but a stop has an end. */
+const stopMs = 5_000
 
 /** @param metrics absent where nobody may read them */
 export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const { settings, status, storage, clock, log } = needs
+  const stopping = new AbortController()
   const { origins, password } = settings.web
   const { installId } = storage.installation
   const sessions = createSessions({ password, origins, installId, clock })
@@ -62,6 +71,9 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   app.use(limitedBodies, sessions.visit, sameOrigin(origins))
   lockPages(app, { sessions, messages })
   statusRoute(app, { status, clock })
+  const dialogue = signInDialogue({ settings, clock, log, signal: stopping.signal })
+  accountsPages(app, { ...needs, dialogue, messages })
+  signInPages(app, { dialogue, messages })
   overviewPage(app, { ...needs, messages, lastRun })
 
   app.notFound((c) => {
@@ -69,11 +81,19 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
     return c.get('visit') ? show(c, { title: 'Not found', body, status: 404 }) : c.text('Not found.\n', 404)
   })
   app.onError((error, c) => {
+    if (stopping.signal.aborted) return c.text('The program stops.\n', 503)
     const detail = error instanceof DaemonError ? error.message : (error.stack ?? error.message)
     log.error({ path: c.req.routePath, detail }, 'page failed')
     return c.text('Something went wrong; the log says what.\n', 500)
   })
-  return { app, observers: [lastRun.observer, ...(metrics ? [metrics.observer] : [])] }
+  async function stop(): Promise<void> {
+    metrics?.close()
+    stopping.abort(new Error('stopped'))
+    const late = new AbortController()
+    await Promise.race([dialogue.settled(), clock.sleep(stopMs, late.signal).catch(() => undefined)])
+    late.abort(new Error('settled'))
+  }
+  return { app, observers: [lastRun.observer, ...(metrics ? [metrics.observer] : [])], stop }
 }
 
 async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {
@@ -101,11 +121,10 @@ export interface OpenWeb {
 export async function openWeb(needs: WebNeeds): Promise<OpenWeb> {
   const { listen, ingress } = needs.settings.web
   const metrics = await loadMetrics(needs)
-  const { app, observers } = createWeb(needs, metrics)
+  const { app, observers, stop } = createWeb(needs, metrics)
   const opened: Listener[] = []
   const close = async () => {
-    metrics?.close()
-    await Promise.all(opened.splice(0).map((one) => one.close()))
+    await Promise.all([stop(), ...opened.splice(0).map((one) => one.close())])
   }
   const answer: Parameters<typeof openListener>[0]['answer'] = (request, arrival) =>
     app.fetch(request, arrival)

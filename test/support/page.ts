@@ -22,6 +22,7 @@ export interface PageOptions {
   readonly storage?: Partial<Storage>
   readonly needs?: Partial<WebNeeds>
   readonly metrics?: Metrics
+  readonly clock?: FakeClock
 }
 
 export interface Visited {
@@ -59,7 +60,7 @@ export const anAccount: AccountSnapshot = {
 
 export function openPage(options: PageOptions = {}): OpenedPage {
   const { env, modules = [], accounts = [anAccount], spent, needs } = options
-  const clock = fakeClock()
+  const { clock = fakeClock() } = options
   const log = readableLog()
   const commands: Command[] = []
   const { settings, shown } = load({ env: { BLINK_MANIFESTD_DATA_DIR: temporaryDirectory(), ...env } })

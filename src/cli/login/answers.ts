@@ -9,6 +9,7 @@ import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { isEmail } from '../../commands/sign-in.ts'
 import { decodeText, withoutLastNewlines } from '../../domain/decode.ts'
 import { failureOf, NotRegular } from '../../domain/file-failures.ts'
 import { Secret } from '../../domain/secret.ts'
@@ -64,7 +65,7 @@ export function answersFrom(terminal: Terminal, options: AnswerOptions): Answers
     async email() {
       if (email === undefined) orRefuse('e-mail address', 'set BLINK_EMAIL')
       const typed = email ?? (await prompt(terminal, 'E-mail address of your Blink account: ')).trim()
-      if (!/^[^\s@]+@[^\s@]+$/.test(typed)) throw new WrongUsage('this is no e-mail address')
+      if (!isEmail(typed)) throw new WrongUsage('this is no e-mail address')
       return typed
     },
     async password() {

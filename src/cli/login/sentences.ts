@@ -5,6 +5,7 @@ import type { TokenLine, TokenLines } from '../../blink/credentials-file.ts'
 import type { PendingSignIn } from '../../blink/sign-in.ts'
 import { codeLifeMs, SignInRefused } from '../../blink/sign-in-responses.ts'
 import { type Kept, resendAt } from '../../commands/sign-in.ts'
+import { failedWords, keptWords } from '../../commands/sign-in-words.ts'
 import { iso } from '../../domain/clock.ts'
 import {
   AccountThrottled,
@@ -14,59 +15,25 @@ import {
   LoginNeeded,
   StoreFailed,
 } from '../../domain/errors.ts'
+import { visibleInLine } from '../../domain/printable.ts'
 import { json, number, timeOrNull } from '../../domain/text.ts'
+import { textOf, type Words } from '../../domain/words.ts'
 import type { LoginLine, SignInFailure } from '../../topics/cli-schemas.ts'
 import { type ExitCode, exit, exitCodeOf } from '../exit.ts'
-import { printable } from '../terminal.ts'
-
-/** Where a code went, how long it lives, and when there can be another; without the end of the last line. */
-export function whereSent(pending: Pick<PendingSignIn, 'sentAt' | 'challenge'>): string {
-  const { phone, method } = pending.challenge ?? {}
-  const way = method === undefined ? '' : ` by ${printable(method)}`
-  const to = phone === undefined ? ' to your phone or e-mail' : ` to ${printable(phone)}`
-  const until = timeOf(pending.sentAt + codeLifeMs)
-  const another = timeOf(resendAt(pending))
-  return `Blink has sent a code${way}${to}.\nIt is good until about ${until}; another one can be had from ${another} on.`
-}
 
 /** The time of day, as a person's clock shows it. */
 export function timeOf(ms: number): string {
   return new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }).format(new Date(ms))
 }
 
-/** Which account is signed in, with advice where the end of its credentials is in sight. */
-export function keptSentences({ credentials, unknown, replaced, pausedUntil }: Kept): string {
-  const { accountId, region, clientId } = credentials
-  const who = accountId === undefined ? 'the account' : `account ${accountId}`
-  const where = region === undefined ? '' : ` in region ${printable(region)}`
-  const isOfAccount = replaced.some((old) => old.accountId !== undefined)
-  const before = isOfAccount ? ' It takes the place of the login before.' : ''
-  const lines = [`Signed in: ${who}${where}.${before}`]
-  for (const { key } of replaced.filter((old) => old.accountId === undefined)) {
-    lines.push(`The login ${key} is given up for it: Blink had refused that one before it named its account.`)
-  }
-  if (pausedUntil !== undefined) {
-    lines.push(`Blink wants a pause of this account until ${timeOf(pausedUntil)}.`)
-  }
-  if (unknown) {
-    const again = pausedUntil === undefined ? 'with its first run' : 'after the pause'
-    lines.push(
-      `Blink did not say where the account is (${unknown.message}).`,
-      `The login is kept all the same, and the daemon requests it ${again}.`,
-    )
-  }
-  if (clientId !== 'ios') lines.push(...retiredClient(clientId))
-  lines.push('A running daemon notices within seconds; otherwise start it with `blink-manifestd run`.')
-  return `${lines.join('\n')}\n`
+/** Sentences, one a line; without the end of the last line. */
+export function lines(sentences: readonly Words[]): string {
+  return sentences.map((one) => visibleInLine(textOf(one, timeOf))).join('\n')
 }
 
-/** A token lives and dies with the client it was issued to. */
-function retiredClient(clientId: string): readonly string[] {
-  return [
-    `This token was issued to the client ${printable(clientId)}, for which Blink gives no new logins any more. It is`,
-    'refreshed as that client for as long as Blink allows it; nobody knows until when. The day it stops, the account',
-    'says `login_required`: sign in then (or better now) with `blink-manifestd login`.',
-  ]
+export function keptSentences(kept: Kept): string {
+  const notice = 'A running daemon notices within seconds; otherwise start it with `blink-manifestd run`.'
+  return `${lines(keptWords(kept))}\n${notice}\n`
 }
 
 export function keptLine({ credentials, unknown, replaced, pausedUntil }: Kept): string {
@@ -114,9 +81,7 @@ export function stoppedSentences({
 }
 
 export function failedSentences(error: DaemonError): string {
-  const at = error instanceof CloudError ? error.retryAt : undefined
-  const until = at === undefined ? '' : `. Not before ${timeOf(at)}`
-  return [`blink-manifestd: ${error.message}${until}`, ...(error.remedy ? [error.remedy] : []), ''].join('\n')
+  return `blink-manifestd: ${lines(failedWords(error))}\n`
 }
 
 export function failedLine(error: DaemonError): string {

@@ -2,13 +2,14 @@
 import { html } from 'hono/html'
 import type { Settings } from '../../config/settings.ts'
 import type { Clock } from '../../domain/clock.ts'
-import type { AccountSnapshot, AccountStatus, Health, RunCounts } from '../../domain/model.ts'
+import type { AccountSnapshot, Health, RunCounts } from '../../domain/model.ts'
 import type { Observer, StatusReader, Storage } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
 import type { WebApp } from '../context.ts'
 import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
+import { isForPerson, stateWord } from './accounts.ts'
 
 /** The last run of all accounts since the start. */
 export interface LastRun {
@@ -84,10 +85,6 @@ export function howThingsAre(
   ]
 }
 
-function isForPerson(status: AccountStatus): boolean {
-  return status === 'login_required' || status === 'two_factor_required'
-}
-
 function broker({ broker: { connected, since, lastError } }: Health): readonly (string | Html)[] {
   if (connected) return [state('connected', 'good'), html` since ${time(since)}`]
   const why = lastError === undefined ? '' : html`: ${shown(lastError)}`
@@ -95,11 +92,10 @@ function broker({ broker: { connected, since, lastError } }: Health): readonly (
 }
 
 function account({ status, since, detail, retryAt }: AccountSnapshot, root: string): Html {
-  const tone = status === 'ok' ? 'good' : isForPerson(status) ? 'bad' : 'wait'
   const link = isForPerson(status) ? html` <a href="${root}accounts">Sign in</a>` : ''
   const again = retryAt === undefined ? '' : html`, tried again at ${time(retryAt)}`
   const why = detail === undefined ? '' : html`: ${shown(detail)}`
-  return html`${state(status.replaceAll('_', ' '), tone)} since ${time(since)}${again}${why}${link}`
+  return html`${stateWord(status)} since ${time(since)}${again}${why}${link}`
 }
 
 function disk({ store }: Health, free: number | undefined): readonly (string | Html)[] {
