@@ -32,6 +32,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   discover: cli.discovered,
   'account-line': cli.accountLine,
   'clips-list-line': cli.clipsListLine,
+  'clips-download-line': cli.clipsDownloadLine,
   'login-line': cli.loginLine,
 }
 

@@ -10,7 +10,9 @@ import { join } from 'node:path'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
 import { openDriveWatch } from './clips/drive-watch.ts'
-import { openClipStage } from './clips/stage.ts'
+import type { DownloadWatch } from './clips/module-worker.ts'
+import type { ClipChoice } from './clips/new-clips.ts'
+import { type ClipStage, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
@@ -42,6 +44,8 @@ export interface DaemonNeeds {
   /** Whether others can discover it and send commands. Not for a single run. */
   readonly attended?: boolean
   readonly observers?: readonly Observer[]
+  /** Clips to download in a single run, whatever the settings say about clips. */
+  readonly download?: { readonly choice: ClipChoice; readonly watch: DownloadWatch }
 }
 
 export interface Daemon {
@@ -53,6 +57,8 @@ export interface Daemon {
   readonly brokerPort: number | undefined
   /** Where a browser on this machine finds the page. */
   readonly pageUrl: string | undefined
+  /** Absent where manifests are not followed. */
+  readonly clips: Pick<ClipStage, 'directory' | 'idle'> | undefined
   /** Runs by the schedule from now on, and one at once where the settings say so. */
   start(): void
   /** One run of all accounts, without offsets. */
@@ -94,6 +100,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => mqtt.close())
   const { broker, topics, refused } = mqtt
   const rules = settings.modules
+  const { download } = needs
   const follows = attended && (settings.manifest.follow || settings.clips.enabled)
   const shownClips = follows ? storage.clips : undefined
   const seen = { registry, storage, clips: shownClips, rules, times, broker, clock }
@@ -128,13 +135,14 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     account: (accountId: BlinkId) => registry.get(accountId),
     nextRun: (accountId: BlinkId) => nextRunOf(times, accountId, clock.now()),
   }
-  const clips = follows
-    ? openClipStage({
-        ...{ ...common, ...perAccount },
-        ...{ installId, umask: needs.umask, observer: notify },
-        directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
-      })
-    : undefined
+  const clips =
+    follows || download
+      ? openClipStage({
+          ...{ ...common, ...perAccount, ...download },
+          ...{ installId, umask: needs.umask, observer: notify },
+          directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
+        })
+      : undefined
   const drives = follows
     ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
     : undefined
@@ -158,6 +166,8 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     while ((await storage.outbox.count()) > 0) await clock.sleep(lookMs, signal)
     await publishing.settled()
   }
+
+  if (download) clips?.start().catch(fail)
 
   const parts = opened.move()
   async function end(): Promise<void> {
@@ -183,6 +193,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     credentials: registry.size,
     brokerPort: mqtt.port,
     pageUrl: web?.url,
+    clips,
     once: scheduler.once,
     start() {
       scheduler.start()

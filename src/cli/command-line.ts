@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { settingOptions } from '../config/load.ts'
+import type { Since } from './clips-download.ts'
 import type { CommonOptions } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { printable, type Terminal } from './terminal.ts'
@@ -132,6 +133,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
       done(await action(terminal, commonOptions(given)))
     })
   }
+  addDownload(clips, terminal, done)
   addSimulate(program, terminal, done)
   addSignIn(program, terminal, done)
   addHealthcheck(program, terminal, done)
@@ -174,6 +176,37 @@ function commonOptions(given: Record<string, unknown>): CommonOptions {
   }
   const config = typeof given.config === 'string' ? given.config : undefined
   return { config, overrides, json: given.json === true }
+}
+
+function addDownload(clips: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
+  const command = clips
+    .command('download')
+    .description('one run: download what is new on the sticks, publish each clip, stop')
+    .option(
+      '--since <time>',
+      'only clips of this time: 2d, 12h, 30m, or a date in UTC like 2026-11-28',
+      aTime,
+    )
+    .option('--camera <name>', 'only clips of this camera')
+    .option('--all', 'also clips that were too old at first sight, or have failed')
+    .option('--json', 'results as JSON')
+  addSettings(command)
+  command.addHelpText(
+    'after',
+    '\n--since takes older clips as well, unlike clips.backfillDays. Nothing on a stick is deleted.\n' +
+      '\nExamples:\n  blink-manifestd clips download\n' +
+      "  blink-manifestd clips download --since 2d --camera 'Front Door'\n" +
+      '  blink-manifestd clips download --all --clips-directory /media/blink\n',
+  )
+  command.action(async (given: Record<string, unknown> & { readonly since?: Since }) => {
+    const { clipsDownload } = await import('./clips-download.ts')
+    const code = await clipsDownload(terminal, commonOptions(given), {
+      since: given.since,
+      camera: typeof given.camera === 'string' ? given.camera : undefined,
+      all: given.all === true,
+    })
+    done(code)
+  })
 }
 
 function addSignIn(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
@@ -250,4 +283,20 @@ function wholePort(text: string): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port <= 65_535) return port
   throw new InvalidArgumentError('it is a number from 0 to 65535')
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  m: 60_000,
+  h: 60 * 60_000,
+  d: 24 * 60 * 60_000,
+  w: 7 * 24 * 60 * 60_000,
+}
+
+/** A length of time before now, or a date. */
+function aTime(text: string): Since {
+  const [, count, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? []
+  if (count !== undefined) return { agoMs: Number(count) * (unitMs[unit] ?? 0) }
+  const at = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z)?$/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(at)) return { at }
+  throw new InvalidArgumentError('it is a number with m, h, d or w, or a date like 2026-11-28')
 }

@@ -11,19 +11,11 @@ import type { AccountRunResult } from '../scheduler/runner.ts'
 import type { OnceLine } from '../topics/cli-schemas.ts'
 import { failure } from '../topics/topics.ts'
 import { type CommonOptions, openContext, shownSettings } from './context.ts'
+import { isDelivered } from './delivery.ts'
 import { accountSentences, type ExitCode, exit } from './exit.ts'
 import { plainTable } from './table.ts'
 import { printable, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
-
-/** How long the broker may take to acknowledge the events of the run. */
-const brokerTimeoutMs = 30_000
-
-/** The same, when only state topics wait, which the next run publishes again anyway. */
-const stateTimeoutMs = 2_000
-
-/** The same, when a person wants to end. */
-const interruptedMs = 1_000
 
 /** Below this, a progress bar is gone before it is seen. */
 const manyModules = 10
@@ -53,7 +45,6 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
       },
     ],
   })
-  const late = new AbortController()
   try {
     if (daemon.credentials === 0) {
       terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
@@ -67,38 +58,17 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
       if (report?.modules.length || !failure) continue
       terminal.err(accountSentences({ account, status, failure }))
     }
-    const timeoutMs = (await daemon.outbox.count()) > 0 ? brokerTimeoutMs : stateTimeoutMs
-    const drained = daemon.drained(late.signal).then(() => true)
-    const within = (ms: number, signal: AbortSignal) => {
-      const over = clock.sleep(ms, AbortSignal.any([late.signal, signal])).catch(() => undefined)
-      return Promise.race([drained, over.then(() => false), daemon.failed])
-    }
-    let settled = await within(timeoutMs, terminal.stop)
-    // An interrupted run reports what is left, so IDs in flight may still arrive.
-    if (!settled && terminal.stop.aborted) settled = await within(interruptedMs, late.signal)
-    const left = settled ? 0 : await daemon.outbox.count()
-    const delivered = left === 0
-    if (!delivered) {
-      const { broker } = await daemon.status.health()
-      const why = whyNotDelivered(terminal.stop.aborted, broker.connected)
-      const where = `${left} request IDs wait in ${loaded.settings.dataDir}`
-      terminal.err(`blink-manifestd: ${why}. ${where} and go out with the next run.\n`)
-    }
+    const { dataDir } = loaded.settings
+    const delivered = await isDelivered(daemon, { terminal, clock, what: 'request IDs', dataDir })
     return verdict(results, reports, delivered)
   } finally {
-    late.abort(new Error('over'))
     progress?.stop()
     await daemon.stop()
   }
 }
 
-function whyNotDelivered(interrupted: boolean, connected: boolean): string {
-  if (interrupted) return 'interrupted before the broker had acknowledged everything'
-  return connected ? 'the broker has not acknowledged everything' : 'the broker did not answer'
-}
-
 /** The run, ended early when a person stops it. */
-async function runOnce(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountRunResult[]> {
+export async function runOnce(daemon: Daemon, stop: AbortSignal): Promise<readonly AccountRunResult[]> {
   const end = () => void daemon.stop()
   stop.addEventListener('abort', end, { once: true })
   try {

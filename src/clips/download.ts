@@ -9,10 +9,10 @@ import { channel } from 'node:diagnostics_channel'
 import type { LimitFunction } from 'p-limit'
 import type { Account } from '../accounts/account.ts'
 import { clipObstacleOf } from '../blink/response-codes.ts'
-import { comparable, type KnownClip, type LedgerFile, type ListedClip } from '../domain/clip.ts'
+import { type ClipNew, comparable, type KnownClip, type LedgerFile, type ListedClip } from '../domain/clip.ts'
 import { type Clock, timeOrderedId } from '../domain/clock.ts'
 import { CloudChanged, CloudError, CloudRefused, CloudUnreachable, ModuleBusy } from '../domain/errors.ts'
-import type { BlinkId, DurableEvent, ModuleKey, SyncModule } from '../domain/model.ts'
+import type { BlinkId, ModuleKey, SyncModule } from '../domain/model.ts'
 import type { ClipLedger } from '../domain/ports.ts'
 import { pauseBeforeRetry } from '../domain/retry-policy.ts'
 import { cameraNamed, cameraTopicPart } from './cameras.ts'
@@ -29,6 +29,8 @@ export interface DownloadNeeds {
   /** For an upload, in milliseconds. */
   readonly uploadMs: number
   readonly clock: Clock
+  /** Called with what has come of a file. */
+  readonly received?: ((bytes: number) => void) | undefined
 }
 
 export interface DownloadJob {
@@ -130,7 +132,7 @@ async function commandState(
  *
  * @throws ClipFailed, CloudError, or an error of the file system
  */
-export async function save(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<void> {
+export async function save(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<ClipNew> {
   const { account, module, requestId, clip } = job
   const { ledger, directory, nameOf, clock, naming } = needs
   const cameras = await account.clips.cameras(signal)
@@ -147,7 +149,7 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
   steps.publish('before part')
   const part = await directory.begin(path)
   try {
-    await fetchInto(part, job, { clock, signal })
+    await fetchInto(part, job, { ...needs, signal })
     steps.publish('after file')
     const fault = await mp4FaultOf(part)
     if (fault !== undefined) throw new ClipFailed(fault)
@@ -160,7 +162,7 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
       downloadedAt: clock.now(),
     }
     const { createdAt, listedSize, cameraName } = clip
-    await naming(async () => {
+    return await naming(async () => {
       let row = job.row
       for (let number = 1; ; number++) {
         const candidate = numbered(path, number)
@@ -178,9 +180,9 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
           throw error
         }
         steps.publish('after name')
-        await settle(ledger, { ...ready, row, module })
+        const saved = await settle(ledger, { ...ready, row, module })
         steps.publish('after saved')
-        return
+        return saved
       }
     })
   } finally {
@@ -189,25 +191,30 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
 }
 
 /** A clip whose file is under its name becomes `saved`, and its event is stored. */
-export async function settle(ledger: ClipLedger, file: LedgerFile): Promise<void> {
+export async function settle(ledger: ClipLedger, file: LedgerFile): Promise<ClipNew> {
   const { accountId, networkId, syncModuleId } = file.module
   const { cameraName, createdAt } = file
-  const event: DurableEvent = {
+  const body: ClipNew = { accountId, networkId, syncModuleId, ...file.file, cameraName, createdAt }
+  await ledger.saved(file, {
     kind: 'clip_new',
     orderKey: `clip ${accountId}/${networkId}/${file.file.camera}`,
     expiresAt: file.file.downloadedAt + weekMs,
-    body: { accountId, networkId, syncModuleId, ...file.file, cameraName, createdAt },
-  }
-  await ledger.saved(file, event)
+    body,
+  })
+  return body
 }
 
 async function fetchInto(
   part: PartFile,
   { account, module, manifestId, clip }: DownloadJob,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  { clock, received, signal }: Pick<DownloadNeeds, 'clock' | 'received'> & { readonly signal: AbortSignal },
 ): Promise<void> {
   const address = { manifestId, clipId: clip.clipId }
-  const to = { sink: (chunk: Uint8Array) => part.write(chunk), signal }
+  const sink = async (chunk: Uint8Array) => {
+    await part.write(chunk)
+    received?.(chunk.length)
+  }
+  const to = { sink, signal }
   for (let tried = 0; ; tried++) {
     try {
       const { received, announced } = await account.clips.fetchClip(module, address, to)

@@ -4,7 +4,7 @@
  */
 import type { Account } from '../accounts/account.ts'
 import type { Settings } from '../config/settings.ts'
-import type { ClipCounts, ClipModule, KnownClip, LedgerClip, Manifest } from '../domain/clip.ts'
+import type { ClipCounts, ClipModule, KnownClip, LedgerClip, ListedClip, Manifest } from '../domain/clip.ts'
 import { type Clock, timeOrderedId } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type ModuleKey, type WorkItem } from '../domain/model.ts'
@@ -21,7 +21,7 @@ import {
 } from './download.ts'
 import { type ClipDirectory, OutsideDirectory } from './files.ts'
 import { followManifest } from './manifest-follow.ts'
-import { newClips, type WantedClip } from './new-clips.ts'
+import { type ClipChoice, newClips, type WantedClip } from './new-clips.ts'
 import { type NextRun, untilQuietIsOver } from './quiet-time.ts'
 
 export interface WorkerNeeds {
@@ -30,9 +30,19 @@ export interface WorkerNeeds {
   readonly account: (accountId: BlinkId) => Account | undefined
   /** When the account is requested next, in milliseconds since the epoch, and how often that happens. */
   readonly nextRun: (accountId: BlinkId) => NextRun | undefined
-  readonly observer: Pick<Required<Observer>, 'clipsChanged' | 'clipTrouble'>
+  readonly observer: Pick<Required<Observer>, 'clipSaved' | 'clipsChanged' | 'clipTrouble'>
+  /** Downloads what was chosen, once, in place of all that is new. */
+  readonly choice?: ClipChoice | undefined
+  readonly watch?: DownloadWatch | undefined
   readonly clock: Clock
   readonly log: Log
+}
+
+/** For a person who waits for clips. */
+export interface DownloadWatch {
+  /** A manifest was compared, and these clips of it are downloaded now. */
+  chosen(module: ModuleKey, clips: readonly ListedClip[], manifest: Manifest): void
+  received(bytes: number): void
 }
 
 /** What the workers of all modules share. */
@@ -82,6 +92,8 @@ export class ModuleWorker {
   }
   readonly #inTransit = new Map<KnownClip, Promise<void>>()
   #wake = Promise.withResolvers<void>()
+  /** There while there is something to do. */
+  #busy: PromiseWithResolvers<void> | undefined
   readonly #aborted: Promise<void>
 
   constructor(stage: WorkerStage, key: ModuleKey) {
@@ -93,7 +105,13 @@ export class ModuleWorker {
 
   follow(item: WorkItem): void {
     this.#pending = item
+    this.#busy ??= Promise.withResolvers()
     this.#wake.resolve()
+  }
+
+  /** Resolves when there is nothing to do. */
+  async idle(): Promise<void> {
+    await this.#busy?.promise
   }
 
   end(): void {
@@ -102,6 +120,19 @@ export class ModuleWorker {
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#work()
+    } finally {
+      this.#rest()
+    }
+  }
+
+  #rest(): void {
+    this.#busy?.resolve()
+    this.#busy = undefined
+  }
+
+  async #work(): Promise<void> {
     while (!this.#signal.aborted) {
       const item = this.#pending
       const next = this.#list?.wanted[0]
@@ -110,7 +141,10 @@ export class ModuleWorker {
           this.#pending = undefined
           await this.#follow(item)
         } else if (this.#list && next) await this.#next(this.#list, next)
-        else await this.#woken()
+        else {
+          if (this.#inTransit.size === 0) this.#rest()
+          await this.#woken()
+        }
       } catch (error) {
         if (this.#signal.aborted) return
         if (!(error instanceof StoreFailed)) throw error
@@ -165,7 +199,9 @@ export class ModuleWorker {
     const compared = before?.compared ?? false
     const { needs, enabled } = this.#stage
     const { settings, storage, clock, observer } = needs
-    const { backfillDays, maxPerRun } = settings.clips
+    const { choice, watch } = needs
+    const { backfillDays } = settings.clips
+    const maxPerRun = choice ? Number.POSITIVE_INFINITY : settings.clips.maxPerRun
     const { accountId, networkId, syncModuleId } = this.key
     const known = await storage.clips.clipsOf(this.key)
     // Their place is taken by what is in transit.
@@ -175,7 +211,7 @@ export class ModuleWorker {
       listed: manifest.clips,
       known: [...known.filter(({ row }) => !busyRows.has(row)), ...this.#inTransit.keys()],
       firstSight: !compared,
-      ...{ now, backfillDays, maxPerRun },
+      ...{ now, backfillDays, maxPerRun, choice },
     })
     const gone = found.gone.flatMap(rowOf)
     const goneRows = new Set(gone)
@@ -196,7 +232,7 @@ export class ModuleWorker {
         ...{ createdAt, listedSize, cameraName },
       })),
     }
-    await storage.clips.compared(this.key, {
+    const addedRows = await storage.clips.compared(this.key, {
       // Where nothing is downloaded, no clip is missed either: with downloads switched on it is a first sight.
       module: { requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
       added: enabled
@@ -218,9 +254,17 @@ export class ModuleWorker {
     })
     observer.clipsChanged(this.key)
     const { requestId } = item
-    this.#list = enabled
-      ? { requestId, manifestId: manifest.manifestId, wanted: [...found.wanted] }
-      : undefined
+    this.#list = undefined
+    if (!enabled) return
+    // What was too old is in the ledger by now.
+    const rows = new Map(found.tooOld.map((clip, place) => [clip, addedRows[place]]))
+    const wanted = found.wanted.map((one) => withRow(one, rows.get(one.clip)))
+    this.#list = { requestId, manifestId: manifest.manifestId, wanted }
+    watch?.chosen(
+      this.key,
+      wanted.map(({ clip }) => clip),
+      manifest,
+    )
   }
 
   /** The next clip of the list, as soon as it may be uploaded. */
@@ -243,32 +287,41 @@ export class ModuleWorker {
     const [row] = known ? rowOf(known) : []
     const { requestId, manifestId } = list
     const job = { account, module: record.module, requestId, manifestId, clip, row }
-    const ended = await this.#attempt(job, known !== undefined, () => upload(job, download, this.#signal))
+    const isAgain = known?.state === 'failed'
+    const ended = await this.#attempt(job, isAgain, async () => {
+      await upload(job, download, this.#signal)
+      return true
+    })
     if (!ended) return
-    const marker: KnownClip = { ...clip, state: 'listed', ...(row !== undefined && { row }) }
-    const saving = this.#attempt(job, known !== undefined, () => save(job, download, this.#signal)).then(
-      async (saved) => {
-        this.#inTransit.delete(marker)
-        if (!saved) return
-        await this.#count({ waiting: Math.max(0, this.#counts.waiting - 1) })
-        needs.observer.clipsChanged(this.key)
-      },
-    )
+    // Of the states, one that no comparison downloads.
+    const marker: KnownClip = { ...clip, state: 'removed', ...(row !== undefined && { row }) }
+    const saving = this.#save(job, isAgain).finally(() => {
+      this.#inTransit.delete(marker)
+      this.#wake.resolve()
+    })
     this.#inTransit.set(marker, saving)
     this.#stage.run(saving)
   }
 
-  /** Does a part of the work for a clip; false when that failed, which is on record then. */
-  async #attempt(job: DownloadJob, hasFailedBefore: boolean, work: () => Promise<void>): Promise<boolean> {
+  async #save(job: DownloadJob, isAgain: boolean): Promise<void> {
+    const { needs, download } = this.#stage
+    const saved = await this.#attempt(job, isAgain, () => save(job, download, this.#signal))
+    if (!saved) return
+    await this.#count({ waiting: Math.max(0, this.#counts.waiting - 1) })
+    needs.observer.clipSaved(saved)
+    needs.observer.clipsChanged(this.key)
+  }
+
+  /** Does a part of the work for a clip; `undefined` when that failed, which is on record then. */
+  async #attempt<T>(job: DownloadJob, isAgain: boolean, work: () => Promise<T>): Promise<T | undefined> {
     const { needs, directory } = this.#stage
     try {
-      await work()
-      return true
+      return await work()
     } catch (error) {
       if (this.#signal.aborted) throw error
       if (error instanceof ManifestExpired) this.#list = undefined
       else if (error instanceof OutsideDirectory) await this.#failed(job, 'outside_directory', true)
-      else if (error instanceof ClipFailed) await this.#failed(job, error.reason, hasFailedBefore)
+      else if (error instanceof ClipFailed) await this.#failed(job, error.reason, isAgain)
       else if (isCloudTrouble(error)) {
         this.#list = undefined
         needs.log.info({ ...ids(this.key), detail: error.message }, 'downloads wait for the next run')
@@ -278,7 +331,7 @@ export class ModuleWorker {
         directory.failed(error)
         this.#list = undefined
       }
-      return false
+      return undefined
     }
   }
 
@@ -310,6 +363,12 @@ export class ModuleWorker {
 
 function isInLedger(clip: KnownClip): clip is LedgerClip {
   return 'row' in clip
+}
+
+function withRow(wanted: WantedClip, row: number | undefined): WantedClip {
+  if (row === undefined) return wanted
+  const known: LedgerClip = { ...wanted.clip, state: 'listed', row }
+  return { clip: wanted.clip, known }
 }
 
 function rowOf(clip: KnownClip): readonly number[] {

@@ -18,9 +18,20 @@ export interface Comparison {
   /** At first sight older clips are not downloaded: 0 downloads none, -1 all. */
   readonly backfillDays: number
   readonly maxPerRun: number
+  readonly choice?: ClipChoice | undefined
 }
 
-/** A clip to download; `known` where it has failed before. */
+/** What a person wants to have, in place of all that is new. What is not chosen stays as it was. */
+export interface ClipChoice {
+  /** Recorded then or later, also what was too old at first sight; `undefined` leaves that to `backfillDays`. */
+  readonly since: number | undefined
+  /** The name of the camera, as its owner or as the manifest has it. */
+  readonly camera: string | undefined
+  /** However old, and also what has failed and is left alone for a while. */
+  readonly all: boolean
+}
+
+/** A clip to download; `known` where it has failed before, or was too old when it was seen first. */
 export interface WantedClip {
   readonly clip: ListedClip
   readonly known?: KnownClip
@@ -29,7 +40,7 @@ export interface WantedClip {
 export interface NewClips {
   /** Newest first. */
   readonly wanted: readonly WantedClip[]
-  /** To be downloaded too, in later runs. */
+  /** To be downloaded too, but not now. */
   readonly waiting: number
   /** Too old at first sight: to be put into the ledger as `listed`. */
   readonly tooOld: readonly ListedClip[]
@@ -42,23 +53,47 @@ export interface NewClips {
 const dayMs = 24 * 60 * 60 * 1000
 
 export function newClips(comparison: Comparison): NewClips {
-  const { known, firstSight, now, backfillDays, maxPerRun } = comparison
+  const { known, firstSight, now, backfillDays, maxPerRun, choice } = comparison
   const { pairs, unknown, gone } = match(eachOnce(comparison.listed), known)
   const isTooOld = ({ createdAt }: ListedClip) => {
     if (!firstSight || backfillDays < 0) return false
     return backfillDays === 0 || createdAt < now - backfillDays * dayMs
   }
+  const [tooOld, untried] = [unknown.filter(isTooOld), unknown.filter((clip) => !isTooOld(clip))]
   const dueAgain = pairs.filter((pair) => pair.known.state === 'failed' && pair.known.retryAt <= now)
-  const wanted = [...unknown.filter((clip) => !isTooOld(clip)).map((clip) => ({ clip })), ...dueAgain].sort(
-    (a, b) => b.clip.createdAt - a.clip.createdAt,
-  )
+  const due: readonly WantedClip[] = [...untried.map((clip) => ({ clip })), ...dueAgain]
+  const chosen = choice ? chosenOf({ due, tooOld, pairs }, choice) : due
+  const wanted = chosen.toSorted((a, b) => b.clip.createdAt - a.clip.createdAt).slice(0, maxPerRun)
+  const all = new Set([...due, ...chosen].map(({ clip }) => clip))
   return {
-    wanted: wanted.slice(0, maxPerRun),
-    waiting: Math.max(wanted.length - maxPerRun, 0),
-    tooOld: unknown.filter(isTooOld),
+    wanted,
+    waiting: all.size - wanted.length,
+    tooOld,
     renamed: pairs.flatMap((pair) => renaming(pair) ?? []),
     gone,
   }
+}
+
+interface Choosable {
+  readonly due: readonly WantedClip[]
+  readonly tooOld: readonly ListedClip[]
+  readonly pairs: readonly Pair[]
+}
+
+function chosenOf({ due, tooOld, pairs }: Choosable, choice: ClipChoice): readonly WantedClip[] {
+  const { since = Number.NEGATIVE_INFINITY, camera, all } = choice
+  const withOld = all || choice.since !== undefined
+  const isPassedOver = ({ known }: Pair) =>
+    (withOld && known.state === 'listed') || (all && known.state === 'failed')
+  const old = withOld ? tooOld.map((clip) => ({ clip })) : []
+  const again = pairs.filter((pair) => isPassedOver(pair) && !due.includes(pair))
+  return [...due, ...old, ...again].filter(
+    ({ clip }) => clip.createdAt >= since && (camera === undefined || isNamed(clip, camera)),
+  )
+}
+
+function isNamed({ cameraName }: ListedClip, camera: string): boolean {
+  return strippedName(cameraName).toLowerCase() === strippedName(camera).toLowerCase()
 }
 
 interface Pair {

@@ -27,8 +27,11 @@ export interface ClipStageNeeds extends WorkerNeeds {
 
 export interface ClipStage {
   readonly observer: Observer
-  /** Goes on with request IDs of before that are still alive. */
+  readonly directory: Pick<ClipDirectory, 'root' | 'state'>
+  /** Goes on with request IDs of before that are still alive, unless clips were chosen. */
   start(): Promise<void>
+  /** Resolves when all request IDs that are known by now have been followed to their end. */
+  idle(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -41,7 +44,9 @@ export function openClipStage(needs: ClipStageNeeds): ClipStage {
       },
       accountRemoved: (accountId) => stage.forget(accountId),
     },
+    directory: stage.directory,
     start: () => stage.start(),
+    idle: () => stage.idle(),
     stop: () => stage.stop(),
   }
 }
@@ -68,6 +73,7 @@ class Stage implements WorkerStage {
       naming: pLimit(1),
       uploadMs: settings.manifest.deadlineSeconds * 1000,
       clock,
+      received: needs.watch?.received,
     }
   }
 
@@ -76,7 +82,7 @@ class Stage implements WorkerStage {
   }
 
   get enabled(): boolean {
-    return this.needs.settings.clips.enabled
+    return this.needs.settings.clips.enabled || this.needs.choice !== undefined
   }
 
   follow(item: WorkItem): void {
@@ -100,11 +106,12 @@ class Stage implements WorkerStage {
   }
 
   async start(): Promise<void> {
-    const { storage, clock } = this.needs
+    const { storage, clock, choice } = this.needs
     if (this.enabled) {
       this.run(this.#keepLock())
       if (await this.ready()) await this.retain()
     }
+    if (choice) return
     for (const key of await storage.ledger.keys()) {
       const record = await storage.ledger.read(key)
       const newest = record?.recent.at(-1)
@@ -112,6 +119,10 @@ class Stage implements WorkerStage {
       if (newest && newest.expiresAt > clock.now() && newest.requestId !== done?.requestId)
         this.follow(newest)
     }
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((worker) => worker.idle()))
   }
 
   async stop(): Promise<void> {
@@ -161,9 +172,9 @@ class Stage implements WorkerStage {
   }
 
   async #recover(): Promise<void> {
-    const { storage, clock } = this.needs
+    const { storage, clock, observer } = this.needs
     for (const file of await storage.clips.files('ready')) {
-      if (await this.directory.holds(file.file)) await settle(storage.clips, file)
+      if (await this.directory.holds(file.file)) observer.clipSaved(await settle(storage.clips, file))
       else {
         const { row, module, createdAt, listedSize, cameraName } = file
         const again = { createdAt, listedSize, cameraName, state: 'failed' as const }

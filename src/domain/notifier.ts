@@ -40,6 +40,7 @@ export function createNotifier(log: Log): Notifier {
     eventDelivered: (event) => each((one) => one.eventDelivered?.(event)),
     eventsExpired: (kind, count) => each((one) => one.eventsExpired?.(kind, count)),
     requestFinished: (call) => each((one) => one.requestFinished?.(call)),
+    clipSaved: (clip) => each((one) => one.clipSaved?.(clip)),
     clipsChanged: (key) => each((one) => one.clipsChanged?.(key)),
     clipTrouble: (key, trouble) => each((one) => one.clipTrouble?.(key, trouble)),
     connectionChanged: (state) => each((one) => one.connectionChanged?.(state)),

@@ -7,6 +7,7 @@ import type { Attempt, AttemptDelivered, ModuleAttempt } from './attempt.ts'
 import type {
   ClipCamera,
   ClipModule,
+  ClipNew,
   ClipTotals,
   ClipTrouble,
   CommandState,
@@ -113,6 +114,8 @@ export interface Observer {
   connectionChanged?(state: BrokerState): void
   /** A commit of the database took so long. */
   storeWritten?(ms: number): void
+  /** A clip is on disk under its final name. */
+  clipSaved?(clip: ClipNew): void
   /** A manifest was compared, or a clip has come to its end: what is on a stick and on disk is another. */
   clipsChanged?(key: ModuleKey): void
   clipTrouble?(key: ModuleKey, trouble: ClipTrouble): void
@@ -207,8 +210,8 @@ export interface ClipLedger {
   clipsOf(key: ModuleKey): Promise<readonly LedgerClip[]>
   /** The clips with a file, in one of two states, of all modules. */
   files(state: 'ready' | 'saved'): Promise<readonly LedgerFile[]>
-  /** Keeps what a manifest has changed and its event, in one commit. */
-  compared(key: ModuleKey, change: ClipChange): Promise<void>
+  /** Keeps what a manifest has changed and its event, in one commit; returns the rows of the clips that were added. */
+  compared(key: ModuleKey, change: ClipChange): Promise<readonly number[]>
   /** Keeps a clip, under `row` where it is known; returns its row. */
   put(key: ModuleKey, clip: KnownClip, row?: number): Promise<number>
   /** The clip becomes `saved`, its camera known and its event enters the outbox, in one commit. */

@@ -109,16 +109,17 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
         }),
       ),
     async compared(key, { module, added, renamed, seen, gone, at, event }) {
-      const announced = await write(() => {
-        for (const clip of added) put(key, clip, undefined)
+      const { rows, announced } = await write(() => {
+        const rows = added.map((clip) => put(key, clip, undefined))
         for (const { row, ...clip } of renamed) put(key, clip, row)
         setSeen.run(JSON.stringify(seen))
         setGone.run(at, JSON.stringify(gone))
         forget.run(at - rememberedMs)
         putNote.run(keyOf(key), JSON.stringify(module))
-        return outbox.add(event)
+        return { rows, announced: outbox.add(event) }
       })
       outbox.announce(announced)
+      return rows
     },
     put: (key, clip, row) => write(() => put(key, clip, row)),
     async saved({ row, module, ...clip }, event) {

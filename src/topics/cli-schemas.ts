@@ -125,6 +125,38 @@ export const clipsListLine = z
   })
 export type ClipsListLine = z.infer<typeof clipsListLine>
 
+export const clipsDownloadLine = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('clip'),
+      ...moduleIds,
+      camera: z.string(),
+      created_at: time,
+      state: z.enum(['saved', 'failed']),
+      size_bytes: count.nullable(),
+      path: z.string().nullable().describe('Relative to the directory of clips.'),
+      sha256: z.string().nullable(),
+      event_id: eventId.nullable().describe('That of `clip_new`.'),
+      reason: z.string().nullable(),
+      retry_at: time.nullable(),
+    }),
+    z.strictObject({
+      kind: z.literal('summary'),
+      chosen: count.describe('Clips that were to be downloaded.'),
+      saved: count,
+      failed: count,
+      left: count.describe('Neither: the run was ended before.'),
+      size_bytes: count.describe('Of the clips that were saved.'),
+      elapsed_ms: count,
+      sync_modules_failed: count.describe('Whose clips could not be listed.'),
+    }),
+  ])
+  .meta({
+    title: 'clips download --json',
+    description: 'One line for each clip as it is saved, those that failed at the end, and a summary.',
+  })
+export type ClipsDownloadLine = z.infer<typeof clipsDownloadLine>
+
 const signInFailure = failure.omit({ retryable: true }).extend({ remedy: z.string().nullable() })
 export type SignInFailure = z.infer<typeof signInFailure>
 

@@ -5,7 +5,14 @@
 import type { IPublishPacket } from 'mqtt'
 import type { z } from 'zod'
 import { type Channel, channels } from '../../src/topics/channels.ts'
-import { accountLine, clipsListLine, discovered, loginLine, onceLine } from '../../src/topics/cli-schemas.ts'
+import {
+  accountLine,
+  clipsDownloadLine,
+  clipsListLine,
+  discovered,
+  loginLine,
+  onceLine,
+} from '../../src/topics/cli-schemas.ts'
 import { anyResponse } from '../../src/topics/command-schemas.ts'
 
 export interface Published {
@@ -78,13 +85,15 @@ const lines: Readonly<Record<string, z.ZodType>> = {
   once: onceLine,
   discover: discovered,
   accounts: accountLine,
-  clips: clipsListLine,
+  'clips list': clipsListLine,
+  'clips download': clipsDownloadLine,
   login: loginLine,
 }
 
 /** What is wrong with what a command has printed for `--json`. */
 export function lineViolations(args: readonly string[], stdout: string): string[] {
-  const schema = lines[args[0] ?? '']
+  const [first = '', second = ''] = args
+  const schema = lines[first] ?? lines[`${first} ${second}`]
   if (!schema || !args.includes('--json')) return []
   const printed = stdout.split('\n').filter((line) => line !== '')
   return printed.flatMap((line) => issuesOf(schema, parseDocument(line)).map((issue) => `${issue}: ${line}`))

@@ -246,3 +246,38 @@ interface Named extends ListedClip {
 function named(clips: readonly ListedClip[], from: number): readonly Named[] {
   return clips.map((clip, place) => ({ ...clip, key: `clip ${from + place}` }))
 }
+
+const choice = { since: undefined, camera: undefined, all: false }
+
+test('a choice by camera takes its clips, whatever the name is stripped of, and the rest waits', () => {
+  const [porch, yard] = [listed(5, 'FrontPorch'), listed(6, 'Yard')]
+
+  const found = compare({ listed: [porch, yard], choice: { ...choice, camera: 'front porch!' } })
+
+  expect(found.ids).toEqual([porch.clipId])
+  expect(found.waiting).toBe(1)
+})
+
+test('a choice by time takes what was too old at first sight, now or before, and no newer rest', () => {
+  const [old, older, oldest] = [listed(3 * 24 * 60), listed(4 * 24 * 60), listed(9 * 24 * 60)]
+  const since = now - 5 * day
+
+  const first = compare({ listed: [old, oldest], firstSight: true, choice: { ...choice, since } })
+  const later = compare({
+    listed: [old, older, oldest],
+    known: [old, older, oldest].map((clip) => knownAs(clip)),
+    choice: { ...choice, since },
+  })
+
+  expect(first).toMatchObject({ ids: [old.clipId], tooOld: [old, oldest], waiting: 0 })
+  expect(later.ids).toEqual([old.clipId, older.clipId])
+})
+
+test('a choice of all takes what failed a moment ago, and nothing that retention has removed', () => {
+  const [failed, removed, old] = [listed(1), listed(2), listed(90 * 24 * 60)]
+  const known = [failedAs(failed, now + day), knownAs(removed, 'removed'), knownAs(old)]
+
+  const found = compare({ listed: [failed, removed, old], known, choice: { ...choice, all: true } })
+
+  expect(found.ids).toEqual([failed.clipId, old.clipId])
+})
