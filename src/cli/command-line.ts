@@ -136,6 +136,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
   addDownload(clips, terminal, done)
   addSimulate(program, terminal, done)
   addSignIn(program, terminal, done)
+  addSupport(program, terminal, done)
   addHealthcheck(program, terminal, done)
   program.addHelpText(
     'after',
@@ -266,6 +267,24 @@ function addSimulate(program: Command, terminal: Terminal, done: (code: ExitCode
       const { simulate } = await import('./simulate.ts')
       done(await simulate(terminal, options))
     })
+}
+
+function addSupport(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
+  const command = program
+    .command('support')
+    .description('write one file for a bug report, with everything secret or personal masked')
+    .option('--output <path>', 'the file to write, - for stdout; a new file in this directory if not given')
+  addSettings(command)
+  command.addHelpText(
+    'after',
+    '\nWorks beside a running daemon. Prints the path of the file.\n' +
+      '\nExamples:\n  blink-manifestd support\n  blink-manifestd support --output - | less\n',
+  )
+  command.action(async (given: Record<string, unknown>) => {
+    const { support } = await import('./support.ts')
+    const output = typeof given.output === 'string' ? given.output : undefined
+    done(await support(terminal, commonOptions(given), output))
+  })
 }
 
 function addHealthcheck(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {

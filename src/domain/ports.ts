@@ -41,6 +41,7 @@ import type {
   Progress,
   Run,
   RunCounts,
+  Sighting,
   Spent,
   SyncModule,
 } from './model.ts'
@@ -315,6 +316,20 @@ export interface DiscoveryPrefix {
   forget(): Promise<void>
 }
 
+/** What a report of a fault needs of what is kept. Names and serials are in it. */
+export interface StoreReport {
+  /** `ok`, or what is wrong. */
+  readonly integrity: string
+  readonly schemaVersion: number
+  readonly bytes: number
+  /** Events in the outbox. */
+  readonly waiting: number
+  readonly attempts: number
+  readonly clips: number
+  readonly modules: readonly (Sighting & Progress)[]
+  readonly cameraNames: readonly string[]
+}
+
 /** Everything that is kept over restarts. */
 export interface Storage {
   readonly installation: Installation
@@ -334,6 +349,8 @@ export interface Storage {
    * @throws StoreFailed when something is gone, so that what is kept would be kept nowhere
    */
   watch(signal: AbortSignal): Promise<void>
+  /** For a report of a fault. @throws StoreFailed when it cannot be read */
+  report(): Promise<StoreReport>
   close(): Promise<void>
 }
 

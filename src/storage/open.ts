@@ -12,6 +12,7 @@ import { openReserve } from './disk-reserve.ts'
 import { openLedger } from './ledger.ts'
 import { openDiscoveryPrefix, openInstallation, openLastRun, openPauses, openStartThrottle } from './notes.ts'
 import { openOutbox } from './outbox.ts'
+import { reportOf } from './report.ts'
 import { fileIdOf, makeDirectory, modeOf, sweepDrafts } from './state-files.ts'
 
 /**
@@ -50,6 +51,7 @@ export async function openStorage(
       lastRun: await openLastRun(dataDir),
       discoveryPrefix: openDiscoveryPrefix(dataDir),
       watch: (signal) => watchPlaces([dataDir, directory], database, { clock, signal }),
+      report: async () => database.read(() => reportOf(database.sql)),
       close: () => database.close(),
     }
   } catch (error) {

@@ -203,7 +203,7 @@ function lineOf({ at, level, message, fields }: TailLine): string {
 }
 
 /** The line of a text that we wrote, or `undefined`. */
-function lineIn(text: string): TailLine | undefined {
+export function lineIn(text: string): TailLine | undefined {
   const parsed = objectIn(text)
   if (!parsed) return undefined
   const { time, level, msg, ...fields } = parsed

@@ -7,7 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import { Secret } from '../domain/secret.ts'
 import type { KnownTexts } from './redaction.ts'
 
-/** Shorter pieces of a secret with structure are words of that structure. */
+/** Shorter pieces of a secret with structure are the region, the client and the like. */
 const shortestPiece = 6
 
 export function knownIn(settings: Settings): KnownTexts {
@@ -29,7 +29,11 @@ function textsIn(value: unknown): readonly { readonly text: string; readonly isS
 
 /** A secret, and the tokens or passwords inside of it: `key=value|key=value` on each line, or a URL. */
 function piecesOf(secret: string): readonly string[] {
-  const pieces = secret.split(/[\s|=&:/@]+/).filter((piece) => piece.length >= shortestPiece)
+  const values = [...secret.matchAll(/[\w-]+=([^|\s]+)/g)].map(([, value = '']) => value)
+  const url = /^[a-z]+:\/\//i.test(secret) ? URL.parse(secret) : null
+  const pieces = [...values, url?.username ?? '', url?.password ?? ''].filter(
+    (piece) => piece.length >= shortestPiece,
+  )
   return [secret, ...pieces.flatMap((piece) => [piece, decoded(piece)])]
 }
 

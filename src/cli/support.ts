@@ -1,0 +1,57 @@
+/**
+ * `support`: one file for a bug report. Reads files only, so it works beside the daemon, and when the daemon does not
+ * start any more.
+ */
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { systemClock } from '../domain/clock.ts'
+import { fileFailed } from '../domain/file-failures.ts'
+import { openCredentials } from '../storage/credentials.ts'
+import { readCopy } from '../storage/database-copy.ts'
+import { ailment } from '../storage/heartbeat.ts'
+import { reportOf } from '../storage/report.ts'
+import { bundleName, supportBundle } from '../support/bundle.ts'
+import { lineIn, readLines } from '../support/diagnostics.ts'
+import { type CommonOptions, readSettings } from './context.ts'
+import { type ExitCode, exit } from './exit.ts'
+import type { Terminal } from './terminal.ts'
+import { version } from './version.ts'
+
+/** @param output where to write it: a path, `-` for standard output, or a new file here */
+export async function support(
+  terminal: Terminal,
+  options: CommonOptions,
+  output: string | undefined,
+): Promise<ExitCode> {
+  const { settings, shown } = readSettings(terminal, options)
+  const { dataDir } = settings
+  const { credentials, limits } = await openCredentials(dataDir)
+  const text = await supportBundle({
+    ...{ version, settings, shown, credentials, limits, clock: systemClock },
+    report: () => readCopy(dataDir, reportOf),
+    lines: (await readLines(dataDir)).flatMap((line) => lineIn(line) ?? []),
+    daemon: (await ailment(dataDir, systemClock.now())) ?? 'alive',
+  })
+  if (output === '-') {
+    terminal.out(text)
+    return exit.done
+  }
+  const path = resolve(terminal.cwd, output ?? bundleName(systemClock.now()))
+  await write(path, text, { isNew: output === undefined })
+  terminal.out(`${path}\n`)
+  terminal.err(
+    'Secrets, addresses, serial numbers and names are masked. Look through the file before you publish it.\n',
+  )
+  return exit.done
+}
+
+async function write(path: string, text: string, { isNew }: { readonly isNew: boolean }): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL } = constants
+  try {
+    await using file = await open(path, O_WRONLY | O_CREAT | (isNew ? O_EXCL : O_TRUNC), 0o600)
+    await file.writeFile(text)
+  } catch (cause) {
+    throw fileFailed(`cannot write ${path}`, cause)
+  }
+}
