@@ -39,6 +39,7 @@ for (const [limit, requestIds] of [
     expect(list.length).toBeLessThan(requestIds)
     const omitted = observer.seen.findLast(({ topic }) => topic === pendingTopic)?.properties?.userProperties
     expect(Number(omitted?.omitted)).toBeGreaterThan(0)
+    await until('the refusal', () => refusals(daemon).length > 0)
     expect(refusals(daemon)).toContainEqual(
       expect.objectContaining({
         msg: 'broker refused a state topic',

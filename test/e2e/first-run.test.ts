@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { itemsSeen } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -14,6 +15,7 @@ mosquittoTest('the first start publishes a request ID of every module that can a
     () => observer.on('bridge/event').find(({ payload }) => payload.includes('tick_done')),
     { state },
   )
+  await itemsSeen(observer, 4, state)
   const items = observer.on('/manifest/requested')
   const answered = world.cloud.calls.filter(
     ({ method, path }) => method === 'POST' && path.endsWith('/manifest/request'),

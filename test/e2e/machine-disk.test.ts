@@ -113,5 +113,5 @@ mountTest('a rotated token that a full disk does not take is kept in memory', as
   disk.makeRoom()
   await itemsSeen(observer, items + 2, daemon.stderr)
   expect(asked(world.cloud, 'token')).toBe(refreshes + 1)
-  expect(observer.latest(account)).toContain('"state":"ok"')
+  await until('the account to work again', () => observer.latest(account)?.includes('"state":"ok"'))
 })

@@ -129,13 +129,15 @@ mosquittoTest('each skip after the first says that it repeats it, over a restart
   const daemon = world.start(['run'], fast)
   await until('three runs', () => repeats().length >= 3, { state: daemon.stderr })
   await daemon.stop('SIGTERM')
+  await until('its end', () => observer.latest('blink-manifestd/bridge/state') === 'offline')
   const before = repeats()
   const again = world.start(['run'], fast)
   await until('another run', () => repeats().length > before.length, { state: again.stderr })
 
   expect(before).toEqual(before.map((_, run) => run > 0))
   expect(repeats()[before.length]).toBe(true)
-  const lists = observer.on(`${stem(2)}/manifest/pending`).map(({ payload }) => payload)
+  const lists = () => observer.on(`${stem(2)}/manifest/pending`).map(({ payload }) => payload)
   // Once on each connection.
-  expect(lists).toEqual(['[]', '[]'])
+  await until('both lists', () => lists().length >= 2)
+  expect(lists()).toEqual(['[]', '[]'])
 })

@@ -17,9 +17,11 @@ const simulator = { manifestSeconds: 0, accounts: [home(1)] }
 function rightsIn(directory: string): Readonly<Record<string, string>> {
   const names = ['.', ...readdirSync(directory, { recursive: true, encoding: 'utf8' })]
   return Object.fromEntries(
-    names.map((name) => {
-      const found = statSync(join(directory, name))
-      return [name, `${found.isDirectory() ? 'directory' : 'file'} ${(found.mode & 0o7777).toString(8)}`]
+    names.flatMap((name) => {
+      const found = statSync(join(directory, name), { throwIfNoEntry: false })
+      // A draft that was renamed meanwhile.
+      if (!found) return []
+      return [[name, `${found.isDirectory() ? 'directory' : 'file'} ${(found.mode & 0o7777).toString(8)}`]]
     }),
   )
 }

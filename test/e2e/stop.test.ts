@@ -124,9 +124,8 @@ mosquittoTest('a request given up at the end is remembered as unknown', async ()
   await until('the request', () => asked(world.cloud, 'manifest-request') === 1, { state: daemon.stderr })
 
   expect((await daemon.stop()).code).toBe(0)
-  expect(observer.latest('blink-manifestd/sync/8021/44001/350001/state')).toContain(
-    '"last_outcome":"unknown"',
-  )
+  const moduleState = 'blink-manifestd/sync/8021/44001/350001/state'
+  await until('the outcome', () => observer.latest(moduleState)?.includes('"last_outcome":"unknown"'))
 })
 
 mosquittoTest('once and discover can be interrupted while the cloud is silent', async () => {

@@ -20,6 +20,7 @@ async function afterOneTick(): Promise<World> {
     observer.latest(`${stem(1)}/manifest/pending`)?.includes('request_id'),
   )
   await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
+  await until('its event', () => observer.latest(`${stem(1)}/event`))
   await until('the end of the tick', () =>
     observer.on('bridge/event').some(({ payload }) => payload.includes('tick_done')),
   )

@@ -20,7 +20,7 @@ mosquittoTest('the way to the broker takes no orders from NODE_TLS_REJECT_UNAUTH
 test.skipIf(!hasOpenssl())('nor does the way to the cloud', async () => {
   await using peer = await tlsPeer('20200101000000Z', '21200101000000Z')
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
-  const http = createHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const http = createHttp({ clock: systemClock, timeoutMs: 60_000, concurrency: 1 })
   const call = { kind: 'tier_info' as const, url: `${peer.url}/api/v1/users/tier_info`, headers: {} }
 
   const asked = http.request(call, new AbortController().signal)

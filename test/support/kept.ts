@@ -5,8 +5,19 @@ import { join } from 'node:path'
 /** The bytes of every file below a directory, a character each, by path from there. */
 export function filesBelow(directory: string): ReadonlyMap<string, string> {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-  const files = names.filter((name) => statSync(join(directory, name)).isFile())
-  return new Map(files.map((name) => [name, readFileSync(join(directory, name), 'latin1')]))
+  return new Map(names.flatMap((name) => bytesOf(directory, name)))
+}
+
+/** Nothing for a directory, and for a draft that a running program has renamed or removed meanwhile. */
+function bytesOf(directory: string, name: string): readonly (readonly [string, string])[] {
+  const path = join(directory, name)
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return []
+  try {
+    return [[name, readFileSync(path, 'latin1')]]
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** The files that hold a text, in whatever way a program might have written it. */

@@ -9,6 +9,8 @@ import { createServer, connect as dial, type Socket } from 'node:net'
 export interface WireManners {
   /** How long each piece is on its way, in milliseconds. */
   readonly delayMs?: number
+  /** Nothing arrives, on either side, until the manners are others; what was sent waits. */
+  readonly held?: boolean
   /** Pieces are cut to so many bytes; one goes every millisecond. */
   readonly pieceBytes?: number
   /** Connections are accepted and nothing else happens. */
@@ -86,13 +88,16 @@ export async function wireTo(port: number): Promise<Wire> {
   }
 }
 
+/** How often a piece that is held looks whether it still is. */
+const heldLookMs = 20
+
 /** Writes to a socket in pieces, each at its time and in order. */
 function slowly(socket: Socket, manners: () => WireManners): (data: Buffer) => void {
   const waiting: { readonly piece: Buffer; readonly at: number }[] = []
   let lastAt = 0
   const pump = () => {
     for (let next = waiting[0]; next; next = waiting[0]) {
-      const left = next.at - performance.now()
+      const left = manners().held ? heldLookMs : next.at - performance.now()
       if (left > 0) {
         setTimeout(pump, left)
         return

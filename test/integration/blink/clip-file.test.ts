@@ -1,8 +1,9 @@
 /** A clip's file comes piece by piece, is bounded in length and time, and is never in memory as a whole. */
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import type { HttpCall, Sink } from '../../../src/blink/api.ts'
-import { failing, open } from '../../support/asking.ts'
+import { failing, open, until } from '../../support/asking.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
 import { calm, httpPeer } from '../../support/peer.ts'
 
 const path = '/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/4/clip/request/5'
@@ -62,22 +63,28 @@ test('a file longer than the limit is not received, announced or not', async () 
 })
 
 test('a line may be slow, but neither silent nor slow for ever', async () => {
-  const trickle =
-    (everyMs: number): RequestListener =>
-    (_, response) => {
-      response.writeHead(200, { 'content-type': 'video/mp4' })
-      const timer = setInterval(() => response.write('x'), everyMs)
-      response.on('close', () => clearInterval(timer))
-    }
-  await using silent = await httpPeer(trickle(1_000_000))
-  await using slow = await httpPeer(trickle(20))
-  await using http = open({ timeoutMs: 200 })
+  const answers: ServerResponse[] = []
+  await using peer = await httpPeer((_, response) => {
+    answers.push(response.writeHead(200, { 'content-type': 'video/mp4' }))
+  })
+  const clock = fakeClock()
+  await using http = open({ clock, timeoutMs: 20_000 })
 
-  expect((await failing(http, clipCall(silent.url))).code).toBe('cloud_unreachable')
+  const silent = failing(http, clipCall(peer.url))
+  await until(() => answers.length === 1)
+  await clock.advance(20_000)
+  expect((await silent).code).toBe('cloud_unreachable')
+
   let pieces = 0
   const write = () => Promise.resolve(void pieces++)
-  expect((await failing(http, clipCall(slow.url, { write, timeoutMs: 600 }))).code).toBe('cloud_unreachable')
-  expect(pieces).toBeGreaterThan(2)
+  const slow = failing(http, clipCall(peer.url, { write, timeoutMs: 60_000 }))
+  await until(() => answers.length === 2)
+  for (let sent = 1; sent <= 4; sent++) {
+    answers[1]?.write('x')
+    await until(() => pieces === sent)
+    await clock.advance(15_000)
+  }
+  expect((await slow).code).toBe('cloud_unreachable')
 })
 
 test('what cannot be written ends the download with that error', async () => {

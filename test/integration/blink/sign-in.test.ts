@@ -17,7 +17,7 @@ async function person(
   const { challenge = 202, hardwareId = '6C5DB6B0-7A0B-4F8E-9D62-0C7D0B6E1F11' } = options
   const time = new FakeTime()
   const simulator = await startSimulator({ time, accounts: [{ ...demoAccount, person: { challenge } }] })
-  const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const http = createSignInHttp({ clock: systemClock, timeoutMs: 60_000, concurrency: 1 })
   const signIn = createSignIn({ http, oauthUrl: simulator.oauthUrl, hardwareId, clock: systemClock })
   const { email, password } = simulator.person()
   return {
@@ -143,7 +143,7 @@ test.each([
   await using peer = await httpPeer((request, response) => {
     response.writeHead(302, { location: location.replace('{host}', request.headers.host ?? '') }).end()
   })
-  const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const http = createSignInHttp({ clock: systemClock, timeoutMs: 60_000, concurrency: 1 })
   const signIn = createSignIn({ http, oauthUrl: peer.url, hardwareId: 'X', clock: systemClock })
 
   const begun = signIn.begin({ email: 'anna@example.com', password: new Secret('pw') }, calm())
@@ -156,7 +156,7 @@ test.each([
 test('whatever a page redirects to, a sign-in ends with a sentence', async () => {
   let location = ''
   await using peer = await httpPeer((_, response) => response.writeHead(302, { location }).end())
-  const http = createSignInHttp({ clock: systemClock, timeoutMs: 5_000, concurrency: 1 })
+  const http = createSignInHttp({ clock: systemClock, timeoutMs: 60_000, concurrency: 1 })
   const signIn = createSignIn({ http, oauthUrl: peer.url, hardwareId: 'X', clock: systemClock })
   const part = fc.constantFrom(
     'oauth',

@@ -122,7 +122,7 @@ test('it retains messages up to a limit, says so, and takes what replaces or cle
       fields: { topic: expect.stringContaining('house/') },
     },
   ])
-}, 30_000)
+})
 
 test.each([
   ['a web browser', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
