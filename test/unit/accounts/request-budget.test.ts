@@ -168,7 +168,7 @@ test('no normal day uses the budget up, with its starts, retries and hours of tr
 
       expect(asked).toBeLessThan(plannedBudget({ runsPerDay, modules }))
     }),
-    { numRuns: 1_000 },
+    { numRuns: 300 },
   )
 })
 

@@ -205,7 +205,7 @@ test('whatever comes back is a value or one of our errors, which repeats nothing
         }
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   )
 })
 
@@ -234,7 +234,7 @@ test('an interceptor hears of each answer that opens the breaker, whatever its s
         if (opensBreaker(error)) opened++
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: 300 },
   )
   expect(opened).toBeGreaterThan(50)
 })

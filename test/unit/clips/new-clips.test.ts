@@ -235,7 +235,7 @@ test('with any cap, runs until nothing waits download every clip exactly once', 
         )
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
 })
 

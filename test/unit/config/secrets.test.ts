@@ -88,7 +88,7 @@ test('any text in any variable is taken or refused with reasons, without a secre
     fc.property(marked, (given) => {
       expect(everythingSaid({ env: given, cwd: nowhere })).not.toContain(secret)
     }),
-    { numRuns: 200 },
+    { numRuns: 60 },
   )
 })
 
@@ -102,7 +102,7 @@ test('any text for any option is either taken or refused with reasons', () => {
     fc.property(overrides, (given) => {
       expect(everythingSaid({ env: {}, cwd: nowhere, overrides: new Map(given) })).not.toBe('')
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -121,7 +121,7 @@ test('any value for any key of a file is taken or refused, without a secret', ()
       expect(read.size + problems.length).toBeGreaterThan(0)
       expect(JSON.stringify(problems)).not.toContain(secret)
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })
 
@@ -155,6 +155,6 @@ test('any text as a file is either taken or refused with reasons', () => {
 
       for (const { place } of problems) expect(place).toContain('local.yaml')
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })

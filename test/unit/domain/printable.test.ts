@@ -13,7 +13,7 @@ test('no text whatever can drive a terminal, once it is made visible', () => {
       expect(visibleInLine(text)).not.toContain('\n')
       expect(visible(visible(text))).toBe(visible(text))
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })
 
@@ -26,7 +26,7 @@ test('a name fills one cell of a table at most, whatever it holds', () => {
       expect(cell).not.toMatch(drivesTerminal)
       expect(cell).not.toContain('\n')
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })
 
@@ -38,7 +38,7 @@ test('a JSON document says the same whether it can be seen or not', () => {
       expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
       expect(text).not.toMatch(drivesTerminal)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 

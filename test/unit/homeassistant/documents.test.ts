@@ -97,7 +97,7 @@ test('Home Assistant takes the document of a sync module, whatever its name is',
     fc.property(anyModule, (module) => {
       expect(check(moduleDocument(module))).toEqual([])
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -124,7 +124,7 @@ test('all documents fit together, however many accounts and modules there are', 
       const cameras = all.map((module) => cameraDocument(cameraOf(module)))
       expect(checkAll([bridgeDocument(accounts), ...documents, ...cameras])).toEqual([])
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   )
 })
 
@@ -177,7 +177,7 @@ test('every value published on a topic of a document is one that its entity acce
 
       expect(placed.flatMap((one) => refusals(one, newest))).toEqual([])
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 

@@ -134,6 +134,6 @@ test('publishes of a kind are sent in order and end once, whatever happens', asy
     fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
       expect(await play(steps)).toEqual([])
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

@@ -65,9 +65,9 @@ test('an item of several messages is deleted when the last of them is acknowledg
   expect(await outbox.count()).toBe(0)
 })
 
-test('a thousand ids that waited for the broker are delivered once and in order', async () => {
+test('hundreds of ids that waited for the broker are delivered once and in order', async () => {
   const { outbox, broker, add, begin } = aWorld()
-  const ids = Array.from({ length: 1_000 }, (_, index) => String(index))
+  const ids = Array.from({ length: 400 }, (_, index) => String(index))
   await Promise.all(ids.map((id) => add(id, { syncModuleId: String(Number(id) % 7) })))
 
   begin()
@@ -77,7 +77,7 @@ test('a thousand ids that waited for the broker are delivered once and in order'
     const own = (id: string) => Number(id) % 7 === module
     expect(broker.got.filter(own)).toEqual(ids.filter(own))
   }
-  expect(broker.got).toHaveLength(1_000)
+  expect(broker.got).toHaveLength(400)
 })
 
 test("a refused id is tried again after half a minute, its module's later ones wait", async () => {
