@@ -51,7 +51,7 @@ mosquittoTest('whatever the cloud answers, it is reported and the next run is fi
     world.cloud.misbehave({ ...misbehaviour, path: manifestPath(index + 1), count: 1 } satisfies Fault)
   }
 
-  const spoiled = await world.finish(['once', '--json'], { BLINK_TIMEOUT_SECONDS: '4' })
+  const spoiled = await world.finish(['once', '--json'], { BLINK_TIMEOUT_SECONDS: '10' })
   const posts = asked(world.cloud, 'manifest-request')
   const lines = spoiled.stdout
     .trimEnd()
