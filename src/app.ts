@@ -6,7 +6,6 @@
  * The two halves share nothing but the outbox: a dead broker never delays a run, a dead cloud never delays a delivery.
  * Whatever is thrown that nobody expects reaches `failed`.
  */
-import { join } from 'node:path'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
 import { openDriveWatch } from './clips/drive-watch.ts'
@@ -16,15 +15,12 @@ import { type ClipStage, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
-import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
 import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
 import { runsPerDay } from './scheduler/cron.ts'
-import { runLog } from './scheduler/run-log.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
 import { statusReader } from './scheduler/status.ts'
-import { nextRunOf } from './scheduler/timetable.ts'
 import { openStorage } from './storage/open.ts'
 import { openBroker } from './topics/broker.ts'
 import { openPublishing } from './topics/publishing.ts'
@@ -98,14 +94,13 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const { installId } = storage.installation
   const mqtt = await openBroker({ mqtt: settings.mqtt, installId, clock, log })
   opened.defer(() => mqtt.close())
-  const { broker, topics, refused } = mqtt
   const rules = settings.modules
   const { download } = needs
   const follows = attended && (settings.manifest.follow || settings.clips.enabled)
   const shownClips = follows ? storage.clips : undefined
-  const seen = { registry, storage, clips: shownClips, rules, times, broker, clock }
+  const seen = { registry, storage, clips: shownClips, rules, times, broker: mqtt.broker, clock }
   const status = statusReader({ version, ...seen })
-  const published = { ...common, status, topics, broker, refused }
+  const published = { ...common, status, mqtt }
   const assistant = attended ? openHomeAssistant({ ...published, version }, stopping) : undefined
   const logLevel = {
     get: () => log.level ?? settings.log.level,
@@ -129,18 +124,15 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const handle = attended ? commandHandler(commands) : undefined
   const publishing = openPublishing({ ...published, cameras: shownClips, shown, reader, handle })
   opened.defer(() => publishing.close())
-  notify.add(runLog(clock, log), ...publishing.observers)
+  notify.add(scheduler.observer, ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
-  const perAccount = {
-    account: (accountId: BlinkId) => registry.get(accountId),
-    nextRun: (accountId: BlinkId) => nextRunOf(times, accountId, clock.now()),
-  }
+  const perAccount = { account: registry.get.bind(registry), nextRun: scheduler.nextRun }
   const clips =
     follows || download
       ? openClipStage({
           ...{ ...common, ...perAccount, ...download },
           ...{ installId, umask: needs.umask, observer: notify },
-          directory: settings.clips.directory ?? join(settings.dataDir, 'clips'),
+          directory: settings.clips.directory,
         })
       : undefined
   const drives = follows
@@ -175,7 +167,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     log.info({ waiting: await waiting(storage) }, 'stopping')
     await Promise.all([web?.close(), clips?.stop(), drives?.stop()])
     await scheduler.stop()
-    if (broker.state.connected) {
+    if (mqtt.broker.state.connected) {
       const late = new AbortController()
       const over = clock.sleep(drainMs, late.signal)
       await Promise.race([drained(late.signal), over]).catch(() => undefined)

@@ -12,7 +12,7 @@
  * - secrets in files, which may be named in any source (`readSecrets`);
  * - what settings must be of each other and of the disk (`checks.ts`).
  */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import convict from 'convict'
 import { Document, isScalar, isSeq } from 'yaml'
 import { withoutLastNewlines } from '../domain/decode.ts'
@@ -179,7 +179,15 @@ function readSecrets(config: convict.Config<Values>, sources: readonly Source[])
   return { files, problems }
 }
 
-function finish({ blink, modules, mqtt, homeAssistant, web, ...rest }: Values): Omit<Settings, 'proxies'> {
+function finish({
+  blink,
+  clips,
+  modules,
+  mqtt,
+  homeAssistant,
+  web,
+  ...rest
+}: Values): Omit<Settings, 'proxies'> {
   const { tokensFile: _tokensFile, ...cloud } = blink
   const { passwordFile: _passwordFile, ...broker } = mqtt
   const { passwordFile: _webPasswordFile, ...page } = web
@@ -187,6 +195,7 @@ function finish({ blink, modules, mqtt, homeAssistant, web, ...rest }: Values): 
   const once = (entries: readonly string[]) => [...new Set(entries)]
   return {
     blink: { ...cloud, tokens: hidden(blink.tokens) },
+    clips: { ...clips, directory: clips.directory ?? join(rest.dataDir, 'clips') },
     modules: { ...modules, include: once(modules.include), exclude: once(modules.exclude) },
     mqtt: { ...broker, password: hidden(mqtt.password), listen: parseListen(mqtt.listen) },
     homeAssistant: { ...homeAssistant, enabled: homeAssistant.enabled && mqtt.topics === 'all' },

@@ -7,8 +7,9 @@ import type { ProxySettings, ShownProxy } from './proxies.ts'
 import type { Values } from './schema.ts'
 
 /** As in the schema, but paths are absolute, and a secret is there only as itself. */
-export interface Settings extends Omit<Values, 'blink' | 'mqtt' | 'web'> {
+export interface Settings extends Omit<Values, 'blink' | 'clips' | 'mqtt' | 'web'> {
   readonly blink: Omit<Values['blink'], 'tokens' | 'tokensFile'> & { readonly tokens: Secret | undefined }
+  readonly clips: Values['clips'] & { readonly directory: string }
   readonly mqtt: Omit<Values['mqtt'], 'password' | 'passwordFile' | 'listen'> & {
     readonly password: Secret | undefined
     readonly listen: Listen

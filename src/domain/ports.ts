@@ -19,6 +19,7 @@ import type {
   Manifest,
   StorageReading,
 } from './clip.ts'
+import type { Clock } from './clock.ts'
 import type { StoreFailed } from './errors.ts'
 import type {
   Accepted,
@@ -388,4 +389,12 @@ export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+}
+
+/** What parts run with. */
+export interface Runtime {
+  readonly clock: Clock
+  readonly log: Log
+  /** Called with what nobody expected. */
+  readonly fail: (error: unknown) => void
 }

@@ -6,10 +6,9 @@
  * in Home Assistant stays deleted until a rescan or a restart. Everything runs one after another, because
  * Home Assistant may skip a second document of a device while it still works on the first.
  */
-import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { keyOf, type Message, type ModuleKey } from '../domain/model.ts'
-import type { Log, Publisher } from '../domain/ports.ts'
+import type { Publisher, Runtime } from '../domain/ports.ts'
 import type { Incoming } from '../mqtt/connection.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
@@ -26,25 +25,25 @@ import {
   withMarkers,
 } from './documents.ts'
 
-export interface DiscoveryNeeds {
+/** The devices that there should be. */
+export interface WantedDevices {
+  /** `undefined` where every document is to be removed. */
+  bridge(): Promise<Device | undefined>
+  modules(): Promise<readonly ModuleKey[]>
+  /** `undefined` for a module that should have no device. */
+  module(key: ModuleKey): Promise<Device | undefined>
+  cameras(): Promise<readonly Device[]>
+  /** Whether all that is ours is known by now, so that what is not known is an orphan. */
+  complete(): Promise<boolean>
+}
+
+export interface DiscoveryNeeds extends Runtime {
   readonly discovering: Discovering
   readonly publisher: Publisher
-  /** `undefined` where every document is to be removed. */
-  readonly bridge: () => Promise<Device | undefined>
-  readonly modules: () => Promise<readonly ModuleKey[]>
-  /** `undefined` for a module that should have no device. */
-  readonly module: (key: ModuleKey) => Promise<Device | undefined>
-  /** The cameras that should have a device. */
-  readonly cameras: () => Promise<readonly Device[]>
+  readonly wanted: WantedDevices
   /** Called for a module whose entities have just been made, and wait for its state. */
   readonly discovered: (key: ModuleKey) => void
-  /** Whether all that is ours is known by now, so that what is not known is an orphan. */
-  readonly complete: () => Promise<boolean>
   readonly refused: LogRefusal
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface Discovery {
@@ -91,7 +90,7 @@ const mostCopies = 20_000
 
 /** Keeps the documents until `signal` is aborted. */
 export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Discovery {
-  const { discovering, clock } = needs
+  const { discovering, wanted, clock } = needs
   const { prefix, installId } = discovering
   const throttled = new ThrottledLog(clock, needs.log)
   /** What the broker holds of ours, by device: as it sent it, and as published since. */
@@ -166,13 +165,13 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   }
 
   async function* devices(): AsyncGenerator<Device, void> {
-    const bridge = await needs.bridge()
+    const bridge = await wanted.bridge()
     if (bridge) yield bridge
-    for (const key of await needs.modules()) {
-      const device = await needs.module(key)
+    for (const key of await wanted.modules()) {
+      const device = await wanted.module(key)
       if (device) yield device
     }
-    yield* await needs.cameras()
+    yield* await wanted.cameras()
   }
 
   /** Components that left a document are removed first, or Home Assistant would keep them for ever. */
@@ -209,7 +208,7 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   /** Entities that have just been made over wait for the next message on each of their topics. */
   async function publishStates(): Promise<void> {
     await clock.sleep(pauseMs, signal)
-    for (const key of await needs.modules()) {
+    for (const key of await wanted.modules()) {
       if (fresh.has(moduleId(installId, key))) needs.discovered(key)
     }
     fresh.clear()
@@ -237,9 +236,13 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
     dirty.clear()
     isBridgeDirty = false
     areCamerasDirty = false
-    const bridge = withBridge ? await needs.bridge() : undefined
-    const cameras = withCameras ? await needs.cameras() : []
-    const devices = changed([bridge, ...(await Promise.all(keys.map(needs.module))), ...cameras])
+    const bridge = withBridge ? await wanted.bridge() : undefined
+    const cameras = withCameras ? await wanted.cameras() : []
+    const devices = changed([
+      bridge,
+      ...(await Promise.all(keys.map((key) => wanted.module(key)))),
+      ...cameras,
+    ])
     if (devices.length > 0) await publishDevices(() => devices).then(publishStates)
   }
 
@@ -271,10 +274,10 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
   }
 
   async function removeUnknown(): Promise<void> {
-    if (isSwept || !(await needs.complete())) return
-    const wanted = new Set<string>()
-    for await (const { objectId } of devices()) wanted.add(objectId)
-    const orphans = [...copies.keys()].filter((objectId) => !wanted.has(objectId))
+    if (isSwept || !(await wanted.complete())) return
+    const remaining = new Set<string>()
+    for await (const { objectId } of devices()) remaining.add(objectId)
+    const orphans = [...copies.keys()].filter((objectId) => !remaining.has(objectId))
     isSwept = true
     for (const device of orphans) needs.log.info({ device }, 'removing orphaned Home Assistant device')
     await remove(orphans)
@@ -322,10 +325,10 @@ export function keepDiscovered(needs: DiscoveryNeeds, signal: AbortSignal): Disc
       void orLater(inTurn(publishChanged))
     },
     clearModule: (key) =>
-      unlessStopped(clear(moduleId(installId, key), async () => (await needs.module(key)) !== undefined)),
+      unlessStopped(clear(moduleId(installId, key), async () => (await wanted.module(key)) !== undefined)),
     clearCamera: (objectId) =>
       unlessStopped(
-        clear(objectId, async () => (await needs.cameras()).some((device) => device.objectId === objectId)),
+        clear(objectId, async () => (await wanted.cameras()).some((device) => device.objectId === objectId)),
       ),
     clearComponent: (id) => unlessStopped(clearComponent(id)),
     restore() {

@@ -14,14 +14,13 @@ import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
-import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { Log, Observer, Runtime, StatusReader, Storage } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
-import type { LogRefusal } from '../mqtt/refusals.ts'
+import type { OpenedBroker } from '../topics/broker.ts'
 import type { TopicReader } from '../topics/retained.ts'
-import type { Topics } from '../topics/topics.ts'
 import { accountComponent, bridgeDevice } from './bridge-entities.ts'
 import { cameraDevice } from './camera-entities.ts'
-import { type DiscoveryNeeds, keepDiscovered } from './discovery.ts'
+import { type DiscoveryNeeds, keepDiscovered, type WantedDevices } from './discovery.ts'
 import { cameraId, discoveryFilter } from './documents.ts'
 import { moduleDevice } from './module-entities.ts'
 import { findStaleDevices } from './stale-devices.ts'
@@ -32,19 +31,13 @@ const leastWaitMs = 1_000
 const mostWaitMs = 10_000
 const birth = 'online'
 
-export interface HomeAssistantNeeds {
+export interface HomeAssistantNeeds extends Runtime {
   readonly settings: Pick<Settings, 'clips' | 'homeAssistant' | 'manifest' | 'mqtt'>
   readonly storage: Pick<Storage, 'clips' | 'installation' | 'discoveryPrefix'>
   readonly version: string
   readonly status: StatusReader
   readonly notify: Notifier
-  readonly topics: Topics
-  readonly broker: Broker
-  readonly refused: LogRefusal
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
+  readonly mqtt: Pick<OpenedBroker, 'broker' | 'topics' | 'refused'>
 }
 
 export interface HomeAssistant {
@@ -54,12 +47,13 @@ export interface HomeAssistant {
 
 /** Starts to listen to Home Assistant; publishes when its reader is called. */
 export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal): HomeAssistant {
-  const { settings, storage, status, notify, topics, broker, clock, log } = needs
+  const { settings, storage, status, notify, clock, log } = needs
+  const { broker, topics, refused } = needs.mqtt
   const { enabled, prefix, statusTopic } = settings.homeAssistant
   const isWanted = enabled && settings.mqtt.topics === 'all'
   const { installId } = storage.installation
   const discovered = (key: ModuleKey) => notify.moduleChanged(key, 'discovered')
-  const common = { publisher: broker, refused: needs.refused, clock, log, fail: needs.fail, discovered }
+  const common = { publisher: broker, refused, clock, log, fail: needs.fail, discovered }
   const discovering = { prefix, installId, version: needs.version }
   const fail = (error: unknown) => void (signal.aborted || needs.fail(error))
   const earlierRemoved = removeEarlier()
@@ -81,8 +75,8 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
     const isListed = accounts.every(({ accountId }) => listed.has(accountId))
     return accounts.length > 0 && isListed && status.isComplete()
   }
-  const devices = devicesOf(needs, discovering, () => hasSeveralNetworks)
-  const discovery = keepDiscovered({ ...common, ...devices, discovering, complete }, signal)
+  const wanted = devicesOf(needs, discovering, { severalNetworks: () => hasSeveralNetworks, complete })
+  const discovery = keepDiscovered({ ...common, wanted, discovering }, signal)
 
   async function unlessUnreadable(work: Promise<unknown>): Promise<void> {
     try {
@@ -177,7 +171,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   }
 
   async function removeBelow(earlier: string): Promise<void> {
-    const nothing = {
+    const wanted = {
       bridge: async () => undefined,
       modules: async () => [],
       module: async () => undefined,
@@ -185,7 +179,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
       complete: async () => true,
     }
     const below = { ...discovering, prefix: earlier }
-    const discovery = keepDiscovered({ ...common, ...nothing, discovering: below }, signal)
+    const discovery = keepDiscovered({ ...common, wanted, discovering: below }, signal)
     const end = broker.subscribe(discoveryFilter(earlier), discovery.heard)
     await discovery.publishAll()
     await discovery.removeOrphans()
@@ -197,15 +191,10 @@ const noDocuments = { publishDocuments: async () => undefined, removeOrphans: as
 
 /** The devices of this daemon as they are now. */
 function devicesOf(
-  {
-    settings,
-    storage,
-    status,
-    topics,
-  }: Pick<HomeAssistantNeeds, 'settings' | 'status' | 'storage' | 'topics'>,
+  { settings, storage, status, mqtt: { topics } }: HomeAssistantNeeds,
   discovering: DiscoveryNeeds['discovering'],
-  severalNetworks: () => boolean,
-): Pick<DiscoveryNeeds, 'bridge' | 'modules' | 'module' | 'cameras'> {
+  { severalNetworks, complete }: { severalNetworks(): boolean; complete(): Promise<boolean> },
+): WantedDevices {
   const { clips, manifest } = settings
   const follows = manifest.follow || clips.enabled
   async function unlessGone(camera: ClipCamera): Promise<ClipCamera | undefined> {
@@ -213,6 +202,7 @@ function devicesOf(
   }
 
   return {
+    complete,
     async bridge() {
       const accounts = await status.accounts()
       return bridgeDevice(

@@ -4,19 +4,14 @@
  * What is to be deleted is never published again by this process, however long the disk refuses to delete it. A
  * process that is killed before the commit publishes it again at its next start, with the same event id.
  */
-import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { EventKind } from '../domain/model.ts'
-import type { Log, Outbox, StoredEvent } from '../domain/ports.ts'
+import type { Outbox, Runtime, StoredEvent } from '../domain/ports.ts'
 
-export interface CleanupNeeds {
+export interface CleanupNeeds extends Runtime {
   readonly outbox: Pick<Outbox, 'remove' | 'sweep'>
-  readonly clock: Clock
-  readonly log: Log
   /** Called when events of one kind have been deleted because they expired. */
   readonly expired?: (kind: EventKind, count: number) => void
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 /** While the broker is away nothing is read from the disk, and what expires there must not pile up. */

@@ -4,26 +4,28 @@
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Settings } from '../config/settings.ts'
-import { type Clock, iso } from '../domain/clock.ts'
+import { iso } from '../domain/clock.ts'
+import type { BlinkId } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
-import type { Log, Storage } from '../domain/ports.ts'
+import type { Observer, Runtime, Storage } from '../domain/ports.ts'
 import { type Schedule, startSchedule } from './cron.ts'
+import { runLog } from './run-log.ts'
 import { createRunner, type Runner } from './runner.ts'
-import { type Timetable, timetable } from './timetable.ts'
+import { nextRunOf, type Timetable, timetable } from './timetable.ts'
 
-export interface SchedulerNeeds {
+export interface SchedulerNeeds extends Runtime {
   readonly settings: Pick<Settings, 'blink' | 'modules' | 'request' | 'schedule'>
   readonly storage: Storage
   readonly registry: AccountRegistry
   readonly notify: Notifier
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface Scheduler {
   readonly times: Timetable
+  /** When an account is requested next, and how often; none while the schedule is not running. */
+  nextRun(accountId: BlinkId): ReturnType<typeof nextRunOf>
+  /** Logs runs and requests. */
+  readonly observer: Observer
   readonly command: Runner['command']
   readonly once: Runner['once']
   /** Runs by the schedule from now on, and one at once where the settings say so. */
@@ -52,6 +54,8 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
 
   return {
     times,
+    nextRun: (accountId) => nextRunOf(times, accountId, clock.now()),
+    observer: runLog(clock, log),
     command: runner.command,
     once: runner.once,
     stopping: stopping.signal,

@@ -5,25 +5,20 @@
  * restart goes on with it.
  */
 import type { ClipCamera, ClipNew } from '../domain/clip.ts'
-import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
-import type { ClipLedger, Log, Observer, Publisher, StatusReader } from '../domain/ports.ts'
+import type { ClipLedger, Observer, Publisher, Runtime, StatusReader } from '../domain/ports.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
 import type { TopicReader } from './retained.ts'
 import { plain, type Topics } from './topics.ts'
 
-export interface CameraClearingNeeds {
+export interface CameraClearingNeeds extends Runtime {
   readonly topics: Topics
   readonly publisher: Publisher
   readonly cameras: Pick<ClipLedger, 'cameras' | 'forgetCamera'>
   readonly status: Pick<StatusReader, 'module'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
   readonly refused: LogRefusal
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface CameraClearing extends Observer {

@@ -9,10 +9,10 @@
  * with QoS 0 or from a broker without flow control, is dropped and counted. A message that is larger than any command
  * is not kept.
  */
-import type { Clock } from '../domain/clock.ts'
+
 import type { Command, CommandError, CommandResult } from '../domain/commands.ts'
 import { PublishRefused } from '../domain/errors.ts'
-import type { Log } from '../domain/ports.ts'
+import type { Runtime } from '../domain/ports.ts'
 import type { Broker, Incoming, OutgoingMessage } from '../mqtt/client.ts'
 import { commandLines, type Rate, ThrottledLog } from '../mqtt/log-throttle.ts'
 import {
@@ -26,14 +26,11 @@ import {
 } from './commands.ts'
 import { schema, type Topics } from './topics.ts'
 
-export interface SubscriberNeeds {
+export interface SubscriberNeeds extends Runtime {
   readonly topics: Topics
   readonly broker: Pick<Broker, 'subscribe' | 'publish'>
   /** Carries out a command; rejects only for bugs. */
   readonly handle: (command: Command) => Promise<CommandResult>
-  readonly clock: Clock
-  readonly log: Log
-  readonly fail: (error: unknown) => void
 }
 
 const responseExpirySeconds = 60

@@ -5,15 +5,16 @@
  * broker that lost its store is whole again, and `online` never comes before what it promises.
  */
 import type { Settings } from '../config/settings.ts'
-import { type Clock, thisMoment } from '../domain/clock.ts'
+import { thisMoment } from '../domain/clock.ts'
 import type { Command, CommandResult } from '../domain/commands.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Notifier } from '../domain/notifier.ts'
-import type { Log, LogLevel, Observer, Publisher, StatusReader, Storage } from '../domain/ports.ts'
+import type { LogLevel, Observer, Publisher, Runtime, StatusReader, Storage } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
+import type { OpenedBroker } from './broker.ts'
 import { clearCameras } from './camera-clearing.ts'
 import { clipMessages } from './clip-topics.ts'
 import { subscribeCommands } from './command-subscriber.ts'
@@ -23,28 +24,21 @@ import { rateLimited } from './rate-limiter.ts'
 import { openRepair } from './repair.ts'
 import { publishRetained, type TopicReader } from './retained.ts'
 import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
-import type { Topics } from './topics.ts'
 
-export interface PublishingNeeds {
+export interface PublishingNeeds extends Runtime {
   readonly settings: Pick<Settings, 'clips' | 'mqtt' | 'request'>
   readonly storage: Pick<Storage, 'installation' | 'ledger' | 'outbox'>
   /** Absent where manifests are not followed. */
   readonly cameras?: Pick<Storage['clips'], 'cameras' | 'forgetCamera'> | undefined
   readonly status: StatusReader
   readonly notify: Notifier
-  readonly topics: Topics
-  readonly broker: Broker
-  readonly refused: LogRefusal
+  readonly mqtt: Pick<OpenedBroker, 'broker' | 'topics' | 'refused'>
   /** What `bridge/info` shows of the program. */
   readonly shown: Pick<BridgeInfo, 'version' | 'settings'> & { readonly logLevel: () => LogLevel }
   /** Absent where nobody reads the topics by documents of its own. */
   readonly reader: TopicReader | undefined
   /** Carries out commands; absent where none are taken. */
   readonly handle: ((command: Command) => Promise<CommandResult>) | undefined
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface Publishing {
@@ -58,7 +52,8 @@ export interface Publishing {
 
 /** Starts to publish on each connection. */
 export function openPublishing(needs: PublishingNeeds): Publishing {
-  const { settings, storage, status, notify, topics, broker, refused, reader, clock, log, fail } = needs
+  const { settings, storage, status, notify, reader, clock, log, fail } = needs
+  const { broker, topics, refused } = needs.mqtt
   const stopping = new AbortController()
   const { signal } = stopping
   const modulesToo = settings.mqtt.topics === 'all'

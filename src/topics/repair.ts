@@ -15,17 +15,16 @@
  * Whoever may write there can send a flood, so of each message only a hash is kept, and of topics a limited number.
  */
 import { hash } from 'node:crypto'
-import type { Clock } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
-import type { Log, Publisher, StatusReader } from '../domain/ports.ts'
+import type { Publisher, Runtime, StatusReader } from '../domain/ports.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import { online, type RetainedTopics } from './retained.ts'
 import { accountState, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
-export interface RepairNeeds {
+export interface RepairNeeds extends Runtime {
   readonly topics: Topics
   readonly broker: Pick<Broker, 'subscribe' | 'onConnect' | 'state'>
   readonly publisher: Publisher
@@ -35,10 +34,6 @@ export interface RepairNeeds {
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
   readonly announce: () => void
   readonly retained: Pick<RetainedTopics, 'publish'>
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
-  readonly clock: Clock
-  readonly log: Log
 }
 
 export interface Repair {

@@ -8,10 +8,9 @@
  * stays as it is, and nothing waits for it.
  */
 import type { ClipCamera } from '../domain/clip.ts'
-import type { Clock } from '../domain/clock.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/model.ts'
-import type { Ledger, Log, Observer, Publisher, StatusReader } from '../domain/ports.ts'
+import type { Ledger, Observer, Publisher, Runtime, StatusReader } from '../domain/ports.ts'
 import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import { type LogRefusal, smallerThan } from '../mqtt/refusals.ts'
 import { type Change, DirtySet, type Entry } from './dirty-set.ts'
@@ -32,7 +31,7 @@ export interface TopicReader {
   beforeClearing(removed: ModuleKey | ClipCamera | BlinkId): Promise<void>
 }
 
-export interface RetainedNeeds {
+export interface RetainedNeeds extends Runtime {
   readonly topics: Topics
   readonly publisher: Publisher
   /** False publishes only bridge and account topics. */
@@ -42,10 +41,6 @@ export interface RetainedNeeds {
   readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
   readonly refused: LogRefusal
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface RetainedTopics extends Observer {

@@ -48,16 +48,19 @@ export function discoveryFixture(
           discovery.heard({ topic, payload: bytes(payload), retain: false, properties: {} })
         },
       },
-      bridge: async () => bridgeDevice(topics, discovering, accounts),
-      modules: async () => [...known.values()],
-      async module(key) {
-        if (disk.broken) throw new StoreFailed('cannot read state.db')
-        const module = known.get(keyOf(key))
-        return module && moduleDevice(topics, discovering, module, { severalNetworks: false, follows: false })
+      wanted: {
+        bridge: async () => bridgeDevice(topics, discovering, accounts),
+        modules: async () => [...known.values()],
+        async module(key) {
+          if (disk.broken) throw new StoreFailed('cannot read state.db')
+          const module = known.get(keyOf(key))
+          const options = { severalNetworks: false, follows: false }
+          return module && moduleDevice(topics, discovering, module, options)
+        },
+        cameras: async () => cameras.map((camera) => cameraDevice(topics, discovering, camera)),
+        complete: async () => complete,
       },
-      cameras: async () => cameras.map((camera) => cameraDevice(topics, discovering, camera)),
       discovered: (key) => discovered.push(keyOf(key)),
-      complete: async () => complete,
       refused: refusalLogger(clock, log),
       clock,
       log,

@@ -114,7 +114,8 @@ function homeAssistant({ enabled = true, clips = false, earlier }: Differing = {
     },
   }
   const needs = {
-    ...{ settings, storage, version: '1.2.3', status, notify, topics, broker, refused: () => undefined },
+    ...{ settings, storage, version: '1.2.3', status, notify },
+    mqtt: { topics, broker, refused: () => undefined },
     ...{ clock, log, fail: (error: unknown) => failures.push(error) },
   } as unknown as HomeAssistantNeeds
   const { reader, observer } = openHomeAssistant(needs, over.signal)

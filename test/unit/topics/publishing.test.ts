@@ -64,8 +64,9 @@ function publishing() {
   const opened = openPublishing({
     settings: { mqtt: { topics: 'all' }, clips: { mediaPrefix: undefined }, request: { ttlSeconds: 600 } },
     shown: { version: '1.2.3', settings: {}, logLevel: () => 'info' },
-    ...{ storage, status, notify, topics: topicsBelow('b'), broker, reader, clock, log },
-    ...{ refused: () => undefined, handle: undefined, fail: (error: unknown) => failures.push(error) },
+    ...{ storage, status, notify, reader, clock, log },
+    mqtt: { topics: topicsBelow('b'), broker, refused: () => undefined },
+    ...{ handle: undefined, fail: (error: unknown) => failures.push(error) },
   } as unknown as PublishingNeeds)
   onTestFinished(() => opened.close())
   notify.add(...opened.observers)
