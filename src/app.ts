@@ -9,9 +9,7 @@
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
 import { openDriveWatch } from './clips/drive-watch.ts'
-import type { DownloadWatch } from './clips/module-worker.ts'
-import type { ClipChoice } from './clips/new-clips.ts'
-import { type ClipStage, openClipStage } from './clips/stage.ts'
+import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
@@ -41,7 +39,7 @@ export interface DaemonNeeds {
   readonly attended?: boolean
   readonly observers?: readonly Observer[]
   /** Clips to download in a single run, whatever the settings say about clips. */
-  readonly download?: { readonly choice: ClipChoice; readonly watch: DownloadWatch }
+  readonly download?: Pick<ClipStageNeeds, 'choice' | 'watch'>
 }
 
 export interface Daemon {
