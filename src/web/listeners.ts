@@ -29,25 +29,31 @@ export interface ListenerNeeds {
   readonly log: Log
 }
 
-/** From the first byte to the end of the headers, and to the end of the body. */
-const [headersMs, bodyMs] = [10_000, 30_000]
-/** A connection on which nothing moves, for instance of somebody who reads no answer. */
-const silentMs = 60_000
-const mostConnections = 256
+export interface Limits {
+  /** From the first byte to the end of the headers, and to the end of the body. */
+  readonly headersMs: number
+  readonly bodyMs: number
+  /** How long nothing may move on a connection, for instance when somebody reads no answer. */
+  readonly silentMs: number
+  readonly connections: number
+}
+
+const usualLimits: Limits = { headersMs: 10_000, bodyMs: 30_000, silentMs: 60_000, connections: 256 }
 
 /** @throws ConfigInvalid when the place cannot be listened at */
-export async function openListener({ kind, place, answer, log }: ListenerNeeds): Promise<Listener> {
+export async function openListener(needs: ListenerNeeds, limits = usualLimits): Promise<Listener> {
+  const { kind, place, answer, log } = needs
   const listener = getRequestListener(
     (request, env) => answer(request, { listener: kind, peer: env.incoming.socket.remoteAddress ?? '' }),
     { overrideGlobalObjects: false },
   )
   const options = {
-    ...{ headersTimeout: headersMs, requestTimeout: bodyMs, keepAliveTimeout: 5_000 },
-    ...{ connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+    ...{ headersTimeout: limits.headersMs, requestTimeout: limits.bodyMs, keepAliveTimeout: 5_000 },
+    ...{ connectionsCheckingInterval: limits.headersMs / 2, maxHeaderSize: 16_384 },
   }
   const server = createServer(options, (incoming, outgoing) => void listener(incoming, outgoing))
-  server.setTimeout(silentMs)
-  server.maxConnections = mostConnections
+  server.setTimeout(limits.silentMs)
+  server.maxConnections = limits.connections
   server.listen(place.port, place.host)
   const setting = kind === 'direct' ? 'web.listen' : 'web.ingress'
   try {
