@@ -9,6 +9,7 @@ import { visibleInLine } from '../domain/printable.ts'
 import type { Words } from '../domain/words.ts'
 import { assetPath } from './assets.ts'
 import type { WebContext } from './context.ts'
+import type { Part } from './live.ts'
 import type { Message } from './messages.ts'
 
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>
@@ -31,13 +32,15 @@ export interface Page {
   /** What the form before it has come to. */
   readonly message?: Message | undefined
   readonly status?: ContentfulStatusCode
+  /** What makes the page load itself again while somebody looks; its elements with `data-part` and an id are replaced. */
+  readonly live?: readonly (Part | 'all')[]
   /** Scripts of this page alone, by the names of their assets, and its style sheets. */
   readonly assets?: readonly string[]
 }
 
 /** Answers with a page. */
 export async function show(c: WebContext, page: Page): Promise<Response> {
-  const { title, place, body, message, status = 200, assets = [] } = page
+  const { title, place, body, message, status = 200, assets = [], live } = page
   const root = rootOf(c)
   const isOpen = place !== undefined
   const failed = message?.kind === 'failed'
@@ -61,7 +64,7 @@ ${['style.css', ...assets, 'page.js'].map(asset)}
 <p class="name">blink-manifestd</p>
 ${isOpen ? nav(root, place) : ''}
 </header>
-<main id="main" tabindex="-1">
+<main id="main" tabindex="-1"${live ? html` data-live="${live.join(' ')}"` : ''}>
 <h1>${title}</h1>
 ${message ? shownMessage(message) : ''}
 ${body}
@@ -118,6 +121,20 @@ export function time(at: number): Html {
   const iso = new Date(at).toISOString()
   return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC</time>`
 }
+
+/** How long ago something was, which a script keeps up to date. */
+export function age(at: number, now: number): Html {
+  const seconds = Math.max(0, Math.round((now - at) / 1000))
+  const [unit, size] = units.find(([, each]) => seconds >= each) ?? ['s', 1]
+  return html`<span data-since="${new Date(at).toISOString()}">${Math.floor(seconds / size)} ${unit}</span>`
+}
+
+const units = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const
 
 /** A state: its word, and a colour that says no more than the word. */
 export function state(word: string, tone: 'good' | 'wait' | 'bad'): Html {

@@ -20,6 +20,7 @@ import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './gua
 import { metricsRoute, probes, statusRoute } from './health.ts'
 import { show } from './layout.ts'
 import { type Listener, openListener } from './listeners.ts'
+import { createLive } from './live.ts'
 import { createMessages } from './messages.ts'
 import type { Metrics, MetricsNeeds } from './metrics.ts'
 import { accountsPages } from './pages/accounts.ts'
@@ -62,6 +63,7 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const sessions = createSessions({ password, origins, installId, clock })
   const messages = createMessages(clock)
   const lastRun = lastRunObserver(clock)
+  const live = createLive(clock)
   const app: WebApp = new Hono<WebEnv>()
 
   app.use(securityHeaders(), peersAndHosts(origins))
@@ -71,6 +73,7 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   app.use(limitedBodies, sessions.visit, sameOrigin(origins))
   lockPages(app, { sessions, messages })
   statusRoute(app, { status, clock })
+  live.serve(app)
   const dialogue = signInDialogue({ settings, clock, log, signal: stopping.signal })
   accountsPages(app, { ...needs, dialogue, messages })
   signInPages(app, { dialogue, messages })
@@ -88,12 +91,14 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   })
   async function stop(): Promise<void> {
     metrics?.close()
+    live.close()
     stopping.abort(new Error('stopped'))
     const late = new AbortController()
     await Promise.race([dialogue.settled(), clock.sleep(stopMs, late.signal).catch(() => undefined)])
     late.abort(new Error('settled'))
   }
-  return { app, observers: [lastRun.observer, ...(metrics ? [metrics.observer] : [])], stop }
+  const observers = [lastRun.observer, live.observer, ...(metrics ? [metrics.observer] : [])]
+  return { app, observers, stop }
 }
 
 async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {

@@ -47,14 +47,21 @@ export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
         await spentToday(one.accountId),
       ]),
     )
-    const body = html`<p class="lead" id="now">${written(howThingsAre(health, lastRun.read()))}</p>
-${facts([
-  ['Broker', broker(health)],
-  ['Request IDs that wait for the broker', health.waiting ?? 'not known'],
-  ['Disk', disk(health, free)],
-])}
-${table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows })}`
-    return show(c, { title: 'Overview', place: '', body, message: messages.read(c.req.query('message')) })
+    const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, lastRun.read()))}</p>
+<div id="parts" data-part>${facts([
+      ['Broker', broker(health)],
+      ['Request IDs that wait for the broker', health.waiting ?? 'not known'],
+      ['Disk', disk(health, free)],
+    ])}
+${table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows })}</div>`
+    const live = ['state', 'accounts', 'modules'] as const
+    return show(c, {
+      title: 'Overview',
+      place: '',
+      body,
+      live,
+      message: messages.read(c.req.query('message')),
+    })
   })
 
   async function spentToday(accountId: string): Promise<string> {
