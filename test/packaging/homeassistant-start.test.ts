@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, inject } from 'vitest'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import { appTest, healthcheck, startApp } from '../support/app-container.ts'
+import { type Answer, appTest, healthcheck, startApp } from '../support/app-container.ts'
 import { home } from '../support/homes.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
 import { observe } from '../support/observer.ts'
@@ -122,3 +122,33 @@ appTest('the healthcheck of the image works for root beside the program', async 
   expect(await check.ended, check.stderr()).toBe(0)
   expect(check.stdout()).toBe('alive\n')
 })
+
+appTest('the page is there for the Supervisor and for no other app', async () => {
+  await using app = startApp({
+    directory,
+    options: { ...options, mqtt_url: 'mqtt://127.0.0.1:9' },
+    env: { LOG_FORMAT: 'json' },
+    network: 'own',
+  })
+  const outside = { host: 'home.example:8123', 'x-ingress-path': '/api/hassio_ingress/dGhlLXRva2Vu' }
+
+  await app.says('no credentials, nothing to request')
+  const ours = await listening(() => app.get('172.30.32.2', '/', outside))
+  const others = await app.get('172.30.33.9', '/', outside)
+
+  expect(ours.status, ours.text).toBe(200)
+  expect(ours.headers['content-type']).toMatch(/^text\/html/)
+  expect(ours.headers['content-security-policy']).toContain("frame-ancestors 'self'")
+  expect(ours.text).not.toMatch(/(href|src|action)="\//)
+  expect({ status: others.status, text: others.text }).toEqual({
+    status: 403,
+    text: 'Only Home Assistant may connect here.\n',
+  })
+})
+
+async function listening(look: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    const answer = await look()
+    if (answer.status !== 0) return answer
+  }
+}

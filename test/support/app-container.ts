@@ -5,14 +5,16 @@
  *
  * Tests that need it are made with `appTest`: where nothing may be mounted they are skipped and say so.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { onTestFinished, test } from 'vitest'
 import { writeOptions } from './supervisor.ts'
 import { longestWaitMs, until } from './until.ts'
 
+const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
 
 /** Binds what a Debian image and ours hold, and starts the entry point there. */
@@ -20,6 +22,10 @@ const setUp = `
 set -eu
 root=$1; app=$2; data=$3; media=$4; node=$5; shift 5
 mount --make-rprivate /
+if [ "$OWN_NETWORK" = yes ]; then
+  ip link set lo up
+  for address in 172.30.32.2 172.30.33.9 172.30.33.5; do ip address add "$address/32" dev lo; done
+fi
 mount -t tmpfs -o mode=755 tmpfs "$root"
 cd "$root"
 mkdir usr etc proc dev tmp data media app
@@ -49,7 +55,28 @@ export interface AppContainer extends AsyncDisposable {
   readonly ended: Promise<number | null>
   /** As the Supervisor stops an app; resolves with the exit code. */
   stop(): Promise<number | null>
+  /** Asks the app's page in its own network, where it is 172.30.33.5, from another address there. */
+  get(from: string, path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
 }
+
+/** `status` 0 while nobody listens. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+}
+
+/** As the Supervisor asks: to the address of the app, from its own. */
+const client = `
+const [localAddress, path, headers] = process.argv.slice(1)
+const options = { host: '172.30.33.5', port: 8099, localAddress, path, headers: JSON.parse(headers) }
+const print = (answer) => process.stdout.write(JSON.stringify(answer))
+require('node:http').get(options, async (response) => {
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  print({ status: response.statusCode, headers: response.headers, text })
+}).on('error', () => print({ status: 0, headers: {}, text: '' }))
+`
 
 export interface AppNeeds {
   /** The installed package. */
@@ -62,7 +89,7 @@ export interface AppNeeds {
   readonly instead?: readonly string[]
   /** In place of a new one: that of an app that was started before. */
   readonly data?: string
-  /** Where it runs; this machine's network where it is absent. */
+  /** Of its own, with the Supervisor's address and another one in it; else this machine's. */
   readonly network?: 'own'
 }
 
@@ -97,6 +124,7 @@ export function startApp(needs: AppNeeds): AppContainer {
   const child = spawn('unshare', [...namespaces, 'sh', '-c', setUp, 'sh', ...words], {
     env: {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      OWN_NETWORK: network ? 'yes' : 'no',
       ...imageVariables(),
       ...env,
     },
@@ -133,6 +161,16 @@ export function startApp(needs: AppNeeds): AppContainer {
       const pid = await until('process 1', first, { state })
       process.kill(pid, 'SIGTERM')
       return ended
+    },
+    async get(from, path, headers = {}) {
+      const words = [
+        `--net=/proc/${await until('process 1', first, { state })}/ns/net`,
+        process.execPath,
+        '-e',
+        client,
+      ]
+      const { stdout } = await run('nsenter', [...words, from, path, JSON.stringify(headers)])
+      return JSON.parse(stdout) as Answer
     },
     async [Symbol.asyncDispose]() {
       // All in there ends with it; what unshare does to it at its own end is lost when it changes its user.
@@ -184,10 +222,12 @@ export function healthcheck(): readonly string[] {
 }
 
 function whatIsMissing(): string | undefined {
-  const programs = ['unshare', 'chroot', 'setpriv', 'tini']
+  const programs = ['unshare', 'chroot', 'setpriv', 'tini', 'ip', 'nsenter']
   const missing = programs.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0)
   if (missing.length > 0) return `${missing.join(', ')} not installed`
-  const may = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true'], { timeout: longestWaitMs })
+  const may = spawnSync('unshare', ['--mount', '--net', '--pid', '--fork', 'true'], {
+    timeout: longestWaitMs,
+  })
   return may.status === 0 ? undefined : 'this user may not mount file systems'
 }
 
