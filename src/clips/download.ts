@@ -16,9 +16,10 @@ import type { BlinkId, ModuleKey, SyncModule } from '../domain/model.ts'
 import type { ClipLedger } from '../domain/ports.ts'
 import { pauseBeforeRetry } from '../domain/retry-policy.ts'
 import { cameraNamed, cameraTopicPart } from './cameras.ts'
-import type { ClipDirectory, PartFile } from './files.ts'
+import type { ClipDirectory } from './files.ts'
 import { mp4FaultOf } from './mp4.ts'
 import { type NameFields, numbered } from './names.ts'
+import type { PartFile } from './part-file.ts'
 
 export interface DownloadNeeds {
   readonly ledger: ClipLedger

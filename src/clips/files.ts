@@ -6,12 +6,9 @@
  * is the lock: its owner touches it, and another daemon takes it over only when nobody has touched it for a while.
  */
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { statfsSync } from 'node:fs'
 import {
   chmod,
-  type FileHandle,
-  link,
-  lstat,
   mkdir,
   open,
   readdir,
@@ -29,7 +26,7 @@ import type { ClipFile } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { errorCode } from '../domain/file-failures.ts'
 import type { Log } from '../domain/ports.ts'
-import type { ByteReader } from './mp4.ts'
+import { beginPart, isThere, type PartFile, unlessMissing, unlessWithoutModes } from './part-file.ts'
 
 export type DirectoryState = 'ok' | 'disk_full' | 'directory_away' | 'directory_locked'
 
@@ -45,18 +42,6 @@ export interface DirectoryNeeds {
   readonly log: Log
 }
 
-/** A file on its way, under a temporary name in the directory of its final one. */
-export interface PartFile extends ByteReader {
-  readonly bytes: number
-  readonly sha256: string
-  write(chunk: Uint8Array): Promise<void>
-  /** On disk, with the time of its recording. */
-  sync(createdAt: number): Promise<void>
-  /** Gives it its final name, in the same directory; false when another file has it. */
-  place(name: string): Promise<boolean>
-  discard(): Promise<void>
-}
-
 /** The path leads through a symbolic link to somewhere else. */
 export class OutsideDirectory extends Error {}
 
@@ -66,6 +51,9 @@ const [directoryMode, fileMode, usualUmask] = [0o755, 0o644, 0o022]
 
 /** How often the owner touches the marker, and after how long without that another may take it. */
 export const [touchEveryMs, staleMs] = [15_000, 60_000]
+
+/** How much more room makes a full disk worth another try, and after how long one is made anyway. */
+const [moreRoomBytes, refusedMs] = [1_000_000, 60 * 60_000]
 
 const remedies: Readonly<Record<Exclude<DirectoryState, 'ok'>, string>> = {
   disk_full:
@@ -84,6 +72,9 @@ export class ClipDirectory {
   readonly #fileMode: number
   #state: DirectoryState = 'ok'
   #claimed = false
+  #looking: Promise<boolean> | undefined
+  /** Since when a disk took no more although it had room left, by the clock's elapsed milliseconds, and how much. */
+  #refused: { readonly at: number; readonly free: number } | undefined
   /** What another owner's marker looked like, and since when, by the clock's elapsed milliseconds. */
   #seen: { readonly touched: number; readonly at: number } | undefined
 
@@ -105,7 +96,15 @@ export class ClipDirectory {
    *
    * @param known whether clips were saved in this very directory before
    */
-  async usable(known: boolean): Promise<boolean> {
+  usable(known: boolean): Promise<boolean> {
+    // One look for all who want to know now: two would write the marker at the same time.
+    this.#looking ??= this.#usable(known).finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
+  async #usable(known: boolean): Promise<boolean> {
     try {
       this.#become(await this.#look(known))
     } catch (error) {
@@ -118,7 +117,9 @@ export class ClipDirectory {
   failed(error: unknown): void {
     const code = errorCode(error)
     if (code === undefined) throw error
-    this.#become(code === 'ENOSPC' || code === 'EDQUOT' ? 'disk_full' : 'directory_away')
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+    if (isFull) this.#refused = { at: this.#needs.clock.elapsed(), free: this.#freeNow() }
+    this.#become(isFull ? 'disk_full' : 'directory_away')
   }
 
   /** Keeps the lock alive. */
@@ -144,13 +145,12 @@ export class ClipDirectory {
 
   /** Begins a file below the directory. @throws OutsideDirectory */
   async begin(path: string): Promise<PartFile> {
+    // Since the last look the drive may have been pulled out, and another disk would be written to.
+    await stat(join(this.root, markerName))
     const directory = dirname(join(this.root, path))
     await this.#make(directory)
     const part = join(directory, `.${Buffer.from(this.#needs.clock.randomBytes(4)).toString('hex')}.part`)
-    const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants
-    const handle = await open(part, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, this.#fileMode)
-    await handle.chmod(this.#fileMode).catch(unlessWithoutModes)
-    return new Part(handle, part)
+    return beginPart(part, this.#fileMode)
   }
 
   /** Whether the file is there with its length and its content. */
@@ -185,8 +185,30 @@ export class ClipDirectory {
     if (!known && !this.#claimed) await this.#makeOpen(this.root)
     const lock = await this.#lock(known)
     if (lock !== 'ok') return lock
+    // What went wrong shows only in writing: a read-only disk can be read as before.
+    if (this.#state !== 'ok') await this.#mark({ released: false })
     const { bavail, bsize } = await statfs(this.root)
-    return bavail * bsize < this.#needs.reserveBytes ? 'disk_full' : 'ok'
+    return this.#isFull(bavail * bsize) ? 'disk_full' : 'ok'
+  }
+
+  /** At once, before room is made by somebody. */
+  #freeNow(): number {
+    try {
+      const { bavail, bsize } = statfsSync(this.root)
+      return bavail * bsize
+    } catch {
+      return 0
+    }
+  }
+
+  /** What a file has left that did not fit is no room: there must be more of it, or a quota may have been raised. */
+  #isFull(free: number): boolean {
+    if (free < this.#needs.reserveBytes) return true
+    if (!this.#refused) return false
+    const isOver = this.#needs.clock.elapsed() - this.#refused.at >= refusedMs
+    if (free < this.#refused.free + moreRoomBytes && !isOver) return true
+    this.#refused = undefined
+    return false
   }
 
   async #lock(known: boolean): Promise<DirectoryState> {
@@ -248,101 +270,6 @@ export class ClipDirectory {
     if (state === 'ok') log.info(fields, 'clips can be saved again')
     else log.warn({ ...fields, remedy: remedies[state] }, 'clips cannot be saved')
   }
-}
-
-class Part implements PartFile {
-  readonly #handle: FileHandle
-  readonly #path: string
-  readonly #hash = createHash('sha256')
-  #bytes = 0
-  #sha256: string | undefined
-  #closed = false
-
-  constructor(handle: FileHandle, path: string) {
-    this.#handle = handle
-    this.#path = path
-  }
-
-  get bytes(): number {
-    return this.#bytes
-  }
-
-  get sha256(): string {
-    this.#sha256 ??= this.#hash.digest('hex')
-    return this.#sha256
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length; ) {
-      at += (await this.#handle.write(chunk, at)).bytesWritten
-    }
-    this.#hash.update(chunk)
-    this.#bytes += chunk.length
-  }
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(length), 0, length, offset)
-    return buffer.subarray(0, bytesRead)
-  }
-
-  async sync(createdAt: number): Promise<void> {
-    await this.#handle.sync()
-    await this.#handle.utimes(createdAt / 1000, createdAt / 1000)
-  }
-
-  async place(name: string): Promise<boolean> {
-    await this.#close()
-    const target = join(dirname(this.#path), name)
-    try {
-      await link(this.#path, target)
-    } catch (error) {
-      const code = errorCode(error)
-      if (code === 'EEXIST') return false
-      // FAT, exFAT and many network shares have no hard links; there is no other writer.
-      if (!isUnknownHere(code)) throw error
-      if (await isThere(target)) return false
-      await rename(this.#path, target)
-    }
-    await syncDirectory(dirname(target))
-    await rm(this.#path, { force: true })
-    return true
-  }
-
-  async discard(): Promise<void> {
-    await this.#close()
-    await rm(this.#path, { force: true }).catch(() => undefined)
-  }
-
-  async #close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    await this.#handle.close()
-  }
-}
-
-/** Some file systems cannot; their names are on disk when they want. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined)
-  await handle?.sync().catch(() => undefined)
-  await handle?.close()
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await lstat(path).catch(unlessMissing)) !== undefined
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (errorCode(error) !== 'ENOENT') throw error
-}
-
-/** FAT and many network shares keep no modes, or only those of their mount. */
-function unlessWithoutModes(error: unknown): void {
-  if (!isUnknownHere(errorCode(error))) throw error
-}
-
-/** Whether an error says that the file system has no such thing. */
-function isUnknownHere(code: string | undefined): boolean {
-  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code ?? '')
 }
 
 interface Owner {

@@ -7,7 +7,7 @@
  * manifest.
  */
 import pLimit from 'p-limit'
-import { StoreFailed } from '../domain/errors.ts'
+import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type WorkItem } from '../domain/model.ts'
 import type { Observer } from '../domain/ports.ts'
 import { type DownloadNeeds, settle } from './download.ts'
@@ -137,8 +137,15 @@ class Stage implements WorkerStage {
     const before = await storage.clips.directory()
     if (!(await this.directory.usable(before === this.directory.root))) return false
     if (before !== this.directory.root) await storage.clips.useDirectory(this.directory.root)
-    this.#recovered ??= this.#recover()
-    await this.#recovered
+    try {
+      this.#recovered ??= this.#recover()
+      await this.#recovered
+    } catch (error) {
+      this.#recovered = undefined
+      if (error instanceof DaemonError) throw error
+      this.directory.failed(error)
+      return false
+    }
     return true
   }
 

@@ -46,6 +46,38 @@ export function smallDisk(megabytes: number): Disk {
   }
 }
 
+/** A drive that can be pulled out and put back in, and whose place is an empty directory meanwhile. */
+export interface Drive extends Disposable {
+  /** Where it is mounted. */
+  readonly path: string
+  pullOut(): void
+  putIn(): void
+  /** Only while nobody has a file open for writing. */
+  readOnly(): void
+  writable(): void
+}
+
+export function drive(): Drive {
+  const place = mkdtempSync(join(tmpdir(), 'drive-'))
+  const [path, content] = [join(place, 'mounted'), join(place, 'content')]
+  for (const each of [path, content]) mkdirSync(each)
+  const mount = (...args: readonly string[]) => void execFileSync('mount', [...args, path])
+  const pullOut = () => void execFileSync('umount', ['-l', path])
+  const putIn = () => mount('--bind', content)
+  putIn()
+  return {
+    path,
+    pullOut,
+    putIn,
+    readOnly: () => mount('-o', 'remount,ro,bind'),
+    writable: () => mount('-o', 'remount,rw,bind'),
+    [Symbol.dispose]() {
+      spawnSync('umount', ['-l', path])
+      rmSync(place, { recursive: true, force: true })
+    },
+  }
+}
+
 /** Makes one directory read-only while what lies around it stays writable; disposing takes it back. */
 export function readOnlyDirectory(path: string): Disposable {
   execFileSync('mount', ['--bind', path, path])

@@ -55,6 +55,20 @@ test('an empty mount point is no place for clips that were saved on a drive', as
   expect(await directory.usable(true)).toBe(true)
 })
 
+test('a drive that is pulled out between two looks gets nothing in its place', async () => {
+  const root = join(directoryWith(), 'drive')
+  const { directory } = directoryOf(root)
+  expect(await directory.usable(false)).toBe(true)
+  await rename(root, `${root}.away`)
+  await mkdir(root)
+
+  const error = await directory.begin('Home/a.mp4').catch((cause: unknown) => cause)
+
+  directory.failed(error)
+  expect(directory.state).toBe('directory_away')
+  expect(await readdir(root)).toEqual([])
+})
+
 test('too little space is a state, and downloads go on when there is room', async () => {
   const root = directoryWith()
   const { log } = readableLog()
