@@ -61,6 +61,8 @@ export class Cloud {
   readonly accounts = new Map<number, AccountState>()
   readonly #regions = new Set<string>()
   readonly #modules = new Map<number, ModuleState>()
+  /** Of modules that were removed: what is on a drive does not leave with its module. */
+  readonly #sticks = new Map<number, Stick>()
 
   constructor(settings: CloudSettings) {
     this.settings = settings
@@ -92,7 +94,7 @@ export class Cloud {
     const module: ModuleState = {
       accountId: account.id,
       spec,
-      stick: new Stick(spec.id, spec.clips ?? []),
+      stick: this.#sticks.get(spec.id) ?? new Stick(spec.id, spec.clips ?? []),
       restartedAt: 0,
       busyUntil: 0,
     }
@@ -104,6 +106,7 @@ export class Cloud {
   removeModule(networkId: number, id: number): void {
     const module = this.module(networkId, id)
     this.#modules.delete(id)
+    this.#sticks.set(id, module.stick)
     this.accounts.get(module.accountId)?.modules.delete(id)
   }
 

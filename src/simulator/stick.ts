@@ -36,7 +36,7 @@ export class Stick {
   readonly #moduleId: number
   #clips: readonly StickClip[] = []
   readonly #ever: StickClip[] = []
-  readonly #hashes = new Map<string, string>()
+  readonly #files = new Map<string, Pick<ClipRecord, 'bytes' | 'sha256'>>()
   #newIds = 0
 
   constructor(moduleId: number, clips: readonly ClipSpec[]) {
@@ -88,11 +88,14 @@ export class Stick {
 
   record(clip: StickClip): ClipRecord {
     const { key, cameraName, createdAt, size, appearsAt } = clip
-    const file = this.file(clip)
-    const sha256 = this.#hashes.get(key) ?? createHash('sha256').update(file).digest('hex')
-    this.#hashes.set(key, sha256)
-    return { key, cameraName, createdAt, size, appearsAt, bytes: file.length, sha256, onStick: this.has(key) }
+    const about = this.#files.get(key) ?? describe(this.file(clip))
+    this.#files.set(key, about)
+    return { key, cameraName, createdAt, size, appearsAt, ...about, onStick: this.has(key) }
   }
+}
+
+function describe(file: Buffer): Pick<ClipRecord, 'bytes' | 'sha256'> {
+  return { bytes: file.length, sha256: createHash('sha256').update(file).digest('hex') }
 }
 
 export interface ManyClips {
