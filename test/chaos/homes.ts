@@ -7,6 +7,8 @@ import type { Simulator } from '../../src/simulator/simulator.ts'
 export const modulesOfAccount = 3
 const accountCount = 8
 const firstId = 670_000_001
+/** As a manifest has them, so that nobody has to strip them. */
+const cameraNames = ['Porch', 'Garden_2']
 
 export const accountIds: readonly number[] = Array.from({ length: accountCount }, (_, index) => 8_001 + index)
 export const witness = 9_999
@@ -20,7 +22,18 @@ export const accounts: readonly AccountSpec[] = [...accountIds, witness].map((id
     networkId: 44_000 + number,
     name: `Module ${number}`,
   })),
+  cameras: places(account).flatMap((number) =>
+    camerasOf(350_000 + number).map((id, place) => ({
+      ...{ id, networkId: 44_000 + number, name: cameraNames[place] ?? '' },
+    })),
+  ),
 }))
+
+/** The ids of a module's cameras. */
+export function camerasOf(syncModuleId: number): readonly [number, number] {
+  const first = 600_000 + (syncModuleId - 350_000) * 2
+  return [first, first + 1]
+}
 
 /** All modules of the run, in the order in which the plan counts them. */
 export const modules: readonly (ModuleSpec & { readonly account: number })[] = accounts

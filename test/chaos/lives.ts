@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 import type { Ended, Program } from '../support/program.ts'
+import { type ClipStep, clipSteps, type StepTrap } from '../support/step-trap.ts'
 import type { World } from '../support/world.ts'
 import type { KillMoment, Start } from './plan.ts'
 import { type LogRead, type OnDisk, readDisk, readLog } from './stored.ts'
@@ -36,6 +37,10 @@ export interface Lives {
   readonly disks: readonly OnDisk[]
   readonly signIns: readonly SignIn[]
   start(start: Start, env?: Readonly<Record<string, string>>): void
+  /** How much is in the outbox, where that can be read beside the daemon. */
+  waitingNow(): number | undefined
+  /** Somebody signs an account in before the next start. */
+  signInNext(account: number): void
   kill(moment: KillMoment, lateMs: number): Promise<void>
   stop(): Promise<void>
   /** Resolves when the running daemon has logged so many runs, or has taken too long for them. */
@@ -48,6 +53,8 @@ export interface LivesNeeds {
   readonly accounts: readonly number[]
   readonly env: Readonly<Record<string, string>>
   readonly secret: RegExp
+  /** Ends the daemon at a step of saving a clip. */
+  readonly trap: StepTrap
   /** A directory that keeps what the daemon wrote. */
   readonly keep: string | undefined
   /** Aborted when a person has had enough; at a terminal the daemon hears of that as well. */
@@ -57,21 +64,26 @@ export interface LivesNeeds {
 
 /** How long a kill waits for its moment, in milliseconds. */
 const momentWithinMs = 6_000
+/** A clip is not always on its way. */
+const stepWithinMs = 30_000
 /** Longer than any stop should take; then it is killed, and the stop has failed. */
 const stopWithinMs = 20_000
 
-export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, tell }: LivesNeeds): Lives {
+export function livesOf(needs: LivesNeeds): Lives {
+  const { world, wiretap, accounts, env, secret, trap, keep, signal, tell } = needs
   const { cloud } = world
   const all: Life[] = []
   const logs: LogRead[] = []
   const disks: OnDisk[] = []
   const signIns: SignIn[] = []
   const lines = new Map(accounts.map((account) => [account, cloud.tokens(account)]))
+  const wanted = new Set<number>()
   let current: { readonly life: Life; readonly program: Program; readonly read: Promise<void> } | undefined
 
   /** A person signs the accounts in that need it, as they would: while nobody is using the directory. */
   const signIn = () => {
-    for (const account of new Set(logs.at(-1)?.signedOut)) {
+    for (const account of new Set([...wanted, ...(logs.at(-1)?.signedOut ?? [])])) {
+      wanted.delete(account)
       cloud.signIn(account)
       lines.set(account, cloud.tokens(account))
       signIns.push({ account, at: Date.now() })
@@ -82,6 +94,8 @@ export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, t
     const { code, signal: by }: Ended = await program.ended
     life.endedAt = Date.now()
     life.exitCode = code
+    // By the trap, within the program.
+    if (life.end === 'running' && by === 'SIGKILL') life.end = 'killed'
     if (life.end === 'running') life.end = signal.aborted && code === 0 ? 'stopped' : 'crashed'
     // Until a program has said what to do on SIGTERM, the system ends it; it has touched nothing by then.
     if (life.end === 'stopped' && by === 'SIGTERM' && program.stderr() === '') life.end = 'unborn'
@@ -108,6 +122,7 @@ export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, t
       signIn()
       const program = world.start(['run'], {
         ...env,
+        ...trap.env,
         BLINK_TOKENS: [...lines.values()].join('\n'),
         SCHEDULE_CRON: `*/${start.everySeconds} * * * * *`,
         BLINK_PER_ACCOUNT: String(start.perAccount),
@@ -126,6 +141,18 @@ export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, t
       current = { life, program, read: readAfter(life, program) }
     },
 
+    waitingNow() {
+      try {
+        const { waiting, others } = readDisk(world.dataDir)
+        return waiting.length + others
+      } catch {
+        // Copied in the middle of a change.
+        return undefined
+      }
+    },
+
+    signInNext: (account) => void wanted.add(account),
+
     async runs(count) {
       await current?.program.says('tick done', count).catch(() => undefined)
     },
@@ -137,6 +164,16 @@ export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, t
       const strike = () => {
         if (life.end === 'running') life.end = 'killed'
         program.kill('SIGKILL')
+      }
+      if (isStep(moment)) {
+        trap.arm(moment)
+        const late = pause(stepWithinMs, false, { ref: false })
+        const came = await Promise.race([program.ended.then(({ signal: by }) => by === 'SIGKILL'), late])
+        trap.disarm()
+        life.moment = came ? moment : 'any'
+        strike()
+        await read
+        return
       }
       const came = await momentComes(moment, { cloud, wiretap, strike, lateMs })
       if (life.end === 'running') life.moment = came ? moment : 'any'
@@ -160,6 +197,10 @@ export function livesOf({ world, wiretap, accounts, env, secret, keep, signal, t
   }
 }
 
+function isStep(moment: KillMoment): moment is ClipStep {
+  return clipSteps.some((step) => step === moment)
+}
+
 interface Ambush {
   readonly cloud: Simulator
   readonly wiretap: Wiretap
@@ -168,7 +209,10 @@ interface Ambush {
 }
 
 /** Resolves with whether the moment came in time; then, or at latest then, the daemon is to be killed. */
-async function momentComes(moment: KillMoment, { cloud, wiretap, strike, lateMs }: Ambush): Promise<boolean> {
+async function momentComes(
+  moment: Exclude<KillMoment, ClipStep>,
+  { cloud, wiretap, strike, lateMs }: Ambush,
+): Promise<boolean> {
   const asked = () => cloud.calls.findLast(({ kind }) => kind === 'manifest-request')
   const before = asked()
   switch (moment) {

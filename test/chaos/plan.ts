@@ -6,7 +6,9 @@
  */
 import type { Fault } from '../../src/simulator/fault.ts'
 import type { Rotation } from '../../src/simulator/tokens.ts'
+import { type ClipStep, clipSteps } from '../support/step-trap.ts'
 import { type Chance, chanceOf } from './chance.ts'
+import { type Timed, track } from './track.ts'
 import { badWeather } from './weather.ts'
 
 export type CloudDeed =
@@ -25,7 +27,8 @@ export type BrokerDeed =
 
 /** When exactly a daemon is killed; the last two as the broker's acknowledgement of a work item passes by. */
 export const killMoments = ['any', 'in-request', 'after-answer', 'before-puback', 'after-puback'] as const
-export type KillMoment = (typeof killMoments)[number]
+/** With clips, also at each step of saving one. */
+export type KillMoment = (typeof killMoments)[number] | ClipStep
 
 /** How the next daemon is started. */
 export interface Start {
@@ -42,11 +45,6 @@ export interface DaemonDeed {
   readonly next: Start
 }
 
-export interface Timed<Deed> {
-  readonly atMs: number
-  readonly deed: Deed
-}
-
 export interface Plan {
   readonly first: Start
   readonly cloud: readonly Timed<CloudDeed>[]
@@ -60,6 +58,8 @@ export interface PlanFor {
   readonly accounts: readonly number[]
   /** How many modules there are; deeds name them by their number. */
   readonly modules: number
+  /** Whether clips are downloaded, and the daemon is killed on the way to them as well. */
+  readonly clips?: boolean
 }
 
 const names = [
@@ -73,7 +73,7 @@ const names = [
 ] as const
 
 /** Pure: the plan of a seed. */
-export function planOf({ seed, lengthMs, accounts, modules }: PlanFor): Plan {
+export function planOf({ seed, lengthMs, accounts, modules, clips = false }: PlanFor): Plan {
   const chance = chanceOf(seed)
   // In a short run everything comes sooner, so that it does come.
   const pace = Math.min(1, Math.max(0.3, lengthMs / 60_000))
@@ -92,28 +92,13 @@ export function planOf({ seed, lengthMs, accounts, modules }: PlanFor): Plan {
     [0, loginDeed(chance, chance.pick(accounts))],
   ])
   return {
-    first: startOf(chance),
+    first: startOf(chance, clips),
     cloud: [...weather, ...homes, ...logins].toSorted((a, b) => a.atMs - b.atMs),
     broker: track<BrokerDeed>({ lengthMs, pace, chance }, [5_000, 28_000], () => [[0, brokerDeed(chance)]]),
-    daemon: track<DaemonDeed>({ lengthMs, pace, chance }, [4_000, 26_000], () => [[0, daemonDeed(chance)]]),
+    daemon: track<DaemonDeed>({ lengthMs, pace, chance }, [4_000, 26_000], () => [
+      [0, daemonDeed(chance, clips)],
+    ]),
   }
-}
-
-/** One deed, or several that belong together, after each pause until the time is up. */
-function track<Deed>(
-  { lengthMs, pace, chance }: { readonly lengthMs: number; readonly pace: number; readonly chance: Chance },
-  [least, most]: readonly [number, number],
-  deeds: () => readonly (readonly [number, Deed])[],
-): Timed<Deed>[] {
-  const planned: Timed<Deed>[] = []
-  const pauseMs = () => chance.between(least, most) * pace
-  for (let at = pauseMs(); at < lengthMs; at += pauseMs()) {
-    for (const [afterMs, deed] of deeds()) {
-      at += afterMs
-      planned.push({ atMs: Math.round(at), deed })
-    }
-  }
-  return planned
 }
 
 function homeDeeds(chance: Chance, module: number): readonly (readonly [number, CloudDeed])[] {
@@ -150,16 +135,19 @@ function brokerDeed(chance: Chance): BrokerDeed {
   return kind === 'stall' ? { kind, forMs: downMs } : { kind, downMs, forget }
 }
 
-function daemonDeed(chance: Chance): DaemonDeed {
+function daemonDeed(chance: Chance, clips: boolean): DaemonDeed {
+  const moments = clips ? [...killMoments, ...clipSteps, ...clipSteps] : killMoments
   return {
     kind: chance.happens(0.25) ? 'term' : 'kill',
-    moment: chance.pick(killMoments),
+    moment: chance.pick(moments),
     lateMs: Math.round(chance.between(0, 12) * 10) / 10,
     downMs: Math.round(chance.between(0, 3_000)),
-    next: startOf(chance),
+    next: startOf(chance, clips),
   }
 }
 
-function startOf(chance: Chance): Start {
-  return { everySeconds: chance.pick([2, 2, 3, 5, 10]), perAccount: chance.pick([1, 1, 2]) }
+/** A run for each 2 s leaves no time for clips: its manifest is there when the next one begins. */
+function startOf(chance: Chance, clips: boolean): Start {
+  const intervals = clips ? [4, 4, 5, 6, 10] : [2, 2, 3, 5, 10]
+  return { everySeconds: chance.pick(intervals), perAccount: chance.pick([1, 1, 2]) }
 }

@@ -8,6 +8,8 @@ import type { Call } from '../../src/simulator/server.ts'
 import type { Life, SignIn } from './lives.ts'
 
 export interface CloudRecords {
+  /** Whether clips are downloaded: then there are calls for them. */
+  readonly followed: boolean
   /** Of the daemon only, oldest first. */
   readonly calls: readonly Call[]
   readonly lives: readonly Life[]
@@ -34,13 +36,18 @@ const retriedWithinMs = 1_000
 const busyPausesMs = [3_000, 8_000, 15_000, 25_000]
 const triesOfHome = 3
 
+const always = ['token', 'homescreen', 'manifest-request', 'tier-info']
+/** What follows an accepted request. */
+export const clipCalls = ['manifest', 'clip-request', 'command-status', 'clip', 'storage-status']
+
 /** Every request that had no reason, in a sentence each. */
 export function judgeRequests(records: CloudRecords): readonly string[] {
   const stays = staysOf(records)
+  const kinds = records.followed ? [...always, ...clipCalls] : always
   return [
     ...stays.flatMap((stay) => [...withoutReason(stay, records), ...crowded(stay, records)]),
     ...records.calls
-      .filter(({ kind }) => !['token', 'homescreen', 'manifest-request', 'tier-info'].includes(kind))
+      .filter(({ kind }) => !kinds.includes(kind))
       .map((call) => `${when(call)} asked for ${call.kind}: ${call.method} ${call.path}`),
     ...deadTokens(records),
   ]
@@ -67,9 +74,10 @@ function withoutReason(
   { accessTokenMs, ...records }: CloudRecords,
 ): string[] {
   const found: string[] = []
-  // The path of this one names no account, and nor does a token that is not accepted: whose it was nobody knows.
+  // Their paths name no account, and nor does a token that is not accepted: whose it was nobody knows.
   const refusedSomebody = records.calls.filter(
-    ({ kind, status, accountId }) => kind === 'tier-info' && status === 401 && accountId === undefined,
+    ({ kind, status, accountId }) =>
+      ['tier-info', 'command-status'].includes(kind) && status === 401 && accountId === undefined,
   )
   const mayBeRefused = ({ at }: Call) =>
     refused !== undefined ||

@@ -2,6 +2,7 @@
  * What a run came to: the figures, and every reason to call it failed. Pure.
  */
 import type { Breakers } from './breakers.ts'
+import type { Clips } from './clip-verdict.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Loads } from './load.ts'
 import type { Recoveries, Times } from './recovery.ts'
@@ -42,6 +43,8 @@ export interface Report {
   /** Log lines at `error`, by message. */
   readonly errorLines: Readonly<Record<string, number>>
   readonly publishes: number
+  /** Where clips were downloaded. */
+  readonly clips?: Clips
   /** Why the run has failed; empty when it is sound. */
   readonly failures: readonly string[]
 }
@@ -85,6 +88,7 @@ export function asText(report: Report): string {
     ['broker up -> first delivery', times(report.recoveries.brokerToDelivery)],
     ['cloud calm -> first id', times(report.recoveries.calmToId)],
     ['daemon start -> online', times(report.recoveries.startToOnline)],
+    ...(report.clips ? clipRows(report.clips) : []),
     ['log lines at error', counts(report.errorLines)],
     ['failures', report.failures.length],
   ]
@@ -92,6 +96,19 @@ export function asText(report: Report): string {
     ...rows.map(([name, value]) => `${name.padEnd(40)} ${value}`),
     ...report.failures.map((failure) => `  FAILED: ${failure}`),
   ].join('\n')
+}
+
+function clipRows(clips: Clips): readonly (readonly [string, unknown])[] {
+  return [
+    ['clips on the sticks', clips.recorded],
+    ['  saved, whole', `${clips.saved}, after a trouble with an upload ${clips.savedAfterTrouble}`],
+    ['  not saved, with a reason', counts(clips.excused)],
+    ['  announced more than once', `${clips.announcedTwice} clips, ${clips.copies} copies`],
+    ['  good requests for each', clips.requestsForEach],
+    ['  uploads in the quiet time', `${clips.inQuietTime}, at most by ${clips.latestInQuietMs} ms`],
+    ['troubles of uploads', counts(clips.troubles)],
+    ['disk, sticks', `${counts(clips.disk)}; numbered anew ${clips.renumbered}`],
+  ]
 }
 
 function counts(values: Readonly<Record<string, number>>): string {

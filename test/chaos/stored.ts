@@ -11,13 +11,36 @@ export interface OnDisk {
   readonly waiting: readonly number[]
   /** Request ids that live, delivered or not. */
   readonly recorded: readonly number[]
+  /** Events of manifests and clips that wait for the broker. */
+  readonly others: number
+  readonly clips: readonly ClipRow[]
 }
+
+/** A clip in the ledger. */
+export interface ClipRow {
+  /** `account/network/sync module`. */
+  readonly module: string
+  readonly state: string
+  readonly clip: z.infer<typeof clipOf>
+}
+
+const clipOf = z.looseObject({
+  state: z.string(),
+  createdAt: z.number(),
+  listedSize: z.number().optional(),
+  cameraName: z.string(),
+  retryAt: z.number().optional(),
+  reason: z.string().optional(),
+  file: z.looseObject({ path: z.string() }).optional(),
+})
+
+const isRequest = "kind = 'manifest_requested'"
 
 const itemOf = z.object({ requestId: z.coerce.number() })
 
 /** Reads a copy, so that the daemon's own recovery from the kill is not done for it. */
 export function readDisk(dataDir: string): OnDisk {
-  if (!existsSync(join(dataDir, 'state.db'))) return { waiting: [], recorded: [] }
+  if (!existsSync(join(dataDir, 'state.db'))) return { waiting: [], recorded: [], others: 0, clips: [] }
   const copies = mkdtempSync(`${dataDir}-copy-`)
   for (const name of ['state.db', 'state.db-wal']) {
     if (existsSync(join(dataDir, name))) copyFileSync(join(dataDir, name), join(copies, name))
@@ -30,8 +53,15 @@ export function readDisk(dataDir: string): OnDisk {
         .all()
         .map((row) => itemOf.parse(JSON.parse(String(row.body))).requestId)
     return {
-      waiting: idsIn('SELECT body FROM events WHERE seq IN (SELECT seq FROM outbox)'),
-      recorded: idsIn('SELECT body FROM events'),
+      waiting: idsIn(`SELECT body FROM events WHERE seq IN (SELECT seq FROM outbox) AND ${isRequest}`),
+      recorded: idsIn(`SELECT body FROM events WHERE ${isRequest}`),
+      others: Number(sql.prepare(`SELECT count(*) AS n FROM outbox WHERE NOT ${isRequest}`).get()?.n),
+      clips: sql
+        .prepare('SELECT module, state, clip FROM clips')
+        .all()
+        .map(({ module, state, clip }) => ({
+          ...{ module: String(module), state: String(state), clip: clipOf.parse(JSON.parse(String(clip))) },
+        })),
     }
   } finally {
     sql.close()

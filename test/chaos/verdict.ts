@@ -4,6 +4,7 @@
 import type { Call } from '../../src/simulator/server.ts'
 import { judgeBreakers, pausedAt } from './breakers.ts'
 import type { BrokerTimes } from './broker-deeds.ts'
+import type { Clips } from './clip-verdict.ts'
 import type { CloudTimes } from './cloud-deeds.ts'
 import { judgeDeliveries } from './deliveries.ts'
 import { accountIds, modulesOfAccount } from './homes.ts'
@@ -21,6 +22,8 @@ export interface Records {
   /** How many ids the cloud has made. */
   readonly given: number
   readonly calls: readonly Call[]
+  readonly followed: boolean
+  readonly clips: Clips | undefined
   readonly lives: Lives
   /** From here on nothing went wrong any more. */
   readonly peaceFrom: number
@@ -36,6 +39,10 @@ const longestStopMs = 10_000
 /** From an answer to the disk, on a busy machine. */
 const storedWithinMs = 1_500
 const shownLines = 20
+
+export function isClip({ topic }: Publish): boolean {
+  return topic.endsWith('/clip/new')
+}
 
 export function isWorkItem({ topic }: Publish): boolean {
   return topic.endsWith('/manifest/requested')
@@ -77,7 +84,8 @@ export function judge(records: Records): Report {
   const stops = all.filter(({ end }) => end === 'stopped')
   const stopMs = Math.max(0, ...stops.map((life) => life.stopMs ?? 0))
   const expired = logs.reduce((sum, log) => sum + log.expired, 0)
-  const leftWaiting = disks.at(-1)?.waiting.length ?? 0
+  const { waiting, others } = disks.at(-1) ?? { waiting: [], others: 0 }
+  const leftWaiting = waiting.length + others
   const lost = Math.max(0, deliveries.lost.length - expired)
   return {
     seed: records.seed,
@@ -117,9 +125,10 @@ export function judge(records: Records): Report {
     broker: tally(broker.done),
     errorLines: sum(logs.map(({ errors }) => errors)),
     publishes: wiretap.total,
+    ...(records.clips && { clips: records.clips }),
     failures: [
       ...(lost > 0 ? [`${lost} ids lost: ${deliveries.lost.slice(0, shownLines).join(', ')}`] : []),
-      ...(leftWaiting > 0 ? [`${leftWaiting} ids still wait after the drain`] : []),
+      ...(leftWaiting > 0 ? [`${leftWaiting} items still wait after the drain`] : []),
       ...unstored
         .filter((call) => !killed.includes(call))
         .map(
@@ -130,6 +139,7 @@ export function judge(records: Records): Report {
       ...breakerFaults,
       ...forgotten(records),
       ...loadFaults,
+      ...(records.clips?.failures ?? []),
       ...all.filter(({ end }) => end === 'crashed').map((life) => `crashed with ${life.exitCode}`),
       ...stops.filter(stoppedBadly).map((life) => `SIGTERM: exit ${life.exitCode} after ${life.stopMs} ms`),
       ...logs.flatMap(({ stray }) => stray.slice(0, shownLines).map((line) => `no log line: ${line}`)),

@@ -30,7 +30,14 @@ const home = (afterMs: number, status: number, fault?: string): Call => ({
 })
 
 const judge = (...calls: readonly Call[]) =>
-  judgeRequests({ calls, lives: [life], signIns: [], accessTokenMs: 45_000, timeoutMs: 3_000 })
+  judgeRequests({
+    calls,
+    lives: [life],
+    signIns: [],
+    followed: false,
+    accessTokenMs: 45_000,
+    timeoutMs: 3_000,
+  })
 
 test('a run at startup may come in the last moment before a scheduled one', () => {
   expect(judge(home(-12, 200), home(3, 200))).toEqual([])
