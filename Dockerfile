@@ -3,21 +3,25 @@ FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json rolldown.config.ts ./
+COPY tsconfig.json tsconfig.build.json rolldown.config.ts LICENSE ./
+COPY config/example.yaml ./config/example.yaml
 COPY src ./src
-RUN npm run build
+# A checkout may have been made with any umask, and the program's user must be able to read what it runs.
+RUN npm run build && chmod -R u=rwX,go=rX package.json LICENSE config dist
 
 FROM node:24-bookworm-slim AS blink-manifestd
 LABEL org.opencontainers.image.title="blink-manifestd" \
       org.opencontainers.image.description="Publishes a request ID for each Blink sync module's local storage manifest to MQTT" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim"
 RUN apt-get update \
  && apt-get install -y --no-install-recommends tini \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o 1000 -g 1000 -m 0700 /data
 WORKDIR /app
-COPY package.json ./
-COPY config/example.yaml ./config/example.yaml
+COPY --from=build /app/package.json /app/LICENSE ./
+COPY --from=build /app/config ./config
 # With the libraries in it, and their licences.
 COPY --from=build /app/dist ./dist
 ENV NODE_ENV=production BLINK_MANIFESTD_DATA_DIR=/data
