@@ -2,7 +2,7 @@
  * One chaos run: a cloud, a broker and the real program in a directory of their own, the plan carried out upon them,
  * then peace, and the judgement.
  */
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Call } from '../../src/simulator/server.ts'
@@ -14,7 +14,7 @@ import { startWorld } from '../support/world.ts'
 import { pausedAt } from './breakers.ts'
 import { type BrokerTimes, doToBroker } from './broker-deeds.ts'
 import { chanceOf } from './chance.ts'
-import { type ClipDisk, clipDisk, doToStick, journalOf, noClipTimes } from './clip-deeds.ts'
+import { clipDisk, doToStick, journalOf, noClipTimes } from './clip-deeds.ts'
 import { clipPlanOf } from './clip-plan.ts'
 import { judgeClips } from './clip-verdict.ts'
 import { type CloudTimes, calmCloud, doToCloud } from './cloud-deeds.ts'
@@ -62,8 +62,8 @@ const clipEnv = {
 const megabytesAMinute = 20
 /** The peace in which clips are saved: an upload needs more than the second that is left of a run's interval of two. */
 const unhurried: Start = { everySeconds: 5, perAccount: 1 }
-/** Longer than the longest pause of a busy module, and a run. */
-const nothingMoreMs = 40_000
+/** Longer than the longest pause of a busy module, a run and a machine that is busy with other things. */
+const nothingMoreMs = 60_000
 const again: BrokerDeed = { kind: 'stop', downMs: 0, forget: false }
 /** A person signs in who must, and then every account is asked again. */
 const peaceful: Start = { everySeconds: 2, perAccount: 1 }
@@ -127,7 +127,7 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   lives.start(peaceful)
   await lives.runs(3)
   await lives.stop()
-  if (followed) await saveTheRest({ cloud, lives, disk, tell })
+  if (followed) await saveTheRest({ cloud, lives, wiretap, tell })
   // Ctrl-C at a terminal has reached the broker, too.
   if (signal.aborted) await doToBroker(again, { broker, wiretap, times: brokerTimes, signal })
   lives.start(plan.first, quiet)
@@ -170,33 +170,33 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
  * Peace goes on until all clips are there, or no more of them come. Accounts that are in a pause are signed in anew,
  * which ends it, so that nobody has to wait for hours.
  */
-async function saveTheRest({ cloud, lives, disk, tell }: Rest): Promise<void> {
+async function saveTheRest({ cloud, lives, wiretap, tell }: Rest): Promise<void> {
   for (const account of pausedAt(Date.now(), { calls: cloud.calls.map(named), signIns: lives.signIns })) {
     cloud.signIn(account)
     lives.signInNext(account)
   }
   lives.start(unhurried)
-  const expected = journalOf(cloud).length
-  let saved = clipsIn(disk.directory)
-  for (let since = performance.now(); performance.now() - since < nothingMoreMs; await pause(500)) {
-    const now = clipsIn(disk.directory)
-    if (now > saved) since = performance.now()
-    saved = now
-    if (saved >= expected) break
+  const wanted = journalOf(cloud).filter(({ onStick }) => onStick)
+  const missing = () => {
+    const published = wiretap.publishes.filter(isClip).map(({ payload }) => payload)
+    return wanted.filter(({ sha256 }) => !published.some((payload) => payload.includes(sha256))).length
   }
-  tell(`${saved} of ${expected} clips are there`)
+  let left = missing()
+  for (let since = performance.now(); left > 0 && performance.now() - since < nothingMoreMs; ) {
+    await pause(500)
+    const now = missing()
+    if (now < left) since = performance.now()
+    left = now
+  }
+  tell(`${left} of ${wanted.length} clips on the sticks have not been announced`)
   await lives.stop()
 }
 
 interface Rest {
   readonly cloud: Simulator
   readonly lives: Lives
-  readonly disk: Pick<ClipDisk, 'directory'>
+  readonly wiretap: Wiretap
   readonly tell: (what: string) => void
-}
-
-function clipsIn(directory: string): number {
-  return readdirSync(directory, { recursive: true }).filter((name) => String(name).endsWith('.mp4')).length
 }
 
 /** With its account also where the cloud did not accept the token and so knew nobody. */
