@@ -113,51 +113,56 @@ export function openPage(options: PageOptions = {}): OpenedPage {
   )
 
   function visitor(arrival: Partial<Arrival> = {}, host = '127.0.0.1:8090'): Visitor {
-    const cookies = new Map<string, string>()
-    let token = ''
-
-    async function send(path: string, init: RequestInit): Promise<Response> {
-      const headers = new Headers(init.headers)
-      if (!headers.has('host')) headers.set('host', host)
-      if (cookies.size > 0) headers.set('cookie', [...cookies].map((pair) => pair.join('=')).join('; '))
-      const answer = await web.app.request(
-        `http://${host}${path}`,
-        { ...init, headers },
-        { listener: 'direct', peer: '127.0.0.1', ...arrival },
-      )
-      for (const line of answer.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-        cookies.set(name, value)
-      }
-      return answer
-    }
-
-    async function read(answer: Response): Promise<Visited> {
-      const text = await answer.text()
-      token = /name="form_token" value="([^"]+)"/.exec(text)?.[1] ?? token
-      return { status: answer.status, headers: answer.headers, text }
-    }
-
-    const get: Visitor['get'] = async (path, headers = {}) =>
-      read(await send(path, { headers: { accept: 'text/html', ...headers } }))
-
-    return {
-      cookies,
-      send,
-      get,
-      async post(path, fields = {}, headers = {}) {
-        const answer = await send(path, {
-          method: 'POST',
-          body: new URLSearchParams({ form_token: token, ...fields }),
-          headers: { accept: 'text/html', origin: `http://${host}`, ...headers },
-        })
-        const location = answer.headers.get('location')
-        if (location === null) return read(answer)
-        const next = new URL(location, `http://${host}${path}`)
-        return get(next.pathname + next.search)
-      },
-    }
+    const bindings = { listener: 'direct', peer: '127.0.0.1', ...arrival }
+    return visitorAt(`http://${host}`, async (url, init) => web.app.request(url, init, bindings))
   }
 
   return { ...visitor(), clock, web, commands, log, visitor }
+}
+
+/** A browser without scripts at a page: this one's, or by `fetch` that of a program. */
+export function visitorAt(
+  origin: string,
+  request: (url: string, init: RequestInit) => Promise<Response> = fetch,
+): Visitor {
+  const cookies = new Map<string, string>()
+  let token = ''
+
+  async function send(path: string, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers)
+    if (!headers.has('host')) headers.set('host', new URL(origin).host)
+    if (cookies.size > 0) headers.set('cookie', [...cookies].map((pair) => pair.join('=')).join('; '))
+    const answer = await request(`${origin}${path}`, { ...init, headers, redirect: 'manual' })
+    for (const line of answer.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      cookies.set(name, value)
+    }
+    return answer
+  }
+
+  async function read(answer: Response): Promise<Visited> {
+    const text = await answer.text()
+    token = /name="form_token" value="([^"]+)"/.exec(text)?.[1] ?? token
+    return { status: answer.status, headers: answer.headers, text }
+  }
+
+  const get: Visitor['get'] = async (path, headers = {}) =>
+    read(await send(path, { headers: { accept: 'text/html', ...headers } }))
+
+  return {
+    cookies,
+    send,
+    get,
+    async post(path, fields = {}, headers = {}) {
+      const answer = await send(path, {
+        method: 'POST',
+        body: new URLSearchParams({ form_token: token, ...fields }),
+        headers: { accept: 'text/html', origin, ...headers },
+      })
+      const location = answer.headers.get('location')
+      if (location === null) return read(answer)
+      const next = new URL(location, `${origin}${path}`)
+      return get(next.pathname + next.search)
+    },
+  }
 }
