@@ -19,7 +19,7 @@ export interface MetricsNeeds {
   readonly perModule: boolean
   readonly status: Pick<StatusReader, 'health' | 'moduleKeys' | 'module'>
   /** What limits the requests of each account. */
-  readonly limits: () => readonly Pick<Account, 'breaker' | 'budget'>[]
+  readonly limits: () => readonly Pick<Account, 'accountId' | 'breaker' | 'budget'>[]
   readonly outbox: Pick<Outbox, 'waiting' | 'onArrival'>
   /** Free bytes by the name of a directory; those that cannot be read are left out. */
   readonly diskFree: () => Promise<Readonly<Record<string, number>>>

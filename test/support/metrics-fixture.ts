@@ -70,6 +70,7 @@ export function metricsFixture({ perModule = false, readMs = 0 } = {}): MetricsF
     },
     limits: () =>
       state.limits.map(({ isOpen, spent, limit }) => ({
+        accountId: '8021',
         breaker: { isOpen, pause: undefined, close: async () => undefined, adopt: async () => undefined },
         budget: { spent, limit },
       })),

@@ -1,7 +1,7 @@
 /** The page over fakes, without a socket: what a browser with its cookies gets from it. */
 import type { CommandHandler } from '../../src/commands/handler.ts'
 import type { Command } from '../../src/domain/commands.ts'
-import type { AccountSnapshot, Health, ModuleSnapshot, Spent } from '../../src/domain/model.ts'
+import type { AccountSnapshot, Health, ModuleSnapshot } from '../../src/domain/model.ts'
 import { keyOf } from '../../src/domain/model.ts'
 import type { Storage } from '../../src/domain/ports.ts'
 import type { Arrival } from '../../src/web/context.ts'
@@ -17,7 +17,8 @@ export interface PageOptions {
   readonly modules?: readonly ModuleSnapshot[]
   readonly accounts?: readonly AccountSnapshot[]
   readonly health?: Partial<Health>
-  readonly spent?: Spent
+  /** Of the account's request budget. */
+  readonly spent?: { readonly spent: number; readonly limit: number }
   readonly handle?: CommandHandler
   readonly storage?: Partial<Storage>
   readonly needs?: Partial<WebNeeds>
@@ -48,6 +49,11 @@ export interface OpenedPage extends Visitor {
   readonly commands: readonly Command[]
   readonly log: ReturnType<typeof readableLog>
   visitor(arrival?: Partial<Arrival>, host?: string): Visitor
+}
+
+const neverOpen = {
+  ...{ pause: undefined, isOpen: false },
+  ...{ close: async () => undefined, adopt: async () => undefined },
 }
 
 export const anAccount: AccountSnapshot = {
@@ -81,7 +87,7 @@ export function openPage(options: PageOptions = {}): OpenedPage {
   }
   const web = createWeb(
     {
-      limits: () => [],
+      limits: () => (spent ? [{ accountId: '8021', breaker: neverOpen, budget: spent }] : []),
       settings,
       shown,
       version: '1.2.3',
@@ -103,7 +109,6 @@ export function openPage(options: PageOptions = {}): OpenedPage {
           : { error: { code: 'unexpected', message: 'the test foresees no command' } }
       },
       storage: {
-        limits: { spent: async () => spent },
         credentials: { list: async () => [{ key: 'login-1', accountId: '8021' }] },
         ...storage,
       } as unknown as Storage,

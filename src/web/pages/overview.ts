@@ -3,12 +3,13 @@ import { html } from 'hono/html'
 import type { Settings } from '../../config/settings.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { AccountSnapshot, Health, RunCounts } from '../../domain/model.ts'
-import type { Observer, StatusReader, Storage } from '../../domain/ports.ts'
+import type { Observer, StatusReader } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
 import type { WebApp } from '../context.ts'
 import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
+import type { WebNeeds } from '../web.ts'
 import { isForPerson, stateWord } from './accounts.ts'
 
 /** The last run of all accounts since the start. */
@@ -28,25 +29,18 @@ export function lastRunObserver(clock: Pick<Clock, 'now'>): LastRun {
 interface OverviewNeeds {
   readonly settings: Pick<Settings, 'dataDir'>
   readonly status: Pick<StatusReader, 'health'>
-  readonly storage: Pick<Storage, 'limits'>
-  readonly clock: Pick<Clock, 'now'>
+  readonly limits: WebNeeds['limits']
   readonly messages: Pick<Messages, 'read'>
   readonly lastRun: Pick<LastRun, 'read'>
 }
 
 export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
-  const { settings, status, storage, messages, lastRun } = needs
+  const { settings, status, limits, messages, lastRun } = needs
   app.get('/', async (c) => {
     const health = await status.health()
     const free = await freeBytes(settings.dataDir)
     const root = rootOf(c)
-    const rows = await Promise.all(
-      health.accounts.map(async (one) => [
-        one.accountId,
-        account(one, root),
-        await spentToday(one.accountId),
-      ]),
-    )
+    const rows = health.accounts.map((one) => [one.accountId, account(one, root), spentToday(one.accountId)])
     const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, lastRun.read()))}</p>
 <div id="parts" data-part>${facts([
       ['Broker', broker(health)],
@@ -64,10 +58,9 @@ ${table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], ro
     })
   })
 
-  async function spentToday(accountId: string): Promise<string> {
-    const spent = await storage.limits.spent(accountId)
-    const today = Math.floor(needs.clock.now() / 86_400_000)
-    return spent?.day === today ? `${spent.requests} of ${spent.limit}` : 'none yet'
+  function spentToday(accountId: string): string {
+    const budget = limits().find((one) => one.accountId === accountId)?.budget
+    return budget ? `${grouped(budget.spent)} of ${grouped(budget.limit)}` : 'not known'
   }
 }
 
@@ -107,6 +100,11 @@ function account({ status, since, detail, retryAt }: AccountSnapshot, root: stri
 
 function disk({ store }: Health, free: number | undefined): readonly (string | Html)[] {
   const room = free === undefined ? '' : `, ${(free / 1e9).toFixed(1)} GB free`
-  if (store.state === 'ok') return [state('takes what is written', 'good'), room]
+  if (store.state === 'ok') return [state('ok', 'good'), room]
   return [state('failing', 'bad'), room, store.detail === undefined ? '' : html`: ${shown(store.detail)}`]
+}
+
+/** A number for people: 26,064. */
+function grouped(number: number): string {
+  return number.toLocaleString('en')
 }

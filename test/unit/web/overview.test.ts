@@ -38,9 +38,8 @@ test('the sentence says when all accounts wait for a person', () => {
 })
 
 test('the overview shows broker, accounts, budget, outbox and disk', async () => {
-  const day = Math.floor(start / 86_400_000)
   const page = openPage({
-    spent: { day, requests: 17, limit: 864 },
+    spent: { spent: 17, limit: 26_064 },
     health: {
       waiting: 4,
       broker: { connected: false, protocol: 5, since: start, lastError: 'ECONNREFUSED', reconnects: 0 },
@@ -52,7 +51,7 @@ test('the overview shows broker, accounts, budget, outbox and disk', async () =>
   expect(status).toBe(200)
   expect(text).toContain('<h1>Overview</h1>')
   expect(text).toMatch(/not connected<\/span> since <time[^>]*>.*<\/time>: ECONNREFUSED/)
-  expect(text).toContain('17 of 864')
+  expect(text).toContain('17 of 26,064')
   expect(text).toMatch(/wait for the broker<\/dt><dd>4</)
   expect(text).toMatch(/GB free/)
 })
