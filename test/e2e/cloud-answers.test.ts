@@ -21,7 +21,7 @@ const stories: readonly (readonly [Misbehaviour, string, RegExp?])[] = [
   [withId('1.5'), 'unknown', /`id` is missing or not what we know/],
   [{ kind: 'huge', megabytes: 200 }, 'unknown', /longer answer than we read/],
   [withId('0'), 'unknown', /`id` is missing or not what we know/],
-  [{ kind: 'drip', everyMs: 200 }, 'unknown', /did not answer in time/],
+  [{ kind: 'drip', everyMs: 5_000 }, 'unknown', /did not answer in time/],
   [withId('9223372036854775807'), 'requested'],
   [{ kind: 'hang' }, 'unknown', /did not answer in time/],
   [{ kind: 'wrong_type' }, 'unknown', /not what we know/],

@@ -22,7 +22,7 @@ const faults: readonly (readonly [string, Misbehaviour, string])[] = [
   ['a connection reset before the request was read', { kind: 'reset_before' }, 'unknown'],
   ['a connection reset after the request was done', { kind: 'reset_after' }, 'unknown'],
   ['no answer at all', { kind: 'hang' }, 'unknown'],
-  ['an answer a byte at a time', { kind: 'drip', everyMs: 200 }, 'unknown'],
+  ['an answer a byte at a time', { kind: 'drip', everyMs: 5_000 }, 'unknown'],
   ['an answer cut short', { kind: 'truncated' }, 'unknown'],
   ['bytes that are no HTTP', { kind: 'garbage_http' }, 'unknown'],
   ['a gzip bomb', { kind: 'gzip_bomb', megabytes: 64 }, 'unknown'],
