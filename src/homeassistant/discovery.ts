@@ -9,8 +9,8 @@
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { keyOf, type Message, type ModuleKey } from '../domain/model.ts'
 import type { Publisher, Runtime } from '../domain/ports.ts'
+import { ThrottledLog } from '../domain/throttled-log.ts'
 import type { Incoming } from '../mqtt/connection.ts'
-import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
 import { type Copy, copier, hashOf } from './broker-copy.ts'
 import {

@@ -18,7 +18,7 @@ import { systemClock } from '../domain/clock.ts'
 import { ConfigInvalid } from '../domain/errors.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
-import { ThrottledLog } from './log-throttle.ts'
+import { ThrottledLog } from '../domain/throttled-log.ts'
 import { limitFrames } from './packets.ts'
 
 export interface EmbeddedBrokerOptions {

@@ -7,6 +7,7 @@
  */
 import { type Clock, deadline } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
+import type { ThrottledLog } from '../domain/throttled-log.ts'
 import {
   type Connection,
   type ConnectionEvents,
@@ -15,7 +16,6 @@ import {
   openConnection,
 } from './connection.ts'
 import { describe, remedyFor } from './connection-errors.ts'
-import type { ThrottledLog } from './log-throttle.ts'
 import {
   type Answer,
   nextVersion,

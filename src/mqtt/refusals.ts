@@ -12,7 +12,7 @@ import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Message } from '../domain/model.ts'
 import type { Log } from '../domain/ports.ts'
-import { ThrottledLog } from './log-throttle.ts'
+import { ThrottledLog } from '../domain/throttled-log.ts'
 
 /** A publish or a subscription, as far as a refusal is concerned. */
 export interface Subject {

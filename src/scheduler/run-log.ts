@@ -3,7 +3,7 @@
  */
 import type { Clock } from '../domain/clock.ts'
 import type { Log, Observer } from '../domain/ports.ts'
-import { commandLines, ThrottledLog } from '../mqtt/log-throttle.ts'
+import { commandLines, ThrottledLog } from '../domain/throttled-log.ts'
 
 /** One line at `info` for each run; the rest at `debug`. */
 export function runLog(clock: Clock, log: Log): Observer {

@@ -7,7 +7,7 @@
 import type { ClipCamera, ClipNew } from '../domain/clip.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import type { ClipLedger, Observer, Publisher, Runtime, StatusReader } from '../domain/ports.ts'
-import { ThrottledLog } from '../mqtt/log-throttle.ts'
+import { ThrottledLog } from '../domain/throttled-log.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
 import type { TopicReader } from './retained.ts'
 import { plain, type Topics } from './topics.ts'

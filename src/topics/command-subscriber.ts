@@ -13,8 +13,8 @@
 import type { Command, CommandError, CommandResult } from '../domain/commands.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { Runtime } from '../domain/ports.ts'
+import { commandLines, type Rate, ThrottledLog } from '../domain/throttled-log.ts'
 import type { Broker, Incoming, OutgoingMessage } from '../mqtt/client.ts'
-import { commandLines, type Rate, ThrottledLog } from '../mqtt/log-throttle.ts'
 import {
   type CommandMessage,
   commandFilters,

@@ -6,8 +6,8 @@
  */
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
+import { ThrottledLog } from '../domain/throttled-log.ts'
 import type { Incoming } from '../mqtt/connection.ts'
-import { ThrottledLog } from '../mqtt/log-throttle.ts'
 import type { MessageListener } from '../mqtt/subscriptions.ts'
 import type { Topics } from './topics.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ThrottledLog } from '../../../src/mqtt/log-throttle.ts'
+import { ThrottledLog } from '../../../src/domain/throttled-log.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { readableLog } from '../../support/rig.ts'
 

@@ -5,8 +5,8 @@
  * counted, and the next line of its kind has the count. A kind that has been silent long enough starts afresh, and
  * so does one that was pushed out by many others: nothing is silent for ever.
  */
-import type { Clock } from '../domain/clock.ts'
-import type { Log } from '../domain/ports.ts'
+import type { Clock } from './clock.ts'
+import type { Log } from './ports.ts'
 
 /** So many lines at once, and another one each `everyMs`. */
 export interface Rate {
