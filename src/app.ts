@@ -36,7 +36,7 @@ export interface DaemonNeeds {
   /** Of the files of clips, which others may read unless this forbids it. */
   readonly umask?: number | undefined
   /** Whether others can discover it and send commands. Not for a single run. */
-  readonly attended?: boolean
+  readonly takesCommands?: boolean
   readonly observers?: readonly Observer[]
   /** Clips to download in a single run, whatever the settings say about clips. */
   readonly download?: Pick<ClipStageNeeds, 'choice' | 'watch'>
@@ -75,7 +75,7 @@ const [drainMs, lookMs] = [1_500, 20]
  */
 export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   await using opened = new AsyncDisposableStack()
-  const { settings, version, clock, log, attended = false } = needs
+  const { settings, version, clock, log, takesCommands = false } = needs
   const { promise: failed, reject: fail } = Promise.withResolvers<never>()
   failed.catch(() => undefined)
   const notify = createNotifier(log)
@@ -94,12 +94,12 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => mqtt.close())
   const rules = settings.modules
   const { download } = needs
-  const follows = attended && (settings.manifest.follow || settings.clips.enabled)
+  const follows = takesCommands && (settings.manifest.follow || settings.clips.enabled)
   const shownClips = follows ? storage.clips : undefined
   const seen = { registry, storage, clips: shownClips, rules, times, broker: mqtt.broker, clock }
   const status = statusReader({ version, ...seen })
   const published = { ...common, status, mqtt }
-  const assistant = attended ? openHomeAssistant({ ...published, version }, stopping) : undefined
+  const assistant = takesCommands ? openHomeAssistant({ ...published, version }, stopping) : undefined
   const logLevel = {
     get: () => log.level ?? settings.log.level,
     set(level: LogLevel) {
@@ -119,7 +119,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     observer: notify,
   }
   const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
-  const handle = attended ? commandHandler(commands) : undefined
+  const handle = takesCommands ? commandHandler(commands) : undefined
   const publishing = openPublishing({ ...published, cameras: shownClips, shown, reader, handle })
   opened.defer(() => publishing.close())
   notify.add(scheduler.observer, ...publishing.observers)

@@ -45,7 +45,7 @@ export function credentialChanges(
   const changed = differs.filter(({ key, refreshToken }) => before.get(key) === refreshToken.reveal())
   const waiting = differs.filter((one) => !changed.includes(one))
   const keys = new Set(found.map(({ key }) => key))
-  const missing = inUse.map(({ credentials: login }) => login).filter(({ key }) => !keys.has(key))
+  const missing = inUse.map(({ credentials: used }) => used).filter(({ key }) => !keys.has(key))
   // A sign-in that was killed leaves two of one account, which must not take turns: those in use stay while they work.
   const isSpare = ({ accountId, refusedAt }: Credentials) =>
     accountId !== undefined &&
@@ -83,7 +83,7 @@ export async function watchCredentials(needs: WatchNeeds, signal: AbortSignal): 
     try {
       const changedAt = await credentials.changedAt()
       // That an owner was put right does not show in the directory.
-      const isUnusable = needs.inUse().some(({ credentials: login }) => login.unusable)
+      const isUnusable = needs.inUse().some(({ credentials: used }) => used.unusable)
       if (changedAt !== seen || strange.size > 0 || isUnusable) {
         const changes = credentialChanges(needs.inUse(), await credentials.list(), strange)
         strange = changes.strange

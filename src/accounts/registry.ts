@@ -85,7 +85,7 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   const { blink, proxies } = settings
   const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
   for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
-  const credentials = await takeOver(storage.credentials, lines.logins, log)
+  const credentials = await takeOver(storage.credentials, lines.credentials, log)
   const { timeoutSeconds, concurrency } = blink
   const http = createHttp({
     clock,

@@ -29,7 +29,7 @@ export interface TokenLine {
 }
 
 export interface TokenLines {
-  readonly logins: readonly TokenLine[]
+  readonly credentials: readonly TokenLine[]
   /** What makes the text unusable, a sentence each. */
   readonly problems: readonly string[]
   /** What was put right and should be known, a sentence each. */
@@ -48,24 +48,24 @@ const sharedHardwareIds = ['Home Assistant', 'Blinkpy']
 
 /** Reads all lines; a line with a problem is not among the credentials. */
 export function parseTokenLines(text: string): TokenLines {
-  const logins: TokenLine[] = []
+  const credentials: TokenLine[] = []
   const problems: string[] = []
   const notes: string[] = []
   for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
     const line = unquote(raw)
     if (line === '' || line.startsWith('#')) continue
     const read = readLine(line, index + 1)
-    const twin = read.login && logins.find((other) => isSameAccount(other, read.login))
+    const twin = read.found && credentials.find((other) => isSameAccount(other, read.found))
     if (twin) problems.push(`line ${index + 1}: the same account as in line ${twin.line}`)
-    else if (read.login) logins.push(read.login)
+    else if (read.found) credentials.push(read.found)
     problems.push(...read.problems.map((problem) => `line ${index + 1}: ${problem}`))
     notes.push(...read.notes.map((note) => `line ${index + 1}: ${note}`))
   }
-  return { logins, problems, notes, unit: 'line' }
+  return { credentials, problems, notes, unit: 'line' }
 }
 
 interface LineRead {
-  readonly login?: TokenLine
+  readonly found?: TokenLine
   readonly problems: readonly string[]
   readonly notes: readonly string[]
 }
@@ -94,7 +94,7 @@ function readLine(text: string, line: number): LineRead {
   if (problems.length > 0 || refreshToken === undefined) return { problems, notes: [] }
 
   const isShared = hardwareId !== undefined && sharedHardwareIds.includes(hardwareId)
-  const login = {
+  const found = {
     line,
     fingerprint: createHash('sha256').update(text).digest('hex'),
     refreshToken: new Secret(refreshToken),
@@ -104,7 +104,7 @@ function readLine(text: string, line: number): LineRead {
     hardwareId: isShared ? undefined : hardwareId,
   }
   const note = '`hardware_id` is one that many installations share and the cloud refuses; our own is used'
-  return { login, problems: [], notes: isShared ? [note] : [] }
+  return { found, problems: [], notes: isShared ? [note] : [] }
 }
 
 function pairsOf(text: string): {
@@ -220,10 +220,10 @@ export function parseImport(content: string, client?: string): TokenLines {
     const lines = parseTokenLines(whole)
     return client === undefined
       ? lines
-      : { ...lines, logins: lines.logins.map((login) => ({ ...login, clientId: client })) }
+      : { ...lines, credentials: lines.credentials.map((each) => ({ ...each, clientId: client })) }
   }
   const refused = (problem: string): TokenLines => ({
-    logins: [],
+    credentials: [],
     problems: [problem],
     notes: [],
     unit: 'entry',

@@ -102,7 +102,7 @@ async function open(
     version,
     clock: systemClock,
     log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),
-    attended: true,
+    takesCommands: true,
     observers: [
       {
         eventDelivered: (event) => {

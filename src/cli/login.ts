@@ -124,12 +124,12 @@ async function takeOver(
   terminal: Terminal,
   { path, client, printer }: TakeOver,
 ): Promise<ExitCode> {
-  const { logins, problems, notes, unit } = parseImport(await fileText(terminal, path), client)
-  const nothing = logins.length === 0 && problems.length === 0 ? ['there is no login in it'] : problems
+  const { credentials, problems, notes, unit } = parseImport(await fileText(terminal, path), client)
+  const nothing = credentials.length === 0 && problems.length === 0 ? ['there is no login in it'] : problems
   if (nothing.length > 0) throw new WrongUsage(nothing.map((problem) => `${path}: ${problem}`).join('\n'))
   for (const note of notes) terminal.err(`${path}: ${note}\n`)
   const codes: ExitCode[] = []
-  for await (const one of importCredentials(context, logins, keepOptions(terminal))) {
+  for await (const one of importCredentials(context, credentials, keepOptions(terminal))) {
     if ('kept' in one) codes.push(printer.kept(one.kept))
     else if ('error' in one) codes.push(printer.failed(one.error))
     else if ('stopped' in one) terminal.err(stoppedSentences({ ...one.stopped, unit }))
@@ -150,7 +150,7 @@ async function signIn(context: SignInContext, terminal: Terminal, { answers, new
   const before = await context.pending.read()
   if (before?.step === 'keep') {
     terminal.err('The last sign-in was cut off right before its end; going on there.\n')
-    return keepCredentials(context, before.login, options)
+    return keepCredentials(context, before.credentials, options)
   }
   const steps = signInSteps(context, terminal.stop)
   // Another code takes the same two again, and nobody likes to type them twice.

@@ -15,7 +15,7 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const shown = { shownSettings: shownSettings(loaded), shown: loaded.shown }
   const { umask } = terminal
   const daemon = await openDaemon({
-    ...{ settings, ...shown, version, clock, log, umask, attended: true },
+    ...{ settings, ...shown, version, clock, log, umask, takesCommands: true },
     observers: [diagnostics.observer],
   })
   // Not before: another daemon may have the directory.

@@ -124,7 +124,7 @@ export function signInDialogue({ settings, clock, log, signal }: DialogueNeeds):
   async function cutOff({ context }: Parts): Promise<Reached | undefined> {
     const before = await context.pending.read()
     if (before?.step !== 'keep') return undefined
-    return { kept: await keepCredentials(context, before.login, { signal }) }
+    return { kept: await keepCredentials(context, before.credentials, { signal }) }
   }
 
   return {
@@ -175,12 +175,12 @@ export function signInDialogue({ settings, clock, log, signal }: DialogueNeeds):
 
     takeOver: (text) =>
       takeOver(text, async ({ context }) => {
-        const { logins, problems, notes } = parseImport(text)
-        const isEmpty = logins.length === 0 && problems.length === 0
+        const { credentials, problems, notes } = parseImport(text)
+        const isEmpty = credentials.length === 0 && problems.length === 0
         if (isEmpty) return { problems: ['there is no login in it'], notes, results: [] }
         if (problems.length > 0) return { problems, notes, results: [] }
         const results: Imported[] = []
-        for await (const one of importCredentials(context, logins, { signal })) results.push(one)
+        for await (const one of importCredentials(context, credentials, { signal })) results.push(one)
         return { problems, notes, results }
       }),
   }

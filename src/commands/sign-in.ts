@@ -160,7 +160,7 @@ export function signInSteps(context: SignInContext, signal: AbortSignal): SignIn
         refusedAt: undefined,
         refreshedAt: clock.now(),
       }
-      await pending.save({ step: 'keep', login: credentials })
+      await pending.save({ step: 'keep', credentials })
       return { credentials, tokens }
     },
   }
@@ -224,7 +224,7 @@ export async function keepCredentials(
     async save(changed) {
       if (changed.refusedAt !== undefined) return
       // The token it came with may be worth nothing by now: this one must not be lost.
-      await pending.save({ step: 'keep', login: changed })
+      await pending.save({ step: 'keep', credentials: changed })
       tried = true
     },
   })
@@ -280,7 +280,7 @@ async function pause(
 /** The next sign-in must not go on with credentials that are kept, or are worth nothing; a note of others stays. */
 async function forgetPending({ pending }: SignInContext, { key }: Credentials): Promise<void> {
   const note = await pending.read()
-  if (note?.step === 'keep' && isKeyOf(key, note.login)) await pending.remove()
+  if (note?.step === 'keep' && isKeyOf(key, note.credentials)) await pending.remove()
 }
 
 /** Whether a key is that of these credentials, with or without the account in it. */
@@ -309,7 +309,7 @@ export async function* importCredentials(
 ): AsyncGenerator<Imported, void, void> {
   const { pending, clock } = context
   const waiting = await pending.read()
-  const cutOff = waiting?.step === 'keep' ? waiting.login : undefined
+  const cutOff = waiting?.step === 'keep' ? waiting.credentials : undefined
   if (cutOff) yield { resumed: true }
   // The token of its line is used up.
   const lines = given.filter(({ fingerprint }) => fingerprint !== cutOff?.fingerprint)

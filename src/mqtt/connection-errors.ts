@@ -59,17 +59,17 @@ const disconnects: Readonly<Record<number, string>> = {
   157: 'server moved',
 }
 
-const login = 'Check mqtt.username and mqtt.password, and what the broker lets this user do.'
+const checkLogin = 'Check mqtt.username and mqtt.password, and what the broker lets this user do.'
 const clientId = 'Set mqtt.clientId to one that the broker accepts.'
 
 /** By the codes of MQTT 3.1.1 (1 to 5) and 5. */
 const refusals: Readonly<Record<number, string>> = {
   2: clientId,
-  4: login,
-  5: login,
+  4: checkLogin,
+  5: checkLogin,
   133: clientId,
-  134: login,
-  135: login,
+  134: checkLogin,
+  135: checkLogin,
   138: 'The broker bans this client; its operator knows why.',
   154: 'The broker stores no messages; switch retained messages on there.',
   155: 'Let the broker take QoS 1 (max_qos in Mosquitto): with QoS 0 a request ID could be lost, so nothing is published.',

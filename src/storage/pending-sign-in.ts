@@ -31,7 +31,7 @@ export interface AwaitsCode {
 /** Signed in, with a refresh token that is nowhere else yet. */
 export interface AwaitsKeeping {
   readonly step: 'keep'
-  readonly login: Credentials
+  readonly credentials: Credentials
 }
 
 /** The cloud has locked the account for a while; a request before that makes it longer. */
@@ -95,7 +95,7 @@ export function openPending(dataDir: string): PendingSignIns {
       const read = file.safeParse(parseJson((await readWhole(path)) ?? ''))
       return read.success ? pendingOf(read.data) : undefined
     },
-    save: (pending) => writeWhole(path, `${JSON.stringify(pending, revealed, 2)}\n`),
+    save: (pending) => writeWhole(path, `${JSON.stringify(fileOf(pending), revealed, 2)}\n`),
     remove: () => removeFile(path),
   }
 }
@@ -106,8 +106,13 @@ function pendingOf(read: z.output<typeof file>): PendingSignIn {
   const { fingerprint, accountId, region, hardwareId, ...rest } = read.login
   return {
     step: 'keep',
-    login: { ...rest, fingerprint, accountId, region, hardwareId, refusedAt: undefined },
+    credentials: { ...rest, fingerprint, accountId, region, hardwareId, refusedAt: undefined },
   }
+}
+
+/** As the file has it, where a part keeps the name that it had in earlier versions. */
+function fileOf(pending: PendingSignIn): object {
+  return pending.step === 'keep' ? { step: pending.step, login: pending.credentials } : pending
 }
 
 /** A secret would print itself as `[secret]`; here it is to be kept. */

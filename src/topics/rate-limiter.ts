@@ -24,7 +24,7 @@ export function rateLimited(
 ): Publisher {
   /** When the next event of a topic may go, by the clock's elapsed time; the latest used last. */
   const next = new Map<string, number>()
-  const dropping = new Set<string>()
+  const overLimit = new Set<string>()
 
   return {
     async publish(message, signal) {
@@ -34,14 +34,14 @@ export function rateLimited(
         removePast(now)
         const due = Math.max(now, next.get(topic) ?? 0)
         if (due - now > mostWaiting * gapMs) {
-          if (!dropping.has(topic)) exceeded(topic)
-          dropping.add(topic)
+          if (!overLimit.has(topic)) exceeded(topic)
+          overLimit.add(topic)
           return
         }
         next.delete(topic)
         next.set(topic, due + gapMs)
         if (due > now) await clock.sleep(due - now, signal)
-        else dropping.delete(topic)
+        else overLimit.delete(topic)
       }
       await publisher.publish(message, signal)
     },

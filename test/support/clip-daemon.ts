@@ -53,7 +53,7 @@ export async function startClipDaemon(options: ClipDaemonOptions): Promise<Daemo
   const { log = silent, observers, clock = hurried } = options
   const daemon = await openDaemon({
     ...{ settings: loaded.settings, shownSettings: {}, version: '0.0.0', clock, log },
-    attended: true,
+    takesCommands: true,
     ...(observers && { observers }),
   })
   daemon.start()

@@ -12,7 +12,7 @@ import { start } from '../../support/samples.ts'
 const ofPerson = someCredentials({ key: '8021-login-1', source: 'login', fingerprint: undefined })
 const ofEnvironment = someCredentials({ key: '8021-environment-1' })
 const keys = (all: readonly Credentials[]) => all.map(({ key }) => key)
-const linesOf = (text: string) => parseTokenLines(text).logins
+const linesOf = (text: string) => parseTokenLines(text).credentials
 
 test.each([
   ['sign-in', ofPerson],

@@ -8,22 +8,22 @@ const line =
   'expires_in=14400|expiration_date=1234567890.123|refresh_token=eyJhbGc.r%2Bs%3D|' +
   'host=e008.immedia-semi.com|region_id=e008|client_id=1234567|account_id=123456|user_id=99|2fa_code=123456'
 
-test('the line of the protocol notes is a login', () => {
-  const { logins, problems, notes } = parseTokenLines(line)
+test('the line of the protocol notes gives credentials', () => {
+  const { credentials, problems, notes } = parseTokenLines(line)
 
   expect(problems).toEqual([])
   expect(notes).toEqual([])
-  expect(logins).toMatchObject([
+  expect(credentials).toMatchObject([
     { line: 1, clientId: '1234567', accountId: '123456', region: 'e008', hardwareId: undefined },
   ])
-  expect(logins[0]?.refreshToken.reveal()).toBe('eyJhbGc.r+s=')
+  expect(credentials[0]?.refreshToken.reveal()).toBe('eyJhbGc.r+s=')
 })
 
 test('a refresh token is enough', () => {
-  const { logins, problems } = parseTokenLines('refresh_token=abc')
+  const { credentials, problems } = parseTokenLines('refresh_token=abc')
 
   expect(problems).toEqual([])
-  expect(logins).toMatchObject([{ clientId: 'android', accountId: undefined, region: undefined }])
+  expect(credentials).toMatchObject([{ clientId: 'android', accountId: undefined, region: undefined }])
 })
 
 test.each([
@@ -34,7 +34,7 @@ test.each([
   'region_id=rest-e008',
   'region_id=rest-e008.immedia-semi.com',
 ])('the region is told by %s', (pair) => {
-  expect(parseTokenLines(`refresh_token=abc|${pair}`).logins[0]?.region).toBe('e008')
+  expect(parseTokenLines(`refresh_token=abc|${pair}`).credentials[0]?.region).toBe('e008')
 })
 
 test.each([
@@ -47,9 +47,9 @@ test.each([
   'region_id=evil.example%2F',
   'region_id=e007|host=e008.immedia-semi.com',
 ])('a token is not sent to where %s points', (pair) => {
-  const { logins, problems } = parseTokenLines(`refresh_token=abc|${pair}`)
+  const { credentials, problems } = parseTokenLines(`refresh_token=abc|${pair}`)
 
-  expect(logins).toEqual([])
+  expect(credentials).toEqual([])
   expect(problems.length).toBe(1)
   expect(problems[0]).not.toContain('evil')
 })
@@ -59,7 +59,7 @@ test('each account has its line; blank lines and remarks are passed over', () =>
 
   expect(parseTokenLines(text)).toMatchObject({
     problems: [],
-    logins: [
+    credentials: [
       { line: 3, accountId: '1' },
       { line: 5, accountId: '2' },
     ],
@@ -78,14 +78,14 @@ test.each([
   expect(parseTokenLines(text)).toEqual(plain)
 })
 
-test('an id that many installations share is left out, and said', () => {
+test('an id that many installations share is left out, with a note', () => {
   for (const shared of ['Home%20Assistant', 'Blinkpy']) {
-    const { logins, notes } = parseTokenLines(`refresh_token=a|hardware_id=${shared}`)
+    const { credentials, notes } = parseTokenLines(`refresh_token=a|hardware_id=${shared}`)
 
-    expect(logins[0]?.hardwareId).toBeUndefined()
+    expect(credentials[0]?.hardwareId).toBeUndefined()
     expect(notes).toEqual([expect.stringMatching(/^line 1: `hardware_id` is one that many/)])
   }
-  expect(parseTokenLines('refresh_token=a|hardware_id=5F0B').logins[0]?.hardwareId).toBe('5F0B')
+  expect(parseTokenLines('refresh_token=a|hardware_id=5F0B').credentials[0]?.hardwareId).toBe('5F0B')
 })
 
 test.each([
@@ -112,7 +112,7 @@ test('a password that is not encoded is none of our business', () => {
 })
 
 test('a changed line has another fingerprint, one with more blanks around it has not', () => {
-  const print = (text: string) => parseTokenLines(text).logins[0]?.fingerprint
+  const print = (text: string) => parseTokenLines(text).credentials[0]?.fingerprint
 
   expect(print('refresh_token=a')).toMatch(/^[0-9a-f]{64}$/)
   expect(print(' refresh_token=a ')).toBe(print('refresh_token=a'))
@@ -127,9 +127,9 @@ test('no text is too odd to be read, and no problem repeats a value', () => {
   const lines = fc.array(part.map(([key, value]) => `${key}=zq${value}zq`)).map((parts) => parts.join('|'))
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), lines), (text) => {
-      const { logins, problems } = parseTokenLines(text)
+      const { credentials, problems } = parseTokenLines(text)
       expect(problems.join()).not.toContain('zq')
-      expect(JSON.stringify(logins)).not.toContain('zq')
+      expect(JSON.stringify(credentials)).not.toContain('zq')
     }),
   )
 })
@@ -139,11 +139,11 @@ test.each([
   'refresh_token=abc, client_id=ios, account_id=8021,',
   'refresh_token=abc;client_id=ios;account_id=8021;',
 ])('other marks between the parts are understood where there is no right one: %s', (text) => {
-  const { logins, problems } = parseTokenLines(text)
+  const { credentials, problems } = parseTokenLines(text)
 
   expect(problems).toEqual([])
-  expect(logins).toMatchObject([{ clientId: 'ios', accountId: '8021' }])
-  expect(logins[0]?.refreshToken.reveal()).toBe('abc')
+  expect(credentials).toMatchObject([{ clientId: 'ios', accountId: '8021' }])
+  expect(credentials[0]?.refreshToken.reveal()).toBe('abc')
 })
 
 test.each([
@@ -152,7 +152,7 @@ test.each([
   'refresh_token=abc;client_id=ios|host=',
 ])('a mark inside a value is named, and nothing of the value: %s', (text) => {
   expect(parseTokenLines(text)).toMatchObject({
-    logins: [],
+    credentials: [],
     problems: ['line 1: `refresh_token` holds `;` or `,`: the mark between two parts is `|`'],
   })
 })
@@ -175,33 +175,33 @@ const blinkpy = {
 const parse = (json: object, client?: string) => parseImport(JSON.stringify(json, undefined, 4), client)
 
 test("blinkpy's JSON with a hardware id is of the client ios, and its number client_id is not the client", () => {
-  const { logins, problems } = parse({ ...blinkpy, hardware_id: '6C5DB6B0-7A0B' })
+  const { credentials, problems } = parse({ ...blinkpy, hardware_id: '6C5DB6B0-7A0B' })
 
   expect(problems).toEqual([])
-  expect(logins).toMatchObject([
+  expect(credentials).toMatchObject([
     { clientId: 'ios', accountId: '8021', region: 'e008', hardwareId: '6C5DB6B0-7A0B' },
   ])
-  expect(logins[0]?.refreshToken.reveal()).toBe('REFRESH/1+2')
+  expect(credentials[0]?.refreshToken.reveal()).toBe('REFRESH/1+2')
 })
 
 test("blinkpy's JSON without a hardware id is of the client android, unless the person knows better", () => {
-  expect(parse(blinkpy).logins).toMatchObject([{ clientId: 'android', hardwareId: undefined }])
-  expect(parse(blinkpy, 'ios').logins).toMatchObject([{ clientId: 'ios' }])
+  expect(parse(blinkpy).credentials).toMatchObject([{ clientId: 'android', hardwareId: undefined }])
+  expect(parse(blinkpy, 'ios').credentials).toMatchObject([{ clientId: 'ios' }])
 })
 
 test('a hardware id that everybody shares is left behind', () => {
-  const { logins, notes } = parse({ ...blinkpy, hardware_id: 'Blinkpy' })
+  const { credentials, notes } = parse({ ...blinkpy, hardware_id: 'Blinkpy' })
 
-  expect(logins).toMatchObject([{ clientId: 'ios', hardwareId: undefined }])
+  expect(credentials).toMatchObject([{ clientId: 'ios', hardwareId: undefined }])
   expect(notes).toEqual([expect.stringContaining('many installations share')])
 })
 
 test('null and missing fields are no problem, a missing refresh token is', () => {
-  expect(parse({ refresh_token: 'R', host: null, account_id: null }).logins).toMatchObject([
+  expect(parse({ refresh_token: 'R', host: null, account_id: null }).credentials).toMatchObject([
     { accountId: undefined, region: undefined },
   ])
   expect(parse({ ...blinkpy, refresh_token: null })).toMatchObject({
-    logins: [],
+    credentials: [],
     problems: ['`refresh_token` is missing'],
   })
 })
@@ -213,18 +213,18 @@ test('what only looks like JSON is refused without being repeated', () => {
 })
 
 test('token lines are read as in BLINK_TOKENS, several accounts at a time', () => {
-  const { logins } = parseImport(
+  const { credentials } = parseImport(
     'refresh_token=a|account_id=1\n# note\nrefresh_token=b|account_id=2|client_id=ios\n',
   )
 
-  expect(logins.map(({ accountId, clientId }) => [accountId, clientId])).toEqual([
+  expect(credentials.map(({ accountId, clientId }) => [accountId, clientId])).toEqual([
     ['1', 'android'],
     ['2', 'ios'],
   ])
 })
 
 const second = { ...blinkpy, refresh_token: 'SECOND', account_id: 8022, hardware_id: 'AB-1' }
-const accounts = (content: string) => parseImport(content).logins.map(({ accountId }) => accountId)
+const accounts = (content: string) => parseImport(content).credentials.map(({ accountId }) => accountId)
 
 test.each([
   ['a byte order mark', `\uFEFF${JSON.stringify(blinkpy)}`, ['8021']],
@@ -249,10 +249,10 @@ test("Home Assistant's file gives its Blink entries, and the tokens of no other 
   const others = { domain: 'spotify', data: { token: { refresh_token: 'OTHER' } } }
   const content = homeAssistant(others, { domain: 'blink', title: 'Home', data: blinkpy })
 
-  const { logins, problems } = parseImport(content)
+  const { credentials, problems } = parseImport(content)
 
   expect(problems).toEqual([])
-  expect(logins.map(({ refreshToken }) => refreshToken.reveal())).toEqual(['REFRESH/1+2'])
+  expect(credentials.map(({ refreshToken }) => refreshToken.reveal())).toEqual(['REFRESH/1+2'])
 })
 
 test.each([

@@ -37,12 +37,12 @@ test('a sign-in that waits for its code comes back as it was, secrets and all', 
 
 test('so do a token that is not kept yet, a lock, and a sign-in without a code', async () => {
   const { store } = place()
-  const kept = { step: 'keep', login: someCredentials({ region: undefined }) } as const
+  const kept = { step: 'keep', credentials: someCredentials({ region: undefined }) } as const
 
   await store.save(kept)
   const read = await store.read()
   expect(read).toEqual(kept)
-  expect(read?.step === 'keep' && read.login.refreshToken.reveal()).toBe('refresh-0')
+  expect(read?.step === 'keep' && read.credentials.refreshToken.reveal()).toBe('refresh-0')
   await store.save({ step: 'locked', emailHash: 'hash', until: 7 })
   expect(await store.read()).toEqual({ step: 'locked', emailHash: 'hash', until: 7 })
   await store.save({ ...awaitsCode, challenge: undefined })
