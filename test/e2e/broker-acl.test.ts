@@ -14,7 +14,7 @@ const sample = readFileSync(join(import.meta.dirname, '../../docs/mosquitto.acl'
 const users = { 'blink-manifestd': 'one', poller: 'two', homeassistant: 'three' }
 type User = keyof typeof users
 
-mosquittoTest('topics the broker refuses are told once each, and all others go on', async () => {
+mosquittoTest('topics the broker refuses are logged once each, and all others go on', async () => {
   const denied = 'topic deny blink-manifestd/sync/+/+/+/state\ntopic deny blink-manifestd/sync/+/+/+/event\n'
   // Mosquitto looks at a list from its top, and what is denied comes first.
   const acl = `user daemon\n${denied}topic readwrite blink-manifestd/#\nuser watcher\ntopic read #\n`

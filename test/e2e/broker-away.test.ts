@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { asked, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
+import { fast, home, itemsSeen, requestCount, stem, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { observe } from '../support/observer.ts'
 import { until } from '../support/until.ts'
@@ -13,7 +13,7 @@ mosquittoTest('without a broker requests go on, and all is delivered when it com
   await world.broker.kill()
   const daemon = world.start(['run'], fast)
   await daemon.says('tick done', 2)
-  const count = asked(world.cloud, 'manifest-request')
+  const count = requestCount(world.cloud, 'manifest-request')
 
   await world.broker.restart()
   await using observer = await observe(world.broker.url)
@@ -40,7 +40,7 @@ mosquittoTest('request IDs without a broker survive a kill, in order, with the s
   const first = await itemsSeen(observer, before, again.stderr)
   await again.stop('SIGKILL')
 
-  expect(asked(world.cloud, 'manifest-request')).toBe(before)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(before)
   expect(first).toHaveLength(before)
   expect(first.map(({ request_id }) => request_id)).toEqual(first.map((_, index) => 670_000_001 + index))
 })
@@ -71,7 +71,7 @@ mosquittoTest('once that is interrupted while ids are on their way blames no bro
   // No id before the broker is deaf, however long the way to it takes.
   world.cloud.misbehave({ kind: 'busy', path: '/manifest/request' })
   const once = world.start(['once', '--json'], { MQTT_URL: wire.url })
-  await until('a request', () => asked(world.cloud, 'manifest-request') > 0, { state: once.stderr })
+  await until('a request', () => requestCount(world.cloud, 'manifest-request') > 0, { state: once.stderr })
   await once.says('connected to broker')
   wire.behave({ deaf: true })
   world.cloud.calm()
@@ -85,7 +85,7 @@ mosquittoTest('once that is interrupted while ids are on their way blames no bro
   expect(stderr).not.toContain('did not answer')
 })
 
-mosquittoTest('a broker that is killed after a tick gets everything again when it is back', async () => {
+mosquittoTest('a broker that is killed after a run gets everything again when it is back', async () => {
   await using world = await startWorld({ simulator: two })
   const before = await world.observer()
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })

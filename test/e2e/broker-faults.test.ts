@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { connectAsync } from 'mqtt'
 import { expect, test } from 'vitest'
 import { startEmbeddedBroker } from '../../src/mqtt/embedded.ts'
-import { asked, copies, fast, home, itemsSeen, stem } from '../support/homes.ts'
+import { copies, fast, home, itemsSeen, requestCount, stem } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { observe } from '../support/observer.ts'
 import { readableLog } from '../support/samples.ts'
@@ -55,7 +55,7 @@ mosquittoTest(
     wire.behave({})
     await daemon.says('connected to broker', 2)
     await daemon.says('tick done', ticks + 3)
-    const count = asked(world.cloud, 'manifest-request')
+    const count = requestCount(world.cloud, 'manifest-request')
 
     const all = () => Map.groupBy(copies(observer), ({ event_id }) => event_id)
     await until('a copy', () => [...all().values()].some((of) => of.length > 1), {
@@ -66,7 +66,7 @@ mosquittoTest(
   },
 )
 
-mosquittoTest('a slow way to the broker delays what is published, and no tick', async () => {
+mosquittoTest('a slow way to the broker delays what is published, and no run', async () => {
   await using world = await startWorld({ simulator: two })
   await using wire = await wireTo(world.broker.port)
   wire.behave({ held: true })
@@ -82,7 +82,7 @@ mosquittoTest('a slow way to the broker delays what is published, and no tick', 
   expect(daemon.logged().filter(({ msg }) => msg === 'broker connection lost')).toEqual([])
 })
 
-mosquittoTest('another client with our id is named as what it may be, while the ticks go on', async () => {
+mosquittoTest('another client with our id is named as what it may be, while runs go on', async () => {
   await using world = await startWorld({ simulator: two })
   const observer = await world.observer()
   const daemon = world.start(['run'], { ...fast, MQTT_CLIENT_ID: 'one-of-two' })

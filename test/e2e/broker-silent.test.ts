@@ -1,6 +1,6 @@
 /** In a file of its own, for it takes as long as the daemon's patience with a broker that does not answer. */
 
-import { asked, fast, home, itemsSeen } from '../support/homes.ts'
+import { fast, home, itemsSeen, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { wireTo } from '../support/wire.ts'
 import { startWorld } from '../support/world.ts'
@@ -18,6 +18,6 @@ mosquittoTest('a broker that accepts connections and stays silent is given up an
 
   await daemon.says('cannot connect to broker')
   await daemon.says('connected to broker')
-  const count = asked(world.cloud, 'manifest-request')
+  const count = requestCount(world.cloud, 'manifest-request')
   await itemsSeen(observer, count, daemon.stderr)
 })

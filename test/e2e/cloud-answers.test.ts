@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { expect, test } from 'vitest'
 import type { Fault, Misbehaviour } from '../../src/simulator/fault.ts'
-import { asked, fast, home, itemsSeen, manifestPath, stem, workItems } from '../support/homes.ts'
+import { fast, home, itemsSeen, manifestPath, requestCount, stem, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -52,7 +52,7 @@ mosquittoTest('whatever the cloud answers, it is reported and the next run is fi
   }
 
   const spoiled = await world.finish(['once', '--json'], { BLINK_TIMEOUT_SECONDS: '10' })
-  const posts = asked(world.cloud, 'manifest-request')
+  const posts = requestCount(world.cloud, 'manifest-request')
   const lines = spoiled.stdout
     .trimEnd()
     .split('\n')
@@ -103,7 +103,7 @@ test('a redirect to another host is not followed, and no token gets there', asyn
   expect(visits).toEqual([])
 })
 
-mosquittoTest('a spoiled home screen costs one tick and no module', async () => {
+mosquittoTest('a spoiled home screen costs one run and no module', async () => {
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
   const observer = await world.observer()
   const daemon = world.start(['run'], fast)

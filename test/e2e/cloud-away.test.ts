@@ -52,7 +52,7 @@ async function survive({ observer, daemon, begin, end, detail }: Trouble): Promi
   expect((await daemon.stop()).code).toBe(0)
 }
 
-mosquittoTest('DNS failure: told as unreachable, and asked again at the first slot after it', async () => {
+mosquittoTest('DNS failure: unreachable, and requested again in the first run after it', async () => {
   await using world = await startWorld({ simulator })
   const names = namesIn(world.directory)
   await using road = await roadTo(portOf(world))
@@ -71,7 +71,7 @@ mosquittoTest('DNS failure: told as unreachable, and asked again at the first sl
   })
 })
 
-mosquittoTest('connection refused: unreachable, and requested again at the first slot after it', async () => {
+mosquittoTest('connection refused: unreachable, and requested again in the first run after it', async () => {
   await using world = await startWorld({ simulator })
   await using road = await roadTo(portOf(world))
   const BLINK_REST_URL = `http://127.0.0.1:${road.port}/rest-{region}`

@@ -1,6 +1,6 @@
 /** The daily budget, the half-open breaker and the login, as the cloud sees them. */
 import { expect } from 'vitest'
-import { asked, document, fast, home, itemsSeen, manifestPath } from '../support/homes.ts'
+import { document, fast, home, itemsSeen, manifestPath, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -63,7 +63,7 @@ mosquittoTest('requests refused together are one refusal, and then there is sile
   await daemon.says('tick done', ticks + 3)
 
   expect(world.cloud.calls.length).toBe(calls)
-  expect(asked(world.cloud, 'manifest-request')).toBeLessThanOrEqual(6)
+  expect(requestCount(world.cloud, 'manifest-request')).toBeLessThanOrEqual(6)
   const { retry_at, since } = document(observer.latest(topic))
   expect(Date.parse(String(retry_at)) - Date.parse(String(since))).toBeLessThan(376_000)
 })
@@ -74,7 +74,7 @@ mosquittoTest('a token revoked during a run: all further modules fail, and reque
   world.cloud.misbehave({ kind: 'slow', delayMs: 2_000, path: manifestPath(1), count: 1 })
   // A run has until the next one is due: for three modules, on a busy machine.
   const daemon = world.start(['run'], { ...fast, SCHEDULE_CRON: '*/20 * * * * *' })
-  await until('the first module', () => asked(world.cloud, 'manifest-request') === 1, {
+  await until('the first module', () => requestCount(world.cloud, 'manifest-request') === 1, {
     state: daemon.stderr,
   })
   world.cloud.revoke(8021)
@@ -106,6 +106,6 @@ mosquittoTest('a lost refresh answer is requested again with the old token', asy
   const daemon = world.start(['run'], fast)
   await itemsSeen(observer, 1, daemon.stderr)
 
-  expect(asked(world.cloud, 'token')).toBe(2)
+  expect(requestCount(world.cloud, 'token')).toBe(2)
   await until('ok', () => document(observer.latest(topic)).state === 'ok', { state: daemon.stderr })
 })

@@ -181,7 +181,7 @@ for (const [index, { place, what, misbehaviour, outcome }] of rows.entries()) {
   }
 }
 
-mosquittoTest('nothing that was told holds a secret, and no log an answer', async () => {
+mosquittoTest('no message or log line holds a secret, and no log line an answer', async () => {
   const said = daemon.stderr() + daemon.stdout() + observer.seen.map(({ payload }) => payload).join('\n')
 
   // No sign-in with a password, whatever became of a refresh.

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect } from 'vitest'
-import { asked, document, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
+import { document, fast, home, itemsSeen, requestCount, stem, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import type { Observer } from '../support/observer.ts'
 import { until } from '../support/until.ts'
@@ -53,11 +53,11 @@ mosquittoTest('a command requests once, and within half a minute repeats the sam
     data: { requested: 0, reused: 1, modules: [{ request_id: 670_000_001, reused: true }] },
   })
   expect(pressed).toMatchObject({ status: 'ok', data: { reused: 1 } })
-  expect(asked(world.cloud, 'manifest-request')).toBe(2)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(2)
   expect(workItems(observer)).toHaveLength(2)
 })
 
-mosquittoTest('a rule that loops is told when to try again, and the cloud does not notice', async () => {
+mosquittoTest('a rule that loops gets the time of the next try, and the cloud does not notice', async () => {
   await using world = await startWorld({ simulator })
   const { observer } = await running(world)
   // A module that fails has no id to answer with, so only the bucket stands between the loop and the cloud.
@@ -72,11 +72,11 @@ mosquittoTest('a rule that loops is told when to try again, and the cloud does n
   const retryAt = Date.parse(String((last?.error as { retry_at?: string }).retry_at))
   expect(retryAt).toBeGreaterThan(Date.now())
   expect(retryAt).toBeLessThan(Date.now() + 61_000)
-  expect(asked(world.cloud, 'manifest-request')).toBeLessThanOrEqual(4)
-  expect(asked(world.cloud, 'homescreen')).toBeLessThanOrEqual(2)
+  expect(requestCount(world.cloud, 'manifest-request')).toBeLessThanOrEqual(4)
+  expect(requestCount(world.cloud, 'homescreen')).toBeLessThanOrEqual(2)
 })
 
-mosquittoTest('what is paused is not asked on schedule, also after a restart, but on command', async () => {
+mosquittoTest('what is paused is requested on command only, also after a restart', async () => {
   await using world = await startWorld({ simulator })
   const { observer, daemon } = await running(world, { ...fast, HOME_ASSISTANT_ENABLED: 'false' })
   await itemsSeen(observer, 2, daemon.stderr)
@@ -101,7 +101,7 @@ mosquittoTest('what is paused is not asked on schedule, also after a restart, bu
   await until('the state', () => state().paused === false)
 })
 
-mosquittoTest('health, options and a rescan answer with what they are asked for', async () => {
+mosquittoTest('health, options and a rescan answer with what they are for', async () => {
   await using world = await startWorld({ simulator })
   const { observer, daemon } = await running(world)
   const told = () => daemon.logged().filter(({ msg }) => msg === 'manifest requested').length
@@ -120,7 +120,7 @@ mosquittoTest('health, options and a rescan answer with what they are asked for'
   })
   await until('the level', () => document(observer.latest(`${base}/info`)).log_level === 'error')
   await command(observer, 'manifest/request')
-  expect(asked(world.cloud, 'manifest-request')).toBe(2)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(2)
   expect(told()).toBe(0)
   expect(await command(observer, 'dance')).toMatchObject({ status: 'error', error: { code: 'unknown_verb' } })
   expect(await command(observer, 'pause', { account_id: 1 })).toMatchObject({
@@ -150,7 +150,7 @@ mosquittoTest('an answer goes to the response topic, but never outside of our to
   expect(observer.on('/response/health')).toHaveLength(2)
 })
 
-mosquittoTest('a retained command is not obeyed, and said once', async () => {
+mosquittoTest('a retained command is ignored, and logged once', async () => {
   await using world = await startWorld({ simulator })
   const before = await world.observer()
   await before.publish(`${base}/request/manifest/request`, '{}', true)
@@ -158,7 +158,7 @@ mosquittoTest('a retained command is not obeyed, and said once', async () => {
   await daemon.says('retained command ignored')
   await command(observer, 'health')
 
-  expect(asked(world.cloud, 'manifest-request')).toBe(0)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(0)
   expect(daemon.logged().filter(({ msg }) => msg === 'retained command ignored')).toHaveLength(1)
 })
 
@@ -171,7 +171,7 @@ mosquittoTest('a command with the retain flag is ignored, and so is its clearing
   await observer.publish(`${base}/request/manifest/request`, '', true)
   await command(observer, 'health')
 
-  expect(asked(world.cloud, 'manifest-request')).toBe(0)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(0)
   expect(observer.on('/response/manifest/request')).toEqual([])
 })
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { asked, document, fast, home, stem, workItems } from '../support/homes.ts'
+import { document, fast, home, requestCount, stem, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { noTokens, signedIn } from '../support/person.ts'
 import { until } from '../support/until.ts'
@@ -21,11 +21,11 @@ mosquittoTest('without credentials the first manifest is requested right after a
 
   await until('the first request ID', () => workItems(observer).length === 1, { state: daemon.stderr })
   await until('ok', () => observer.latest(stateOf(8021))?.includes('"state":"ok"'))
-  expect(asked(world.cloud, 'manifest-request')).toBe(1)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(1)
   expect((await daemon.stop()).code).toBe(0)
 })
 
-mosquittoTest('a login that was withdrawn is cured by a sign-in while the daemon runs', async () => {
+mosquittoTest('a token that was withdrawn is replaced by a sign-in while the daemon runs', async () => {
   await using world = await startWorld({ simulator })
   const observer = await world.observer()
   await signedIn(world)
@@ -46,7 +46,7 @@ mosquittoTest('a login that was withdrawn is cured by a sign-in while the daemon
   expect(daemon.logged().filter(({ level }) => level === 50)).toHaveLength(1)
 })
 
-mosquittoTest('a cloud that wants a code is told as that, asked once, and cured by a sign-in', async () => {
+mosquittoTest('a cloud that wants a code is a state, requested once, and ended by a sign-in', async () => {
   await using world = await startWorld({ simulator })
   const observer = await world.observer()
   await signedIn(world)

@@ -13,7 +13,7 @@ async function inAWorld<T>(visit: (world: World) => Promise<T>): Promise<T> {
   return await visit(world)
 }
 
-test('several bad settings are all told at once, and end the start with 78', async () => {
+test('several bad settings are all reported at once, and end the start with 78', async () => {
   const { code, stdout, stderr } = await inAWorld((world) =>
     world.finish(['run', '--schedule-spread-seconds', 'soon'], {
       SCHEDULE_CRON: 'every now and then',
@@ -118,7 +118,7 @@ test('unknown commands and options end with 64, and say what is known', async ()
   })
 })
 
-test('a data directory that cannot be made is told with a remedy', async () => {
+test('a data directory that cannot be made is reported with a remedy', async () => {
   const { code, stderr } = await inAWorld((world) => {
     writeFileSync(join(world.directory, 'file'), '')
     return world.finish(['run'], { BLINK_MANIFESTD_DATA_DIR: join(world.directory, 'file', 'data') })

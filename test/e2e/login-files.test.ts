@@ -89,7 +89,7 @@ test.each([
   ['an address in one piece with it', login(`--email=${email}`), /unknown option '--email'/],
   ['an address without an option', login(email), /Expected 0 arguments but got 1\.$/m],
   ['a password behind a short option', login('-ppass word'), /unknown option '-p'$/m],
-])('%s is refused with a sentence, before the cloud is asked', async (_, command, says) => {
+])('%s is refused with a sentence, before any request', async (_, command, says) => {
   await using world = await aWorld()
 
   const refused = await run(world, command, [undefined])
@@ -99,7 +99,7 @@ test.each([
   expect(world.cloud.calls).toEqual([])
 })
 
-test('where a code went is told once', async () => {
+test('where a code went is printed once', async () => {
   await using world = await aWorld()
 
   const { stderr } = await personIn(world).signIn()

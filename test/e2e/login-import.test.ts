@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asked, home } from '../support/homes.ts'
+import { home, requestCount } from '../support/homes.ts'
 import { killedAtTheEnd, loginFiles, noTokens } from '../support/person.ts'
 import { until } from '../support/until.ts'
 import { startWorld, type World } from '../support/world.ts'
@@ -43,7 +43,7 @@ test('credentials that cannot be kept end the import, which continues later', as
 
   const stopped = await world.finish(command, noTokens)
   expect(stopped).toMatchObject({ code: 78, stderr: expect.stringMatching(/not tried: line 2\b/) })
-  expect(asked(world.cloud, 'token')).toBe(1)
+  expect(requestCount(world.cloud, 'token')).toBe(1)
   expect(existsSync(note(world))).toBe(true)
 
   rmSync(logins)
@@ -66,11 +66,11 @@ test('an import tries nothing while the sign-in that was killed cannot be ended'
   await using world = await startWorld(two)
   await killedAtTheEnd(world)
   const command = importOf(world, 8022)
-  const before = asked(world.cloud, 'token')
+  const before = requestCount(world.cloud, 'token')
   world.cloud.misbehave({ kind: 'status', status: 503, path: '/oauth/token' })
 
   expect((await world.finish(command, noTokens)).code).toBe(75)
-  expect(asked(world.cloud, 'token')).toBe(before + 1)
+  expect(requestCount(world.cloud, 'token')).toBe(before + 1)
 
   world.cloud.calm()
   expect((await world.finish(command, noTokens)).code).toBe(0)
@@ -93,7 +93,7 @@ test('an import stopped during the refresh waits for it, and the next continues'
   const command = importOf(world, 8022)
   world.cloud.misbehave({ kind: 'slow', delayMs: 1_500, path: '/oauth/token', count: 1 })
   const login = world.start(command, noTokens)
-  await until('the refresh', () => asked(world.cloud, 'token') === 1, { state: login.stderr })
+  await until('the refresh', () => requestCount(world.cloud, 'token') === 1, { state: login.stderr })
 
   expect(await login.stop('SIGINT')).toEqual({ code: 77, signal: null })
   expect(login.stderr()).toMatch(/Stopping[\s\S]*goes on where this ended\.\n$/)
@@ -107,7 +107,7 @@ test('an import is not waited for longer than one request may take', async () =>
   await using world = await startWorld(two)
   world.cloud.misbehave({ kind: 'hang', path: '/oauth/token' })
   const login = world.start(importOf(world, 8022), { ...noTokens, BLINK_TIMEOUT_SECONDS: '2' })
-  await until('the refresh', () => asked(world.cloud, 'token') === 1, { state: login.stderr })
+  await until('the refresh', () => requestCount(world.cloud, 'token') === 1, { state: login.stderr })
 
   expect(await login.stop('SIGINT')).toEqual({ code: 77, signal: null })
   expect(login.stderr()).toMatch(/Stopped\. Nothing was kept\.\n$/)

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { type AtTerminal, sitDown, terminalTest } from '../support/at-terminal.ts'
-import { asked, home } from '../support/homes.ts'
+import { home, requestCount } from '../support/homes.ts'
 import { filesBelow } from '../support/kept.ts'
 import { loginFiles, noTokens } from '../support/person.ts'
 import { until } from '../support/until.ts'
@@ -52,7 +52,7 @@ terminalTest('a person is prompted for address, password and code; the password 
   expect(world.cloud.codesSent(8021)).toBe(1)
 })
 
-terminalTest('a wrong code is asked for again, without a new sign-in and without another code', async () => {
+terminalTest('a wrong code is prompted for again, without a new sign-in or another code', async () => {
   await using world = await aWorld()
   await using anna = login(world)
 
@@ -64,9 +64,9 @@ terminalTest('a wrong code is asked for again, without a new sign-in and without
   anna.type('123-456')
 
   expect(await anna.ended).toBe(0)
-  expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
+  expect([requestCount(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
   // What cannot be a code is not shown to the cloud: each wrong one counts there.
-  expect(asked(world.cloud, 'two-factor')).toBe(3)
+  expect(requestCount(world.cloud, 'two-factor')).toBe(3)
 })
 
 terminalTest('no other code is sent before its time, and the first stays valid', async () => {
@@ -76,7 +76,7 @@ terminalTest('no other code is sent before its time, and the first stays valid',
   await upToCode(anna)
   anna.type('new')
   await anna.sees(/Not before \d\d:\d\d:\d\d\. The one sent is still good\.\n.*Code.*: $/)
-  expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
+  expect([requestCount(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
   anna.type('123456')
 
   expect(await anna.ended).toBe(0)
@@ -107,7 +107,7 @@ terminalTest('a password is not read from standard input where it would be shown
   expect(anna.screen()).toContain('standard input is a terminal: leave the option out')
 })
 
-terminalTest('a wrong password is told as one, after which nothing is kept', async () => {
+terminalTest('a wrong password has a sentence of its own, and nothing is kept', async () => {
   await using world = await aWorld()
   await using anna = login(world)
 
@@ -147,7 +147,7 @@ for (const key of ['c', 'd'] as const) {
   })
 }
 
-terminalTest('control and c while the cloud is asked ends it at once and leaves nothing', async () => {
+terminalTest('control and c during a request ends it at once and leaves nothing', async () => {
   await using world = await aWorld()
   world.cloud.misbehave({ kind: 'hang', path: '/oauth/v2/signin', method: 'POST' })
   await using anna = login(world)
@@ -155,7 +155,7 @@ terminalTest('control and c while the cloud is asked ends it at once and leaves 
   anna.type('anna@example.com')
   await anna.sees(/Password.*: $/)
   anna.type(password)
-  await until('the question', () => asked(world.cloud, 'signin') === 1, { state: anna.screen })
+  await until('the request', () => requestCount(world.cloud, 'signin') === 1, { state: anna.screen })
 
   anna.press('c')
 
@@ -177,6 +177,6 @@ terminalTest('killed at the code prompt, the next login takes the same code', as
   second.type('123456')
 
   expect(await second.ended).toBe(0)
-  expect([asked(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
+  expect([requestCount(world.cloud, 'signin'), world.cloud.codesSent(8021)]).toEqual([1, 1])
   expect(kept(world)).toEqual([...loginFiles(world).keys()].map((name) => `logins/${name}`))
 })

@@ -1,7 +1,7 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asked, home } from '../support/homes.ts'
+import { home, requestCount } from '../support/homes.ts'
 import { loginFiles, noTokens, personIn } from '../support/person.ts'
 import { startWorld, type World } from '../support/world.ts'
 
@@ -106,7 +106,7 @@ test.each<[what: string, person: object, fault: object | undefined, code: number
   expect(loginFiles(world).size).toBe(0)
 })
 
-test('a wrong password is told as one, and a lock is kept: the next try asks nobody', async () => {
+test('a wrong password has its sentence; a lock is kept: the next try sends no request', async () => {
   await using world = await startWorld(withPerson())
   const stranger = personIn(world, { ...world.cloud.person(), password: 'wrong' })
   expect(await stranger.signIn()).toMatchObject({
@@ -123,7 +123,7 @@ test('a wrong password is told as one, and a lock is kept: the next try asks nob
   expect(world.cloud.calls.length).toBe(callsBefore)
 })
 
-test('without a terminal and without files nothing is asked for', async () => {
+test('without a terminal and without files nothing is requested', async () => {
   await using world = await startWorld(withPerson())
 
   const bare = await world.finish(['login'], noTokens)
@@ -159,7 +159,7 @@ test("blinkpy's JSON and token lines are taken over, each tried once", async () 
   const again = await world.finish(['login', '--import', file, '--json'], noTokens)
 
   expect(JSON.parse(taken.stdout)).toMatchObject({ state: 'signed_in', account_id: 8021, client_id: 'ios' })
-  expect(asked(world.cloud, 'tier-info')).toBe(1)
+  expect(requestCount(world.cloud, 'tier-info')).toBe(1)
   // Used up by the first: nothing of it is kept, and the login of the first stays.
   expect(again.code).toBe(77)
   expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-import-/)])

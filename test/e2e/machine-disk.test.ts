@@ -1,6 +1,6 @@
-/** Journeys on a disk that is full or read-only. */
+/** The program on a disk that is full or read-only. */
 import { expect } from 'vitest'
-import { asked, document, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
+import { document, fast, home, itemsSeen, requestCount, stem, workItems } from '../support/homes.ts'
 import { mountTest, readOnlyDirectory, smallDisk } from '../support/mounts.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -23,10 +23,10 @@ mountTest('a full disk stops requests and shows in the state; with room all goes
     { state: daemon.stderr },
   )
   await until('the account to say so', () => observer.latest(account)?.includes('The disk is full'))
-  const before = asked(world.cloud, 'manifest-request')
-  const ticks = asked(world.cloud, 'homescreen')
-  await until('two more ticks', () => asked(world.cloud, 'homescreen') >= ticks + 2)
-  expect(asked(world.cloud, 'manifest-request')).toBe(before)
+  const before = requestCount(world.cloud, 'manifest-request')
+  const ticks = requestCount(world.cloud, 'homescreen')
+  await until('two more ticks', () => requestCount(world.cloud, 'homescreen') >= ticks + 2)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(before)
 
   disk.makeRoom()
   await itemsSeen(observer, before + 2, daemon.stderr)
@@ -35,7 +35,10 @@ mountTest('a full disk stops requests and shows in the state; with room all goes
   expect((await daemon.stop()).code).toBe(0)
 
   // Every id the cloud gave was delivered, but for those of the moment in which the disk filled up.
-  await until('all ids', () => asked(world.cloud, 'manifest-request') - workItems(observer).length <= 2)
+  await until(
+    'all ids',
+    () => requestCount(world.cloud, 'manifest-request') - workItems(observer).length <= 2,
+  )
   expect(daemon.stderr()).not.toContain('this is a bug')
 })
 
@@ -74,8 +77,8 @@ mountTest('a rotated token that cannot be saved is not lost, and is saved later'
       state: daemon.stderr,
     })
     await until('more ticks', () => daemon.logged().filter(({ msg }) => msg === 'tick done').length >= 3)
-    expect(asked(world.cloud, 'manifest-request')).toBe(0)
-    expect(asked(world.cloud, 'token')).toBe(1)
+    expect(requestCount(world.cloud, 'manifest-request')).toBe(0)
+    expect(requestCount(world.cloud, 'token')).toBe(1)
   } finally {
     readOnly[Symbol.dispose]()
   }
@@ -95,23 +98,23 @@ mountTest('a rotated token that a full disk does not take is kept in memory', as
   const observer = await world.observer()
   const daemon = world.start(['run'], { ...fast, BLINK_MANIFESTD_DATA_DIR: disk.path })
   await itemsSeen(observer, 2, daemon.stderr)
-  const refreshes = asked(world.cloud, 'token')
+  const refreshes = requestCount(world.cloud, 'token')
 
   // The reserve goes first, and whoever fills the disk takes that as well.
   disk.fill()
   await until('the account to say so', () => observer.latest(account)?.includes('The disk is full'))
   disk.fill()
   world.cloud.expireAccessTokens(8021)
-  await until('a refresh', () => asked(world.cloud, 'token') > refreshes, { state: daemon.stderr })
+  await until('a refresh', () => requestCount(world.cloud, 'token') > refreshes, { state: daemon.stderr })
   // Several looks at the logins on disk, which are older than the one in use.
   const ticks = () => daemon.logged().filter(({ msg }) => msg === 'tick done').length
   const before = ticks()
   await until('eight more ticks', () => ticks() >= before + 8, { state: daemon.stderr })
-  expect(asked(world.cloud, 'token')).toBe(refreshes + 1)
+  expect(requestCount(world.cloud, 'token')).toBe(refreshes + 1)
 
   const items = workItems(observer).length
   disk.makeRoom()
   await itemsSeen(observer, items + 2, daemon.stderr)
-  expect(asked(world.cloud, 'token')).toBe(refreshes + 1)
+  expect(requestCount(world.cloud, 'token')).toBe(refreshes + 1)
   await until('the account to work again', () => observer.latest(account)?.includes('"state":"ok"'))
 })

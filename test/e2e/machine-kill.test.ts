@@ -1,11 +1,11 @@
-/** Journeys of a daemon that is killed at any moment, stopped in its tracks, and given a damaged database. */
+/** A daemon that is killed at any moment, stopped in its tracks, and given a damaged database. */
 import { closeSync, cpSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { connectAsync } from 'mqtt'
 import { expect } from 'vitest'
-import { asked, document, fast, home, itemsSeen, type WorkItem } from '../support/homes.ts'
+import { document, fast, home, itemsSeen, requestCount, type WorkItem } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld, type World } from '../support/world.ts'
@@ -92,7 +92,7 @@ mosquittoTest('killed fifteen times at random, every stored id is delivered in o
   }
   expect(new Set(first.map(({ request_id }) => request_id)).size).toBe(first.length)
   // In each life at most the one answer in hand is lost.
-  expect(asked(world.cloud, 'manifest-request') - delivered().size).toBeLessThanOrEqual(kills)
+  expect(requestCount(world.cloud, 'manifest-request') - delivered().size).toBeLessThanOrEqual(kills)
   expect(delivered().size).toBeGreaterThan(0)
 })
 

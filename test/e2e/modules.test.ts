@@ -13,7 +13,7 @@ function bridgeEvent(observer: Observer, type: string, id: number): Record<strin
   return events.find((event) => event.event_type === type && event.sync_module_id === id)
 }
 
-mosquittoTest('a new sync module is found and asked, and its new name is told', async () => {
+mosquittoTest('a new sync module is found and requested, and its new name is published', async () => {
   await using world = await startWorld({ simulator })
   const observer = await world.observer()
   const daemon = world.start(['run'], fast)

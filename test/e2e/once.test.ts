@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { asked, home, itemsSeen, manifestPath } from '../support/homes.ts'
+import { home, itemsSeen, manifestPath, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { startWorld } from '../support/world.ts'
 
@@ -55,7 +55,7 @@ mosquittoTest('once --json writes one line for each module, and nothing else to 
   expect(stderr).toContain('"msg":"tick done"')
 })
 
-mosquittoTest('once ends with 0 when every module that can answer has been asked', async () => {
+mosquittoTest('once ends with 0 when every module that can answer has been requested', async () => {
   await using world = await startWorld({ simulator: three })
   const observer = await world.observer()
 
@@ -86,10 +86,10 @@ mosquittoTest('once says of each module in which way the cloud failed it, and en
     code: 75,
     words: { 350001: 'unknown', 350002: 'error', 350003: 'unknown', 350004: 'offline', 350005: 'requested' },
   })
-  expect(asked(cloud, 'manifest-request')).toBe(5)
+  expect(requestCount(cloud, 'manifest-request')).toBe(5)
 })
 
-mosquittoTest('a module held busy is asked again after a while', async () => {
+mosquittoTest('a busy module is requested again after a while', async () => {
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
   world.cloud.misbehave({ kind: 'busy', path: manifestPath(1), count: 1 })
   const once = world.start(['once', '--json'])
@@ -102,7 +102,7 @@ mosquittoTest('a module held busy is asked again after a while', async () => {
   expect(outcomes(stdout)[350001]).toMatchObject({ attempts: 2 })
 })
 
-mosquittoTest('a throttled account ends the tick for all its modules; once ends with 75', async () => {
+mosquittoTest('a throttled account ends the run for all its modules; once ends with 75', async () => {
   await using world = await startWorld({ simulator: three })
   world.cloud.misbehave({ kind: 'edge', status: 406, path: manifestPath(1) })
 
@@ -111,7 +111,7 @@ mosquittoTest('a throttled account ends the tick for all its modules; once ends 
   const throttled = { 350001: 'throttled', 350002: 'throttled', 350003: 'throttled' }
   expect({ code, words: words(stdout) }).toEqual({ code: 75, words: throttled })
   expect(outcomes(stdout)[350002]).toMatchObject({ asked: false, error: { retry_at: expect.any(String) } })
-  expect(asked(world.cloud, 'manifest-request')).toBe(1)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(1)
 })
 
 mosquittoTest('without a cloud, once reports each known module and ends with 75', async () => {
@@ -145,11 +145,11 @@ mosquittoTest(
     expect([once.code, discover.code]).toEqual([77, 77])
     expect(once.stderr).toMatch(/refresh token.*[Ss]ign in again/)
     expect(discover.stderr).toMatch(/8021.*[Ss]ign in again/)
-    expect(asked(world.cloud, 'token')).toBe(1)
+    expect(requestCount(world.cloud, 'token')).toBe(1)
   },
 )
 
-mosquittoTest('two accounts are asked side by side, each with its own login', async () => {
+mosquittoTest('two accounts are requested side by side, each with its own credentials', async () => {
   await using world = await startWorld({
     simulator: { manifestSeconds: 0, accounts: [home(2), home(1, { id: 8022, region: 'u011' })] },
   })

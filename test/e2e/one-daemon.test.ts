@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asked, fast, home } from '../support/homes.ts'
+import { fast, home, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -21,7 +21,7 @@ mosquittoTest('a second daemon on one data directory is refused, like once and d
   expect(world.cloud.calls.length).toBe(before)
 })
 
-mosquittoTest('accounts and config can be asked beside a running daemon', async () => {
+mosquittoTest('accounts and config work beside a running daemon', async () => {
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })
   const daemon = world.start(['run'])
   await daemon.says('tick done')
@@ -45,5 +45,7 @@ test('after a kill the data directory is free again', async () => {
 
   const again = world.start(['run'], fast)
 
-  await until('another request', () => asked(world.cloud, 'manifest-request') >= 2, { state: again.stderr })
+  await until('another request', () => requestCount(world.cloud, 'manifest-request') >= 2, {
+    state: again.stderr,
+  })
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Call } from '../../src/simulator/server.ts'
-import { asked, document, fast, home, itemsSeen, manifestPath, stem } from '../support/homes.ts'
+import { document, fast, home, itemsSeen, manifestPath, requestCount, stem } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -8,7 +8,7 @@ import { startWorld } from '../support/world.ts'
 /** A run has until the next one is due: long enough for all modules, on a busy machine too. */
 const steady = { ...fast, SCHEDULE_CRON: '*/5 * * * * *' }
 
-test('a tick is one home screen and one request for each module, and nothing else', async () => {
+test('a run is one home screen and one request for each module, and nothing else', async () => {
   await using world = await startWorld({
     broker: false,
     simulator: { manifestSeconds: 0, accounts: [home(3)] },
@@ -82,7 +82,7 @@ mosquittoTest('"too many requests" stops all until the named time, over restarts
 
   expect([first, ...later, looked].map(({ code }) => code)).toEqual([75, 75, 75])
   expect(world.cloud.calls.length).toBe(calls)
-  expect(asked(world.cloud, 'manifest-request')).toBe(1)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(1)
   const topic = 'blink-manifestd/account/8021/state'
   await until('the state', () => observer.latest(topic)?.includes('throttled'), { state: daemon.stderr })
   const state = document(observer.latest(topic))
@@ -144,7 +144,7 @@ mosquittoTest('nor does one that restarts it while the cloud has no answer', asy
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(2)] } })
   world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
   const first = world.start(['run'])
-  await until('the question', () => asked(world.cloud, 'homescreen') === 1, { state: first.stderr })
+  await until('the request', () => requestCount(world.cloud, 'homescreen') === 1, { state: first.stderr })
   await first.stop('SIGKILL')
 
   const second = world.start(['run'])
@@ -152,5 +152,5 @@ mosquittoTest('nor does one that restarts it while the cloud has no answer', asy
   expect(await second.says('run at startup waits: the last one was a moment ago')).toMatchObject({
     level: 30,
   })
-  expect(asked(world.cloud, 'homescreen')).toBe(1)
+  expect(requestCount(world.cloud, 'homescreen')).toBe(1)
 })

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asked, home } from '../support/homes.ts'
+import { home, requestCount } from '../support/homes.ts'
 import { killedAtTheEnd, loginFiles, noTokens, signedIn } from '../support/person.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -14,7 +14,7 @@ test('killed before the cloud has answered a refresh, nothing is lost', async ()
   await signedIn(world)
   world.cloud.misbehave({ kind: 'hang', path: '/oauth/token' })
   const daemon = world.start(['run'], rarely)
-  await until('a refresh under way', () => asked(world.cloud, 'token') === 2, { state: daemon.stderr })
+  await until('a refresh under way', () => requestCount(world.cloud, 'token') === 2, { state: daemon.stderr })
 
   await daemon.stop('SIGKILL')
   world.cloud.calm()
@@ -28,7 +28,7 @@ test('killed when the new token is on disk and not used yet, the next start uses
   const [before] = loginFiles(world).values()
   world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
   const daemon = world.start(['run'], rarely)
-  await until('the first use', () => asked(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
+  await until('the first use', () => requestCount(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
 
   await daemon.stop('SIGKILL')
   world.cloud.calm()
@@ -42,7 +42,7 @@ test('killed between rotation and our disk, a sign-in is needed, once and for go
   await signedIn(world)
   world.cloud.misbehave({ kind: 'slow', delayMs: 60_000, path: '/oauth/token' })
   const daemon = world.start(['run'], rarely)
-  await until('a refresh under way', () => asked(world.cloud, 'token') === 2, { state: daemon.stderr })
+  await until('a refresh under way', () => requestCount(world.cloud, 'token') === 2, { state: daemon.stderr })
 
   await daemon.stop('SIGKILL')
   world.cloud.calm()
@@ -51,7 +51,7 @@ test('killed between rotation and our disk, a sign-in is needed, once and for go
 
   expect([first.code, second.code]).toEqual([77, 77])
   // The second time nobody is asked: a dead token that is shown again and again gets accounts locked.
-  expect(asked(world.cloud, 'token')).toBe(3)
+  expect(requestCount(world.cloud, 'token')).toBe(3)
   expect(world.cloud.codesSent(8021)).toBe(1)
 })
 
@@ -110,5 +110,5 @@ test('of credentials a killed sign-in left behind, the daemon takes the newer', 
   expect((await world.finish(['discover'], noTokens)).code).toBe(0)
 
   expect([...loginFiles(world).keys()]).toEqual([after])
-  expect(asked(world.cloud, 'homescreen')).toBe(1)
+  expect(requestCount(world.cloud, 'homescreen')).toBe(1)
 })

@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest'
-import { asked, fast, home } from '../support/homes.ts'
+import { fast, home, requestCount } from '../support/homes.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
 
 const options = { broker: false, simulator: { manifestSeconds: 0, accounts: [home(2)] } }
 
-test('a schedule of every second, once permitted, asks as one of every minute does', async () => {
+test('a schedule of every second, once permitted, works as one of every minute', async () => {
   await using world = await startWorld(options)
 
   const daemon = world.start(['run'], fast)
   await daemon.says('tick done', 3)
 
-  expect(asked(world.cloud, 'manifest-request')).toBeGreaterThanOrEqual(4)
+  expect(requestCount(world.cloud, 'manifest-request')).toBeGreaterThanOrEqual(4)
 })
 
-test('without a tick on start nothing is asked before the first slot', async () => {
+test('without a run at startup nothing is requested before the first scheduled one', async () => {
   await using world = await startWorld(options)
 
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', SCHEDULE_ON_START: 'false' })
@@ -25,12 +25,12 @@ test('without a tick on start nothing is asked before the first slot', async () 
   expect(world.cloud.calls).toEqual([])
 })
 
-test('each scheduled tick is named after its slot', async () => {
+test('each scheduled run has its scheduled time as its name', async () => {
   await using world = await startWorld(options)
 
   const daemon = world.start(['run'], { ...fast, SCHEDULE_CRON: '*/2 * * * * *', SCHEDULE_ON_START: 'false' })
   const tick = await daemon.says('tick done', 2)
 
   expect(tick).toMatchObject({ trigger: 'schedule', tick: expect.stringMatching(/:\d[02468]\.000Z$/) })
-  await until('both requests of both ticks', () => asked(world.cloud, 'manifest-request') >= 4)
+  await until('both requests of both ticks', () => requestCount(world.cloud, 'manifest-request') >= 4)
 })

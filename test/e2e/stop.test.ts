@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asked, fast, home, itemsSeen } from '../support/homes.ts'
+import { fast, home, itemsSeen, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
@@ -87,7 +87,7 @@ mosquittoTest('a cloud that never answers does not hold up the end', async () =>
   await using world = await startWorld({ simulator: two })
   world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
   const daemon = world.start(['run'], patient)
-  await until('the question', () => asked(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
+  await until('the request', () => requestCount(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
 
   expect((await daemon.stop()).code).toBe(0)
 })
@@ -106,10 +106,12 @@ mosquittoTest('an answer that is on its way when the daemon is stopped is not lo
   const observer = await world.observer()
   world.cloud.misbehave({ kind: 'slow', delayMs: 500, path: '/manifest/request' })
   const daemon = world.start(['run'])
-  await until('the request', () => asked(world.cloud, 'manifest-request') === 1, { state: daemon.stderr })
+  await until('the request', () => requestCount(world.cloud, 'manifest-request') === 1, {
+    state: daemon.stderr,
+  })
 
   expect((await daemon.stop()).code).toBe(0)
-  expect(asked(world.cloud, 'manifest-request')).toBe(1)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(1)
   // What the broker did not take in time is delivered by the next one.
   const next = world.start(['run'], { SCHEDULE_ON_START: 'false' })
   const items = await itemsSeen(observer, 1, next.stderr)
@@ -121,7 +123,9 @@ mosquittoTest('a request given up at the end is remembered as unknown', async ()
   const observer = await world.observer()
   world.cloud.misbehave({ kind: 'hang', path: '/manifest/request' })
   const daemon = world.start(['run'], patient)
-  await until('the request', () => asked(world.cloud, 'manifest-request') === 1, { state: daemon.stderr })
+  await until('the request', () => requestCount(world.cloud, 'manifest-request') === 1, {
+    state: daemon.stderr,
+  })
 
   expect((await daemon.stop()).code).toBe(0)
   const moduleState = 'blink-manifestd/sync/8021/44001/350001/state'
@@ -135,7 +139,7 @@ mosquittoTest('once and discover can be interrupted while the cloud is silent', 
   const programs = ['once', 'discover'].map((name) =>
     world.start([name], { ...patient, BLINK_MANIFESTD_DATA_DIR: `${world.directory}/${name}` }),
   )
-  await until('both questions', () => asked(world.cloud, 'homescreen') === 2)
+  await until('both requests', () => requestCount(world.cloud, 'homescreen') === 2)
 
   const ends = await Promise.all(
     programs.map((program) => program.stop('SIGINT').then(() => program.finished())),
@@ -147,7 +151,7 @@ mosquittoTest('once and discover can be interrupted while the cloud is silent', 
   }
 })
 
-test('stopped while it is still loading, the program ends with 0 and has asked nobody', async () => {
+test('stopped while it is still loading, the program ends with 0 and sends no request', async () => {
   await using world = await startWorld({ broker: false, simulator: two })
   // The earliest moment at which a signal can be told from a murder, whatever the machine is busy with.
   const preload = join(world.directory, 'stop-at-once.mjs')

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { openFifo } from '../support/fifo.ts'
-import { asked, fast, home, itemsSeen } from '../support/homes.ts'
+import { fast, home, itemsSeen, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { startProgram } from '../support/program.ts'
 import { until } from '../support/until.ts'
@@ -108,7 +108,7 @@ test('a reader that never reads its result does not keep a stop waiting', async 
   using fifo = openFifo()
   fifo.fill()
   await using program = begin(world, ['discover'], { stdout: fifo.writer })
-  await until('the list to be asked for', () => asked(world.cloud, 'homescreen') > 0)
+  await until('the list to be asked for', () => requestCount(world.cloud, 'homescreen') > 0)
 
   const { code } = await program.stop()
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asked, document, fast, home, manifestPath } from '../support/homes.ts'
+import { document, fast, home, manifestPath, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { until } from '../support/until.ts'
 import { startWorld, type World } from '../support/world.ts'
@@ -30,7 +30,9 @@ test('a rotated refresh token is on disk before the new access token is used', a
   world.cloud.misbehave({ kind: 'hang', path: '/homescreen' })
 
   const daemon = world.start(['run'], quietly)
-  await until('the first question', () => asked(world.cloud, 'homescreen') === 1, { state: daemon.stderr })
+  await until('the first question', () => requestCount(world.cloud, 'homescreen') === 1, {
+    state: daemon.stderr,
+  })
 
   expect(refreshToken(world)).not.toBe(before)
   expect(logins(world)).toEqual([{ mode: '600', text: expect.stringContaining(refreshToken(world)) }])
@@ -44,17 +46,17 @@ test('BLINK_TOKENS may stay as it is: after a restart the rotated token is used'
   const again = await world.finish(['discover'])
 
   expect([first.code, again.code]).toEqual([0, 0])
-  expect(asked(world.cloud, 'token')).toBe(2)
+  expect(requestCount(world.cloud, 'token')).toBe(2)
   expect(logins(world)).toHaveLength(1)
 })
 
-test('a changed BLINK_TOKENS is a new login and takes the place of the old one', async () => {
+test('a changed BLINK_TOKENS is new credentials, which take the place of the old ones', async () => {
   await using world = await startWorld(withoutBroker)
   world.cloud.revoke(8021)
   expect((await world.finish(['discover'])).code).toBe(77)
   // Remembered: nobody asks again with a token that was refused.
   expect((await world.finish(['discover'])).code).toBe(77)
-  expect(asked(world.cloud, 'token')).toBe(1)
+  expect(requestCount(world.cloud, 'token')).toBe(1)
 
   world.cloud.signIn(8021)
   const renewed = await world.finish(['discover'], { BLINK_TOKENS: world.cloud.tokens() })
@@ -81,25 +83,25 @@ mosquittoTest('with a withdrawn token the daemon stays up, says so and requests 
   expect((await daemon.stop()).code).toBe(0)
 })
 
-test('an access token that expires in mid-tick costs one refresh and one repetition', async () => {
+test('an access token that expires during a run costs one refresh and one repetition', async () => {
   await using world = await startWorld(withoutBroker)
   world.cloud.misbehave({ kind: 'slow', delayMs: 4_000, path: manifestPath(1), count: 1 })
 
   const daemon = world.start(['run'], quietly)
-  await until('the first module', () => asked(world.cloud, 'manifest-request') === 1, {
+  await until('the first module', () => requestCount(world.cloud, 'manifest-request') === 1, {
     state: daemon.stderr,
   })
   world.cloud.expireAccessTokens()
   const done = await daemon.says('tick done')
 
   expect(done).toMatchObject({ requested: 2, failed: 0 })
-  expect(asked(world.cloud, 'token')).toBe(2)
+  expect(requestCount(world.cloud, 'token')).toBe(2)
   expect(
     world.cloud.calls.filter(({ kind }) => kind === 'manifest-request').map(({ status }) => status),
   ).toEqual([200, 401, 200])
 })
 
-test('a login without account and region asks the cloud for both, once', async () => {
+test('credentials without account and region look both up at the cloud, once', async () => {
   await using world = await startWorld(withoutBroker)
   const BLINK_TOKENS = `refresh_token=${encodeURIComponent(refreshToken(world))}|client_id=ios`
 
@@ -108,7 +110,7 @@ test('a login without account and region asks the cloud for both, once', async (
 
   expect([first.code, again.code]).toEqual([0, 0])
   expect(JSON.parse(first.stdout)).toMatchObject({ accounts: [{ account_id: 8021, state: 'ok' }] })
-  expect(asked(world.cloud, 'tier-info')).toBe(1)
+  expect(requestCount(world.cloud, 'tier-info')).toBe(1)
 })
 
 test('a region that is no longer the right one is corrected', async () => {
@@ -120,5 +122,5 @@ test('a region that is no longer the right one is corrected', async () => {
 
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject({ accounts: [{ account_id: 8021, state: 'ok' }] })
-  expect(asked(world.cloud, 'tier-info')).toBe(1)
+  expect(requestCount(world.cloud, 'tier-info')).toBe(1)
 })

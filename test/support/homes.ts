@@ -1,5 +1,5 @@
 /**
- * What the journeys have in common: homes of a size, fast schedules, and what the cloud was asked.
+ * What end-to-end tests have in common: homes of a size, fast schedules, and what was requested of the cloud.
  */
 import type { AccountSpec, ModuleSpec } from '../../src/simulator/account-spec.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
@@ -81,8 +81,8 @@ export function itemsSeen(
   )
 }
 
-/** How often the cloud was asked for manifests, for the home screen and so on, by the kind of call. */
-export function asked({ calls }: Pick<Simulator, 'calls'>, kind: string): number {
+/** How many requests the cloud got for manifests, for the home screen and so on, by the kind of call. */
+export function requestCount({ calls }: Pick<Simulator, 'calls'>, kind: string): number {
   return calls.filter((call) => call.kind === kind).length
 }
 

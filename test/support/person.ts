@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Simulator } from '../../src/simulator/simulator.ts'
-import { asked } from './homes.ts'
+import { requestCount } from './homes.ts'
 import type { Finished } from './program.ts'
 import { until } from './until.ts'
 import type { World } from './world.ts'
@@ -64,7 +64,7 @@ export async function killedAtTheEnd(world: World): Promise<void> {
   writeFileSync(codeFile, world.cloud.person().code)
   world.cloud.misbehave({ kind: 'hang', path: '/tier_info' })
   const login = world.start(['login', '--code-file', codeFile], noTokens)
-  await until('the last step', () => asked(world.cloud, 'tier-info') === 1, { state: login.stderr })
+  await until('the last step', () => requestCount(world.cloud, 'tier-info') === 1, { state: login.stderr })
   await login.stop('SIGKILL')
   world.cloud.calm()
 }

@@ -1,5 +1,5 @@
 /**
- * A small world for a journey: simulated cloud, real broker, data directory, and the real program in it.
+ * A small world for an end-to-end test: simulated cloud, real broker, data directory, and the real program in it.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -41,7 +41,7 @@ function notNow(): string {
 /** Starts everything on free ports; `await using` takes it down. */
 export async function startWorld({ simulator, mosquitto, broker = true }: WorldOptions = {}): Promise<World> {
   await using parts = new AsyncDisposableStack()
-  const directory = mkdtempSync(join(tmpdir(), 'blink-manifestd-journey-'))
+  const directory = mkdtempSync(join(tmpdir(), 'blink-manifestd-test-'))
   parts.defer(() => rmSync(directory, { recursive: true, force: true }))
   const cloud = await startSimulator(simulator)
   parts.defer(() => cloud.close())

@@ -172,7 +172,7 @@ test('what a logout has removed does not come back, at its notice and at a stop'
   expect(left()).toEqual([])
 })
 
-test('a sign-in beside the daemon brings the pause that the cloud asked of it', async () => {
+test('a sign-in beside the daemon brings the pause that the cloud demanded of it', async () => {
   const { begin, tokenOf } = await fixture()
   const { storage, open } = await begin()
   await storage.credentials.save(someCredentials({ key: '8021-login-a', refreshToken: tokenOf() }))

@@ -19,7 +19,7 @@ test("the processor time of a pipeline is the shell's and its children's", () =>
   expect(() => cpuMsOfTimes('')).toThrow('not what')
 })
 
-test('the slot of an idle daemon is twelve hours from now, over midnight too', () => {
+test('the run of an idle daemon is twelve hours from now, over midnight too', () => {
   expect(halfADayAway(new Date('2026-01-05T03:59:00Z'))).toBe('0 15 * * *')
   expect(halfADayAway(new Date('2026-01-05T15:00:00Z'))).toBe('0 3 * * *')
 })
@@ -42,12 +42,12 @@ test('the size of a directory is that of all files below it, and a link weighs n
   }
 })
 
-test('sizes are told in megabytes, and the seconds only of what was installed', () => {
+test('sizes are in megabytes, and seconds are given only of what was installed', () => {
   expect(sizeCells('dist/', { files: 360, bytes: 1_249_000 })).toEqual(['dist/', '1.2', '360', ''])
   expect(sizeCells('all', { files: 1, bytes: 21_000_000 }, 5.25)).toEqual(['all', '21.0', '1', '5.3'])
 })
 
-test('fleets grow to the size that was asked for, and small ones have many laps', () => {
+test('fleets grow to the size of the option, and small ones have many laps', () => {
   const sizes = (most: number) => plansUpTo(most, 5).map(({ fleet }) => modulesIn(fleet))
 
   expect(sizes(10_000)).toEqual([1, 100, 10_000])
@@ -82,12 +82,12 @@ test('fleets are flat by their medians, slowest by fastest', () => {
   expect(flatnessCells([sized(100, 480)])).toHaveLength(8)
 })
 
-test('a slot comes every so many seconds or minutes', () => {
+test('a run comes every so many seconds or minutes', () => {
   expect(cronEvery(20)).toBe('*/20 * * * * *')
   expect(cronEvery(180)).toBe('0 */3 * * * *')
 })
 
-test('bytes on the wire are told for each module, and together', () => {
+test('bytes on the wire are given for each module, and together', () => {
   const traffic = {
     cloud: { sent: 3_000, received: 6_000 },
     broker: { sent: 8_000, received: 50 },

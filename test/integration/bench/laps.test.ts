@@ -14,7 +14,7 @@ test('a request and its work item are known to be of the same module', () => {
   expect(keyOfWorkItem('blink-manifestd/sync/7/8/9/manifest/requested')).toBe('7/8/9')
 })
 
-test('what else is told of a module is no work item', () => {
+test('what else is published of a module is no work item', () => {
   expect(keyOfWorkItem('blink-manifestd/sync/7/8/9/state')).toBeUndefined()
   expect(keyOfWorkItem('blink-manifestd/sync/7/8/9/manifest/requested/again')).toBeUndefined()
 })
@@ -35,7 +35,7 @@ test('a subscriber that has ended by itself is not waited for', async () => {
   expect(await subscriber.end()).toEqual([])
 })
 
-test('a disturbed lap is taken again, and told of', async () => {
+test('a disturbed lap is taken again, and reported', async () => {
   const told: string[] = []
   let laps = 0
   const lap = async () => {
@@ -67,7 +67,7 @@ test('a lap that lost an id is not taken again', async () => {
   expect(laps).toBe(1)
 })
 
-test('the bare loop tells as much beside the work item as the daemon does on average', () => {
+test('the bare loop publishes as much beside the work item as the daemon on average', () => {
   const about = (module: number, suffix: string, bytes: number) => ({
     at: 0,
     bytes,

@@ -1,8 +1,8 @@
 /** Hosts with several addresses: each gets time to answer, and those that were tried are named. */
 import dns from 'node:dns'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { failing, head, open, until } from '../../support/asking.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { failing, head, open, until } from '../../support/http-client.ts'
 import { answering, calm, homescreenCall, httpPeer, tcpPeer } from '../../support/peer.ts'
 import { slowLine } from '../../support/slow-line.ts'
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type CallKind, calls, type HttpCall } from '../../../src/blink/api.ts'
-import { open } from '../../support/asking.ts'
+import { open } from '../../support/http-client.ts'
 import { answering, calm } from '../../support/peer.ts'
 
 const kinds = Object.keys(calls) as CallKind[]

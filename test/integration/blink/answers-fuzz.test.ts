@@ -7,11 +7,11 @@ import { systemClock } from '../../../src/domain/clock.ts'
 import { DaemonError } from '../../../src/domain/errors.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
-import { open } from '../../support/asking.ts'
 import { listLog, scripted, someCredentials } from '../../support/blink-scripted.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { open } from '../../support/http-client.ts'
 import { calm } from '../../support/peer.ts'
-import { rotating, stage } from '../../support/staged-session.ts'
+import { rotating, sessionFixture } from '../../support/session-fixture.ts'
 
 /** Stands in every text that is answered, and may stand nowhere else. */
 const mark = 'sesame-8471'
@@ -105,7 +105,7 @@ test('whatever life an access token claims, it is used and renewed in time', asy
     fc.asyncProperty(life, fc.array(jump, { maxLength: 5 }), async (expires_in, jumps) => {
       const clock = fakeClock()
       const started = clock.now()
-      const { http, token } = stage(
+      const { http, token } = sessionFixture(
         (_, index) => [200, { access_token: `access-${index + 1}`, refresh_token: 'refresh-0', expires_in }],
         { clock },
       )
@@ -132,7 +132,7 @@ test('a clock that is a day off when the token comes causes no second refresh', 
   for (const days of [-1, 1]) {
     const clock = fakeClock()
     clock.setWall(clock.now() + days * 86_400_000)
-    const { http, token } = stage(rotating, { clock })
+    const { http, token } = sessionFixture(rotating, { clock })
     await token()
     await clock.advance(1_000)
     await token()

@@ -2,8 +2,8 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import type { HttpCall, Sink } from '../../../src/blink/api.ts'
-import { failing, open, until } from '../../support/asking.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { failing, open, until } from '../../support/http-client.ts'
 import { calm, httpPeer } from '../../support/peer.ts'
 
 const path = '/api/v1/accounts/1/networks/2/sync_modules/3/local_storage/manifest/4/clip/request/5'

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { codeOf, failureOf, HostUnknown } from '../../../src/blink/connection-errors.ts'
 import { CloudUnreachable } from '../../../src/domain/errors.ts'
-import { failing, head, open } from '../../support/asking.ts'
+import { failing, head, open } from '../../support/http-client.ts'
 import { answering, calm, homescreenCall, manifestCall, saying, tcpPeer } from '../../support/peer.ts'
 import { hasOpenssl, tlsPeer } from '../../support/tls-peer.ts'
 
@@ -75,7 +75,7 @@ test('a refused connection certainly did nothing', async () => {
   expect(error.message).toBe('manifest request: 127.0.0.1 refused the connection')
 })
 
-test('a host name that does not exist certainly did nothing, and is told apart', async () => {
+test('a host name that does not exist certainly did nothing, and is distinguished', async () => {
   await using http = open()
 
   const error = await failing(http, manifestCall('http://rest-e999.invalid'))
@@ -106,7 +106,7 @@ test.runIf(hasOpenssl())('a host whose certificate is not to be trusted gets no 
   expect([fresh.seen.length, stale.seen.length]).toEqual([1, 0])
 })
 
-test('an error is told by a code that is safe to print, or by none', () => {
+test('an error is reported with a code that is safe to print, or with none', () => {
   const odd = Object.assign(new Error('x'), { code: 'HPE_sesame token' })
 
   expect(codeOf(odd)).toBe('NO_CODE')

@@ -1,7 +1,7 @@
 /** The connections of the cloud's client: what is left of them when they are over. */
 import { getEventListeners } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { open, until } from '../../support/asking.ts'
+import { open, until } from '../../support/http-client.ts'
 import { homescreenCall, httpPeer, tcpPeer } from '../../support/peer.ts'
 
 test('a connection that is over leaves nothing behind with those who live on', async () => {

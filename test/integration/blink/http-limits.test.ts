@@ -4,8 +4,8 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { CloudChanged } from '../../../src/domain/errors.ts'
-import { failing, head, open, until } from '../../support/asking.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { failing, head, open, until } from '../../support/http-client.ts'
 import { homescreenCall, httpPeer, manifestCall, saying, tcpPeer } from '../../support/peer.ts'
 
 test('a host that never answers is given up in time, and whether it acted is unknown', async () => {

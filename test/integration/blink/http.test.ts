@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import type { CallRecord } from '../../../src/blink/http.ts'
 import { CloudUnreachable } from '../../../src/domain/errors.ts'
-import { failing, head, open, until } from '../../support/asking.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { failing, head, open, until } from '../../support/http-client.ts'
 import { answering, calm, homescreenCall, httpPeer, manifestCall, saying } from '../../support/peer.ts'
 
-test('a manifest request has no body, says so, and asks for a plain answer', async () => {
+test('a manifest request has no body, says so, and accepts only a plain answer', async () => {
   await using peer = await answering(200, { id: 670555852 }, { 'retry-after': '7' })
   await using http = open({ userAgent: 'blink-manifestd/1' })
 

@@ -120,7 +120,7 @@ test('five wrong codes end in a lock, which names the hour', async () => {
   })
 })
 
-test('a finish without the code is told as a lost sign-in', async () => {
+test('a finish without the code is reported as a lost sign-in', async () => {
   await using anna = await person()
 
   await expect(anna.finish(await anna.begin())).rejects.toMatchObject({ code: 'cookies_lost' })

@@ -33,7 +33,7 @@ async function endOf(env: Readonly<Record<string, string>>, cwd = directoryWith(
 
 const remedy = 'config/example.yaml holds every setting with its default and its reason.'
 
-test('tokens and a broker that cannot be used are told together, and nothing is shown', async () => {
+test('tokens and a broker that cannot be used are reported together, nothing is shown', async () => {
   const env = { BLINK_TOKENS: '# mine\ngarbage\nrefresh_token=hunter2|account_id=me', MQTT_URL: 'x' }
 
   const { code, out, err } = await endOf(env)
@@ -50,7 +50,7 @@ test('tokens and a broker that cannot be used are told together, and nothing is 
   ])
 })
 
-test('a TLS file that holds nonsense is told, with every other', async () => {
+test('a TLS file that holds nonsense is reported, with every other problem', async () => {
   const nonsense = (what: string) => `-----BEGIN ${what}-----\nbm9uc2Vuc2U=\n-----END ${what}-----\n`
   const cwd = directoryWith({
     'ca.pem': nonsense('CERTIFICATE'),

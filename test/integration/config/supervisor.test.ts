@@ -121,7 +121,7 @@ test('a broker of the settings file is used when the Supervisor knows none, with
   ])
 })
 
-test('a Supervisor that is away for a moment is asked again', async () => {
+test('a Supervisor that is away for a moment is queried again', async () => {
   const supervisor = await startSupervisor(json(502, {}))
   const asked = ask({ env: supervisor.env, clock: { ...hurried, after: systemClock.after, sleep: mend } })
   async function mend() {
@@ -131,7 +131,7 @@ test('a Supervisor that is away for a moment is asked again', async () => {
   expect(load(await asked).settings.mqtt.url).toBe('mqtt://core-mosquitto:1883')
 })
 
-test('another token is told, without either of them', async () => {
+test('another token is reported, without either of them', async () => {
   const { env } = await startSupervisor(brokerIs(mosquitto))
 
   const [problem, ...others] = problemsOf(await ask({ env: { ...env, SUPERVISOR_TOKEN: 'wrong-hunter2' } }))
@@ -186,7 +186,7 @@ test.for([
   expect(JSON.stringify(problems)).not.toContain('hunter2')
 })
 
-test('without a Supervisor the program ends with one sentence, and without a token it asks nobody', async () => {
+test('without a Supervisor one sentence ends the program, without a token no query', async () => {
   const env = { SUPERVISOR_TOKEN: supervisorToken, SUPERVISOR_API: 'http://127.0.0.1:1' }
 
   const problems = problemsOf(await ask({ env, clock: hurried }))

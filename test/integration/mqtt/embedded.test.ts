@@ -63,7 +63,7 @@ test('the will of a client that is gone is published', async () => {
   expect(listener.texts('its/state')).toEqual(['gone'])
 })
 
-test('with a login set, nobody else is let in', async () => {
+test('with a user name and password set, nobody else is let in', async () => {
   const password = new Secret('s:cret')
   await using broker = await embedded({ username: 'ann', password })
   await using right = wayTo(broker.url, { username: 'ann', password })
@@ -211,7 +211,7 @@ mosquittoTest('mosquitto_pub and mosquitto_sub work with it', async () => {
   subscriber.kill()
 })
 
-mosquittoTest('a client that speaks only MQTT 5 is told so', async () => {
+mosquittoTest('a client that speaks only MQTT 5 gets that as the reason', async () => {
   await using broker = await embedded()
   const words = ['-h', '127.0.0.1', '-p', String(broker.port), '-V', '5', '-t', 'a', '-m', 'b']
   const publisher = spawn('mosquitto_pub', words)

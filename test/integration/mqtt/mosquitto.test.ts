@@ -69,7 +69,7 @@ mosquittoTest('order is kept over three killed brokers, and every publish is ack
   expect(seen.length).toBeGreaterThan(900)
 })
 
-mosquittoTest('a login is sent, and a wrong one is refused and tried again', async () => {
+mosquittoTest('user name and password are sent; wrong ones are refused and tried again', async () => {
   await using mosquitto = await startMosquitto({ users: { ann: 'p:w@d/?#' } })
   await using right = wayTo(mosquitto.url, { username: 'ann', password: new Secret('p:w@d/?#') })
   await using wrong = wayTo(mosquitto.url, { username: 'ann', password: new Secret('guessed') })

@@ -72,7 +72,7 @@ test('publishes that share a signal share one listener', async () => {
   expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1)
 })
 
-test('a broker that allows no publish at all is no connection, and the log tells why', async () => {
+test('a broker that allows no publish at all is no connection, with a reason', async () => {
   let allowed = 0
   await using peer = await fakeBroker({
     connect(session) {

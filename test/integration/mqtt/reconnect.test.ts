@@ -17,7 +17,7 @@ import {
 
 const remedies = ({ lines }: Rig) => lines.flatMap(({ fields: { remedy } }) => remedy ?? [])
 
-test('a refused login is tried again, told once, and the password is nowhere', async () => {
+test('a refused login is tried again, logged once, and the password is nowhere', async () => {
   const password = new Secret('hunter2-hunter2')
   await using peer = await fakeBroker({
     connect(session) {

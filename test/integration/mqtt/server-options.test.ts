@@ -88,7 +88,7 @@ test.runIf(hasOpenssl())('a certificate that is followed by nonsense is told, an
   expect(checkPems({ cert, key })).toEqual({})
 })
 
-test('a key that is protected by a password is told as one that cannot be used', () => {
+test('a key that is protected by a password is reported as one that cannot be used', () => {
   const { privateKey: key } = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'pem' },

@@ -1,7 +1,7 @@
 /** Delivery under any order of events, with a disk in memory that is as slow as can be. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { play, step } from '../../support/delivery-play.ts'
+import { play, step } from '../../support/delivery-scenario.ts'
 import { fakeDisk } from '../../support/fake-outbox.ts'
 
 test.each([

@@ -29,7 +29,7 @@ test('a command is sent, then acknowledged, then complete, and says 908 all the 
   expect(differences(complete, sample('command-status-complete-2025').body)).toEqual([])
 })
 
-test("the app's newer path tells the same", async () => {
+test("the app's newer path returns the same", async () => {
   await using world = await visit()
   const id = field((await world.post(`${MODULE}/manifest/request`)).json, 'id')
 

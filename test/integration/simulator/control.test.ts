@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { field, visit } from '../../support/visitor.ts'
 
-test('the help page tells how to sign in, what there is and what goes wrong', async () => {
+test('the help page shows how to sign in, what there is and what goes wrong', async () => {
   await using world = await visit()
   world.simulator.misbehave({ kind: 'busy', path: /request$/ })
 

@@ -26,7 +26,7 @@ test('both versions of the home screen are served', async () => {
   expect(newer.json).toEqual((await world.get(HOME)).json)
 })
 
-test('the headers tell the ids of client and user', async () => {
+test('the headers have the ids of client and user', async () => {
   await using world = await visit()
 
   const { headers } = await world.get(HOME)
@@ -79,7 +79,7 @@ test('what a test changes shows in the next home screen', async () => {
   })
 })
 
-test('region and version are told as the real cloud tells them', async () => {
+test('region and version are as those of the real cloud', async () => {
   await using world = await visit()
 
   const tier = await world.get('/rest-prod/api/v1/users/tier_info')

@@ -85,7 +85,7 @@ test('a clip goes from request over not uploaded to a file of its size', async (
   expect(file.text.slice(4, 8)).toBe('ftyp')
 })
 
-test('a manifest shows the clips of the moment it was asked for', async () => {
+test('a manifest shows the clips of the moment of its request', async () => {
   await using world = await visit()
   const clip = { id: 1, cameraName: 'Back Door', size: 9, createdAt: '2026-11-23T09:12:50+00:00' }
   const first = field((await world.post(`${MODULE}/manifest/request`)).json, 'id')
@@ -159,7 +159,7 @@ test('ids that do not exist are refused', async () => {
   expect((await world.post(`${MODULE}/manifest/8977/clip/request/1`)).json).toMatchObject({ code: 2103 })
 })
 
-test('the state of the storage is told without disturbing the module', async () => {
+test('the state of the storage is returned without disturbing the module', async () => {
   await using world = await visit()
   await world.post(`${MODULE}/manifest/request`)
 

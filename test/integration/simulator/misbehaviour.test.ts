@@ -162,7 +162,7 @@ test('a huge body and a small one that unpacks to a huge one', async () => {
   expect(bomb.headers.get('content-encoding')).toBe('gzip')
 })
 
-test('redirects lead where they are told to, or round in circles', async () => {
+test('redirects lead to the given place, or round in circles', async () => {
   await using world = await visit()
   world.simulator.misbehave({ kind: 'redirect', location: '/api/v1/version', count: 1 })
   const led = await world.get('/networks')

@@ -41,7 +41,7 @@ test('the module of a network has every published field', async () => {
   expect(field(json, 'syncmodule')).toMatchObject({ id: 350221, network_id: 44107 })
 })
 
-test('cameras are told in the ways that clients ask for them', async () => {
+test('cameras are listed in the ways that clients request them', async () => {
   await using world = await visit()
 
   expect(field((await world.get('/network/44107/cameras')).json, 'devicestatus')).toHaveLength(2)

@@ -10,7 +10,7 @@ test('the account is served in its region, and without a region', async () => {
   expect((await world.get(HOME)).status).toBe(200)
 })
 
-test('another region answers like a wrong host, so that asking the gateway helps', async () => {
+test('another region answers like a wrong host, so that a look at the gateway helps', async () => {
   await using world = await visit()
 
   const wrong = await world.get(`/rest-u011${HOME}`)

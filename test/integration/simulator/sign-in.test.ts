@@ -111,7 +111,7 @@ test('five wrong codes lock the account as well', async () => {
   expect((await browser.code(csrf, '1')).json).toMatchObject({ code: 106 })
 })
 
-test('a wrong password, a stranger and an account of Amazon are told apart', async () => {
+test('a wrong password, a stranger and an account of Amazon are distinguished', async () => {
   await using world = await visit()
   const browser = browse(world.simulator)
   const csrf = await browser.open()

@@ -43,7 +43,7 @@ test('modules come, move and go while it runs', async () => {
   expect(() => world.simulator.module(44107, 6)).toThrow('no sync module 44107/6')
 })
 
-test('an account that is not there is an error of whoever asks', async () => {
+test('an account that is not there is an error of the caller', async () => {
   await using simulator = await startSimulator()
 
   expect(() => simulator.tokens(1)).toThrow('no account 1')

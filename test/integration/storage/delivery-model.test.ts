@@ -1,7 +1,7 @@
 /** Delivery under any order of events, with the real storage on a real disk. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { play, step } from '../../support/delivery-play.ts'
+import { play, step } from '../../support/delivery-scenario.ts'
 import { type RealDisk, realDisk } from '../../support/real-disk.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
 

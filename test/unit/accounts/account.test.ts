@@ -36,7 +36,7 @@ test('an account whose token was refused before the start needs a person, since 
   })
 })
 
-test('an account that a code is wanted for says so before and after a restart', async () => {
+test('an account that needs a code has that state before and after a restart', async () => {
   const { account, trouble, run, log, sent, credentials } = await accountFixture()
   trouble.token = [412, { next_time_in_secs: 30 }]
 

@@ -7,11 +7,11 @@ import {
   CloudUnreachable,
   ModuleBusy,
 } from '../../../src/domain/errors.ts'
+import { cloudFixture, homescreen, manifestPath, module, tier } from '../../support/cloud-fixture.ts'
 import { calm } from '../../support/peer.ts'
-import { homescreen, manifestPath, module, stage, tier } from '../../support/staged-cloud.ts'
 
-test('a manifest is asked for at the region of the account, and told where to fetch', async () => {
-  const { cloud, http } = stage(() => [200, { id: 670555852, network_id: 44107 }])
+test("a manifest is requested in the account's region, with the place to fetch it", async () => {
+  const { cloud, http } = cloudFixture(() => [200, { id: 670555852, network_id: 44107 }])
 
   const request = await cloud.requestManifest(module, calm())
 
@@ -32,13 +32,13 @@ test('a manifest is asked for at the region of the account, and told where to fe
 })
 
 test('an id too long for a number is passed on with all its digits', async () => {
-  const { cloud } = stage(() => [200, '{"id":9223372036854775807}'])
+  const { cloud } = cloudFixture(() => [200, '{"id":9223372036854775807}'])
 
   expect((await cloud.requestManifest(module, calm())).pollPath).toBe(`${manifestPath}/9223372036854775807`)
 })
 
-test('an address without regions is used as it is, and nobody is asked for one', async () => {
-  const { cloud, http, asked } = stage(() => homescreen, {
+test('an address without regions is used as it is, and no region is requested', async () => {
+  const { cloud, http, asked } = cloudFixture(() => homescreen, {
     restUrl: 'http://127.0.0.1:8080/blink/',
     login: { region: undefined },
   })
@@ -49,9 +49,12 @@ test('an address without regions is used as it is, and nobody is asked for one',
 })
 
 test('an account known by its token alone is found, and what was learned is kept', async () => {
-  const { cloud, saved, asked } = stage((call) => (call.kind === 'tier_info' ? tier('U011') : homescreen), {
-    login: { accountId: undefined, region: undefined },
-  })
+  const { cloud, saved, asked } = cloudFixture(
+    (call) => (call.kind === 'tier_info' ? tier('U011') : homescreen),
+    {
+      login: { accountId: undefined, region: undefined },
+    },
+  )
 
   await cloud.discover(calm())
   await cloud.discover(calm())
@@ -66,8 +69,8 @@ test('an account known by its token alone is found, and what was learned is kept
 })
 
 test('a region that could lead a token elsewhere is not believed', async () => {
-  const answered = stage(() => tier('evil.example/'), { login: { region: undefined } })
-  const stored = stage((call) => (call.kind === 'tier_info' ? tier('e008') : homescreen), {
+  const answered = cloudFixture(() => tier('evil.example/'), { login: { region: undefined } })
+  const stored = cloudFixture((call) => (call.kind === 'tier_info' ? tier('e008') : homescreen), {
     login: { region: 'evil.example/' },
   })
 
@@ -78,7 +81,7 @@ test('a region that could lead a token elsewhere is not believed', async () => {
 })
 
 test('a refused token is renewed and the call sent once more', async () => {
-  const { cloud, http } = stage((call) =>
+  const { cloud, http } = cloudFixture((call) =>
     bearerOf(call) === 'access-1' ? [401, { code: 101 }] : [200, { id: 7 }],
   )
 
@@ -91,8 +94,8 @@ test('a refused token is renewed and the call sent once more', async () => {
   ])
 })
 
-test('a cloud that refuses a new token as well is not asked on and on', async () => {
-  const { cloud, http } = stage(() => [401, { code: 101 }])
+test('a cloud that refuses a new token as well gets no further requests', async () => {
+  const { cloud, http } = cloudFixture(() => [401, { code: 101 }])
 
   const error = await cloud.requestManifest(module, calm()).catch((reason: unknown) => reason)
 
@@ -102,7 +105,7 @@ test('a cloud that refuses a new token as well is not asked on and on', async ()
 })
 
 test('a cloud that goes on refusing new tokens costs one refresh a minute', async () => {
-  const { cloud, http, clock } = stage(() => [401, { code: 101 }])
+  const { cloud, http, clock } = cloudFixture(() => [401, { code: 101 }])
   const askTen = async () => {
     const counted = http.calls.length
     for (let modules = 0; modules < 10; modules++) {
@@ -120,7 +123,7 @@ test('a cloud that goes on refusing new tokens costs one refresh a minute', asyn
 test('a new token that was accepted and is then refused as well is renewed at once', async () => {
   const refusedAt = [1, 4]
   let asked = 0
-  const { cloud, http } = stage(() => (refusedAt.includes(++asked) ? [401, ''] : [200, { id: 7 }]))
+  const { cloud, http } = cloudFixture(() => (refusedAt.includes(++asked) ? [401, ''] : [200, { id: 7 }]))
 
   for (let calls = 0; calls < 3; calls++) await cloud.requestManifest(module, calm())
 
@@ -128,7 +131,9 @@ test('a new token that was accepted and is then refused as well is renewed at on
 })
 
 test('many calls refused with one token renew it once', async () => {
-  const { cloud, http } = stage((call) => (bearerOf(call) === 'access-1' ? [401, ''] : [200, { id: 7 }]))
+  const { cloud, http } = cloudFixture((call) =>
+    bearerOf(call) === 'access-1' ? [401, ''] : [200, { id: 7 }],
+  )
 
   await Promise.all(Array.from({ length: 20 }, () => cloud.requestManifest(module, calm())))
 
@@ -141,21 +146,26 @@ test.each([
   ['left without an answer', [502, '<html>'], CloudUnreachable],
   ['given something else', [200, { message: 'sesame' }], CloudChanged],
 ] as const)('who is %s sends nothing a second time', async (_, reply, type) => {
-  const { cloud, asked } = stage(() => reply)
+  const { cloud, asked } = cloudFixture(() => reply)
 
   await expect(cloud.requestManifest(module, calm())).rejects.toThrow(type)
 
   expect(asked().length).toBe(2)
 })
 
-test('an account id that came with the login is kept', async () => {
-  const { cloud } = stage(() => [200, { tier: 'e008', account_id: 1 }], { login: { region: undefined } })
+test('an account id that came with the credentials is kept', async () => {
+  const { cloud } = cloudFixture(() => [200, { tier: 'e008', account_id: 1 }], {
+    login: { region: undefined },
+  })
 
   expect(await cloud.identify(calm())).toEqual({ accountId: '8021', region: 'e008' })
 })
 
-test('entries that cannot be read are told of once, not at every tick', async () => {
-  const { cloud, log } = stage(() => [200, { sync_modules: [{ id: 1, network_id: 2 }, { id: 'sesame' }] }])
+test('entries that cannot be read are logged once, not in every run', async () => {
+  const { cloud, log } = cloudFixture(() => [
+    200,
+    { sync_modules: [{ id: 1, network_id: 2 }, { id: 'sesame' }] },
+  ])
 
   await cloud.discover(calm())
   await cloud.discover(calm())
@@ -166,7 +176,7 @@ test('entries that cannot be read are told of once, not at every tick', async ()
 })
 
 test('no log line holds a token', async () => {
-  const { cloud, log } = stage((call) => (call.kind === 'tier_info' ? tier('e008') : homescreen), {
+  const { cloud, log } = cloudFixture((call) => (call.kind === 'tier_info' ? tier('e008') : homescreen), {
     login: { region: undefined },
   })
 

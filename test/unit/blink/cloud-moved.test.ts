@@ -4,11 +4,11 @@
 import { expect, test } from 'vitest'
 import { HostUnknown } from '../../../src/blink/connection-errors.ts'
 import { CloudRefused } from '../../../src/domain/errors.ts'
+import { cloudFixture, homescreen, module, nobodyHome, tier } from '../../support/cloud-fixture.ts'
 import { calm } from '../../support/peer.ts'
-import { homescreen, module, nobodyHome, stage, tier } from '../../support/staged-cloud.ts'
 
 test('an account that has moved to another region is found there', async () => {
-  const { cloud, saved, asked } = stage((call, host) => {
+  const { cloud, saved, asked } = cloudFixture((call, host) => {
     if (call.kind === 'tier_info') return tier('e009')
     return host.startsWith('rest-e008') ? nobodyHome : homescreen
   })
@@ -23,11 +23,11 @@ test('an account that has moved to another region is found there', async () => {
 })
 
 test('a host that does not know the account counts as moved, an API error does not', async () => {
-  const moved = stage((call, host) => {
+  const moved = cloudFixture((call, host) => {
     if (call.kind === 'tier_info') return tier('e009')
     return host.startsWith('rest-e008') ? [404, 'page not found'] : homescreen
   })
-  const refused = stage(() => [404, { code: 404 }])
+  const refused = cloudFixture(() => [404, { code: 404 }])
 
   expect((await moved.cloud.discover(calm())).length).toBe(1)
   await expect(refused.cloud.discover(calm())).rejects.toThrow(CloudRefused)
@@ -35,7 +35,9 @@ test('a host that does not know the account counts as moved, an API error does n
 })
 
 test('the region is looked up once an hour at most, and the machine is not offline', async () => {
-  const { cloud, clock, asked } = stage((call) => (call.kind === 'tier_info' ? tier('e008') : nobodyHome))
+  const { cloud, clock, asked } = cloudFixture((call) =>
+    call.kind === 'tier_info' ? tier('e008') : nobodyHome,
+  )
   const checks = () => asked().filter((call) => call.startsWith('tier_info')).length
   const failure = { message: nobodyHome.message, remedy: expect.stringContaining('Blink answers') }
 
@@ -50,7 +52,7 @@ test('the region is looked up once an hour at most, and the machine is not offli
 
 test('a look-up that found the network down does not keep the next one waiting', async () => {
   let online = false
-  const { cloud, asked } = stage((call, host) => {
+  const { cloud, asked } = cloudFixture((call, host) => {
     if (call.kind === 'tier_info') return online ? tier('e009') : nobodyHome
     return host.startsWith('rest-e008') ? nobodyHome : homescreen
   })
@@ -63,15 +65,15 @@ test('a look-up that found the network down does not keep the next one waiting',
 })
 
 test('without regions in the address there is nowhere to move to', async () => {
-  const { cloud, asked } = stage(() => nobodyHome, { restUrl: 'http://127.0.0.1:8080' })
+  const { cloud, asked } = cloudFixture(() => nobodyHome, { restUrl: 'http://127.0.0.1:8080' })
 
   await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
 
   expect(asked()).toEqual(['token api.oauth.blink.com', 'homescreen 127.0.0.1'])
 })
 
-test('with the whole network down the failure of the home screen is the one told', async () => {
-  const { cloud } = stage((call) =>
+test('with the whole network down the failure of the home screen is reported', async () => {
+  const { cloud } = cloudFixture((call) =>
     call.kind === 'tier_info'
       ? new HostUnknown('tier information: not known', { outcome: 'not-done' })
       : nobodyHome,
@@ -84,7 +86,7 @@ test.each([
   nobodyHome,
   [404, 'page not found'],
 ] as const)('requests of a moved account cost one look-up and reach the new region: %s', async (answer) => {
-  const { cloud, asked } = stage((call, host) => {
+  const { cloud, asked } = cloudFixture((call, host) => {
     if (call.kind === 'tier_info') return tier('e009')
     return host.startsWith('rest-e008') ? answer : [200, { id: 7 }]
   })

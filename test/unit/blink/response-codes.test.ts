@@ -29,7 +29,7 @@ test('every status has a verdict', () => {
   }
 })
 
-test('what is told is ours: a sentence without a full stop, and a remedy with one', () => {
+test('each message is ours: a sentence without a full stop, and a remedy with one', () => {
   for (const { says, remedy } of [...bodyCodes.values(), ...oauthErrors.values()]) {
     expect(says).toMatch(/[^.]$/)
     if (remedy !== undefined) expect(remedy).toMatch(/\.$/)

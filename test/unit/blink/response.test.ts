@@ -46,7 +46,7 @@ test('a good answer is its JSON', () => {
   expect(classify({ kind: 'manifest_request', status: 202, text: '{"id":1}', now })).toEqual({ id: 1 })
 })
 
-test('a code in a good answer is no error as long as what was asked for is there', () => {
+test('a code in a good answer is no error as long as the requested data is there', () => {
   const text = '{"message":"OK","code":103,"tier":"e008"}'
 
   expect(classify({ kind: 'tier_info', status: 200, text, now })).toMatchObject({ tier: 'e008' })
@@ -68,7 +68,7 @@ test('406 from the edge pauses the account, 406 in a body is about one module', 
   expect(errorOf('manifest_request', 406, { code: 406 })).toBeInstanceOf(CloudRefused)
 })
 
-test('409 is "busy" to who asks for a manifest, with or without a code', () => {
+test('409 is "busy" for a manifest request, with or without a code', () => {
   expect(errorOf('manifest_request', 409, '<html>')).toBeInstanceOf(ModuleBusy)
   expect(errorOf('manifest_request', 409, { code: '307' })).toMatchObject({ bodyCode: 307, retryable: true })
   expect(errorOf('homescreen', 409, '')).toBeInstanceOf(CloudRefused)
@@ -81,7 +81,7 @@ test('a refused access token differs from a refused sign-in at the token endpoin
   expect(errorOf('token', 401, '').remedy).toContain('login')
 })
 
-test('a token endpoint that is down has no say in whether a login is good', () => {
+test('a token endpoint that is down does not make credentials invalid', () => {
   expect(errorOf('token', 400, { error: 'invalid_grant' })).toBeInstanceOf(LoginNeeded)
   expect(errorOf('token', 502, { error: 'invalid_grant' })).toBeInstanceOf(CloudUnreachable)
   expect(errorOf('token', 403, { error: 'invalid_grant' })).toBeInstanceOf(AccountThrottled)
@@ -133,7 +133,7 @@ test.each([301, 302, 304, 307, 308])('HTTP %i is a refusal and nothing to follow
   expect(errorOf('homescreen', status, '')).toBeInstanceOf(CloudRefused)
 })
 
-test('an app that is too old is told what to do', () => {
+test('an app that is too old gets a remedy', () => {
   expect(errorOf('homescreen', 426, { message: 'An app update is required' }).remedy).toContain(
     'newer version',
   )

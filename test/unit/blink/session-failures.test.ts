@@ -8,11 +8,11 @@ import {
   StoreFailed,
   TwoFactorNeeded,
 } from '../../../src/domain/errors.ts'
-import { formOf, rotating, stage } from '../../support/staged-session.ts'
+import { formOf, rotating, sessionFixture } from '../../support/session-fixture.ts'
 
 test('a rotated token that cannot be kept is used by nobody until it can be', async () => {
   let isFull = true
-  const { http, token, refreshTokens } = stage(rotating, {
+  const { http, token, refreshTokens } = sessionFixture(rotating, {
     save: () => (isFull ? Promise.reject(new StoreFailed('disk full')) : Promise.resolve()),
   })
 
@@ -30,7 +30,7 @@ test.each([
   [401, ''],
   [401, { error: 'unsupported_grant_type' }],
 ])('a refused login (%i) is remembered on disk and never tried again', async (status, body) => {
-  const { http, clock, token, saved } = stage(() => [status, body])
+  const { http, clock, token, saved } = sessionFixture(() => [status, body])
 
   await expect(token()).rejects.toThrow(LoginNeeded)
   await clock.advance(86_400_000)
@@ -45,7 +45,7 @@ test.each([
   [412, { message: 'whatever' }],
   [202, { next_time_in_secs: 60, phone: '+49xxxx', tsv_state: 'sms' }],
 ])('a refresh answered by the wish for a code (%i) is never tried again', async (status, body) => {
-  const { http, clock, token, saved } = stage(() => [status, body])
+  const { http, clock, token, saved } = sessionFixture(() => [status, body])
 
   await expect(token()).rejects.toMatchObject({ code: 'two_factor_required' })
   await clock.advance(86_400_000)
@@ -53,13 +53,13 @@ test.each([
 
   expect(http.calls.length).toBe(1)
   expect(saved).toMatchObject([{ refusedAt: expect.any(Number), refusedFor: 'two_factor_required' }])
-  const restarted = stage(rotating, { login: saved[0] ?? {} })
+  const restarted = sessionFixture(rotating, { login: saved[0] ?? {} })
   await expect(restarted.token()).rejects.toThrow(TwoFactorNeeded)
   expect(restarted.http.calls).toEqual([])
 })
 
-test('a login that was refused before a restart is not tried after it', async () => {
-  const { http, token } = stage(rotating, { login: { refusedAt: 1 } })
+test('credentials that were refused before a restart are not tried after it', async () => {
+  const { http, token } = sessionFixture(rotating, { login: { refusedAt: 1 } })
 
   await expect(token()).rejects.toThrow(LoginNeeded)
 
@@ -67,7 +67,9 @@ test('a login that was refused before a restart is not tried after it', async ()
 })
 
 test('a refusal that cannot be written down is a refusal all the same', async () => {
-  const { http, token } = stage(() => [401, ''], { save: () => Promise.reject(new StoreFailed('disk full')) })
+  const { http, token } = sessionFixture(() => [401, ''], {
+    save: () => Promise.reject(new StoreFailed('disk full')),
+  })
 
   await expect(token()).rejects.toThrow(LoginNeeded)
   await expect(token()).rejects.toThrow(LoginNeeded)
@@ -88,7 +90,9 @@ test.each([
   ['202 without a word of a code', [202, {}], CloudChanged],
   ['an answer without a token', [200, { refresh_token: 'r' }], CloudChanged],
 ] as const)('a refresh that fails for %s costs nobody the login', async (_, failure, type) => {
-  const { http, clock, token } = stage((call, index) => (index === 0 ? failure : rotating(call, index)))
+  const { http, clock, token } = sessionFixture((call, index) =>
+    index === 0 ? failure : rotating(call, index),
+  )
 
   await expect(token()).rejects.toThrow(type)
   await clock.advance(2_000)
@@ -99,7 +103,7 @@ test.each([
 
 test('a failed refresh is not repeated for each module in the next two seconds', async () => {
   const lost = new CloudUnreachable('connection lost', { outcome: 'not-done' })
-  const { http, clock, token } = stage((call, index) => (index === 0 ? lost : rotating(call, index)))
+  const { http, clock, token } = sessionFixture((call, index) => (index === 0 ? lost : rotating(call, index)))
 
   await expect(token()).rejects.toBe(lost)
   await clock.advance(1_999)

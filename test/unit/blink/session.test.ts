@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { calm } from '../../support/peer.ts'
-import { fieldsOf, formOf, rotating, stage } from '../../support/staged-session.ts'
+import { fieldsOf, formOf, rotating, sessionFixture } from '../../support/session-fixture.ts'
 
 test('a refresh is sent as the app sends it', async () => {
-  const { http, token } = stage(rotating)
+  const { http, token } = sessionFixture(rotating)
 
   expect(await token()).toBe('access-1')
   expect(http.calls[0]).toMatchObject({
@@ -23,8 +23,8 @@ test('a refresh is sent as the app sends it', async () => {
   })
 })
 
-test('a login that came with a hardware id keeps it, and its client', async () => {
-  const { http, token } = stage(rotating, { login: { hardwareId: 'THEIRS', clientId: 'android' } })
+test('credentials that came with a hardware id keep it, and their client', async () => {
+  const { http, token } = sessionFixture(rotating, { login: { hardwareId: 'THEIRS', clientId: 'android' } })
 
   await token()
 
@@ -36,7 +36,10 @@ test.each([
   [600, 540_000],
   [86_400, 86_100_000],
 ])('a token of %i seconds is used for %i ms, and then renewed', async (seconds, usableMs) => {
-  const { clock, token } = stage((_, index) => [200, { access_token: `a${index}`, expires_in: seconds }])
+  const { clock, token } = sessionFixture((_, index) => [
+    200,
+    { access_token: `a${index}`, expires_in: seconds },
+  ])
 
   const first = await token()
   await clock.advance(usableMs - 1)
@@ -47,7 +50,7 @@ test.each([
 })
 
 test('a token is not thought good for longer because the wall clock was set back', async () => {
-  const { clock, token } = stage(rotating)
+  const { clock, token } = sessionFixture(rotating)
   await token()
 
   clock.setWall(clock.now() - 365 * 86_400_000)
@@ -57,7 +60,7 @@ test('a token is not thought good for longer because the wall clock was set back
 })
 
 test('a computer that slept renews its token though only the wall clock went on', async () => {
-  const { clock, token } = stage(rotating)
+  const { clock, token } = sessionFixture(rotating)
   await token()
 
   clock.setWall(clock.now() + 8 * 3_600_000)
@@ -65,9 +68,9 @@ test('a computer that slept renews its token though only the wall clock went on'
   expect(await token()).toBe('access-2')
 })
 
-test('however many ask at once, the token is renewed once', async () => {
+test('with any number of callers at once, the token is renewed once', async () => {
   const answer = Promise.withResolvers<readonly [number, unknown]>()
-  const { http, token } = stage(() => answer.promise)
+  const { http, token } = sessionFixture(() => answer.promise)
 
   const tokens = Promise.all(Array.from({ length: 50 }, token))
   answer.resolve([200, { access_token: 'a' }])
@@ -78,7 +81,7 @@ test('however many ask at once, the token is renewed once', async () => {
 
 test('one who loses patience does not spoil it for the others', async () => {
   const answer = Promise.withResolvers<readonly [number, unknown]>()
-  const { session, token, http } = stage(() => answer.promise)
+  const { session, token, http } = sessionFixture(() => answer.promise)
   const impatient = new AbortController()
 
   const lost = session.accessToken(impatient.signal)
@@ -93,7 +96,7 @@ test('one who loses patience does not spoil it for the others', async () => {
 
 test('a refresh whose every asker has left is finished and its token kept', async () => {
   const answer = Promise.withResolvers<readonly [number, unknown]>()
-  const { session, refreshTokens } = stage(() => answer.promise)
+  const { session, refreshTokens } = sessionFixture(() => answer.promise)
   const impatient = new AbortController()
   const lost = session.accessToken(impatient.signal)
   impatient.abort(new Error('stopping'))
@@ -108,7 +111,7 @@ test('a refresh whose every asker has left is finished and its token kept', asyn
 test('the rotated token is on disk before anybody gets the new access token', async () => {
   const disk = Promise.withResolvers<void>()
   let handedOut = false
-  const { token, refreshTokens } = stage(rotating, { save: () => disk.promise })
+  const { token, refreshTokens } = sessionFixture(rotating, { save: () => disk.promise })
 
   const asked = token().then(() => {
     handedOut = true
@@ -122,7 +125,7 @@ test('the rotated token is on disk before anybody gets the new access token', as
 })
 
 test('each refresh uses the token that the last one brought', async () => {
-  const { http, clock, token, refreshTokens } = stage(rotating)
+  const { http, clock, token, refreshTokens } = sessionFixture(rotating)
 
   await token()
   await clock.advance(3_600_000)
@@ -133,7 +136,7 @@ test('each refresh uses the token that the last one brought', async () => {
 })
 
 test('a token that is not rotated stays, and nothing is written', async () => {
-  const { http, clock, token, saved } = stage(() => [200, { access_token: 'a' }])
+  const { http, clock, token, saved } = sessionFixture(() => [200, { access_token: 'a' }])
 
   await token()
   await clock.advance(3_600_000)
@@ -144,7 +147,7 @@ test('a token that is not rotated stays, and nothing is written', async () => {
 })
 
 test('a token the cloud refuses is renewed once, however many were refused with it', async () => {
-  const { session, http, token } = stage(rotating)
+  const { session, http, token } = sessionFixture(rotating)
   const first = await session.accessToken(calm())
 
   session.tokenRefused(first)
@@ -156,7 +159,9 @@ test('a token the cloud refuses is renewed once, however many were refused with 
 })
 
 test('what is learned of the account outlives the next rotation', async () => {
-  const { session, token, saved } = stage(rotating, { login: { accountId: undefined, region: undefined } })
+  const { session, token, saved } = sessionFixture(rotating, {
+    login: { accountId: undefined, region: undefined },
+  })
 
   await session.learn({ accountId: '8021', region: 'e008' })
   await session.learn({ accountId: '8021', region: 'e008' })
@@ -169,7 +174,7 @@ test('what is learned of the account outlives the next rotation', async () => {
 test('changes reach the disk in their order, one at a time', async () => {
   const first = Promise.withResolvers<void>()
   let writing = 0
-  const { session, token, refreshTokens } = stage(rotating, {
+  const { session, token, refreshTokens } = sessionFixture(rotating, {
     async save(login) {
       expect(++writing).toBe(1)
       if (login.region === 'u011') await first.promise

@@ -89,7 +89,7 @@ test('trouble at the cloud is nothing that the person did', () => {
   expect(code(0, 502)).toBeInstanceOf(CloudUnreachable)
 })
 
-test('a right code is told by 201 or 200, a wrong one by 412 and 400', () => {
+test('a right code has the status 201 or 200, a wrong one 412 or 400', () => {
   expect(code(0, 201, sample('oauth-2fa-verified-201').body)).toEqual({ returned: undefined })
   expect(code(0, 200)).toEqual({ returned: undefined })
   for (const status of [400, 401, 412, 422]) expect(code(0, status)).toMatchObject({ code: 'wrong_code' })

@@ -44,11 +44,11 @@ test('a run at startup may come in the last moment before a scheduled one', () =
   expect(judge(home(-12, 500), home(1_990, 200))).toEqual([])
 })
 
-test('a slot has one list', () => {
+test('a run has one list', () => {
   expect(judge(home(3, 200), home(40, 200))).toEqual([expect.stringContaining('in the same tick')])
 })
 
-test('nobody asks for a list in the moment after it was refused, not even a slot', () => {
+test('no list is requested in the moment after it was refused, not even by a run', () => {
   const complaint = [expect.stringContaining('again after 13 ms')]
 
   expect(judge(home(-12, 500), home(3, 200))).toEqual(complaint)

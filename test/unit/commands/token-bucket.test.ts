@@ -18,11 +18,11 @@ test('a few presses in a row are let through, then it takes a minute for each', 
   expect(take(bucket, 1, { size, now: 3 + (waits[3] ?? 0) }).waitMs).toBe(0)
 })
 
-test('what asks for more than the bucket holds gets a whole bucket', () => {
+test('a demand for more than the bucket holds gets a whole bucket', () => {
   expect(take(undefined, 50, { size, now: 0 })).toEqual({ bucket: { tokens: 0, at: 0 }, waitMs: 0 })
 })
 
-test('however a rule loops, no more is asked on average than the bucket is refilled', () => {
+test('however a rule loops, no more is taken on average than the bucket is refilled', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(30_000), fc.integer({ min: 1, max: 5 }))), (steps) => {
       let [now, got]: [number, number] = [0, 0]

@@ -86,7 +86,7 @@ test('a certificate with its key is taken on an encrypted way', () => {
   })
 })
 
-test('a PEM file that is away, a directory or no text is told apart', () => {
+test('a PEM file that is away, a directory or no text are three problems', () => {
   const cwd = directoryWith({ 'der/ca.der': Buffer.from([0x30, 0x82]) })
   const message = (path: string) =>
     problemsOf({ cwd, env: { MQTT_URL: 'mqtts://b', MQTT_CA: path } }).map((problem) => problem.message)
@@ -111,7 +111,7 @@ test('a cron expression is judged together with the permission to be fast', () =
   expect(load({ env, checkCron: () => undefined }).settings.schedule.cron).toBe('* * * * * *')
 })
 
-test('token lines are judged, and each problem is told with where the lines came from', () => {
+test('token lines are checked, and each problem is reported with their origin', () => {
   const cwd = directoryWith({ tokens: 'a=b' })
   const checkTokens = (text: string) => (text === 'a=b' ? ['line 1: one', 'line 1: other'] : [])
   const told = (place: string) =>
@@ -133,7 +133,7 @@ test('token lines that are not there, or no text, are not judged', () => {
   ])
 })
 
-test('PEM files that can be read are judged together, and one fault is not told twice', () => {
+test('PEM files that can be read are checked together, and no fault is reported twice', () => {
   const cwd = directoryWith({ 'cert.pem': 'certificate', 'key.pem': 'key' })
   const env = { MQTT_CA: 'none.pem', MQTT_CERT: 'cert.pem', MQTT_KEY: 'key.pem' }
   const checkTls = (texts: object) => ({ ca: 'is no text', key: `was judged in ${JSON.stringify(texts)}` })
@@ -155,7 +155,7 @@ test('PEM files that can be read are judged together, and one fault is not told 
   ])
 })
 
-test('beside a settings file that is not understood, what is wrong in any case is told', () => {
+test('beside a settings file that cannot be read, other problems are reported too', () => {
   const cwd = directoryWith({ 'config/local.yaml': 'mqtt: [', 'ca.pem': pem })
   const env = { BLINK_TOKENS: 'x', MQTT_CA: 'ca.pem', MQTT_CERT: 'none.pem', MQTT_PASSWORD: 'x' }
 

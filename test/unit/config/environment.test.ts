@@ -108,7 +108,7 @@ test('a secret that is given as text and as a file is refused', () => {
   ])
 })
 
-test("a secret's file that is away or empty is told by its variable and path", () => {
+test("a secret's file that is away or empty is reported with its variable and path", () => {
   const cwd = directoryWith({ empty: '\n' })
   const problems = (path: string) =>
     problemsOf({ cwd, env: { MQTT_USERNAME: 'me', MQTT_PASSWORD_FILE: path } })

@@ -4,7 +4,7 @@ import { settingOptions, showConfig } from '../../../src/config/load.ts'
 import { settings as described } from '../../../src/config/schema.ts'
 import { directoryWith, load, nowhere, originOf, pem, problemsOf } from '../../support/place.ts'
 
-test('with nothing said, every setting has its default', () => {
+test('with nothing given, every setting has its default', () => {
   const { settings, shown, file, warnings } = load()
 
   expect(settings).toMatchObject({
@@ -77,7 +77,7 @@ test("neither the program's own arguments nor its own environment is read", () =
   expect(settings.log.level).toBe('info')
 })
 
-test('everything that is wrong is told at once, each with its place', () => {
+test('all problems are reported at once, each with its place', () => {
   const text = 'mqtt:\n  ulr: mqtt://broker\n  baseTopic: a/#\nschedule:\n  cron: "* *"\n'
   const cwd = directoryWith({ 'config/local.yaml': text })
 

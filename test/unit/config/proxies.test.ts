@@ -4,7 +4,7 @@ import { load, problemsOf } from '../../support/place.ts'
 
 const url = 'http://ann:hunter2@proxy.example:3128'
 
-test('the proxy is shown with its origin, and its login is not', () => {
+test('the proxy is shown with its origin, but without its password', () => {
   const loaded = load({ env: { https_proxy: url, NO_PROXY: 'nas.local' } })
 
   expect(loaded.settings.proxies.https?.reveal()).toBe(`${url}/`)
@@ -22,7 +22,7 @@ test('the proxy is shown with its origin, and its login is not', () => {
   )
 })
 
-test('without these variables nothing is said of a proxy', () => {
+test('without these variables no proxy is shown', () => {
   const loaded = load({ env: { HTTPS_PROXY: '', NO_PROXY: 'x' } })
 
   expect(loaded.proxy).toEqual([])
@@ -49,7 +49,7 @@ test.each([
   expect(JSON.stringify(problems)).not.toMatch(/ann|hunter2/)
 })
 
-test('ALL_PROXY is not used, and that is said', () => {
+test('ALL_PROXY is not used, and a warning says so', () => {
   expect(load({ env: { ALL_PROXY: url } }).warnings).toEqual([
     'ALL_PROXY has no effect here: set HTTPS_PROXY for the cloud',
   ])

@@ -22,7 +22,7 @@ function everythingSaid(sources: Parameters<typeof loadConfig>[0]): string {
   }
 }
 
-test('a secret is there for who asks, and in nothing that is shown', () => {
+test('a secret is there for who reveals it, and in nothing that is shown', () => {
   const env = { MQTT_USERNAME: 'me', MQTT_PASSWORD: secret, BLINK_TOKENS: `refresh_token=${secret}` }
   const { settings } = load({ env })
 

@@ -12,7 +12,7 @@ import { start } from '../../support/samples.ts'
 
 const reason = new Error('stopped')
 
-test('the wall clock tells the time, and what has elapsed only grows', () => {
+test('the wall clock has the time of day, and what has elapsed only grows', () => {
   const [before, from] = [systemClock.elapsed(), Date.now()]
   const now = systemClock.now()
 
@@ -52,7 +52,7 @@ test('a sleep longer than a timer can hold does not end at once', async () => {
   await sleeping
 })
 
-test('chance is at least 0 and less than 1, and bytes are as many as asked for', () => {
+test('chance is at least 0 and less than 1, and bytes are as many as wanted', () => {
   const chances = Array.from({ length: 100 }, () => systemClock.random())
 
   expect(chances.every((chance) => chance >= 0 && chance < 1)).toBe(true)

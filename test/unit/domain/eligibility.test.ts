@@ -10,19 +10,19 @@ import { aModule } from '../../support/samples.ts'
 
 const all: EligibilityRules = { include: [], exclude: [], askAll: false }
 
-test('a module that is online, set up and has a drive is asked', () => {
+test('a module that is online, set up and has a drive is eligible', () => {
   expect(ineligibility(aModule(), all)).toBeUndefined()
 })
 
-test('a full drive is asked: that is when its owner wants to look', () => {
+test('a module with a full drive is eligible: that is when its owner wants to look', () => {
   expect(ineligibility(aModule({ storage: 'memory_full' }), all)).toBeUndefined()
 })
 
-test('a module of which the cloud does not tell the storage is asked', () => {
+test('a module whose storage the cloud does not show is eligible', () => {
   expect(ineligibility(aModule({ storage: undefined }), all)).toBeUndefined()
 })
 
-test('a module without a usable drive is not asked', () => {
+test('a module without a usable drive is ineligible', () => {
   const unusable: readonly StorageStatus[] = ['format_required', 'unmounted', 'unavailable', 'unknown']
 
   const reasons = unusable.map((storage) => ineligibility(aModule({ storage }), all))
@@ -31,13 +31,13 @@ test('a module without a usable drive is not asked', () => {
   expect(ineligibility(aModule({ storage: 'incompatible' }), all)).toBe('incompatible')
 })
 
-test('a module that is away or not set up is not asked', () => {
+test('a module that is away or not set up is ineligible', () => {
   expect(ineligibility(aModule({ connection: 'offline' }), all)).toBe('offline')
   expect(ineligibility(aModule({ connection: 'unknown' }), all)).toBe('offline')
   expect(ineligibility(aModule({ onboarded: false, connection: 'offline' }), all)).toBe('not_onboarded')
 })
 
-test('asked all the same, when the owner says so, is every module but the excluded', () => {
+test("with the owner's word every module but the excluded is eligible", () => {
   const askAll = { ...all, askAll: true }
   const hopeless = aModule({ onboarded: false, connection: 'offline', storage: 'incompatible' })
 

@@ -12,7 +12,7 @@ import {
   throttled,
 } from '../../support/scripted.ts'
 
-test('a failure tells its code, its sentence, what to do, and when it is tried again', () => {
+test('a failure has its code, its sentence, a remedy, and the time of the next try', () => {
   expect(explain(throttled, start)).toEqual({
     code: 'throttled',
     message: 'too many requests',
@@ -35,14 +35,14 @@ test('a failure tells its code, its sentence, what to do, and when it is tried a
   })
 })
 
-test('the cause, which may hold anything, is not told', () => {
+test('the cause, which may hold anything, is left out', () => {
   const cause = new Error('refresh_token=abc')
   const error = new CloudRefused('renewal refused', { outcome: 'not-done', cause })
 
   expect(JSON.stringify(explain(error, start))).not.toContain('abc')
 })
 
-test('a bug is no failure to be told but is thrown again', () => {
+test('a bug is no failure but is thrown again', () => {
   const bug = new TypeError('x is not a function')
 
   expect(() => explain(bug, start)).toThrow(bug)
@@ -70,7 +70,7 @@ test('each failure has one outcome', () => {
   ])
 })
 
-test('of a module that was not asked it is not said that it may have been', () => {
+test('a module that was not requested is never unknown', () => {
   const changed = new CloudChanged('no id', { outcome: 'unknown' })
 
   expect([answerLost, changed, throttled].map((error) => outcomeOf(error, false))).toEqual([
@@ -80,7 +80,7 @@ test('of a module that was not asked it is not said that it may have been', () =
   ])
 })
 
-test('what a module said of itself is its outcome', () => {
+test('the condition that a module reports is its outcome', () => {
   for (const condition of ['offline', 'no_storage', 'incompatible'] as const) {
     expect(outcomeOf(new CloudRefused('refused', { outcome: 'not-done', condition }), true)).toBe(condition)
   }

@@ -57,7 +57,7 @@ test('a failure counts in the row and keeps what is known of the last success', 
   expect(record.lastFailure).toEqual(failed().failure)
 })
 
-test('a turn that ended before anything was sent is a failure but no attempt', () => {
+test('what ended before anything was sent is a failure but no attempt', () => {
   const record = afterReport(afterReport(noProgress, requested()), failed({ at: start + 9_000, attempts: 0 }))
 
   expect(record.lastAttemptAt).toBe(start)
@@ -79,7 +79,7 @@ test('a skip repeats the one before it when the reason is the same', () => {
   expect(repeated).toEqual([false, true, false, false, none, false, none, false, true])
 })
 
-test('a skipped turn is no attempt and changes no counter', () => {
+test('a skip is no attempt and changes no counter', () => {
   const before = afterReport(afterReport(noProgress, requested()), failed())
 
   const record = afterReport(before, skipped('offline', { outcome: 'offline', at: start + 60_000 }))
@@ -114,7 +114,7 @@ test('a new name of a module or of its network is a change, a new firmware is no
   expect(changes).toEqual([[renamed], [moved], []])
 })
 
-test('a module is gone when three lists in a row do not show it, and that is told once', () => {
+test('a module is gone, once, when three lists in a row do not show it', () => {
   const [first, second, third, fourth] = lists([known], [], [], [], [])
 
   expect([first, second].map((after) => after?.sightings[0]?.missing)).toEqual([1, 2])

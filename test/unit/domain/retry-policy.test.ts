@@ -63,7 +63,7 @@ test('a pause is never shorter than the cloud named, and at most a quarter longe
   )
 })
 
-test('"ask less" pauses for five minutes, then twice as long, up to six hours', () => {
+test('"slow down" pauses for five minutes, then twice as long, up to six hours', () => {
   let breaker = closedBreaker
   const pauses: number[] = []
   for (let refusals = 0; refusals < 9; refusals++) {
@@ -120,7 +120,7 @@ test('a wall clock set back by years does not make a pause of minutes one of yea
   expect(closedUntil(breaker, longAgo)).toBe(longAgo + 24 * hour)
 })
 
-test('only "ask less" opens the breaker', () => {
+test('only "slow down" opens the breaker', () => {
   expect(opensBreaker(throttled)).toBe(true)
   for (const error of [busy, notSent, refused, loginNeeded, new Error('bug'), undefined]) {
     expect(opensBreaker(error)).toBe(false)

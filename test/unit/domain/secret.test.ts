@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { Secret } from '../../../src/domain/secret.ts'
 
-test('a secret is told only to who asks for it by name', () => {
+test('a secret is revealed only to who asks for it by name', () => {
   expect(new Secret('abc').reveal()).toBe('abc')
 })
 

@@ -22,7 +22,7 @@ test('what happened goes before state that came earlier, and each keeps its orde
   expect(namesOf(turns)).toEqual(['h1', 'h2', 's1', 's2'])
 })
 
-test('state has each fourth turn of a flood that never ends', () => {
+test('state is every fourth message of a flood that never ends', () => {
   const turns = turnsOf(state('s1'), state('s2'), state('s3'))
   const names: (string | undefined)[] = []
   for (let nth = 1; nth <= 12; nth++) {
@@ -33,7 +33,7 @@ test('state has each fourth turn of a flood that never ends', () => {
   expect(names).toEqual(['h1', 'h2', 'h3', 's1', 'h4', 'h5', 'h6', 's2', 'h7', 'h8', 'h9', 's3'])
 })
 
-test('state that comes when much has happened waits for its turn like the rest', () => {
+test('state that comes during a flood waits like the rest', () => {
   const turns = turnsOf(...[1, 2, 3, 4, 5].map((nth) => event(`h${nth}`)))
   for (let nth = 0; nth < 4; nth++) turns.take()
   turns.add(state('s'))

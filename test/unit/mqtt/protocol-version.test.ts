@@ -24,7 +24,7 @@ test('a broker that names the version as its reason is believed at once', () => 
   expect(tried(['version-refused', 'accepted', 'other', 'accepted'])).toEqual([5, 4, 4, 4, 4])
 })
 
-test('a broker that refuses both versions gets both in turn', () => {
+test('a broker that refuses both versions gets one after the other', () => {
   expect(tried(['version-refused', 'version-refused', 'version-refused'])).toEqual([5, 4, 5, 4])
 })
 

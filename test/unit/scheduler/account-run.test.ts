@@ -206,7 +206,7 @@ test('a module that is not eligible is skipped for its reason, without a request
   expect(run.requestedAt('Barn')).toEqual([])
 })
 
-test('a report tells when the run began and ended, and how the list changed', async () => {
+test('a report has the times of the run and the changes of the list', async () => {
   const run = play({ answers: { Hall: [busy, '501'] } })
 
   const report = await run.end()

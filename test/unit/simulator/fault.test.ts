@@ -9,7 +9,7 @@ const request = {
   accountId: 8021,
 }
 
-test('a fault hits as often as it is told to and is then over', () => {
+test('a fault hits as often as its count and is then over', () => {
   const faults = new Faults(new FakeTime())
   faults.switchOn({ kind: 'busy', count: 2 })
 

@@ -37,7 +37,7 @@ test.each([
   expect(parseFault(source)).toEqual({ problems: [expect.stringContaining(problem)] })
 })
 
-test('everything that is wrong is told at once', () => {
+test('all problems are reported at once', () => {
   expect(parseFault('{"kind":"busy","count":0,"colour":1}')).toMatchObject({ problems: { length: 2 } })
 })
 

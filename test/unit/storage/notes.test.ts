@@ -23,7 +23,7 @@ function directoryWith(name: string, text: string): string {
   return directory
 }
 
-test('two installations have different ids, and an id says nothing of the other', async () => {
+test('two installations have different ids, and an id reveals nothing of the other', async () => {
   const first = await openInstallation(temporaryDirectory(), systemClock)
   const second = await openInstallation(temporaryDirectory(), systemClock)
 

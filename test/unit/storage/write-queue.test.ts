@@ -25,7 +25,7 @@ async function turns(count: number) {
   for (let turn = 0; turn < count; turn++) await nextTurn()
 }
 
-test('writes of three turns of the event loop share a commit, in their order', async () => {
+test('writes of three rounds of the event loop share a commit, in their order', async () => {
   const { groups, worked, add } = aQueue()
   const all = [add(1), add(2)]
   await nextTurn()

@@ -1,5 +1,5 @@
 /**
- * A session on a stage: its refreshes are answered by the test, and what it saves is written down.
+ * A session whose refreshes are answered by the test, and what it saves is recorded.
  */
 import type { HttpCall } from '../../src/blink/api.ts'
 import { createSession, type SessionNeeds } from '../../src/blink/session.ts'
@@ -8,16 +8,16 @@ import { listLog, type Reply, scripted, someCredentials } from './blink-scripted
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { calm } from './peer.ts'
 
-interface Stage {
+interface SessionFixtureOptions {
   readonly clock?: FakeClock
   readonly login?: Partial<Credentials>
   readonly save?: SessionNeeds['save']
 }
 
 /** A session whose refreshes are answered by `reply`, and what it saved. */
-export function stage(
+export function sessionFixture(
   reply: (call: HttpCall, index: number) => Reply,
-  { clock = fakeClock(), login, save }: Stage = {},
+  { clock = fakeClock(), login, save }: SessionFixtureOptions = {},
 ) {
   const http = scripted(reply)
   const saved: Credentials[] = []

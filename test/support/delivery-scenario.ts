@@ -1,11 +1,11 @@
 /**
  * A delivery in any order of events: ids come, the disk is slow or fails, the broker answers when and as it likes,
- * time passes, and the program is stopped or killed. The witness says whether what is promised was kept.
+ * time passes, and the program is stopped or killed. The checker says whether what is promised was kept.
  */
 import fc from 'fast-check'
 import type { Publisher } from '../../src/domain/ports.ts'
 import { deliver } from '../../src/outbox/delivery.ts'
-import { Witness } from './delivery-witness.ts'
+import { DeliveryChecker } from './delivery-checker.ts'
 import { fakeClock } from './fake-clock.ts'
 import type { FakeDisk } from './fake-outbox.ts'
 import { anItem, readableLog, start } from './samples.ts'
@@ -68,16 +68,16 @@ const mostUses = 500
 /** Lets it all happen, and then everything be well again; returns what was promised and not kept. */
 export async function play({ steps, topics, diskOf }: Circumstances): Promise<readonly string[]> {
   const clock = fakeClock(start)
-  const disk = diskOf(() => witness.look())
-  const witness: Witness = new Witness({ clock, topics, rows: () => disk.rows() })
+  const disk = diskOf(() => checker.look())
+  const checker: DeliveryChecker = new DeliveryChecker({ clock, topics, rows: () => disk.rows() })
   let lastId = 1_000
   let troubleAt = Number.NEGATIVE_INFINITY
 
   const begin = () => {
     const stopping = new AbortController()
     const life = disk.open()
-    const { messagesFor, delivered, expired } = witness
-    const alive = { publisher: witness.publisher() }
+    const { messagesFor, delivered, expired } = checker
+    const alive = { publisher: checker.publisher() }
     const publisher: Publisher = { publish: (...values) => alive.publisher.publish(...values) }
     const kill = () => {
       life.kill()
@@ -85,7 +85,7 @@ export async function play({ steps, topics, diskOf }: Circumstances): Promise<re
     }
     const needs = { outbox: life.outbox, publisher, clock, log: readableLog() }
     const ended = deliver({ ...needs, messagesFor, delivered, expired }, stopping.signal)
-    ended.catch((error: unknown) => witness.broken.push(`ended by ${String(error)}`))
+    ended.catch((error: unknown) => checker.broken.push(`ended by ${String(error)}`))
     return { life, kill, stopping, ended }
   }
   const turns = async (count: number) => {
@@ -119,11 +119,11 @@ export async function play({ steps, topics, diskOf }: Circumstances): Promise<re
         }
         return turns(1)
       case 'answer':
-        witness.answer(each.which, each.how)
+        checker.answer(each.which, each.how)
         return turns(1)
       case 'takeAll':
       case 'refuseAll':
-        witness.answerAll(each.kind === 'takeAll' ? 'ack' : 'refuse')
+        checker.answerAll(each.kind === 'takeAll' ? 'ack' : 'refuse')
         return turns(1)
       case 'commit':
         disk.commit(each.most)
@@ -140,17 +140,17 @@ export async function play({ steps, topics, diskOf }: Circumstances): Promise<re
       case 'rest':
         await settle()
         if (disk.ill.reads || disk.ill.writes) troubleAt = clock.elapsed()
-        return witness.rest(clock.elapsed() - troubleAt)
+        return checker.rest(clock.elapsed() - troubleAt)
       case 'stop':
         current.stopping.abort(new Error('stopped'))
         await settle()
         await current.ended
-        witness.nextLife()
+        checker.nextLife()
         current = begin()
         return
       case 'kill':
         current.kill()
-        witness.nextLife()
+        checker.nextLife()
         current = begin()
         return
       case 'turn':
@@ -159,25 +159,25 @@ export async function play({ steps, topics, diskOf }: Circumstances): Promise<re
   }
   for (const each of steps) {
     await act(each)
-    witness.look()
-    if (witness.broken.length > 0) return witness.broken
+    checker.look()
+    if (checker.broken.length > 0) return checker.broken
   }
 
   heal()
   for (let round = 0; round < 40 && (round < 4 || disk.rows().length > 0); round++) {
-    witness.answerAll('ack')
+    checker.answerAll('ack')
     await settle()
     await clock.advance(5_000)
   }
   // Whoever was told to wait has waited by now.
   await clock.advance(minute)
   await settle()
-  witness.rest(minute)
+  checker.rest(minute)
   const left = disk.rows().map(({ requestId }) => requestId)
-  if (left.length > 0) witness.broken.push(`left for ever: ${left.join()}`)
-  if (clock.sleeping > 10) witness.broken.push(`${clock.sleeping} waits are left over`)
+  if (left.length > 0) checker.broken.push(`left for ever: ${left.join()}`)
+  if (clock.sleeping > 10) checker.broken.push(`${clock.sleeping} waits are left over`)
   current.stopping.abort(new Error('stopped'))
   await settle()
   await current.ended
-  return witness.broken
+  return checker.broken
 }

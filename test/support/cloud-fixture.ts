@@ -1,5 +1,5 @@
 /**
- * An account at the cloud on a stage: every call is answered by the test.
+ * An account at the cloud whose every call is answered by the test.
  */
 import type { HttpCall } from '../../src/blink/api.ts'
 import { createCloud } from '../../src/blink/client.ts'
@@ -9,7 +9,7 @@ import type { Credentials } from '../../src/domain/model.ts'
 import { listLog, type Reply, scripted, someCredentials } from './blink-scripted.ts'
 import { fakeClock } from './fake-clock.ts'
 
-interface Stage {
+interface CloudFixtureOptions {
   readonly login?: Partial<Credentials>
   readonly restUrl?: string
 }
@@ -22,7 +22,10 @@ export const tier = (region: string): Reply => [200, { tier: region, account_id:
 export const nobodyHome = new HostUnknown('home screen: not known', { outcome: 'not-done' })
 
 /** An account whose calls, apart from refreshes, are answered by `reply`. */
-export function stage(reply: (call: HttpCall, host: string) => Reply, { login, restUrl }: Stage = {}) {
+export function cloudFixture(
+  reply: (call: HttpCall, host: string) => Reply,
+  { login, restUrl }: CloudFixtureOptions = {},
+) {
   let refreshes = 0
   const http = scripted((call) => {
     if (call.kind === 'token') return [200, { access_token: `access-${++refreshes}` }]

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { asked, fast, home } from '../support/homes.ts'
+import { fast, home, requestCount } from '../support/homes.ts'
 import { loginFiles, noTokens, signedIn } from '../support/person.ts'
 import { startWorld, type World } from '../support/world.ts'
 
@@ -51,7 +51,7 @@ test('a daemon with the earlier credentials does not undo the new sign-in', asyn
   expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-login-/)])
 })
 
-test('a refused login that nobody can name is given up by the sign-in that follows', async () => {
+test('refused credentials without an account are given up by the sign-in that follows', async () => {
   await using world = await startWorld(options)
   const line = nameless(world)
   world.cloud.revoke(8021)
@@ -74,11 +74,11 @@ test('a new sign-in ends neither the pause nor the budget of the day', async () 
   expect(spent).toHaveLength(1)
 
   await signedIn(world)
-  const before = asked(world.cloud, 'homescreen')
+  const before = requestCount(world.cloud, 'homescreen')
   const listed = await world.finish(['accounts', '--json'], noTokens)
   expect((await world.finish(['discover'], noTokens)).code).toBe(75)
 
-  expect(asked(world.cloud, 'homescreen')).toBe(before)
+  expect(requestCount(world.cloud, 'homescreen')).toBe(before)
   expect(JSON.parse(listed.stdout)).toMatchObject({ state: 'throttled', retry_at: expect.any(String) })
   expect(beside(world, '.breaker.json')).toEqual(paused)
   expect(beside(world, '.spent.json')).toEqual(spent)
@@ -116,5 +116,5 @@ test('a line of an account with a sign-in requests no module a second time', asy
   await daemon.says('tick done')
   await daemon.stop()
 
-  expect(asked(world.cloud, 'manifest-request')).toBe(3)
+  expect(requestCount(world.cloud, 'manifest-request')).toBe(3)
 })

@@ -1,5 +1,5 @@
 /**
- * The broker of a delivery, and the witness of whether it kept what is promised: each stored id is taken by the
+ * The broker of a delivery, and the checker of whether it kept what is promised: each stored id is taken by the
  * broker or dropped when it is dead, and never both; in the order of storing within its module; and nothing is
  * sent twice by the same process. Knows the ports only, nothing of how the delivery works.
  */
@@ -23,7 +23,7 @@ interface Publish {
   readonly refuse: () => void
 }
 
-export interface WitnessNeeds {
+export interface DeliveryCheckerNeeds {
   readonly clock: FakeClock
   /** What is on the disk now. */
   readonly rows: () => readonly WorkItem[]
@@ -37,9 +37,9 @@ const afterRefusalMs = 30_000
 const mostInFlight = 128
 const refusal = () => new PublishRefused('not now', 0x97)
 
-export class Witness {
+export class DeliveryChecker {
   readonly broken: string[] = []
-  readonly #needs: WitnessNeeds
+  readonly #needs: DeliveryCheckerNeeds
   readonly #known = new Map<string, WorkItem>()
   /** On disk when last looked. */
   #stored = new Set<string>()
@@ -58,7 +58,7 @@ export class Witness {
   readonly #heldUntil = new Map<string, number>()
   #latestWall = 0
 
-  constructor(needs: WitnessNeeds) {
+  constructor(needs: DeliveryCheckerNeeds) {
     this.#needs = needs
   }
 
