@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { asked, home } from '../support/homes.ts'
+import { home, requestCount } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { drive, mountTest, smallDisk } from '../support/mounts.ts'
 import type { Program } from '../support/program.ts'
@@ -46,8 +46,8 @@ const said = (daemon: Program) =>
   daemon.logged().flatMap(({ msg, state }) => (String(msg).startsWith('clips can') ? [state] : []))
 
 async function twoMoreRuns({ cloud }: World): Promise<void> {
-  const before = asked(cloud, 'manifest-request')
-  await until('two more request IDs', () => asked(cloud, 'manifest-request') >= before + 2)
+  const before = requestCount(cloud, 'manifest-request')
+  await until('two more request IDs', () => requestCount(cloud, 'manifest-request') >= before + 2)
 }
 
 mosquittoTest('others may read what the program saves, unless its umask forbids that', async () => {
@@ -93,11 +93,11 @@ mountTest('a clip that is too large for the disk is not uploaded over and over',
   const daemon = world.start(['run'], settings(directory))
   world.cloud.motion({ camera: 'Porch', size: 5_000 })
   await daemon.says('clips cannot be saved')
-  const uploads = asked(world.cloud, 'clip-request')
+  const uploads = requestCount(world.cloud, 'clip-request')
 
   await twoMoreRuns(world)
 
-  expect(asked(world.cloud, 'clip-request')).toBe(uploads)
+  expect(requestCount(world.cloud, 'clip-request')).toBe(uploads)
   expect(said(daemon)).toEqual(['disk_full'])
   expect(filesBelow(directory).filter((path) => !path.endsWith('.blink-manifestd'))).toEqual([])
 })
@@ -122,9 +122,9 @@ mountTest('a drive that is pulled out or read-only is said once, and clips follo
   world.cloud.motion({ camera: 'Porch' })
   await daemon.says('clips cannot be saved', 2)
   await twoMoreRuns(world)
-  const uploads = asked(world.cloud, 'clip-request')
+  const uploads = requestCount(world.cloud, 'clip-request')
   await twoMoreRuns(world)
-  expect(asked(world.cloud, 'clip-request')).toBe(uploads)
+  expect(requestCount(world.cloud, 'clip-request')).toBe(uploads)
   stick.writable()
   await allSaved(world, stick.path, daemon)
 
