@@ -94,9 +94,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => mqtt.close())
   const rules = settings.modules
   const { download } = needs
-  const follows = takesCommands && (settings.manifest.follow || settings.clips.enabled)
-  const shownClips = follows ? storage.clips : undefined
-  const seen = { registry, storage, clips: shownClips, rules, times, broker: mqtt.broker, clock }
+  const isFollowing = settings.manifest.follow || settings.clips.enabled
+  const follows = takesCommands && isFollowing
+  const shownClips = isFollowing ? storage.clips : undefined
+  const cameras = settings.clips.enabled ? storage.clips : undefined
+  const seen = { registry, storage, clips: shownClips, cameras, rules, times, broker: mqtt.broker, clock }
   const status = statusReader({ version, ...seen })
   const published = { ...common, status, mqtt }
   const assistant = takesCommands ? openHomeAssistant({ ...published, version }, stopping) : undefined
@@ -120,7 +122,13 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
   const handle = takesCommands ? commandHandler(commands) : undefined
-  const publishing = openPublishing({ ...published, cameras: shownClips, shown, reader, handle })
+  const publishing = openPublishing({
+    ...published,
+    unfollowed: takesCommands && !isFollowing,
+    shown,
+    reader,
+    handle,
+  })
   opened.defer(() => publishing.close())
   notify.add(scheduler.observer, ...publishing.observers)
   if (assistant) notify.add(assistant.observer)

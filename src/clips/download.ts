@@ -9,7 +9,14 @@ import { channel } from 'node:diagnostics_channel'
 import type { LimitFunction } from 'p-limit'
 import type { Account } from '../accounts/account.ts'
 import { clipObstacleOf } from '../blink/response-codes.ts'
-import { type ClipNew, comparable, type KnownClip, type LedgerFile, type ListedClip } from '../domain/clip.ts'
+import {
+  type ClipNew,
+  clipNewOf,
+  comparable,
+  type KnownClip,
+  type LedgerFile,
+  type ListedClip,
+} from '../domain/clip.ts'
 import { type Clock, timeOrderedId } from '../domain/clock.ts'
 import { CloudChanged, CloudError, CloudRefused, CloudUnreachable, ModuleBusy } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey, SyncModule } from '../domain/model.ts'
@@ -193,15 +200,10 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
 
 /** A clip whose file is under its name becomes `saved`, and its event is stored. */
 export async function settle(ledger: ClipLedger, file: LedgerFile): Promise<ClipNew> {
-  const { accountId, networkId, syncModuleId } = file.module
-  const { cameraName, createdAt } = file
-  const body: ClipNew = { accountId, networkId, syncModuleId, ...file.file, cameraName, createdAt }
-  await ledger.saved(file, {
-    kind: 'clip_new',
-    orderKey: `clip ${accountId}/${networkId}/${file.file.camera}`,
-    expiresAt: file.file.downloadedAt + weekMs,
-    body,
-  })
+  const body = clipNewOf(file.module, file)
+  const { accountId, networkId, camera, downloadedAt } = body
+  const orderKey = `clip ${accountId}/${networkId}/${camera}`
+  await ledger.saved(file, { kind: 'clip_new', orderKey, expiresAt: downloadedAt + weekMs, body })
   return body
 }
 

@@ -168,6 +168,14 @@ export interface ClipNew extends ModuleKey {
   readonly downloadedAt: number
 }
 
+/** What is published of a clip that has a file. */
+export function clipNewOf(
+  { accountId, networkId, syncModuleId }: ModuleKey,
+  { file, cameraName, createdAt }: Extract<KnownClip, { readonly file: ClipFile }>,
+): ClipNew {
+  return { accountId, networkId, syncModuleId, ...file, cameraName, createdAt }
+}
+
 /** A camera of which a clip was saved: what its topics and its device in Home Assistant are made of. */
 export interface ClipCamera extends ModuleKey {
   /** The camera's part of a topic. */
@@ -175,6 +183,16 @@ export interface ClipCamera extends ModuleKey {
   readonly cameraName: string
   /** True once clips under this name have another path: what was published below this one is to be cleared. */
   readonly moved: boolean
+  /** The one that was recorded last of those that were saved. */
+  readonly last?: ClipNew | undefined
+}
+
+/** What names a camera in topics. */
+export type CameraKey = Pick<ClipCamera, 'accountId' | 'networkId' | 'camera'>
+
+/** The text that names a camera in maps; no module's key is like it. */
+export function cameraKeyOf({ accountId, networkId, camera }: CameraKey): string {
+  return `camera/${accountId}/${networkId}/${camera}`
 }
 
 /** Equal for two paths that are one file on some file system: FAT and NTFS do not tell capitals. */

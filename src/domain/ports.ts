@@ -5,6 +5,7 @@
  */
 import type { Attempt, AttemptDelivered, ModuleAttempt } from './attempt.ts'
 import type {
+  CameraKey,
   ClipCamera,
   ClipModule,
   ClipNew,
@@ -131,6 +132,8 @@ export interface StatusReader {
   moduleKeys(accountId?: BlinkId): Promise<readonly ModuleKey[]>
   /** `undefined` for a module that is not shown: gone, unknown, or excluded by the owner. */
   module(key: ModuleKey): Promise<ModuleSnapshot | undefined>
+  /** `undefined` for a camera that is not shown: moved, of such a module, or where clips are not downloaded. */
+  camera(key: CameraKey): Promise<ClipCamera | undefined>
   /** The next two runs, in milliseconds since the epoch; fewer when the schedule ends. */
   nextRuns(): readonly number[]
   /** Whether every account is known and `ok`, so that a module which is not shown has no right to its topics. */
@@ -218,10 +221,13 @@ export interface ClipLedger {
   put(key: ModuleKey, clip: KnownClip, row?: number): Promise<number>
   /** The clip becomes `saved`, its camera known and its event enters the outbox, in one commit. */
   saved(file: LedgerFile, event: DurableEvent): Promise<void>
-  /** The cameras whose topics may hold something, those that have moved included. */
-  cameras(): Promise<readonly ClipCamera[]>
+  /** The cameras whose topics may hold something, those that have moved included; of all accounts, or of one. */
+  cameras(accountId?: BlinkId): Promise<readonly ClipCamera[]>
+  camera(key: CameraKey): Promise<ClipCamera | undefined>
   /** Forgets a camera whose topics were cleared. */
-  forgetCamera(camera: ClipCamera): Promise<void>
+  forgetCamera(key: CameraKey): Promise<void>
+  /** The modules of which a manifest was followed, whether they are still there or not. */
+  followed(): Promise<readonly ModuleKey[]>
   /** Whether a clip has a file of this name, on whatever file system. */
   isTaken(comparablePath: string): Promise<boolean>
   /** The directory of clips that was in use last. */

@@ -137,9 +137,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
         if (removed.delete(accountId)) void unlessUnreadable(publishModulesOf(accountId))
         if (found.length + gone.length > 0) void unlessUnreadable(renameDevices())
       },
-      eventDelivered({ kind }) {
-        if (kind === 'clip_new') discovery.camerasChanged()
-      },
+      clipSaved: () => discovery.camerasChanged(),
       accountRunFinished() {
         discovery.removeOrphans().catch(fail)
       },

@@ -16,6 +16,8 @@ export interface StatusNeeds {
   readonly storage: Pick<Storage, 'ledger' | 'pauses'> & { readonly outbox: Pick<Storage['outbox'], 'count'> }
   /** Absent where manifests are not followed. */
   readonly clips?: Pick<Storage['clips'], 'module' | 'totals' | 'storageReading'> | undefined
+  /** Absent where clips are not downloaded. */
+  readonly cameras?: Pick<Storage['clips'], 'camera'> | undefined
   readonly rules: EligibilityRules
   readonly times: Timetable
   readonly broker: { readonly state: BrokerState }
@@ -83,6 +85,11 @@ export function statusReader(needs: StatusNeeds): StatusReader {
       if (!record) return undefined
       const paused = await pauses.isPaused(key)
       return { ...snapshot(record, paused), clips: await clipsOf(key), drive: await driveOf(record) }
+    },
+    async camera(key) {
+      const camera = await needs.cameras?.camera(key)
+      const isThere = camera && !camera.moved && isShown(camera) && (await ledger.read(camera))
+      return isThere ? camera : undefined
     },
     nextRuns: () => times.next(),
     isComplete: async () =>

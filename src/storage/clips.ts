@@ -6,7 +6,10 @@
  * and what retention has removed must not come back.
  */
 import {
+  type CameraKey,
   type ClipCamera,
+  type ClipNew,
+  clipNewOf,
   comparable,
   type KnownClip,
   type LedgerClip,
@@ -27,7 +30,7 @@ const directoryNote = 'directory'
 
 /** What the names of the notes begin with that hold cameras; no module's key begins so. */
 const cameraNote = 'camera/'
-const noteNameOf = ({ accountId, networkId, camera }: ClipCamera) =>
+const noteNameOf = ({ accountId, networkId, camera }: CameraKey) =>
   `${cameraNote}${accountId}/${networkId}/${camera}`
 
 const driveNote = (key: ModuleKey) => `${keyOf(key)} drive`
@@ -36,6 +39,7 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
   const noteOf = prepare('SELECT note FROM clip_notes WHERE name = ?')
   const putNote = prepare('INSERT OR REPLACE INTO clip_notes (name, note) VALUES (?, ?)')
   const notesBelow = prepare('SELECT note FROM clip_notes WHERE name GLOB ? ORDER BY name')
+  const moduleNotes = prepare("SELECT name FROM clip_notes WHERE name GLOB '[0-9]*/*/*[0-9]' ORDER BY name")
   const deleteNote = prepare('DELETE FROM clip_notes WHERE name = ?')
   const ofModule = prepare('SELECT row, clip FROM clips WHERE module = ? ORDER BY row')
   const ofState = prepare('SELECT row, module, clip FROM clips WHERE state = ? ORDER BY row')
@@ -44,6 +48,11 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
             count(*) FILTER (WHERE state = 'failed') AS failed,
             sum(json_extract(clip, '$.file.bytes')) FILTER (WHERE state = 'saved') AS bytes
      FROM clips WHERE module = ?`,
+  )
+  const newestClip = prepare(
+    `SELECT module, clip FROM clips
+     WHERE state = 'saved' AND module GLOB ? AND json_extract(clip, '$.file.camera') = ?
+     ORDER BY json_extract(clip, '$.createdAt') DESC LIMIT 1`,
   )
   const insert = prepare('INSERT INTO clips (module, state, path, clip) VALUES (?, ?, ?, ?) RETURNING row')
   const update = prepare('UPDATE clips SET state = ?, path = ?, clip = ? WHERE row = ?')
@@ -69,13 +78,22 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
   const putCamera = (camera: ClipCamera) => putNote.run(noteNameOf(camera), JSON.stringify(camera))
 
   /** A camera whose clips have another path from now on has moved there. */
-  function knowCamera(camera: ClipCamera): void {
-    const { accountId, networkId, cameraName } = camera
+  function knowCamera(clip: ClipNew): void {
+    const { accountId, networkId, syncModuleId, camera, cameraName } = clip
     for (const other of camerasBelow(`${accountId}/${networkId}/`)) {
-      if (other.cameraName === cameraName && !other.moved && other.camera !== camera.camera)
+      if (other.cameraName === cameraName && !other.moved && other.camera !== camera)
         putCamera({ ...other, moved: true })
     }
-    putCamera(camera)
+    const before = clipCameraIn(noteOf.get(noteNameOf(clip))?.note)?.last ?? newestOf(clip)
+    const last = before && before.createdAt > clip.createdAt ? before : clip
+    putCamera({ accountId, networkId, syncModuleId, camera, cameraName, moved: false, last })
+  }
+
+  /** Of a camera that was forgotten, or of which it was not kept. */
+  function newestOf({ accountId, networkId, camera }: CameraKey): ClipNew | undefined {
+    const row = newestClip.get(`${accountId}/${networkId}/*`, camera)
+    const clip = row && clipIn(row.clip)
+    return clip && 'file' in clip ? clipNewOf(keyIn(String(row.module)), clip) : undefined
   }
 
   return {
@@ -125,15 +143,17 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
     async saved({ row, module, ...clip }, event) {
       const announced = await write(() => {
         put(module, { ...clip, state: 'saved' }, row)
-        knowCamera({ ...module, camera: clip.file.camera, cameraName: clip.cameraName, moved: false })
+        knowCamera(clipNewOf(module, clip))
         return outbox.add(event)
       })
       outbox.announce(announced)
     },
-    cameras: async () => read(() => camerasBelow('')),
-    async forgetCamera(camera) {
-      await write(() => deleteNote.run(noteNameOf(camera)))
+    cameras: async (accountId) => read(() => camerasBelow(accountId === undefined ? '' : `${accountId}/`)),
+    camera: async (key) => read(() => clipCameraIn(noteOf.get(noteNameOf(key))?.note)),
+    async forgetCamera(key) {
+      await write(() => deleteNote.run(noteNameOf(key)))
     },
+    followed: async () => read(() => moduleNotes.all().map(({ name }) => keyIn(String(name)))),
     isTaken: async (comparablePath) => read(() => taken.get(comparablePath) !== undefined),
     directory: async () => {
       const note = read(() => noteOf.get(directoryNote))

@@ -70,8 +70,6 @@ const clipModule = z.object({
   }),
 })
 
-const clipCamera = z.object({ ...key, camera: z.string(), cameraName: z.string(), moved: z.boolean() })
-
 const manifestReady = z.object({
   ...key,
   eventId: z.uuid(),
@@ -85,6 +83,11 @@ const manifestReady = z.object({
 })
 
 const clipNew = z.object({ ...key, ...clipFile, cameraName: z.string(), createdAt: z.number() })
+
+const clipCamera = z.object({
+  ...{ ...key, camera: z.string(), cameraName: z.string(), moved: z.boolean() },
+  last: clipNew.optional(),
+})
 
 const bodies: { readonly [Kind in EventKind]: z.ZodType<EventBodies[Kind]> } = {
   manifest_requested: workItem,
@@ -117,7 +120,7 @@ export function clipModuleIn(text: unknown): ClipModule | undefined {
 
 /** A camera of which a clip was saved, or `undefined` when it is not readable. */
 export function clipCameraIn(text: unknown): ClipCamera | undefined {
-  return clipCamera.safeParse(parseJson(String(text))).data
+  return withAbsent<ClipCamera>(clipCamera).safeParse(parseJson(String(text))).data
 }
 
 const keptReading = z.object({

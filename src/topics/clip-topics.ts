@@ -20,31 +20,25 @@ type ClipEvent = Extract<DurableEvent, { readonly kind: 'manifest_ready' | 'clip
 /** The publishes of a durable event about manifests and clips. */
 export function clipMessages(
   topics: Topics,
-  { mediaPrefix, modulesToo }: ClipMessages,
-): (event: ClipEvent, now: number) => readonly Message[] {
-  /** When the clip was recorded that `last_clip` of a camera shows: the newest come first from the stick. */
-  const shown = new Map<string, number>()
-
-  function clip(body: ClipNew, expirySeconds: number): readonly Message[] {
-    const { eventId, createdAt } = body
-    const stem = topics.camera(body)
-    const payload = json(clipNew(body, mediaPrefix))
-    const message = durable(`${stem}/clip/new`, payload, { eventId, expirySeconds })
-    const isNewest = createdAt >= (shown.get(stem) ?? 0)
-    if (isNewest) shown.set(stem, createdAt)
-    return isNewest && modulesToo ? [message, state(`${stem}/last_clip`, payload)] : [message]
+  event: ClipEvent,
+  { mediaPrefix, modulesToo, now }: ClipMessages & { readonly now: number },
+): readonly Message[] {
+  const expirySeconds = Math.max(1, secondsLeft(event, now))
+  const { eventId } = event.body
+  if (event.kind === 'clip_new') {
+    const payload = json(clipNew(event.body, mediaPrefix))
+    return [durable(`${topics.camera(event.body)}/clip/new`, payload, { eventId, expirySeconds })]
   }
+  const stem = topics.module(event.body)
+  const payload = json(manifestReady(event.body))
+  const message = durable(`${stem}/manifest/ready`, payload, { eventId, expirySeconds })
+  const forRules = onceOnly(`${stem}/event`, payload, { eventId, expirySeconds })
+  return modulesToo ? [message, forRules] : [message]
+}
 
-  return (event, now) => {
-    const expirySeconds = Math.max(1, secondsLeft(event, now))
-    if (event.kind === 'clip_new') return clip(event.body, expirySeconds)
-    const { eventId } = event.body
-    const stem = topics.module(event.body)
-    const payload = json(manifestReady(event.body))
-    const message = durable(`${stem}/manifest/ready`, payload, { eventId, expirySeconds })
-    const forRules = onceOnly(`${stem}/event`, payload, { eventId, expirySeconds })
-    return modulesToo ? [message, forRules] : [message]
-  }
+/** `last_clip` of a camera: the same document as its event, retained. */
+export function lastClip(topics: Topics, clip: ClipNew, mediaPrefix: string | undefined): Message {
+  return state(topics.lastClip(clip), json(clipNew(clip, mediaPrefix)))
 }
 
 /** `clips`: what is on the stick and on disk; nothing where manifests are not followed. */

@@ -3,6 +3,7 @@
  *
  * Of several changes of one module the largest is kept, and whether a request ID has expired.
  */
+import { type ClipCamera, cameraKeyOf } from '../domain/clip.ts'
 import { type BlinkId, keyOf, type ModuleKey } from '../domain/model.ts'
 
 /** What changed of a module, the smallest first: a request ID expired, its progress, or what it is. */
@@ -14,6 +15,7 @@ export type Entry =
   /** `unread` when no document reads its topic any more, so that the topic may be cleared; of a gone module as well. */
   | { readonly kind: 'account'; readonly accountId: BlinkId; readonly unread?: boolean }
   | { readonly kind: 'gone'; readonly key: ModuleKey; readonly unread?: boolean }
+  | { readonly kind: 'camera'; readonly camera: ClipCamera; readonly unread?: boolean }
   | { readonly kind: 'module'; readonly key: ModuleKey; readonly change: Change; readonly expired: boolean }
 
 /** A place in the queue: calls back when everything before it has been taken. */
@@ -26,7 +28,8 @@ export class DirtySet {
   readonly #bridge = new Map<unknown, Entry>()
   readonly #accounts = new Map<unknown, Entry>()
   readonly #gone = new Map<unknown, Entry>()
-  readonly #modules = new Map<unknown, Extract<Entry, { kind: 'module' }> | Mark>()
+  /** And cameras, and marks. */
+  readonly #modules = new Map<unknown, Extract<Entry, { kind: 'camera' | 'module' }> | Mark>()
 
   add(entry: Entry | Mark): void {
     switch (entry.kind) {
@@ -39,6 +42,9 @@ export class DirtySet {
       case 'gone':
         this.#modules.delete(keyOf(entry.key))
         this.#gone.set(keyOf(entry.key), entry)
+        return
+      case 'camera':
+        this.#modules.set(cameraKeyOf(entry.camera), entry)
         return
       case 'mark':
         this.#modules.set(entry, entry)

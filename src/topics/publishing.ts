@@ -7,7 +7,7 @@
 import type { Settings } from '../config/settings.ts'
 import { thisMoment } from '../domain/clock.ts'
 import type { Command, CommandResult } from '../domain/commands.ts'
-import { PublishRefused } from '../domain/errors.ts'
+import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { LogLevel, Observer, Publisher, Runtime, StatusReader, Storage } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
@@ -15,7 +15,6 @@ import type { LogRefusal } from '../mqtt/refusals.ts'
 import { deliver } from '../outbox/delivery.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
 import type { OpenedBroker } from './broker.ts'
-import { clearCameras } from './camera-clearing.ts'
 import { clipMessages } from './clip-topics.ts'
 import { subscribeCommands } from './command-subscriber.ts'
 import { publishEvents, requestedEvent, workItemMessage } from './events.ts'
@@ -24,12 +23,13 @@ import { rateLimited } from './rate-limiter.ts'
 import { openRepair } from './repair.ts'
 import { publishRetained, type TopicReader } from './retained.ts'
 import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
+import { plain } from './topics.ts'
 
 export interface PublishingNeeds extends Runtime {
   readonly settings: Pick<Settings, 'clips' | 'mqtt' | 'request'>
-  readonly storage: Pick<Storage, 'installation' | 'ledger' | 'outbox'>
-  /** Absent where manifests are not followed. */
-  readonly cameras?: Pick<Storage['clips'], 'cameras' | 'forgetCamera'> | undefined
+  readonly storage: Pick<Storage, 'clips' | 'installation' | 'ledger' | 'outbox'>
+  /** Whether manifests were followed before and are no longer, so that what is published of them is to be cleared. */
+  readonly unfollowed: boolean
   readonly status: StatusReader
   readonly notify: Notifier
   readonly mqtt: Pick<OpenedBroker, 'broker' | 'topics' | 'refused'>
@@ -73,23 +73,24 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   const limited = rateLimited(broker, clock, (topic) => {
     log.info({ topic }, 'event rate limit exceeded, dropping events')
   })
+  const { mediaPrefix } = settings.clips
   const retained = publishRetained(
-    { ...common, publisher: broker, bridgeInfo: info, status, ledger, reader },
+    {
+      ...{ ...common, publisher: broker, bridgeInfo: info, status, ledger, reader },
+      ...{ cameras: storage.clips, mediaPrefix },
+    },
     signal,
   )
-  const { cameras } = needs
-  const clearing = cameras && clearCameras({ ...common, publisher: broker, cameras, status, reader }, signal)
   const isConnected = () => broker.state.connected
   const events = publishEvents({ ...common, publisher: limited, isConnected, ttlMs }, signal)
-  const { mediaPrefix } = settings.clips
-  const messagesOfClips = clipMessages(topics, { mediaPrefix, modulesToo })
   const delivering = deliver(
     {
       outbox,
       publisher: withoutSpareEvents(limited, refused),
       messagesFor(event) {
         const now = clock.now()
-        if (event.kind !== 'manifest_requested') return messagesOfClips(event, now)
+        if (event.kind !== 'manifest_requested')
+          return clipMessages(topics, event, { mediaPrefix, modulesToo, now })
         const { body } = event
         const workItem = workItemMessage(topics, body, now)
         return modulesToo ? [workItem, requestedEvent(topics, body, now)] : [workItem]
@@ -119,8 +120,22 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
     if (!isDocumented && isLast()) {
       await reader?.publishDocuments()
       if (isLast()) isDocumented = true
+      if (needs.unfollowed && isLast()) await clearUnfollowed()
     }
     if (isLast()) await announce()
+  }
+
+  /** After the documents, which read it no longer: Home Assistant logs an error for each empty topic that one reads. */
+  async function clearUnfollowed(): Promise<void> {
+    if (!modulesToo) return
+    try {
+      for (const key of await storage.clips.followed()) {
+        await broker.publish(plain(`${topics.module(key)}/clips`, ''), signal)
+      }
+    } catch (error) {
+      if (!(error instanceof PublishRefused || error instanceof StoreFailed)) throw error
+      log.warn({ detail: error.message, remedy: error.remedy }, 'what is left of clips could not be cleared')
+    }
   }
 
   async function announce(): Promise<void> {
@@ -139,7 +154,6 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
 
   function publishAgain(): void {
     connecting = publishAll().catch(unlessStopped)
-    clearing?.clear()
     connecting.then(() => reader?.removeOrphans()).catch(unlessStopped)
   }
 
@@ -155,7 +169,7 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   const announceAgain = () => {
     if (isAnnounced) announce().catch(unlessStopped)
   }
-  const repaired = { publisher: broker, broker, status, bridgeInfo: info, retained }
+  const repaired = { publisher: broker, broker, status, bridgeInfo: info, retained, mediaPrefix }
   const repair = needs.handle
     ? openRepair({ ...common, ...repaired, announce: announceAgain }, signal)
     : undefined
@@ -164,7 +178,7 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
 
   return {
-    observers: [retained, events, ...(clearing ? [clearing] : []), { republishRequested: publishAgain }],
+    observers: [retained, events, { republishRequested: publishAgain }],
     async settled() {
       await connecting
       await retained.settled()

@@ -15,11 +15,13 @@
  * Whoever may write there can send a flood, so of each message only a hash is kept, and of topics a limited number.
  */
 import { hash } from 'node:crypto'
+import type { CameraKey } from '../domain/clip.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
 import type { Publisher, Runtime, StatusReader } from '../domain/ports.ts'
 import { ThrottledLog } from '../domain/throttled-log.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
+import { lastClip } from './clip-topics.ts'
 import { online, type RetainedTopics } from './retained.ts'
 import { accountState, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
@@ -29,7 +31,9 @@ export interface RepairNeeds extends Runtime {
   readonly broker: Pick<Broker, 'subscribe' | 'onConnect' | 'state'>
   readonly publisher: Publisher
   readonly modulesToo: boolean
-  readonly status: Pick<StatusReader, 'account' | 'module'>
+  readonly status: Pick<StatusReader, 'account' | 'module' | 'camera'>
+  /** What `media_content_id` of a clip begins with. */
+  readonly mediaPrefix: string | undefined
   readonly bridgeInfo: () => Message
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
   readonly announce: () => void
@@ -159,7 +163,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
   }
 
   /** Which of our topics it may be; whether we know the account or the module, only storage knows. */
-  function subjectOf(topic: string): 'state' | 'info' | BlinkId | ModuleKey | undefined {
+  function subjectOf(topic: string): 'state' | 'info' | BlinkId | ModuleKey | CameraKey | undefined {
     if (topic === topics.bridgeState) return 'state'
     if (topic === topics.bridgeInfo) return 'info'
     if (topic.length > topics.base.length + longestPath) return undefined
@@ -167,6 +171,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
     const [accountId = '', networkId = '', syncModuleId = ''] = ids
     if (!isId(accountId)) return undefined
     if (kind === 'account') return accountId
+    if (kind === 'camera') return cameraOf({ accountId, networkId, rest: ids.slice(2) })
     return isId(networkId) && isId(syncModuleId) ? { accountId, networkId, syncModuleId } : undefined
   }
 
@@ -185,6 +190,12 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       const snapshot = await status.account(subject)
       if (!snapshot) return undefined
       const { payload } = accountState(topics, snapshot)
+      return { payload, publish: () => retained.publish(subject) }
+    }
+    if ('camera' in subject) {
+      const last = (await status.camera(subject))?.last
+      if (!last) return undefined
+      const { payload } = lastClip(topics, last, needs.mediaPrefix)
       return { payload, publish: () => retained.publish(subject) }
     }
     const snapshot = await status.module(subject)
@@ -246,7 +257,9 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       const stop = clock.after(storedMs, end)
       ends.push(stop)
     } else if (needs.modulesToo) {
-      ends.push(...retainedModuleTopics.map((name) => broker.subscribe(`${stem}/${name}`, heard, quiet)))
+      const cameras = ['+', 'unknown/+'].map((name) => `${topics.base}/camera/+/+/${name}/last_clip`)
+      const watching = [...retainedModuleTopics.map((name) => `${stem}/${name}`), ...cameras]
+      ends.push(...watching.map((filter) => broker.subscribe(filter, heard, quiet)))
     }
   })
   signal.addEventListener('abort', () => {
@@ -264,6 +277,18 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
 
 /** Longer topics are none of ours: three ids and the longest name. */
 const longestPath = 100
+
+/** The camera of a topic's last parts: its own, and `last_clip`. */
+function cameraOf({ accountId, networkId, rest }: CameraPath): CameraKey | undefined {
+  const [, camera] = /^(\d{1,19}|unknown\/[\da-f]{8})\/last_clip$/.exec(rest.join('/')) ?? []
+  return camera !== undefined && isId(networkId) ? { accountId, networkId, camera } : undefined
+}
+
+interface CameraPath {
+  readonly accountId: BlinkId
+  readonly networkId: string
+  readonly rest: readonly string[]
+}
 
 const isId = (text: string): boolean => /^\d{1,19}$/.test(text)
 const hashOf = (data: string | Uint8Array): string => hash('sha1', data, 'base64')

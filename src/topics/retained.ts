@@ -7,12 +7,13 @@
  * A document of Home Assistant's that reads a topic is removed before the topic is cleared. Until then the topic
  * stays as it is, and nothing waits for it.
  */
-import type { ClipCamera } from '../domain/clip.ts'
+import { type CameraKey, type ClipCamera, cameraKeyOf } from '../domain/clip.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type Message, type ModuleKey } from '../domain/model.ts'
-import type { Ledger, Observer, Publisher, Runtime, StatusReader } from '../domain/ports.ts'
+import type { ClipLedger, Ledger, Observer, Publisher, Runtime, StatusReader } from '../domain/ports.ts'
 import { ThrottledLog } from '../domain/throttled-log.ts'
 import { type LogRefusal, smallerThan } from '../mqtt/refusals.ts'
+import { lastClip } from './clip-topics.ts'
 import { type Change, DirtySet, type Entry } from './dirty-set.ts'
 import { accountState, moduleExpired, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
@@ -37,15 +38,18 @@ export interface RetainedNeeds extends Runtime {
   /** False publishes only bridge and account topics. */
   readonly modulesToo: boolean
   readonly bridgeInfo: () => Message
-  readonly status: Pick<StatusReader, 'accounts' | 'account' | 'module'>
+  readonly status: Pick<StatusReader, 'accounts' | 'account' | 'module' | 'camera'>
+  readonly cameras: Pick<ClipLedger, 'cameras' | 'forgetCamera'>
+  /** What `media_content_id` of a clip begins with. */
+  readonly mediaPrefix: string | undefined
   readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
   readonly refused: LogRefusal
 }
 
 export interface RetainedTopics extends Observer {
-  /** Publishes again: `bridge/info`, an account, or a module. */
-  publish(what: 'bridge' | BlinkId | ModuleKey): void
+  /** Publishes again: `bridge/info`, an account, a module, or a camera. */
+  publish(what: 'bridge' | BlinkId | ModuleKey | CameraKey): void
   /** Publishes everything but `bridge/state`. */
   publishAll(): Promise<void>
   /** Resolves when all that waits now has been acknowledged, whatever comes meanwhile; the caller bounds the time. */
@@ -94,6 +98,11 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
         return []
       case 'module':
         return moduleMessages(entry)
+      case 'camera': {
+        const camera = await status.camera(entry.camera)
+        if (camera) return camera.last ? [lastClip(topics, camera.last, needs.mediaPrefix)] : []
+        return mayClear(entry) ? [plain(topics.lastClip(entry.camera), '')] : []
+      }
     }
   }
 
@@ -114,13 +123,13 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   }
 
   /** Whether no document reads its topics; otherwise has that removed first, and adds the entry again after it. */
-  function mayClear(entry: Extract<Entry, { kind: 'account' | 'gone' }>): boolean {
+  function mayClear(entry: Extract<Entry, { kind: 'account' | 'camera' | 'gone' }>): boolean {
     if (!reader || entry.unread) return true
     const name = nameOf(entry)
     if (removing.has(name)) return false
     removing.add(name)
     reader
-      .beforeClearing(entry.kind === 'account' ? entry.accountId : entry.key)
+      .beforeClearing(subjectOf(entry))
       .finally(() => removing.delete(name))
       .then(
         () => add({ ...entry, unread: true }),
@@ -132,7 +141,9 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   async function publishEntry(entry: Entry): Promise<void> {
     const taken = await inOrder(nameOf(entry), async () => (await messagesOf(entry)).map(publishMessage))
     const isCleared = taken.length > 0 && (await Promise.all(taken)).every((end) => end === 'cleared')
-    if ('key' in entry && isCleared) await ledger.forget(entry.key)
+    if (!isCleared) return
+    if (entry.kind === 'camera') await needs.cameras.forgetCamera(entry.camera)
+    if ('key' in entry) await ledger.forget(entry.key)
   }
 
   async function inOrder<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -221,6 +232,14 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
     pump()
   }
 
+  /** Also of cameras that have moved, or whose sync modules are gone: those are cleared. */
+  async function addCameras(isMeant: (camera: ClipCamera) => boolean, accountId?: BlinkId): Promise<void> {
+    if (!needs.modulesToo) return
+    for (const camera of await needs.cameras.cameras(accountId)) {
+      if (isMeant(camera)) dirty.add({ kind: 'camera', camera })
+    }
+  }
+
   /** Runs what adds to the dirty set after reading which there are. */
   async function list(read: () => Promise<void>): Promise<void> {
     const work = read()
@@ -234,6 +253,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   async function addModulesOf(accountId: BlinkId): Promise<void> {
     if (!needs.modulesToo) return
     for (const key of await ledger.keysAndGone(accountId)) dirty.module(key, 'identity')
+    await addCameras(() => true, accountId)
   }
 
   async function addAll(): Promise<void> {
@@ -244,6 +264,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
     const known = new Set(keys.map(({ accountId }) => accountId))
     for (const accountId of known.difference(active)) add({ kind: 'account', accountId })
     for (const key of keys) addModule(key, 'identity')
+    await addCameras(() => true)
   }
 
   function accountChanged(accountId: BlinkId): void {
@@ -253,8 +274,10 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
 
   return {
     publish(what) {
-      if (typeof what !== 'string') addModule(what, 'identity')
-      else add(what === 'bridge' ? { kind: 'bridge' } : { kind: 'account', accountId: what })
+      if (typeof what !== 'string') {
+        if ('camera' in what) void list(() => addCameras((one) => cameraKeyOf(one) === cameraKeyOf(what)))
+        else addModule(what, 'identity')
+      } else add(what === 'bridge' ? { kind: 'bridge' } : { kind: 'account', accountId: what })
     },
     async publishAll() {
       add({ kind: 'bridge' })
@@ -273,9 +296,11 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
       signal.removeEventListener('abort', aborted)
     },
 
-    modulesListed(_accountId, { altered, gone }) {
+    modulesListed(accountId, { altered, gone }) {
       for (const key of altered) addModule(key, 'identity')
       for (const key of gone) add({ kind: 'gone', key })
+      const keys = new Set(gone.map(keyOf))
+      if (keys.size > 0) void list(() => addCameras((camera) => keys.has(keyOf(camera)), accountId))
     },
     moduleFinished(report) {
       if (report.kind !== 'skipped' || report.reason !== 'excluded') addModule(report.module, 'progress')
@@ -284,6 +309,10 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
       addModule(key, change === 'expired' ? 'expired' : change === 'polling' ? 'progress' : 'identity')
     },
     clipsChanged: (key) => addModule(key, 'progress'),
+    clipSaved(clip) {
+      const isMeant = (camera: ClipCamera) => camera.moved || cameraKeyOf(camera) === cameraKeyOf(clip)
+      void list(() => addCameras(isMeant, clip.accountId))
+    },
     accountChanged: ({ accountId }) => accountChanged(accountId),
     accountRemoved: accountChanged,
     settingsChanged(change) {
@@ -296,6 +325,19 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
 
 /** One name for everything that is published of a module, of an account, or of the bridge. */
 function nameOf(entry: Entry): string {
-  if (entry.kind === 'bridge') return 'bridge'
-  return entry.kind === 'account' ? entry.accountId : keyOf(entry.key)
+  switch (entry.kind) {
+    case 'bridge':
+      return 'bridge'
+    case 'account':
+      return entry.accountId
+    case 'camera':
+      return cameraKeyOf(entry.camera)
+    default:
+      return keyOf(entry.key)
+  }
+}
+
+function subjectOf(entry: Extract<Entry, { kind: 'account' | 'camera' | 'gone' }>) {
+  if (entry.kind === 'account') return entry.accountId
+  return entry.kind === 'camera' ? entry.camera : entry.key
 }

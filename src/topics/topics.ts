@@ -3,7 +3,7 @@
  *
  * State is retained, events never are: a retained event fires its subscribers' rules again at every reconnect. Paths hold Blink's numeric ids, never names, since owners rename things.
  */
-import type { ClipCamera } from '../domain/clip.ts'
+import type { CameraKey } from '../domain/clip.ts'
 import type { BlinkId, Failure, Message, ModuleKey } from '../domain/model.ts'
 import { timeOrNull } from '../domain/text.ts'
 import type * as wire from './schemas.ts'
@@ -20,7 +20,8 @@ export interface Topics {
   /** `<base>/sync/<account_id>/<network_id>/<sync_module_id>`, the stem of a module's topics. */
   module(key: ModuleKey): string
   /** The stem of a camera's topics. */
-  camera(of: Pick<ClipCamera, 'accountId' | 'networkId' | 'camera'>): string
+  camera(of: CameraKey): string
+  lastClip(of: CameraKey): string
 }
 
 /** The topic names below a base topic. */
@@ -34,6 +35,8 @@ export function topicsBelow(base: string): Topics {
     module: ({ accountId, networkId, syncModuleId }) =>
       `${base}/sync/${accountId}/${networkId}/${syncModuleId}`,
     camera: ({ accountId, networkId, camera }) => `${base}/camera/${accountId}/${networkId}/${camera}`,
+    lastClip: ({ accountId, networkId, camera }) =>
+      `${base}/camera/${accountId}/${networkId}/${camera}/last_clip`,
   }
 }
 

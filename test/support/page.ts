@@ -97,6 +97,7 @@ export function openPage(options: PageOptions = {}): OpenedPage {
         accounts: async () => accounts,
         account: async (id) => accounts.find(({ accountId }) => accountId === id),
         moduleKeys: async () => modules.map(({ record }) => record.module),
+        camera: async () => undefined,
         module: async (key) => modules.find(({ record }) => keyOf(record.module) === keyOf(key)),
         nextRuns: () => [start + 300_000, start + 600_000],
         isComplete: async () => true,

@@ -1,6 +1,7 @@
 /** The retained topics with a broker that keeps messages, refuses and goes away, and modules that a test may change. */
 import { onTestFinished } from 'vitest'
-import { PublishRefused } from '../../src/domain/errors.ts'
+import { type ClipCamera, type ClipNew, cameraKeyOf } from '../../src/domain/clip.ts'
+import { PublishRefused, StoreFailed } from '../../src/domain/errors.ts'
 import {
   type AccountSnapshot,
   keyOf,
@@ -25,6 +26,16 @@ export function aSnapshot(module = aModule()): ModuleSnapshot {
   return { record, ...common, intervalMs: 300_000, nextAttemptAt: undefined }
 }
 
+/** A clip that is on disk. */
+export function aClip(differing: Partial<ClipNew> = {}): ClipNew {
+  const { accountId, networkId, syncModuleId } = aModule()
+  return {
+    ...{ accountId, networkId, syncModuleId, camera: '610003', cameraName: 'Hall', createdAt: start },
+    ...{ eventId: '0197a1c0-0000-7000-8000-000000000001', requestId: '501', downloadedAt: start + 9_000 },
+    ...{ bytes: 440_320, path: 'Home/Hall/a.mp4', sha256: 'ab'.repeat(32), ...differing },
+  }
+}
+
 export function anAccount(accountId = '8021'): AccountSnapshot {
   return { accountId, status: 'ok', since: start, detail: undefined, retryAt: undefined }
 }
@@ -34,6 +45,8 @@ export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
   const snapshots = new Map<string, ModuleSnapshot>()
   const accounts = new Map([['8021', anAccount()]])
   const inLedger = new Map<string, ModuleKey>()
+  const cameras = new Map<string, ClipCamera>()
+  const disk = { isBroken: false, hidesCameras: false }
   const forgotten: string[] = []
   const published: Message[] = []
   const held: (() => void)[] = []
@@ -68,7 +81,20 @@ export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
         accounts: async () => [...accounts.values()],
         account: async (id) => accounts.get(id),
         module: async (key) => snapshots.get(keyOf(key)),
+        async camera(key) {
+          const camera = cameras.get(cameraKeyOf(key))
+          const isShown = camera && !camera.moved && snapshots.has(keyOf(camera))
+          return isShown && !disk.hidesCameras ? camera : undefined
+        },
       },
+      cameras: {
+        async cameras() {
+          if (disk.isBroken) throw new StoreFailed('cannot read state.db')
+          return [...cameras.values()]
+        },
+        forgetCamera: async (key) => void cameras.delete(cameraKeyOf(key)),
+      },
+      mediaPrefix: undefined,
       ledger: {
         keysAndGone: async (accountId) =>
           [...inLedger.values()].filter((key) => (accountId ?? key.accountId) === key.accountId),
@@ -91,6 +117,7 @@ export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
   }
   return {
     ...{ retained, published, kept, refusing, forgotten, inLedger, accounts, log, clock, abort, failures },
+    ...{ cameras, disk },
     acknowledge,
     show(snapshot: ModuleSnapshot) {
       const { module } = snapshot.record

@@ -136,6 +136,32 @@ test.for([
   expect((await filesIn(directory)).filter((path) => path.endsWith('.part'))).toEqual([])
 })
 
+test('last_clip outlives a restart and a broker that has lost it, and goes with clips.enabled', async () => {
+  const { events, journal, start } = await world()
+  const { daemon } = await start()
+  await until('all are there', () => events.length === journal().length)
+  await daemon.stop()
+  const newest = events
+    .filter(({ camera }) => camera === '610006')
+    .toSorted((a, b) => b.createdAt - a.createdAt)[0]
+  const topic = 'blink-manifestd/camera/8021/44114/610006/last_clip'
+  const clips = 'blink-manifestd/sync/8021/44114/350228/clips'
+
+  // The built-in broker keeps nothing over a restart.
+  const again = await start()
+  await using observer = await observe(`mqtt://127.0.0.1:${again.daemon.brokerPort}`, 4)
+  await until('it is there', () => observer.latest(topic)?.includes(newest?.eventId ?? 'nothing'))
+  await until('the counts are there', () => observer.latest(clips)?.includes('"new":0'))
+  await again.daemon.stop()
+  const off = await start({ CLIPS_ENABLED: 'false' })
+  await using after = await observe(`mqtt://127.0.0.1:${off.daemon.brokerPort}`, 4)
+  await until('the module is there', () => after.latest(clips.replace('clips', 'state')))
+  await off.daemon.stop()
+
+  expect(after.latest(topic) ?? '').toBe('')
+  expect(after.latest(clips) ?? '').toBe('')
+})
+
 test('a foreign file is left alone, and no link out of the directory is followed', async () => {
   const { directory, place, events, start } = await world()
   const outside = join(place.dataDir, 'outside')

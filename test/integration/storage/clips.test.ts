@@ -78,6 +78,48 @@ test('a camera is known by its clips, and has moved when they have another path'
   await storage.close()
 })
 
+test('the last clip of a camera is the one recorded last, whatever was saved last', async () => {
+  const { open, storage } = await opened()
+  const savedAt = async ({ clips }: typeof storage, createdAt: number, path: string) => {
+    const ready = { ...name, createdAt, state: 'ready' as const, file: { ...file, path } }
+    await clips.saved({ ...ready, row: await clips.put(module, ready), module }, clipNew)
+  }
+  const key = { accountId: '8021', networkId: '44107', camera: '610003' }
+  await savedAt(storage, 2_000, 'newest.mp4')
+  await savedAt(storage, 1_000, 'older.mp4')
+  await storage.close()
+  const again = await open()
+
+  const afterRestart = await again.clips.camera(key)
+  await savedAt(again, 1_500, 'between.mp4')
+  const afterAnother = await again.clips.camera(key)
+  await again.clips.forgetCamera(key)
+  const forgotten = await again.clips.camera(key)
+  await savedAt(again, 1_600, 'late.mp4')
+
+  expect(afterRestart?.last).toMatchObject({
+    ...module,
+    cameraName: 'Hall',
+    createdAt: 2_000,
+    path: 'newest.mp4',
+  })
+  expect(afterAnother?.last?.path).toBe('newest.mp4')
+  expect(forgotten).toBeUndefined()
+  expect((await again.clips.camera(key))?.last?.path).toBe('newest.mp4')
+  await again.close()
+})
+
+test('modules of which a manifest was followed are known, and nothing else is taken for one', async () => {
+  const { storage } = await opened()
+  const { clips } = storage
+  await clips.saveModule(module, { requestId: '501', compared: true, counts })
+  await clips.saveStorageReading(module, { usedPercent: 3, full: false, warning: undefined, readAt: 1 })
+  await clips.useDirectory('/media/blink')
+
+  expect(await clips.followed()).toEqual([module])
+  await storage.close()
+})
+
 test('what a manifest changes is kept with its event; clips long gone are forgotten', async () => {
   const { storage } = await opened()
   const { clips, outbox } = storage

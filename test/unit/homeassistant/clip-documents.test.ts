@@ -1,7 +1,7 @@
 /** The documents of cameras, and what a sync module's document has of its stick, held against Home Assistant's tables. */
 import { expect, test } from 'vitest'
 import type { ClipCamera } from '../../../src/domain/clip.ts'
-import { clipMessages, clipState } from '../../../src/topics/clip-topics.ts'
+import { clipMessages, clipState, lastClip } from '../../../src/topics/clip-topics.ts'
 import { plain } from '../../../src/topics/topics.ts'
 import { attributesOf, componentsOf, emptyFaults, refusals, stateOf } from '../../support/acceptance.ts'
 import { checkAll, documentOf } from '../../support/checker.ts'
@@ -45,11 +45,12 @@ test('what is published of a stick and of a clip is what their entities accept',
     ...{ path: 'Home/a.mp4', sha256: 'ab', downloadedAt: start },
   }
   const event = { kind: 'clip_new', orderKey: 'clip', expiresAt: start, body: saved } as const
-  const ofClip = clipMessages(topics, { mediaPrefix: 'media-source://media_source/local', modulesToo: true })
+  const mediaPrefix = 'media-source://media_source/local'
   const published = [
     plain(topics.bridgeState, 'online'),
     ...clipState(topics.module(module), clips),
-    ...ofClip(event, start),
+    ...clipMessages(topics, event, { mediaPrefix, modulesToo: true, now: start }),
+    lastClip(topics, saved, mediaPrefix),
   ]
   const newest = (topic: string) => published.findLast((message) => message.topic === topic)?.payload
   const isOf = ({ component }: (typeof stick)[number]) => String(component.state_topic).endsWith('/clips')

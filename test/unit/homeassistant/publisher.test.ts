@@ -2,13 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { ClipCamera } from '../../../src/domain/clip.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import {
-  type DurableEvent,
-  keyOf,
-  type Message,
-  type ModuleKey,
-  type SyncModule,
-} from '../../../src/domain/model.ts'
+import { keyOf, type Message, type ModuleKey, type SyncModule } from '../../../src/domain/model.ts'
 import { createNotifier } from '../../../src/domain/notifier.ts'
 import {
   type HomeAssistantNeeds,
@@ -18,7 +12,7 @@ import {
 import { type MessageListener, Subscriptions } from '../../../src/mqtt/subscriptions.ts'
 import { fakeClock, settle } from '../../support/fake-clock.ts'
 import { bridgeDocument, cameraDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
-import { anAccount, aSnapshot, noChanges } from '../../support/retained-fixture.ts'
+import { aClip, anAccount, aSnapshot, noChanges } from '../../support/retained-fixture.ts'
 import { aModule, readableLog } from '../../support/samples.ts'
 
 const bridgeTopic = 'homeassistant/device/blink_manifestd_7f3a9c01/config'
@@ -29,22 +23,6 @@ const aCamera: ClipCamera = {
   ...{ camera: '610003', cameraName: 'FrontDoor', moved: false },
 }
 const cameraTopic = 'homeassistant/device/blink_manifestd_7f3a9c01_8021_44107_camera_610003/config'
-const clipNew: DurableEvent = {
-  ...{ kind: 'clip_new', orderKey: 'clip', expiresAt: 1 },
-  body: {
-    ...aCamera,
-    ...{
-      eventId: 'e',
-      requestId: '501',
-      createdAt: 1,
-      bytes: 1,
-      path: 'a.mp4',
-      sha256: 'ab',
-      downloadedAt: 1,
-    },
-  },
-}
-
 interface Differing {
   readonly enabled?: boolean
   /** Whether clips are downloaded; then there is one camera. */
@@ -151,9 +129,9 @@ test('a camera has a device once its first clip is published, and where clips ar
   const before = published.length
 
   cameras.push(aCamera)
-  notify.eventDelivered(clipNew)
+  notify.clipSaved(aClip())
   await clock.advance(60_000)
-  notify.eventDelivered(clipNew)
+  notify.clipSaved(aClip())
   await clock.advance(60_000)
 
   expect(published.slice(before)).toEqual([cameraTopic])

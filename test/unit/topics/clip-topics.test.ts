@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ClipNew } from '../../../src/domain/clip.ts'
 import type { DurableEvent, Message } from '../../../src/domain/model.ts'
-import { clipMessages, clipTroubleEvent } from '../../../src/topics/clip-topics.ts'
+import { clipMessages, clipTroubleEvent, lastClip } from '../../../src/topics/clip-topics.ts'
 import { clipNew, manifestReady, moduleEvent } from '../../../src/topics/schemas.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
 import { start } from '../../support/samples.ts'
@@ -19,31 +19,31 @@ const clip = (differing: Partial<ClipNew> = {}): DurableEvent & { kind: 'clip_ne
   body: { ...saved, ...differing },
 })
 const namesOf = (messages: readonly Message[]) => messages.map(({ topic }) => topic)
-const all = { mediaPrefix: undefined, modulesToo: true }
+const all = { mediaPrefix: undefined, modulesToo: true, now: start }
 
-test('a saved clip is published once as event and, if it is the newest, as last clip', () => {
-  const messages = clipMessages(topics, all)
+test('a saved clip is an event, and the last clip of a camera is the same document, retained', () => {
   const stem = 'b/camera/8021/44107/610003'
 
-  const [event, last] = messages(clip(), start)
+  const [event, ...more] = clipMessages(topics, clip(), all)
 
   expect(event).toMatchObject({ topic: `${stem}/clip/new`, retain: false, expirySeconds: 60, durable: true })
-  expect(last).toMatchObject({ topic: `${stem}/last_clip`, retain: true, payload: event?.payload })
+  expect(more).toEqual([])
   clipNew.parse(JSON.parse(event?.payload ?? ''))
-  expect(namesOf(messages(clip({ createdAt: start - 1 }), start))).toEqual([`${stem}/clip/new`])
-  expect(namesOf(messages(clip({ createdAt: start + 1 }), start))).toHaveLength(2)
+  expect(lastClip(topics, saved, undefined)).toMatchObject({
+    ...{ topic: `${stem}/last_clip`, retain: true, payload: event?.payload },
+  })
 })
 
 test('the media address is the prefix and the path, encoded for a URL', () => {
-  const messages = clipMessages(topics, { ...all, mediaPrefix: 'media-source://media_source/local/blink/' })
+  const mediaPrefix = 'media-source://media_source/local/blink/'
 
-  const { media_content_id } = JSON.parse(messages(clip(), start)[0]?.payload ?? '')
+  const { media_content_id } = JSON.parse(lastClip(topics, saved, mediaPrefix).payload)
 
   expect(media_content_id).toBe('media-source://media_source/local/blink/Home/Front%20Door/a.mp4')
 })
 
 test('a camera that nobody knows has no id', () => {
-  const [event] = clipMessages(topics, all)(clip({ camera: 'unknown/0a1b2c3d' }), start)
+  const [event] = clipMessages(topics, clip({ camera: 'unknown/0a1b2c3d' }), all)
 
   expect(event?.topic).toBe('b/camera/8021/44107/unknown/0a1b2c3d/clip/new')
   expect(clipNew.parse(JSON.parse(event?.payload ?? '')).camera_id).toBeNull()
@@ -61,12 +61,12 @@ test('a manifest is published for programs and for rules; a fleet has only the f
   }
   const stem = 'b/sync/8021/44107/350221'
 
-  const messages = clipMessages(topics, all)(ready, start)
+  const messages = clipMessages(topics, ready, all)
 
   expect(namesOf(messages)).toEqual([`${stem}/manifest/ready`, `${stem}/event`])
   manifestReady.parse(JSON.parse(messages[0]?.payload ?? ''))
   moduleEvent.parse(JSON.parse(messages[1]?.payload ?? ''))
-  expect(namesOf(clipMessages(topics, { ...all, modulesToo: false })(ready, start))).toEqual([
+  expect(namesOf(clipMessages(topics, ready, { ...all, modulesToo: false }))).toEqual([
     `${stem}/manifest/ready`,
   ])
 })

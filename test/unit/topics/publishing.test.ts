@@ -12,7 +12,7 @@ import { aModule, readableLog } from '../../support/samples.ts'
 const online = 'b/bridge/state'
 
 /** A broker whose connections and acknowledgements a test makes, and one module. */
-function publishing() {
+function publishing({ unfollowed = false } = {}) {
   const [clock, log] = [fakeClock(), readableLog()]
   const notify = createNotifier(log)
   const published: string[] = []
@@ -42,6 +42,7 @@ function publishing() {
       nextExpiry: async () => undefined,
       deleteExpired: async () => [],
     },
+    clips: { cameras: async () => [], followed: async () => [aModule()] },
     outbox: {
       waiting: async () => [],
       count: async () => 0,
@@ -66,7 +67,7 @@ function publishing() {
     shown: { version: '1.2.3', settings: {}, logLevel: () => 'info' },
     ...{ storage, status, notify, reader, clock, log },
     mqtt: { topics: topicsBelow('b'), broker, refused: () => undefined },
-    ...{ handle: undefined, fail: (error: unknown) => failures.push(error) },
+    ...{ unfollowed, handle: undefined, fail: (error: unknown) => failures.push(error) },
   } as unknown as PublishingNeeds)
   onTestFinished(() => opened.close())
   notify.add(...opened.observers)
@@ -105,6 +106,17 @@ test('on a connection state comes first, then documents, then bridge/state', asy
   expect(published).toHaveLength(11)
   expect(published.slice(0, -3)).toContain('b/sync/8021/44107/350221/state')
   expect(published.slice(-3)).toEqual(['documents', online, 'orphans'])
+  expect(failures).toEqual([])
+})
+
+test('what is left of manifests that are followed no longer is cleared after the documents', async () => {
+  const { connect, published, failures } = publishing({ unfollowed: true })
+
+  await connect()
+
+  const cleared = published.indexOf('b/sync/8021/44107/350221/clips')
+  expect(cleared).toBeGreaterThan(published.indexOf('documents'))
+  expect(cleared).toBeLessThan(published.indexOf(online))
   expect(failures).toEqual([])
 })
 

@@ -1,19 +1,22 @@
 /** When a topic that another client changed is published again, and when not. */
 import { expect, onTestFinished, test } from 'vitest'
+import { type ClipCamera, type ClipNew, cameraKeyOf } from '../../../src/domain/clip.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import { keyOf, type Message } from '../../../src/domain/model.ts'
 import type { MessageListener, SubscribeOptions } from '../../../src/mqtt/subscriptions.ts'
 import { Subscriptions } from '../../../src/mqtt/subscriptions.ts'
+import { lastClip } from '../../../src/topics/clip-topics.ts'
 import { openRepair } from '../../../src/topics/repair.ts'
 import { accountState, moduleProgress } from '../../../src/topics/state-topics.ts'
 import { plain, topicsBelow } from '../../../src/topics/topics.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
-import { anAccount, aSnapshot } from '../../support/retained-fixture.ts'
+import { aClip, anAccount, aSnapshot } from '../../support/retained-fixture.ts'
 import { aModule, readableLog, start } from '../../support/samples.ts'
 
 const stem = 'b/sync/8021/44107/350221'
 const account = accountState(topicsBelow('b'), anAccount()).payload
 const [state] = moduleProgress(topicsBelow('b'), aSnapshot(), { now: start, everything: true, expired: true })
+const porch = { ...aClip(), moved: false, last: aClip() } satisfies ClipCamera & { last: ClipNew }
 
 function watched(protocol: 4 | 5 = 5) {
   const [clock, log, subscriptions] = [fakeClock(), readableLog(), new Subscriptions()]
@@ -46,10 +49,15 @@ function watched(protocol: 4 | 5 = 5) {
           return id === '8021' ? anAccount() : undefined
         },
         module: async (key) => (keyOf(key) === keyOf(aModule()) ? aSnapshot() : undefined),
+        camera: async (key) => (cameraKeyOf(key) === cameraKeyOf(porch) ? porch : undefined),
       },
+      mediaPrefix: undefined,
       announce: () => void repairs.push('state'),
       retained: {
-        publish: (what) => void repairs.push(typeof what === 'string' ? what : keyOf(what)),
+        publish(what) {
+          if (typeof what === 'string') repairs.push(what)
+          else repairs.push('camera' in what ? cameraKeyOf(what) : keyOf(what))
+        },
       },
       fail: (error) => failures.push(error),
       ...{ clock, log },
@@ -61,6 +69,21 @@ function watched(protocol: 4 | 5 = 5) {
   }
   return { repair, clock, log, repairs, published, hear, subscriptions, disk, failures }
 }
+
+test('an overwritten or cleared last clip is published again, that of other cameras is not', async () => {
+  const { clock, repairs, hear } = watched()
+  const ours = `b/camera/8021/44107/${porch.camera}/last_clip`
+
+  hear(ours, lastClip(topicsBelow('b'), porch.last, undefined).payload)
+  hear('b/camera/8021/44107/7/last_clip', 'foreign')
+  hear('b/camera/8021/44107/unknown/last_clip', 'foreign')
+  await clock.advance(2_000)
+  expect(repairs).toEqual([])
+  hear(ours, '')
+  await clock.advance(2_000)
+
+  expect(repairs).toEqual([cameraKeyOf(porch)])
+})
 
 test('a changed topic is published after two seconds, our own value and others are not', async () => {
   const { clock, repairs, hear } = watched()

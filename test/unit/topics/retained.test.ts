@@ -62,7 +62,7 @@ test('a change that comes while an older one is published is published after it'
 test('a slow read does not put an older state over a newer one', async () => {
   const slow = Promise.withResolvers<ModuleSnapshot>()
   const reads = [slow.promise, Promise.resolve({ ...aSnapshot(), paused: true })]
-  const status = { accounts: async () => [], account: async () => undefined }
+  const status = { accounts: async () => [], account: async () => undefined, camera: async () => undefined }
   const { retained, kept, finish } = retainedFixture({
     status: { ...status, module: async () => reads.shift() },
   })
@@ -215,6 +215,7 @@ test('modules that cannot be read are published half a minute later, logged once
     status: {
       accounts: async () => [],
       account: async () => undefined,
+      camera: async () => undefined,
       async module() {
         if (isBroken) throw new StoreFailed('cannot read state.db', { remedy: 'Is the disk there?' })
         return aSnapshot()
