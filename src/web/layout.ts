@@ -70,7 +70,7 @@ ${message ? shownMessage(message) : ''}
 ${body}
 </main>
 <footer>${c.get('visit').isSignedIn ? postForm(c, 'logout', html`<button class="quiet">Lock this page</button>`) : ''}
-<p>Times are in UTC where your browser runs no script.</p></footer>
+<noscript><p>Times are in UTC.</p></noscript></footer>
 </body>
 </html>
 `
@@ -106,9 +106,12 @@ export function goTo(c: WebContext, path: string, messageKey?: string): Response
   return c.redirect(`${rootOf(c)}${path}${messageKey === undefined ? '' : `?message=${messageKey}`}`, 303)
 }
 
+/** How exactly a time is shown. */
+type Precision = 'seconds' | 'minutes'
+
 /** A sentence with its times. */
-export function written(words: Words): readonly (string | Html)[] {
-  return words.map((word) => (typeof word === 'string' ? shown(word) : time(word.at)))
+export function written(words: Words, precision: Precision = 'seconds'): readonly (string | Html)[] {
+  return words.map((word) => (typeof word === 'string' ? shown(word) : time(word.at, precision)))
 }
 
 /** Text from elsewhere, as a person may safely see it. */
@@ -117,9 +120,10 @@ export function shown(text: string): string {
 }
 
 /** A time as people read it: in UTC, and in the browser's zone where a script runs. */
-export function time(at: number): Html {
+export function time(at: number, precision: Precision = 'seconds'): Html {
   const iso = new Date(at).toISOString()
-  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC</time>`
+  const isShort = precision === 'minutes'
+  return html`<time datetime="${iso}"${isShort ? html` data-short` : ''}>${iso.slice(0, 10)} ${iso.slice(11, isShort ? 16 : 19)} UTC</time>`
 }
 
 /** How long ago something was, which a script keeps up to date. */
@@ -143,6 +147,8 @@ export function state(word: string, tone: 'good' | 'wait' | 'bad'): Html {
 
 export interface Table {
   readonly caption: string
+  /** Whether the caption is for those only who do not see the page, since the h1 says the same. */
+  readonly isCaptionUnseen?: boolean
   readonly heads: readonly string[]
   /** The first cell of each names the row. */
   readonly rows: readonly (readonly (string | number | Html)[])[]
@@ -151,14 +157,14 @@ export interface Table {
 }
 
 /** A table that becomes blocks on narrow screens; the roles are those that browsers forget there. */
-export function table({ caption, heads, rows, ids }: Table): Html {
+export function table({ caption, isCaptionUnseen = false, heads, rows, ids }: Table): Html {
   const cell = (content: string | number | Html, index: number) =>
     index === 0
       ? html`<th scope="row" role="rowheader">${content}</th>`
       : html`<td role="cell" data-head="${heads[index] ?? ''}"><div>${content}</div></td>`
   const row = (cells: Table['rows'][number], index: number) =>
     html`<tr role="row"${ids ? html` id="${ids[index] ?? ''}"` : ''}>${cells.map(cell)}</tr>`
-  return html`<table role="table"><caption>${caption}</caption>
+  return html`<table role="table"><caption${isCaptionUnseen ? html` class="unseen"` : ''}>${caption}</caption>
 <thead role="rowgroup"><tr role="row">${heads.map((head) => html`<th scope="col" role="columnheader">${head}</th>`)}</tr></thead>
 <tbody role="rowgroup">${rows.map(row)}</tbody></table>`
 }

@@ -11,6 +11,8 @@ export interface Message {
   readonly sentences: readonly Words[]
   /** What was typed as e-mail address, so that nobody types it twice. */
   readonly email?: string | undefined
+  /** The fields that were wrong, by their names. */
+  readonly wrong?: readonly string[]
 }
 
 export interface Messages {

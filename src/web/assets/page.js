@@ -3,7 +3,13 @@ function localise(part) {
   for (const one of part.querySelectorAll('time[datetime]')) {
     const at = new Date(one.dateTime)
     const isToday = at.toDateString() === new Date().toDateString()
-    one.textContent = isToday ? at.toLocaleTimeString() : at.toLocaleString()
+    const time = {
+      hour: '2-digit',
+      minute: '2-digit',
+      ...('short' in one.dataset ? {} : { second: '2-digit' }),
+    }
+    const day = isToday ? {} : { year: 'numeric', month: 'short', day: 'numeric' }
+    one.textContent = at.toLocaleString(undefined, { ...day, ...time })
     one.title = at.toISOString()
   }
   age(part)
@@ -114,7 +120,6 @@ if (parts) {
 
 localise(document)
 setInterval(() => age(document), 5_000)
-for (const footnote of document.querySelectorAll('footer p')) footnote.remove()
 
 document.body.classList.add('scripted')
 document.addEventListener('click', async ({ target }) => {

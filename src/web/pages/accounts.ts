@@ -33,7 +33,7 @@ export function accountsPages(app: WebApp, needs: AccountsNeeds): void {
     const root = rootOf(c)
     const rows = await Promise.all((await storage.credentials.list()).map((one) => row(one, root)))
     const heads = ['Account', 'State', 'What to do', 'Sign out']
-    const body = html`${rows.length > 0 ? table({ caption: 'Accounts', heads, rows }) : html`<p>There is none yet.</p>`}
+    const body = html`${rows.length > 0 ? table({ caption: 'Accounts', isCaptionUnseen: true, heads, rows }) : html`<p>There is none yet.</p>`}
 <p><a class="button" href="${root}accounts/sign-in">${rows.length > 0 ? 'Sign in another account, or one again' : 'Sign in'}</a></p>
 <p><a href="${root}accounts/import">Import a login from another program</a></p>`
     return show(c, {

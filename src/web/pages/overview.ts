@@ -41,13 +41,14 @@ export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
     const free = await freeBytes(settings.dataDir)
     const root = rootOf(c)
     const rows = health.accounts.map((one) => [one.accountId, account(one, root), spentToday(one.accountId)])
-    const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, lastRun.read()))}</p>
+    const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, lastRun.read()), 'minutes')}</p>
 <div id="parts" data-part>${facts([
       ['Broker', broker(health)],
+      ['Last run', lastRunText(lastRun.read()?.counts)],
       ['Request IDs that wait for the broker', health.waiting ?? 'not known'],
       ['Disk', disk(health, free)],
     ])}
-${table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows })}</div>`
+${rows.length > 0 ? table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows }) : ''}</div>`
     const live = ['state', 'accounts', 'modules'] as const
     return show(c, {
       title: 'Overview',
@@ -71,6 +72,7 @@ export function howThingsAre(
 ): Words {
   const next: Words =
     nextRunAt === undefined ? ['no further run is planned.'] : ['next run ', { at: nextRunAt }, '.']
+  if (accounts.length === 0) return ['The account is taken up within seconds; ', ...next]
   const needy = accounts.filter(({ status }) => isForPerson(status)).length
   if (needy > 0 && needy === accounts.length)
     return ['Nothing is requested: somebody must sign in; ', ...next]
@@ -83,6 +85,12 @@ export function howThingsAre(
     '; ',
     ...next,
   ]
+}
+
+function lastRunText(counts: RunCounts | undefined): string {
+  if (!counts) return 'none since the start'
+  const { requested, failed, skipped } = counts
+  return `${requested} answered, ${failed} failed, ${skipped} skipped`
 }
 
 function broker({ broker: { connected, since, lastError } }: Health): readonly (string | Html)[] {

@@ -20,14 +20,21 @@ interface SignInNeeds {
 
 const place = 'accounts/sign-in'
 
+/** The fields that a refusal is about. */
+const wrongBy: Readonly<Record<string, readonly string[]>> = {
+  wrong_password: ['email', 'password'],
+  wrong_code: ['code'],
+}
+
 export function signInPages(app: WebApp, { dialogue, messages }: SignInNeeds): void {
   app.get(`/${place}`, (c) => signInPage(c, { dialogue, messages }))
 
   app.post(`/${place}`, async (c) => {
     const { email, password } = await fieldsOf(c)
-    const refuse = (sentence: string) => failed(c, { sentences: [[sentence]], email })
-    if (!isEmail(email)) return refuse('This is no e-mail address.')
-    if (password === '') return refuse('The password is empty.')
+    const refuse = (sentence: string, name: string) =>
+      failed(c, { sentences: [[sentence]], email, wrong: [name] })
+    if (!isEmail(email)) return refuse('This is no e-mail address.', 'email')
+    if (password === '') return refuse('The password is empty.', 'password')
     return answer(c, () => dialogue.begin({ email, password: new Secret(password) }), email)
   })
 
@@ -62,12 +69,12 @@ export function signInPages(app: WebApp, { dialogue, messages }: SignInNeeds): v
       return goTo(c, '', messages.keep({ kind: 'done', sentences }))
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error
-      return failed(c, { sentences: failedOnPage(error), email })
+      return failed(c, { sentences: failedOnPage(error), email, wrong: wrongBy[error.code] ?? [] })
     }
   }
 
-  function failed(c: WebContext, { sentences, email }: Pick<Message, 'sentences' | 'email'>): Response {
-    return goTo(c, place, messages.keep({ kind: 'failed', sentences, email }))
+  function failed(c: WebContext, message: Omit<Message, 'kind'>): Response {
+    return goTo(c, place, messages.keep({ kind: 'failed', ...message }))
   }
 }
 
@@ -77,7 +84,10 @@ export function failedOnPage(error: DaemonError): readonly Words[] {
     const [first = '', ...rest] = words
     if (typeof first !== 'string') return words
     const text = first.replace(/^sign-in: /, '')
-    return [text.charAt(0).toUpperCase() + text.slice(1), ...rest]
+    const sentence = text.charAt(0).toUpperCase() + text.slice(1)
+    const last = rest.at(-1) ?? sentence
+    const isEnded = typeof last === 'string' && /[.!?”]$/.test(last)
+    return [sentence, ...rest, ...(isEnded ? [] : ['.'])]
   })
 }
 
@@ -90,14 +100,13 @@ export async function signInPage(c: WebContext, { dialogue, messages }: SignInNe
 }
 
 function firstForm(c: WebContext, message: Message | undefined): Html {
-  const invalid = invalidBy(message)
   return html`<p>With the e-mail address and the password of your Blink account. The password goes to Blink and is not kept here.
 Blink then sends you a code. Each failed try counts with Blink, so try in the Blink app first if you are not sure.</p>
 ${postForm(c, place, [
   html`<div class="field"><label for="email">E-mail address</label>
-<input id="email" name="email" type="email" autocomplete="username" required value="${message?.email ?? ''}"${invalid}></div>`,
+<input id="email" name="email" type="email" autocomplete="username" required value="${message?.email ?? ''}"${invalidBy(message, 'email')}></div>`,
   html`<div class="field"><label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required${invalid}></div>`,
+<input id="password" name="password" type="password" autocomplete="current-password" required${invalidBy(message, 'password')}></div>`,
   html`<button>Sign in</button>`,
 ])}`
 }
@@ -115,7 +124,7 @@ ${postForm(c, `${place}/code`, html`<input type="hidden" name="code" value=""><b
   return html`${whereSent(state).map((one) => html`<p>${written(one)}</p>`)}
 ${postForm(c, `${place}/code`, [
   html`<div class="field"><label for="code">Code</label>
-<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required autofocus${invalidBy(message)}></div>`,
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required autofocus${invalidBy(message, 'code')}></div>`,
   html`<button>Sign in</button>`,
 ])}
 <h2>No code came?</h2>
@@ -135,8 +144,8 @@ function again(): Html {
 }
 
 /** Ties a field to the sentence that says what is wrong. */
-function invalidBy(message: Message | undefined): Html | '' {
-  return message?.kind === 'failed' ? html` aria-invalid="true" aria-describedby="message"` : ''
+function invalidBy(message: Message | undefined, name: string): Html | '' {
+  return message?.wrong?.includes(name) ? html` aria-invalid="true" aria-describedby="message"` : ''
 }
 
 /** The fields of a form that are texts; one that is missing is empty. */

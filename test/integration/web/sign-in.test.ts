@@ -113,6 +113,7 @@ test('another code is sent for a click, not before its time, and never by itself
   expect(early.text).toMatch(
     /Requested again too quickly, and no code was sent. Not before <time datetime="2026-11-23T09:01:00/,
   )
+  expect(early.text).not.toContain('aria-invalid')
   expect(cloud.codesSent(8021)).toBe(1)
   await page.clock.advance(60_000)
   await page.get('/')

@@ -29,6 +29,12 @@ test('before the first run the sentence says that there was none', () => {
   )
 })
 
+test('the sentence says that an account which was just signed in is taken up', () => {
+  expect(sentence({ ...health, accounts: [] }, undefined)).toBe(
+    'The account is taken up within seconds; next run 09:15.',
+  )
+})
+
 test('the sentence says when all accounts wait for a person', () => {
   const accounts = [{ ...anAccount, status: 'login_required' as const }]
 
