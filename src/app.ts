@@ -14,7 +14,15 @@ import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
 import { createNotifier } from './domain/notifier.ts'
-import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
+import type {
+  Log,
+  LogLevel,
+  LogTail,
+  Observer,
+  StatusReader,
+  Storage,
+  SupportBundle,
+} from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
 import { runsPerDay } from './scheduler/cron.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
@@ -29,6 +37,8 @@ export interface DaemonNeeds {
   readonly shownSettings: Readonly<Record<string, unknown>>
   /** The same with their origins, for the page. */
   readonly shown?: readonly ShownSetting[]
+  /** The last lines of the log, for the page. */
+  readonly logTail?: LogTail
   readonly version: string
   readonly clock: Clock
   /** With a level when that may be changed while running. */
@@ -145,6 +155,15 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
     : undefined
   for (const part of [clips, drives]) if (part) notify.add(part.observer)
+  async function bundle(): Promise<SupportBundle> {
+    const { bundleName, supportBundle } = await import('./support/bundle.ts')
+    const { credentials, limits } = storage
+    const text = await supportBundle({
+      ...{ version, settings, shown: needs.shown ?? [], credentials, limits, clock },
+      ...{ report: storage.report, lines: needs.logTail?.lines() ?? [], daemon: 'alive' },
+    })
+    return { name: bundleName(clock.now()), text }
+  }
   const { listen, ingress } = settings.web
   const web =
     handle && (listen || ingress)
@@ -152,6 +171,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
           ...{ settings, shown: needs.shown ?? [], version },
           ...{ status, handle, storage, clock, log },
           limits: () => registry.accounts,
+          ...{ logTail: needs.logTail ?? { lines: () => [] }, bundle, fail },
         })
       : undefined
   if (web) {

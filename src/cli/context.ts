@@ -5,6 +5,7 @@ import { parseTokenLines } from '../blink/credentials-file.ts'
 import { type LoadedConfig, loadConfig, showConfig } from '../config/load.ts'
 import { askForMqttService, type MqttService } from '../config/supervisor.ts'
 import { systemClock } from '../domain/clock.ts'
+import type { LogLevel } from '../domain/ports.ts'
 import { type LeveledLog, openLog } from '../log.ts'
 import { checkPems } from '../mqtt/server-options.ts'
 import { checkCron } from '../scheduler/cron.ts'
@@ -55,6 +56,18 @@ export interface CommandContext {
   readonly diagnostics: Diagnostics
 }
 
+/** A log whose last lines are kept. */
+export async function openDiagnosedLog(
+  terminal: Terminal,
+  { settings }: LoadedConfig,
+  level: LogLevel,
+): Promise<Pick<CommandContext, 'log' | 'diagnostics'>> {
+  const diagnostics = openDiagnostics(createRedaction(knownIn(settings)), systemClock)
+  const { format } = settings.log
+  const shown = { level, format, terminal: terminal.errIsTerminal, output: terminal.log }
+  return { log: await openLog({ ...shown, copy: diagnostics.line }), diagnostics }
+}
+
 /**
  * Settings and log for a command that does work.
  *
@@ -68,14 +81,9 @@ export async function openContext(
   { quiet = false, publishes = false } = {},
 ): Promise<CommandContext> {
   const loaded = publishes ? await readAllSettings(terminal, options) : readSettings(terminal, options)
-  const { format } = loaded.settings.log
   const isDefault = loaded.shown.some(({ name, origin }) => name === 'log.level' && origin === 'default')
   const level = quiet && isDefault ? 'warn' : loaded.settings.log.level
-  const diagnostics = openDiagnostics(createRedaction(knownIn(loaded.settings)), systemClock)
-  const log = await openLog({
-    ...{ level, format, terminal: terminal.errIsTerminal, output: terminal.log },
-    copy: diagnostics.line,
-  })
+  const { log, diagnostics } = await openDiagnosedLog(terminal, loaded, level)
   for (const warning of loaded.warnings) log.warn({ detail: warning }, 'settings')
   if (loaded.proxy.length > 0) log.info({ proxy: loaded.proxy }, 'cloud reached through a proxy')
   for (const { name, reason, remedy } of removedVariables(terminal.env)) {

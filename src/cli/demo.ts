@@ -13,9 +13,8 @@ import { loadConfig } from '../config/load.ts'
 import { systemClock } from '../domain/clock.ts'
 import { ConfigInvalid } from '../domain/errors.ts'
 import type { WorkItem } from '../domain/model.ts'
-import { openLog } from '../log.ts'
 import { type Simulator, startSimulator } from '../simulator/simulator.ts'
-import { type CommonOptions, checks, shownSettings } from './context.ts'
+import { type CommonOptions, checks, openDiagnosedLog, shownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -94,16 +93,18 @@ async function open(
       ['mqtt.listen', `127.0.0.1:${broker}`],
     ]),
   })
-  const { level, format } = loaded.settings.log
+  const { log, diagnostics } = await openDiagnosedLog(terminal, loaded, loaded.settings.log.level)
   const daemon = await openDaemon({
     settings: loaded.settings,
     shownSettings: shownSettings(loaded),
     shown: loaded.shown,
     version,
     clock: systemClock,
-    log: await openLog({ level, format, terminal: terminal.errIsTerminal, output: terminal.log }),
+    log,
+    logTail: diagnostics.tail,
     takesCommands: true,
     observers: [
+      diagnostics.observer,
       {
         eventDelivered: (event) => {
           if (event.kind === 'manifest_requested') terminal.out(`${readable(event.body)}\n`)

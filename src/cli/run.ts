@@ -17,6 +17,7 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const daemon = await openDaemon({
     ...{ settings, ...shown, version, clock, log, umask, takesCommands: true },
     observers: [diagnostics.observer],
+    logTail: diagnostics.tail,
   })
   // Not before: another daemon may have the directory.
   await diagnostics.keepIn(settings.dataDir)

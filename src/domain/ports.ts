@@ -213,6 +213,8 @@ export interface ClipLedger {
   saveStorageReading(key: ModuleKey, reading: KeptReading): Promise<void>
   /** All clips of a module, those that have left the stick included. */
   clipsOf(key: ModuleKey): Promise<readonly LedgerClip[]>
+  /** The clip of this row. */
+  clip(row: number): Promise<(LedgerClip & { readonly module: ModuleKey }) | undefined>
   /** The clips with a file, in one of two states, of all modules. */
   files(state: 'ready' | 'saved'): Promise<readonly LedgerFile[]>
   /** Keeps what a manifest has changed and its event, in one commit; returns the rows of the clips that were added. */
@@ -387,6 +389,12 @@ export interface TailLine {
 export interface LogTail {
   /** The newest last. */
   lines(): readonly TailLine[]
+}
+
+/** What a person attaches to a bug report. */
+export interface SupportBundle {
+  readonly name: string
+  readonly text: string
 }
 
 /** Where log lines go. The message is a constant; what varies is in `fields`. */

@@ -42,6 +42,7 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
   const moduleNotes = prepare("SELECT name FROM clip_notes WHERE name GLOB '[0-9]*/*/*[0-9]' ORDER BY name")
   const deleteNote = prepare('DELETE FROM clip_notes WHERE name = ?')
   const ofModule = prepare('SELECT row, clip FROM clips WHERE module = ? ORDER BY row')
+  const ofRow = prepare('SELECT row, module, clip FROM clips WHERE row = ?')
   const ofState = prepare('SELECT row, module, clip FROM clips WHERE state = ? ORDER BY row')
   const sums = prepare(
     `SELECT count(*) FILTER (WHERE state = 'saved') AS downloaded,
@@ -119,6 +120,11 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
       await write(() => putNote.run(driveNote(key), JSON.stringify(reading)))
     },
     clipsOf: async (key) => read(() => ofModule.all(keyOf(key)).map(toClip)),
+    clip: async (row) =>
+      read(() => {
+        const found = ofRow.get(row)
+        return found && { ...toClip(found), module: keyIn(String(found.module)) }
+      }),
     files: async (state) =>
       read(() =>
         ofState.all(state).flatMap((row): LedgerFile[] => {

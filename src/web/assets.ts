@@ -18,6 +18,9 @@ interface Asset {
 const assets: ReadonlyMap<string, Asset> = new Map([
   ['style.css', asset('text/css', textOf('./assets/style.css'))],
   ['page.js', asset('text/javascript', textOf('./assets/page.js'))],
+  ['chart.js', asset('text/javascript', textOf('./assets/chart.js'))],
+  ['uplot.js', asset('text/javascript', textOf('../../node_modules/uplot/dist/uPlot.iife.min.js'))],
+  ['uplot.css', asset('text/css', textOf('../../node_modules/uplot/dist/uPlot.min.css'))],
 ])
 
 function asset(type: string, text: string): Asset {

@@ -12,8 +12,9 @@ import { signInDialogue } from '../commands/sign-in-dialogue.ts'
 import type { Settings, ShownSetting } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError } from '../domain/errors.ts'
-import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { Log, LogTail, Observer, StatusReader, Storage, SupportBundle } from '../domain/ports.ts'
 import { serveAssets } from './assets.ts'
+import { recordAttempts } from './attempts.ts'
 import type { WebApp, WebEnv } from './context.ts'
 import { freeBytesOf } from './free-space.ts'
 import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './guard.ts'
@@ -24,8 +25,14 @@ import { createLive } from './live.ts'
 import { createMessages } from './messages.ts'
 import type { Metrics, MetricsNeeds } from './metrics.ts'
 import { accountsPages } from './pages/accounts.ts'
+import { clipsPages } from './pages/clips.ts'
 import { lockPages } from './pages/lock.ts'
+import { logPage } from './pages/log.ts'
+import { modulePage } from './pages/module.ts'
+import { moduleCommands } from './pages/module-commands.ts'
+import { modulesPage } from './pages/modules.ts'
 import { lastRunObserver, overviewPage } from './pages/overview.ts'
+import { settingsPage } from './pages/settings.ts'
 import { signInPages } from './pages/sign-in.ts'
 import { createSessions } from './session.ts'
 
@@ -39,8 +46,13 @@ export interface WebNeeds {
   readonly storage: Storage
   /** What limits the requests of each account. */
   readonly limits: MetricsNeeds['limits']
+  readonly logTail: LogTail
+  /** Makes what a person attaches to a bug report. */
+  readonly bundle: () => Promise<SupportBundle>
   readonly clock: Clock
   readonly log: Log
+  /** Called with what nobody expected. */
+  readonly fail: (error: unknown) => void
 }
 
 /** The page without its sockets. */
@@ -64,6 +76,8 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const messages = createMessages(clock)
   const lastRun = lastRunObserver(clock)
   const live = createLive(clock)
+  const { attempts: history, ledger } = storage
+  const attempts = recordAttempts({ history, ledger, clock, fail: needs.fail })
   const app: WebApp = new Hono<WebEnv>()
 
   app.use(securityHeaders(), peersAndHosts(origins))
@@ -78,6 +92,12 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   accountsPages(app, { ...needs, dialogue, messages })
   signInPages(app, { dialogue, messages })
   overviewPage(app, { ...needs, messages, lastRun })
+  moduleCommands(app, { ...needs, messages })
+  modulesPage(app, { ...needs, messages })
+  modulePage(app, { ...needs, messages })
+  clipsPages(app, needs)
+  logPage(app, needs.logTail)
+  settingsPage(app, needs)
 
   app.notFound((c) => {
     const body = html`<p>There is no such page. <a href="${'../'.repeat(Math.max(0, c.req.path.split('/').length - 2)) || './'}">To the overview</a></p>`
@@ -92,12 +112,21 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   async function stop(): Promise<void> {
     metrics?.close()
     live.close()
+    const written = attempts.close()
     stopping.abort(new Error('stopped'))
     const late = new AbortController()
-    await Promise.race([dialogue.settled(), clock.sleep(stopMs, late.signal).catch(() => undefined)])
+    await Promise.race([
+      Promise.all([dialogue.settled(), written]),
+      clock.sleep(stopMs, late.signal).catch(() => undefined),
+    ])
     late.abort(new Error('settled'))
   }
-  const observers = [lastRun.observer, live.observer, ...(metrics ? [metrics.observer] : [])]
+  const observers = [
+    lastRun.observer,
+    live.observer,
+    attempts.observer,
+    ...(metrics ? [metrics.observer] : []),
+  ]
   return { app, observers, stop }
 }
 

@@ -1,9 +1,10 @@
 /** The page over fakes, without a socket: what a browser with its cookies gets from it. */
 import type { CommandHandler } from '../../src/commands/handler.ts'
+import type { Attempt } from '../../src/domain/attempt.ts'
 import type { Command } from '../../src/domain/commands.ts'
 import type { AccountSnapshot, Health, ModuleSnapshot } from '../../src/domain/model.ts'
 import { keyOf } from '../../src/domain/model.ts'
-import type { Storage } from '../../src/domain/ports.ts'
+import type { Storage, TailLine } from '../../src/domain/ports.ts'
 import type { Arrival } from '../../src/web/context.ts'
 import type { Metrics } from '../../src/web/metrics.ts'
 import { createWeb, type WebNeeds } from '../../src/web/web.ts'
@@ -19,6 +20,8 @@ export interface PageOptions {
   readonly health?: Partial<Health>
   /** Of the account's request budget. */
   readonly spent?: { readonly spent: number; readonly limit: number }
+  readonly attempts?: readonly Attempt[]
+  readonly lines?: readonly TailLine[]
   readonly handle?: CommandHandler
   readonly storage?: Partial<Storage>
   readonly needs?: Partial<WebNeeds>
@@ -93,6 +96,11 @@ export function openPage(options: PageOptions = {}): OpenedPage {
       version: '1.2.3',
       clock,
       log,
+      logTail: { lines: () => options.lines ?? [] },
+      bundle: async () => ({ name: 'bundle.json', text: '{}' }),
+      fail: (error) => {
+        throw error
+      },
       status: {
         accounts: async () => accounts,
         account: async (id) => accounts.find(({ accountId }) => accountId === id),
@@ -110,6 +118,8 @@ export function openPage(options: PageOptions = {}): OpenedPage {
           : { error: { code: 'unexpected', message: 'the test foresees no command' } }
       },
       storage: {
+        attempts: { of: async () => options.attempts ?? [], record: async () => undefined },
+        ledger: { count: async () => modules.length },
         credentials: { list: async () => [{ key: 'login-1', accountId: '8021' }] },
         ...storage,
       } as unknown as Storage,
