@@ -19,7 +19,7 @@ import type { WebApp, WebEnv } from './context.ts'
 import { freeBytesOf } from './free-space.ts'
 import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './guard.ts'
 import { metricsRoute, probes, statusRoute } from './health.ts'
-import { show } from './layout.ts'
+import { rootOf, show } from './layout.ts'
 import { type Listener, openListener } from './listeners.ts'
 import { createLive } from './live.ts'
 import { createMessages } from './messages.ts'
@@ -85,7 +85,7 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   probes(app, status)
   if (metrics) metricsRoute(app, metrics, settings.web.metrics === 'all' ? 'all' : 'loopback')
   app.use(limitedBodies, sessions.visit, sameOrigin(origins))
-  lockPages(app, { sessions, messages })
+  lockPages(app, { sessions, messages, log })
   statusRoute(app, { status, clock })
   live.serve(app)
   const dialogue = signInDialogue({ settings, clock, log, signal: stopping.signal })
@@ -100,15 +100,17 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   settingsPage(app, needs)
 
   app.notFound((c) => {
-    const body = html`<p>There is no such page. <a href="${'../'.repeat(Math.max(0, c.req.path.split('/').length - 2)) || './'}">To the overview</a></p>`
-    return c.get('visit') ? show(c, { title: 'Not found', body, status: 404 }) : c.text('Not found.\n', 404)
+    if (!c.get('visit')) return c.text('Not found.\n', 404)
+    const body = html`<p>There is no such page. <a href="${rootOf(c)}">To the overview</a></p>`
+    return show(c, { title: 'Not found', body, status: 404 })
   })
   app.onError((error, c) => {
     if (stopping.signal.aborted) return c.text('The program stops.\n', 503)
-    const detail = error instanceof DaemonError ? error.message : (error.stack ?? error.message)
-    log.error({ path: c.req.routePath, detail }, 'page failed')
+    if (error instanceof DaemonError) return c.text(`${error.message}\n${error.remedy ?? ''}\n`, 503)
+    log.error({ path: c.req.routePath, detail: error.stack ?? error.message }, 'page failed')
     return c.text('Something went wrong; the log says what.\n', 500)
   })
+
   async function stop(): Promise<void> {
     metrics?.close()
     live.close()

@@ -1,7 +1,7 @@
 /** The accounts: how each is, and what to do; sign-out, and the import of what another program holds. */
 import { html } from 'hono/html'
 import type { Imported } from '../../commands/sign-in.ts'
-import type { SignInDialogue } from '../../commands/sign-in-dialogue.ts'
+import type { SignInDialogue, Waiting } from '../../commands/sign-in-dialogue.ts'
 import { keptWords } from '../../commands/sign-in-words.ts'
 import { signedOutWords, signOut } from '../../commands/sign-out.ts'
 import { DaemonError } from '../../domain/errors.ts'
@@ -34,7 +34,7 @@ export function accountsPages(app: WebApp, needs: AccountsNeeds): void {
     const rows = await Promise.all((await storage.credentials.list()).map((one) => row(one, root)))
     const heads = ['Account', 'State', 'What to do', 'Sign out']
     const body = html`${rows.length > 0 ? table({ caption: 'Accounts', isCaptionUnseen: true, heads, rows }) : html`<p>There is none yet.</p>`}
-<p><a class="button" href="${root}accounts/sign-in">${rows.length > 0 ? 'Sign in another account, or one again' : 'Sign in'}</a></p>
+<p><a class="button" href="${root}accounts/sign-in">${signInLabel(await dialogue.waiting(), rows.length)}</a></p>
 <p><a href="${root}accounts/import">Import a login from another program</a></p>`
     return show(c, {
       title: 'Accounts',
@@ -120,6 +120,11 @@ ${postForm(c, 'accounts/import', [
     const body = html`<p>There is no such account. <a href="${rootOf(c)}accounts">To the accounts</a></p>`
     return show(c, { title: 'Not found', place: 'accounts', body, status: 404 })
   }
+}
+
+function signInLabel(waiting: Waiting | undefined, accounts: number): string {
+  if (waiting) return 'Go on with the sign-in that waits for you'
+  return accounts > 0 ? 'Sign in another account, or one again' : 'Sign in'
 }
 
 function importedWords(one: Imported): readonly Words[] {

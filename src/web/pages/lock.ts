@@ -1,6 +1,7 @@
 /** The page's own password: whoever has not given it sees its form in the place of any page. */
 import { html } from 'hono/html'
 import { auth } from 'hono/utils/basic-auth'
+import type { Log } from '../../domain/ports.ts'
 import type { WebApp, WebContext } from '../context.ts'
 import { goTo, postForm, show } from '../layout.ts'
 import type { Messages } from '../messages.ts'
@@ -9,13 +10,16 @@ import type { Sessions } from '../session.ts'
 interface LockNeeds {
   readonly sessions: Sessions
   readonly messages: Messages
+  readonly log: Pick<Log, 'warn'>
 }
 
-export function lockPages(app: WebApp, { sessions, messages }: LockNeeds): void {
+export function lockPages(app: WebApp, { sessions, messages, log }: LockNeeds): void {
   app.post('/login', async (c) => {
     const { password } = await c.req.parseBody()
     const result = sessions.signIn(c, typeof password === 'string' ? password : '')
     if (result === 'right') return goTo(c, '')
+    // Tries are limited, and so are these lines.
+    if (result === 'wrong') log.warn({ peer: c.env.peer }, 'wrong password at the page')
     const text =
       result === 'wrong'
         ? 'This is not the password.'

@@ -6,6 +6,7 @@ import { fakeClock } from '../../support/fake-clock.ts'
 import { home } from '../../support/homes.ts'
 import { type OpenedPage, openPage, type Visitor } from '../../support/page.ts'
 import { temporaryDirectory } from '../../support/samples.ts'
+import { until } from '../../support/until.ts'
 
 const hourMs = 3_600_000
 
@@ -269,4 +270,29 @@ test('a sign-out is confirmed and forgets the account', async () => {
   expect(done.text).toContain('Signed out: 8021.')
   expect((await page.get('/')).text).toContain('<h1>Sign in to Blink</h1>')
   expect((await page.post('/accounts/sign-out', { account: '8021' })).status).toBe(404)
+})
+
+test('a sign-in that waits for its code is pointed at from the accounts', async () => {
+  const { page, anna } = await aDesk()
+  expect((await page.get('/accounts')).text).not.toContain('Go on with the sign-in')
+  await enterPerson(page, anna)
+
+  expect((await page.get('/accounts')).text).toContain('Go on with the sign-in that waits for you')
+})
+
+test('a stop ends a step under way, and the next start goes on', async () => {
+  const { page, anna, cloud, restarted } = await aDesk()
+  await enterPerson(page, anna)
+  cloud.misbehave({ kind: 'hang', path: '/2fa/verify' })
+  const cut = sendCode(page, anna.code)
+  await until('the code at the cloud', () => cloud.calls.some(({ path }) => path.endsWith('/2fa/verify')))
+
+  await page.web.stop()
+
+  expect((await cut).text).not.toContain('Signed in')
+  expect(page.log.lines.filter(({ level }) => level === 'error')).toEqual([])
+  cloud.calm()
+  const next = restarted()
+  await next.get('/')
+  expect((await sendCode(next, anna.code)).text).toContain('Signed in: account 8021')
 })

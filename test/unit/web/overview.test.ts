@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { RunCounts } from '../../../src/domain/model.ts'
 import { textOf } from '../../../src/domain/words.ts'
 import { howThingsAre } from '../../../src/web/pages/overview.ts'
@@ -67,4 +68,18 @@ test('a page that is not there is 404 with a way back', async () => {
 
   expect(status).toBe(404)
   expect(text).toContain('href="../"')
+})
+
+test('a disk that cannot be read is told with what to do, and a bug is not', async () => {
+  const failing = (error: Error) =>
+    openPage({ storage: { credentials: { list: () => Promise.reject(error) } as never } })
+  const disk = failing(new StoreFailed('cannot read the logins', { remedy: 'Is the disk there?' }))
+  const bug = failing(new Error('inner detail'))
+
+  expect(await disk.get('/')).toMatchObject({
+    status: 503,
+    text: 'cannot read the logins\nIs the disk there?\n',
+  })
+  expect(await bug.get('/')).toMatchObject({ status: 500, text: expect.not.stringContaining('inner') })
+  expect(bug.log.lines).toMatchObject([{ level: 'error', message: 'page failed' }])
 })

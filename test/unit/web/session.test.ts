@@ -166,3 +166,12 @@ test('the password is in no answer and no line of the log', async () => {
 
   expect(JSON.stringify([texts, page.log.lines])).not.toContain('a long password')
 })
+
+test('the log names who gave a wrong password, as often as one may try', async () => {
+  const page = openPage({ env })
+  for (let guess = 1; guess <= 50; guess++) await open(page.visitor(afar, host), `guess ${guess}`)
+
+  const lines = page.log.lines.filter(({ message }) => message === 'wrong password at the page')
+  expect(lines).toHaveLength(5)
+  expect(lines[0]).toMatchObject({ level: 'warn', fields: { peer: '192.168.1.9' } })
+})
