@@ -349,6 +349,33 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
       retry_at: null,
     },
   ],
+  'clips-download-line': [
+    {
+      kind: 'clip',
+      account_id: 8021,
+      network_id: 44107,
+      sync_module_id: 350221,
+      camera: 'FrontDoor',
+      created_at: '2026-11-23T09:10:12.000Z',
+      state: 'saved',
+      size_bytes: 1_048_576,
+      path: 'Home/FrontDoor/2026-11-23/20261123T091012Z_FrontDoor.mp4',
+      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      event_id: '0197a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b',
+      reason: null,
+      retry_at: null,
+    },
+    {
+      kind: 'summary',
+      chosen: 1,
+      saved: 1,
+      failed: 0,
+      left: 0,
+      size_bytes: 1_048_576,
+      elapsed_ms: 8_210,
+      sync_modules_failed: 0,
+    },
+  ],
   'login-line': [
     {
       state: 'signed_in',
@@ -378,6 +405,24 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
         body_code: null,
         retry_at: null,
       },
+    },
+  ],
+  probe: [
+    {
+      schema: 1,
+      program: '0.1.0',
+      month: '2026-11',
+      module: { type: 'sm2', firmware: '16.0.32' },
+      refresh: { count: 1, changed: 1 },
+      manifest: { request_ms: 114, not_ready_at_s: 2, ready_at_s: 4 },
+      request_id: { good_at_s: 900, gone_at_s: 1_080 },
+      answers: [
+        { after_s: 2, outcome: 'not_ready', status: 409, body_code: 2113 },
+        { after_s: 4, outcome: 'ready', status: 200, body_code: null },
+        { after_s: 1_080, outcome: 'gone', status: 404, body_code: 2104 },
+      ],
+      gets: 14,
+      end: { reason: 'complete', during: 'manifest', status: 404, body_code: 2104 },
     },
   ],
 }

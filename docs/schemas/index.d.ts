@@ -742,6 +742,38 @@ export type ClipsListLine = {
   readonly retry_at: string | null
 }
 
+/** One line for each clip as it is saved, those that failed at the end, and a summary. */
+export type ClipsDownloadLine = {
+  readonly kind: "clip"
+  readonly account_id: number
+  readonly network_id: number
+  readonly sync_module_id: number
+  readonly camera: string
+  readonly created_at: string
+  readonly state: "saved" | "failed"
+  readonly size_bytes: number | null
+  /** Relative to the directory of clips. */
+  readonly path: string | null
+  readonly sha256: string | null
+  /** That of `clip_new`. */
+  readonly event_id: string | null
+  readonly reason: string | null
+  readonly retry_at: string | null
+} | {
+  readonly kind: "summary"
+  /** Clips that were to be downloaded. */
+  readonly chosen: number
+  readonly saved: number
+  readonly failed: number
+  /** Neither: the run was ended before. */
+  readonly left: number
+  /** Of the clips that were saved. */
+  readonly size_bytes: number
+  readonly elapsed_ms: number
+  /** Whose clips could not be listed. */
+  readonly sync_modules_failed: number
+}
+
 /** One line for each account, and one for a code that is wanted. */
 export type LoginLine = {
   readonly state: "signed_in"
@@ -778,6 +810,43 @@ export type LoginLine = {
   }
 }
 
+/** What was measured on one account: without ids, names and times of day. */
+export type Probe = {
+  readonly schema: 1
+  readonly program: string
+  readonly month: string
+  readonly module: {
+    readonly type: string | null
+    readonly firmware: string | null
+  } | null
+  readonly refresh: {
+    readonly count: number
+    readonly changed: number
+  }
+  readonly manifest: {
+    readonly request_ms: number | null
+    readonly not_ready_at_s: number | null
+    readonly ready_at_s: number | null
+  }
+  readonly request_id: {
+    readonly good_at_s: number | null
+    readonly gone_at_s: number | null
+  }
+  readonly answers: ReadonlyArray<{
+    readonly after_s: number
+    readonly outcome: "not_ready" | "ready" | "gone" | "refused" | "no_answer"
+    readonly status: number | null
+    readonly body_code: number | null
+  }>
+  readonly gets: number
+  readonly end: {
+    readonly reason: "complete" | "no_module" | "busy" | "throttled" | "login_required" | "failed" | "interrupted"
+    readonly during: "discovery" | "manifest_request" | "manifest"
+    readonly status: number | null
+    readonly body_code: number | null
+  }
+}
+
 /** The JSON Schema (2020-12) of each document. */
 export declare const schemas: {
   readonly "bridge-info": object
@@ -810,5 +879,7 @@ export declare const schemas: {
   readonly "discover": object
   readonly "account-line": object
   readonly "clips-list-line": object
+  readonly "clips-download-line": object
   readonly "login-line": object
+  readonly "probe": object
 }

@@ -32,7 +32,9 @@ import OnceLine from './once-line.json' with { type: 'json' }
 import Discover from './discover.json' with { type: 'json' }
 import AccountLine from './account-line.json' with { type: 'json' }
 import ClipsListLine from './clips-list-line.json' with { type: 'json' }
+import ClipsDownloadLine from './clips-download-line.json' with { type: 'json' }
 import LoginLine from './login-line.json' with { type: 'json' }
+import Probe from './probe.json' with { type: 'json' }
 
 export const schemas = {
   "bridge-info": BridgeInfo,
@@ -65,5 +67,7 @@ export const schemas = {
   "discover": Discover,
   "account-line": AccountLine,
   "clips-list-line": ClipsListLine,
+  "clips-download-line": ClipsDownloadLine,
   "login-line": LoginLine,
+  "probe": Probe,
 }

@@ -70,6 +70,13 @@ const commands: readonly {
     load: async () => (await import('./config.ts')).config,
   },
   {
+    name: 'probe',
+    does: 'measure on your own account what nobody has published, after you typed yes; in place of the daemon',
+    json: false,
+    examples: ['blink-manifestd probe > probe.json', 'blink-manifestd probe --modules-include 44107/350221'],
+    load: async () => (await import('./probe.ts')).probe,
+  },
+  {
     name: 'demo',
     does: 'daemon, simulated cloud and MQTT broker in one process, nothing to set up',
     json: false,

@@ -96,7 +96,8 @@ export class Commands {
   }
 
   find(id: number): Command | undefined {
-    return this.#byId.get(id)
+    const command = this.#byId.get(id)
+    return command && command.startedAt > this.#time.now() - KEPT_MS ? command : undefined
   }
 
   /** The finished manifest of a module; undefined while it is being made, for another module's, and for an old one. */

@@ -187,3 +187,45 @@ export const loginLine = z
     description: 'One line for each account, and one for a code that is wanted.',
   })
 export type LoginLine = z.infer<typeof loginLine>
+
+const httpStatus = z.int().min(100).max(999).nullable()
+const bodyCode = z.int().nullable()
+const seconds = z.number().min(0)
+
+export const probeReport = z
+  .strictObject({
+    schema: z.literal(1),
+    program: z.string(),
+    month: z.string().regex(/^\d{4}-\d\d$/),
+    module: z.strictObject({ type: z.string().nullable(), firmware: z.string().nullable() }).nullable(),
+    refresh: z.strictObject({ count, changed: count }),
+    manifest: z.strictObject({
+      request_ms: z.number().min(0).nullable(),
+      not_ready_at_s: seconds.nullable(),
+      ready_at_s: seconds.nullable(),
+    }),
+    request_id: z.strictObject({ good_at_s: seconds.nullable(), gone_at_s: seconds.nullable() }),
+    answers: z.array(
+      z.strictObject({
+        after_s: seconds,
+        outcome: z.enum(['not_ready', 'ready', 'gone', 'refused', 'no_answer']),
+        status: httpStatus,
+        body_code: bodyCode,
+      }),
+    ),
+    gets: count,
+    end: z.strictObject({
+      reason: z.enum([
+        ...(['complete', 'no_module', 'busy', 'throttled'] as const),
+        ...(['login_required', 'failed', 'interrupted'] as const),
+      ]),
+      during: z.enum(['discovery', 'manifest_request', 'manifest']),
+      status: httpStatus,
+      body_code: bodyCode,
+    }),
+  })
+  .meta({
+    title: 'probe',
+    description: 'What was measured on one account: without ids, names and times of day.',
+  })
+export type ProbeReport = z.infer<typeof probeReport>

@@ -99,7 +99,7 @@ export class Interrupted extends Error {
  *
  * @throws Interrupted at Ctrl-C, at Ctrl-D, and when the program is stopped
  */
-async function prompt(
+export async function prompt(
   { input, err, stop }: Terminal,
   question: string,
   { hidden = false } = {},
