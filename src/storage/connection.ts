@@ -172,7 +172,9 @@ function migrate(sql: Sql, path: string): void {
   if (version > 0 && version <= unreleasedVersions) throw damaged(`cannot open ${path}`)
   if (version > currentVersion) {
     throw new StoreFailed(`${path} was written by a newer version`, {
-      remedy: 'Run that version again, or give this one another data directory.',
+      remedy:
+        'Run that version again, restore the copy of the data directory from before the upgrade, or set another dataDir.',
+      isLasting: true,
     })
   }
   for (const step of migrations.slice(Math.max(0, version - unreleasedVersions))) sql.exec(step)

@@ -124,6 +124,8 @@ test('a database of a newer version is left alone, with a sentence that says so'
 
   expect(error.message).toContain('newer version')
   expect(error.remedy).toBeDefined()
+  // No start will make it older.
+  expect(error).toMatchObject({ isLasting: true })
   const sql = new DatabaseSync(join(directory, 'state.db'))
   expect(sql.prepare('SELECT line FROM lines').all()).toHaveLength(1)
   sql.close()
