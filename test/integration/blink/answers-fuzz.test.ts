@@ -5,6 +5,7 @@ import { createCloud } from '../../../src/blink/client.ts'
 import { createSession } from '../../../src/blink/session.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { DaemonError } from '../../../src/domain/errors.ts'
+import type { ClipCloud } from '../../../src/domain/ports.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { listLog, scripted, someCredentials } from '../../support/blink-scripted.ts'
@@ -38,6 +39,29 @@ const text = fc.oneof(
   fc.record({ id: fc.anything({ maxDepth: 2 }), code: fc.anything({ maxDepth: 1 }) }).map(asJson),
 )
 
+const anything = fc.anything({ maxDepth: 2 })
+const clipEntry = fc.record(
+  { id: anything, size: anything, camera_name: anything, created_at: anything, clip_start_millis: anything },
+  { requiredKeys: [] },
+)
+/** Manifests of both shapes, states of commands and of drives, with anything in them. */
+const clipText = fc.oneof(
+  text,
+  fc
+    .record(
+      {
+        manifest_id: fc.oneof(anything, fc.constantFrom(7, '8977')),
+        clips: fc.oneof(anything, fc.array(clipEntry, { maxLength: 5 })),
+        media: fc.oneof(anything, fc.array(clipEntry, { maxLength: 5 })),
+        pagination_key: anything,
+      },
+      { requiredKeys: ['manifest_id'] },
+    )
+    .map(asJson),
+  fc.record({ complete: anything, status: anything, status_code: anything }).map(asJson),
+  fc.record({ usb_state: anything, usb_storage_used: anything, storage_warning: anything }).map(asJson),
+)
+
 function asJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? ''
@@ -47,10 +71,20 @@ function asJson(value: unknown): string {
 }
 
 /** With the mark behind it, or in its texts, where it stays JSON. */
-const marked = fc.oneof(
-  text.map((said) => said + mark),
-  text.map((said) => said.replaceAll(/"([^"\\]*)"(?=[,}\]])/g, `"$1${mark}"`)),
-)
+const markedOf = (said: fc.Arbitrary<string>) =>
+  fc.oneof(
+    said.map((each) => each + mark),
+    said.map((each) => each.replaceAll(/"([^"\\]*)"(?=[,}\]])/g, `"$1${mark}"`)),
+  )
+const marked = markedOf(text)
+
+/** One of our errors, if it is one at all, and the mark in none of them. */
+function expectOurs(end: unknown): void {
+  if (!(end instanceof Error)) return
+  expect(end).toBeInstanceOf(DaemonError)
+  const { message, remedy } = end as DaemonError
+  expect(`${message} ${remedy}`).not.toContain(mark)
+}
 
 test('any bytes as an answer are a value or one of our errors, and nothing leaks', async () => {
   await using cloud = await startSimulator()
@@ -80,18 +114,60 @@ test('any bytes as an answer are a value or one of our errors, and nothing leaks
             .requestManifest({ accountId: '8021', networkId: '44107', syncModuleId: '350221' }, calm())
             .catch((error: unknown) => error),
         ]
-        for (const end of ends) {
-          if (!(end instanceof Error)) continue
-          expect(end).toBeInstanceOf(DaemonError)
-          const { message, remedy } = end as DaemonError
-          expect(`${message} ${remedy}`).not.toContain(mark)
-        }
+        for (const end of ends) expectOurs(end)
         expect(log.lines.join('\n')).not.toContain(mark)
         expect(log.lines.join('\n')).not.toContain(refreshToken)
       },
     ),
     { numRuns: 150 },
   )
+})
+
+test('any bytes as an answer on the way to a clip are a value or one of our errors', async () => {
+  await using cloud = await startSimulator()
+  await using http = open()
+  const refreshToken = new Secret(decodeURIComponent(/refresh_token=([^|]+)/.exec(cloud.tokens())?.[1] ?? ''))
+  cloud.rotateRefreshTokens('never')
+  const log = listLog()
+  const session = createSession({
+    ...{ credentials: someCredentials({ refreshToken, region: 'e008' }), hardwareId: 'X', http, log },
+    ...{ oauthUrl: cloud.oauthUrl, clock: systemClock, save: () => Promise.resolve() },
+  })
+  const module = { accountId: '8021', networkId: '44107', syncModuleId: '350221' }
+  const address = { manifestId: '1', clipId: '2' }
+  const calls: readonly ((clips: ClipCloud) => Promise<unknown>)[] = [
+    (clips) => clips.manifest(module, '1', calm()),
+    (clips) => clips.requestClip(module, address, calm()),
+    (clips) => clips.command(module, '1', calm()),
+    (clips) => clips.storageStatus(module, calm()),
+    (clips) => clips.fetchClip(module, address, { sink: () => Promise.resolve(), signal: calm() }),
+    (clips) => clips.cameras(calm()),
+  ]
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...calls),
+      markedOf(clipText),
+      fc.constantFrom(200, 202, 400, 404, 409, 500),
+      fc.constantFrom('application/json', 'video/mp4', 'text/html'),
+      async (call, said, status, type) => {
+        // A new one each time: whether there is a list of cameras is remembered.
+        const { clips } = createCloud({ session, http, restUrl: cloud.restUrl, clock: systemClock, log })
+        cloud.calm()
+        const headers = { 'Content-Type': type }
+        cloud.misbehave({
+          kind: 'status',
+          status,
+          text: said,
+          headers,
+          path: /local_storage|command|homescreen/,
+        })
+        expectOurs(await call(clips).catch((error: unknown) => error))
+      },
+    ),
+    { numRuns: 200 },
+  )
+  expect(log.lines.join('\n')).not.toContain(mark)
 })
 
 test('whatever life an access token claims, it is used and renewed in time', async () => {
