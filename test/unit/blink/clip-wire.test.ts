@@ -147,7 +147,10 @@ test('whatever is answered is a value or one of our errors, and no message repea
   )
   const answer = fc.dictionary(
     fc.constantFrom('manifest_id', 'clips', 'media', 'complete', 'status', 'status_code', 'id', 'usb_state'),
-    fc.oneof(part, fc.array(entry, { maxLength: 4 }), fc.constantFrom(true, false, 7, '7')),
+    fc.oneof(part, fc.array(entry, { maxLength: 4 }), {
+      weight: 2,
+      arbitrary: fc.constantFrom(true, false, 7, '7'),
+    }),
   )
   const readers = [readManifest, readCommand, readClipRequest, readStorageStatus, readCameras]
 
@@ -160,6 +163,6 @@ test('whatever is answered is a value or one of our errors, and no message repea
         expect(String(error)).not.toContain('sesame')
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 250 },
   )
 })
