@@ -4,7 +4,7 @@
  * It answers as the captures say, and misbehaves on demand. It knows nothing of the daemon: both are held to
  * the same published answers, and a shared misreading would pass every test.
  */
-import type { AccountSpec, ClipSpec, ModuleSpec, PersonSpec } from './account-spec.ts'
+import type { AccountSpec, CameraSpec, ClipSpec, ModuleSpec, PersonSpec } from './account-spec.ts'
 import type { ClipTrouble, StruckClip } from './clip-trouble.ts'
 import { Cloud, type ModuleChange, type ModuleState } from './cloud.ts'
 import { commandRoutes } from './command-routes.ts'
@@ -84,6 +84,7 @@ export interface Simulator extends AsyncDisposable {
   expireAccessTokens(accountId?: number): void
   addAccount(spec: AccountSpec): void
   addNetwork(accountId: number, network: { readonly id: number; readonly name: string }): void
+  addCamera(accountId: number, camera: CameraSpec): void
   addModule(accountId: number, spec: ModuleSpec): ModuleHandle
   removeModule(networkId: number, syncModuleId: number): void
   /** @throws Error when there is no such module */
@@ -194,6 +195,9 @@ function assemble({ cloud, faults, server, url, firstAccount }: Parts): Simulato
     },
     addNetwork: (accountId, network) => {
       cloud.account(accountId).networks.set(network.id, network)
+    },
+    addCamera: (accountId, camera) => {
+      cloud.account(accountId).cameras.set(camera.id, camera)
     },
     addModule: (accountId, spec) => handle(cloud, cloud.addModule(cloud.account(accountId), spec)),
     removeModule: (networkId, id) => cloud.removeModule(networkId, id),

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { clearedWhileRead, componentsOf, refusals, stateOf } from '../support/acceptance.ts'
-import { checkAll } from '../support/checker.ts'
+import { clearedWhileRead } from '../support/acceptance.ts'
+import { ailments, deviceOf, documentsIn } from '../support/ha-seen.ts'
 import { fast, home, moduleOf, stem } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { type Observer, observe } from '../support/observer.ts'
@@ -8,30 +8,6 @@ import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
 
 const simulator = { manifestSeconds: 0, accounts: [home(2)] }
-
-/** The documents that a Home Assistant that comes now would find. */
-function documentsIn(observer: Observer) {
-  const topics = new Set(observer.on('/config').map(({ topic }) => topic))
-  return [...topics].flatMap((topic) => {
-    const payload = observer.latest(topic)
-    return topic.startsWith('homeassistant/device/') && payload ? [{ topic, payload, retain: true }] : []
-  })
-}
-
-const deviceOf = (observer: Observer, ending: string) =>
-  documentsIn(observer).find(({ topic }) => topic.endsWith(`${ending}/config`))
-
-/** The entities that are unavailable or whose values Home Assistant would not take. */
-function ailments(observer: Observer): readonly string[] {
-  const documents = documentsIn(observer)
-  const newest = (topic: string) => observer.latest(topic)
-  const placed = componentsOf(documents)
-  return [
-    ...checkAll(documents),
-    ...placed.flatMap((one) => refusals(one, newest)),
-    ...placed.flatMap((one) => (stateOf(one, newest) === 'unavailable' ? `${one.place} is unavailable` : [])),
-  ]
-}
 
 const whole = (observer: Observer, documents: number) => () =>
   observer.latest('blink-manifestd/bridge/state') === 'online' &&
