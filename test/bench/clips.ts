@@ -29,22 +29,24 @@ interface Running {
 interface Stick {
   readonly count: number
   readonly sizes?: number
+  /** Sync modules with such a stick, in networks of their own; one when absent. */
+  readonly modules?: number
 }
 
 async function run(settings: Readonly<Record<string, string>>, stick: Stick): Promise<Running> {
   const newestAt = Date.now() - 60_000
   const clips = manyClips({ count: stick.count, cameraNames: ['Hall'], newestAt, everyMinutes: 1 })
+  const places = Array.from({ length: stick.modules ?? 1 }, (_, place) => place)
   const simulator = await startSimulator({
     ...{ manifestSeconds: 4, clipSeconds: 1, motionSeconds: 35 },
     accounts: [
       {
-        ...{ id: 8021, region: 'e008', networks: [{ id: 44107, name: 'Home' }] },
-        modules: [
-          {
-            ...{ id: 350221, networkId: 44107, name: 'Garage', type: 'sm2' },
-            clips: stick.sizes ? clips.map((clip) => ({ ...clip, size: stick.sizes ?? 0 })) : clips,
-          },
-        ],
+        ...{ id: 8021, region: 'e008' },
+        networks: places.map((place) => ({ id: 44107 + place, name: 'Home' })),
+        modules: places.map((place) => ({
+          ...{ id: 350221 + place, networkId: 44107 + place, name: 'Garage', type: 'sm2' },
+          clips: stick.sizes ? clips.map((clip) => ({ ...clip, size: stick.sizes ?? 0 })) : clips,
+        })),
         cameras: [{ id: 610001, networkId: 44107, name: 'Hall' }],
       },
     ],
@@ -135,7 +137,7 @@ async function lateness(enabled: boolean): Promise<void> {
   const settings = {
     ...{ SCHEDULE_CRON: '*/10 * * * * *', CLIPS_ENABLED: String(enabled), CLIPS_MAX_PER_RUN: '1000' },
   }
-  const running = await run(settings, { count: 400 })
+  const running = await run(settings, { count: 400, modules: 8 })
   await pause(150_000)
   const late = running.events
     .filter(({ kind, tickId }) => kind === 'manifest_requested' && tickId?.endsWith('0.000Z'))
