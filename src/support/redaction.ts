@@ -55,27 +55,78 @@ const openHost =
 const ourKey = /^(?:login|import|environment)-[\da-f-]+$/
 const errorName = /^(?:E|ERR|HPE|SQLITE|TLS|UND)_[A-Z\d_]+$/
 
+interface Pattern {
+  /** Without this the pattern has no match; most lines have none of these. */
+  readonly where: (text: string) => boolean
+  readonly pattern: RegExp
+  readonly show: (found: string, ...groups: string[]) => string
+}
+
+const has = (piece: string) => (text: string) => text.includes(piece)
+const hasDigit = (text: string) => /\d/.test(text)
+
 /** Each in linear time, whatever the text is: a match is looked at by a function, and every repetition is bounded. */
-const patterns: readonly (readonly [RegExp, (found: string, ...groups: string[]) => string])[] = [
-  [/-----BEGIN [\s\S]*?(?:-----END [A-Z ]+-----|$)/g, () => masks.secret],
-  [/\b([a-z][a-z\d+.-]{1,20}):\/\/([^\s/?#"'<>|]+)([^\s"'<>|]*)/gi, shownUrl],
-  [
-    /\b([\w-]{0,40}(?:password|passwd|secret|token|cookie|verifier|api_?key)["']?\s{0,2}[=:]\s{0,2}["']?)[^\s"',;&|]+/gi,
-    (_, head) => `${head}${masks.secret}`,
-  ],
-  [/\b((?:pin|otp|code)["']?\s{0,2}[=:]\s{0,2}["']?)\d{4,8}\b/gi, (_, head) => `${head}${masks.secret}`],
-  [/\b(bearer|basic)\s+[\w.~+/=-]{3,}/gi, (_, scheme) => `${scheme} ${masks.secret}`],
-  [/(?:"[^"\n]{1,64}"|[^\s@"'<>(),;:=|[\]{}]{1,64})@[^\s@"'<>(),;:=|[\]{}]{1,255}/gu, () => masks.address],
-  [/[\w.+-]{1,64}%40[\w.%-]{1,255}/gi, () => masks.address],
-  [/\b[\da-f]{2}(?:[:-][\da-f]{2}){5}\b/gi, () => masks.address],
-  [/(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])/g, (found) => (openHost.test(found) ? found : masks.address)],
-  [/(?<![\w:.])[\da-f:]{2,39}(?:\.\d{1,3}){0,3}(?:%\w{1,16})?(?![\w:])/gi, shownIpv6],
-  [/\+\d[\d ()/-]{6,20}\d/g, () => masks.address],
-  [/(?<![A-Za-z\d])[A-Z\d]{3,}(?:-[A-Z\d]+)+(?![A-Za-z\d])/g, shownSerial],
-  [/(?<![A-Za-z\d])[A-Z\d]{9,15}(?![A-Za-z\d])/g, shownSerial],
-  [/[\w-]{16,}/g, shownWord],
-  [/[A-Za-z\d+/]{32,}={0,2}/g, shownBase64],
-  [/((?:\/home|\/Users|\\Users)[/\\])[^/\\\s"':]+/g, (_, head) => `${head}${masks.name}`],
+const patterns: readonly Pattern[] = [
+  {
+    where: has('-----BEGIN '),
+    pattern: /-----BEGIN [\s\S]*?(?:-----END [A-Z ]+-----|$)/g,
+    show: () => masks.secret,
+  },
+  {
+    where: has('://'),
+    pattern: /\b([a-z][a-z\d+.-]{1,20}):\/\/([^\s/?#"'<>|]+)([^\s"'<>|]*)/gi,
+    show: shownUrl,
+  },
+  {
+    where: (text) => /passw|secret|token|cookie|verifier|api_?key/i.test(text),
+    pattern:
+      /\b([\w-]{0,40}(?:password|passwd|secret|token|cookie|verifier|api_?key)["']?\s{0,2}[=:]\s{0,2}["']?)[^\s"',;&|]+/gi,
+    show: (_, head) => `${head}${masks.secret}`,
+  },
+  {
+    where: hasDigit,
+    pattern: /\b((?:pin|otp|code)["']?\s{0,2}[=:]\s{0,2}["']?)\d{4,8}\b/gi,
+    show: (_, head) => `${head}${masks.secret}`,
+  },
+  {
+    where: (text) => /bearer|basic/i.test(text),
+    pattern: /\b(bearer|basic)\s+[\w.~+/=-]{3,}/gi,
+    show: (_, scheme) => `${scheme} ${masks.secret}`,
+  },
+  {
+    where: has('@'),
+    pattern: /(?:"[^"\n]{1,64}"|[^\s@"'<>(),;:=|[\]{}]{1,64})@[^\s@"'<>(),;:=|[\]{}]{1,255}/gu,
+    show: () => masks.address,
+  },
+  { where: has('%40'), pattern: /[\w.+-]{1,64}%40[\w.%-]{1,255}/gi, show: () => masks.address },
+  {
+    where: (text) => /[\da-f][:-][\da-f]/i.test(text),
+    pattern: /\b[\da-f]{2}(?:[:-][\da-f]{2}){5}\b/gi,
+    show: () => masks.address,
+  },
+  {
+    where: hasDigit,
+    pattern: /(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])/g,
+    show: (found) => (openHost.test(found) ? found : masks.address),
+  },
+  {
+    where: has(':'),
+    pattern: /(?<![\w:.])[\da-f:]{2,39}(?:\.\d{1,3}){0,3}(?:%\w{1,16})?(?![\w:])/gi,
+    show: shownIpv6,
+  },
+  { where: has('+'), pattern: /\+\d[\d ()/-]{6,20}\d/g, show: () => masks.address },
+  {
+    where: (text) => hasDigit(text) && /[A-Z]/.test(text),
+    pattern: /(?<![A-Za-z\d])(?:[A-Z\d]{3,}(?:-[A-Z\d]+)+|[A-Z\d]{9,15})(?![A-Za-z\d])/g,
+    show: shownSerial,
+  },
+  { where: hasDigit, pattern: /[\w-]{16,}/g, show: shownWord },
+  { where: hasDigit, pattern: /[A-Za-z\d+/]{32,}={0,2}/g, show: shownBase64 },
+  {
+    where: (text) => /home|users/i.test(text),
+    pattern: /((?:\/home|\/Users|\\Users)[/\\])[^/\\\s"':]+/g,
+    show: (_, head) => `${head}${masks.name}`,
+  },
 ]
 
 function shownUrl(_: string, scheme: string, authority: string, rest: string): string {
@@ -138,7 +189,7 @@ export function createRedaction(known: KnownTexts): Redaction {
     if (below) shown = shown.replace(below, `$1/${masks.name}`)
     if (literal) shown = shown.replace(literal, (found) => replacements.get(found) ?? masks.secret)
     if (shown.length > longestText) shown = `${shown.slice(0, longestText)}…`
-    for (const [pattern, show] of patterns) shown = shown.replace(pattern, show)
+    for (const { where, pattern, show } of patterns) if (where(shown)) shown = shown.replace(pattern, show)
     return shown
   }
 
