@@ -52,7 +52,7 @@ export function accountsPages(app: WebApp, needs: AccountsNeeds): void {
       html`${accountId ?? html`not known yet (<code>${shown(key)}</code>)`}`,
       html`${stateOf(credentials, snapshot)}`,
       html`${written(whatToDo(credentials, snapshot))}`,
-      html`<a href="${root}accounts/sign-out?account=${encodeURIComponent(name)}">Sign out<span class="unseen"> of ${shown(name)}</span></a>`,
+      html`<a href="${root}accounts/sign-out?account=${encodeURIComponent(name.toWellFormed())}">Sign out<span class="unseen"> of ${shown(name)}</span></a>`,
     ]
   }
 
