@@ -99,7 +99,7 @@ test('what a visitor looks for is there', () => {
 /** Names that belong to an owner, or to whoever takes them first. */
 const strays: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a repository of ours', /(github|gitlab|codeberg)\.(com|org)\/[\w.-]+\/blink-manifestd/i],
-  ['an image of ours', /(ghcr\.io|docker\.io|quay\.io|hub\.docker\.com)\/+[a-z0-9_]/i],
+  ['an image of ours', /(ghcr\.io|docker\.io|quay\.io|hub\.docker\.com)\/+(?!library\/)[a-z0-9_]/i],
   [
     'the package at the registry',
     /(npm (i|install|add) [^\n]*(?<![/.])|npx |npmjs\.com\/package\/)blink-manifestd\b/,
@@ -152,6 +152,7 @@ test.for([
   'https://github.com/fronzbot/blinkpy/issues/1114',
   'echo "image=ghcr.io/$OWNER/blink-manifestd"',
   'docker run blink-manifestd',
+  'docker.io/library/node:24-bookworm-slim',
 ])('the search for strays lets %s pass', (line) => {
   expect(straysIn({ 'a.md': `first\n${line}\n` })).toEqual([])
 })
