@@ -4,6 +4,8 @@ import { existsSync, globSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 import { directoryWith } from '../support/place.ts'
+import { startProgram } from '../support/program.ts'
+import { until } from '../support/until.ts'
 
 const { command, directory, tarball } = inject('packed')
 const root = join(import.meta.dirname, '../..')
@@ -15,6 +17,23 @@ test('the installed program runs with Node.js and nothing else', () => {
   const printed = execFileSync(command, ['--version'], { env, encoding: 'utf8' })
 
   expect(printed).toBe(`${String(manifest.version)}\n`)
+})
+
+test('the page of the installed program comes with its style sheets and scripts', async () => {
+  const place = directoryWith()
+  await using demo = startProgram(['demo'], { env: { TMPDIR: place }, cwd: place })
+  const url = await until('its address', () => /http:\/\/127\.0\.0\.1:\d+\//.exec(demo.stdout())?.[0], {
+    state: demo.stderr,
+  })
+
+  const page = await (await fetch(url)).text()
+  const paths = [...page.matchAll(/(?:href|src)="([^"]+\.(?:css|js)[^"]*)"/g)].map(([, path = '']) => path)
+  const answers = await Promise.all(paths.map((path) => fetch(new URL(path, url))))
+
+  expect(paths.length).toBeGreaterThan(1)
+  expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200))
+  for (const answer of answers) expect((await answer.text()).length).toBeGreaterThan(100)
+  expect((await demo.stop()).code).toBe(0)
 })
 
 test('the first line of the program is one that the env of BusyBox takes', () => {
