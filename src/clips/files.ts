@@ -7,20 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { statfsSync } from 'node:fs'
-import {
-  chmod,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  statfs,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, realpath, rm, stat, statfs, utimes } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import type { ClipFile } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -220,7 +207,7 @@ export class ClipDirectory {
     const isFree = owner === undefined || owner.released || owner.install_id === this.#needs.installId
     if (this.#claimed && !isFree) this.#claimed = false
     if (!isFree && !this.#isStale((await stat(path)).mtimeMs)) return 'directory_locked'
-    await this.#mark({ released: false })
+    await this.#mark({ released: false, isNew: text === undefined })
     if (!this.#claimed) await this.sweep()
     this.#claimed = true
     return 'ok'
@@ -233,11 +220,22 @@ export class ClipDirectory {
     return at - this.#seen.at >= staleMs
   }
 
-  async #mark({ released }: { readonly released: boolean }): Promise<void> {
+  /** Written in place: where the drive has been pulled out, none must appear. An empty one is a free one. */
+  async #mark({
+    released,
+    isNew = false,
+  }: {
+    readonly released: boolean
+    readonly isNew?: boolean
+  }): Promise<void> {
     const owner = { install_id: this.#needs.installId, instance: this.#instance, released }
-    const path = join(this.root, markerName)
-    await writeFile(`${path}.new`, `${JSON.stringify(owner)}\n`, { mode: this.#fileMode })
-    await rename(`${path}.new`, path)
+    const handle = await open(join(this.root, markerName), isNew ? 'wx' : 'r+', this.#fileMode)
+    try {
+      await handle.truncate()
+      await handle.writeFile(`${JSON.stringify(owner)}\n`)
+    } finally {
+      await handle.close()
+    }
   }
 
   async #make(directory: string): Promise<void> {

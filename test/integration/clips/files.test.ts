@@ -69,6 +69,19 @@ test('a drive that is pulled out between two looks gets nothing in its place', a
   expect(await readdir(root)).toEqual([])
 })
 
+test('a drive that is away at the end gets no marker in its place', async () => {
+  const root = join(directoryWith(), 'drive')
+  const { directory } = directoryOf(root)
+  expect(await directory.usable(false)).toBe(true)
+  await rename(root, `${root}.away`)
+  await mkdir(root)
+
+  await directory.release()
+
+  expect(await readdir(root)).toEqual([])
+  expect(await readdir(`${root}.away`)).toEqual(['.blink-manifestd'])
+})
+
 test('too little space is a state, and downloads go on when there is room', async () => {
   const root = directoryWith()
   const { log } = readableLog()
