@@ -60,8 +60,9 @@ const clipEnv = {
 }
 /** More than motion makes in a minute. */
 const megabytesAMinute = 20
-/** The peace in which clips are saved: an upload needs more than the second that is left of a run's interval of two. */
-const unhurried: Start = { everySeconds: 5, perAccount: 1 }
+/** The peace in which clips are saved: of a shorter interval little is left between its manifest and the quiet time. */
+const unhurried: Start = { everySeconds: 15, perAccount: 1 }
+const patient = { BLINK_TIMEOUT_SECONDS: '20', MANIFEST_DEADLINE_SECONDS: '90' }
 /** Longer than the longest pause of a busy module, a run and a machine that is busy with other things. */
 const nothingMoreMs = 60_000
 const again: BrokerDeed = { kind: 'stop', downMs: 0, forget: false }
@@ -175,7 +176,9 @@ async function saveTheRest({ cloud, lives, wiretap, tell }: Rest): Promise<void>
     cloud.signIn(account)
     lives.signInNext(account)
   }
-  lives.start(unhurried)
+  // A machine that stands still for a moment must not cost an account its credentials, or a clip a day.
+  cloud.rotateRefreshTokens('never')
+  lives.start(unhurried, patient)
   const wanted = journalOf(cloud).filter(({ onStick }) => onStick)
   const missing = () => {
     const published = wiretap.publishes.filter(isClip).map(({ payload }) => payload)
