@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** No claim about the program: they end a test that hangs, on a machine that is busy with other things as well. */
-const limits = { testTimeout: 240_000, hookTimeout: 240_000, retry: 0 }
+const limits = { testTimeout: 600_000, hookTimeout: 600_000, retry: 0 }
 
 export default defineConfig({
   test: {

@@ -80,6 +80,7 @@ beforeAll(async () => {
     SCHEDULE_CRON: '*/5 * * * * *',
     BLINK_TOKENS,
     BLINK_TIMEOUT_SECONDS: '20',
+    HOME_ASSISTANT_ENABLED: 'false',
     BLINK_CONCURRENCY: '128',
   })
   const all = (look: (index: number) => boolean) => rows.every((_, index) => look(index))

@@ -7,7 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** After this a test has waited in vain, whatever the machine is busy with. */
-export const longestWaitMs = 90_000
+export const longestWaitMs = 200_000
 
 /**
  * Resolves with the first value that is neither undefined nor false.
