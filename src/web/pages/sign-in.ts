@@ -100,7 +100,7 @@ export async function signInPage(c: WebContext, { dialogue, messages }: SignInNe
 }
 
 function firstForm(c: WebContext, message: Message | undefined): Html {
-  return html`<p>With the e-mail address and the password of your Blink account. The password goes to Blink and is not kept here.
+  return html`<p>With the e-mail address and the password of your Blink account. The password goes to Blink and is never stored.
 Blink then sends you a code. Each failed try counts with Blink, so try in the Blink app first if you are not sure.</p>
 ${postForm(c, place, [
   html`<div class="field"><label for="email">E-mail address</label>
