@@ -29,7 +29,7 @@ export function reportOf(sql: Sql): StoreReport {
     if (known) names.add(known.cameraName)
   }
   return {
-    integrity: String(Object.values(sql.prepare('PRAGMA integrity_check(5)').get() ?? {})[0]),
+    integrity: String(Object.values(sql.prepare('PRAGMA quick_check(5)').get() ?? {})[0]),
     schemaVersion: one('PRAGMA user_version'),
     bytes: one('PRAGMA page_count') * one('PRAGMA page_size'),
     waiting: one('SELECT count(*) FROM outbox'),

@@ -108,7 +108,8 @@ function series(attempts: readonly Attempt[]) {
 
 /** The same in words: a row for each hour in which there was an attempt, the newest first. */
 function hours(attempts: readonly Attempt[]): Html {
-  if (attempts.length === 0) return html`<p>There was no attempt since the page is on.</p>`
+  if (attempts.length === 0)
+    return html`<p>No attempt is kept: there was none while the page was on, or there are more than 1,000 modules.</p>`
   const byHour = Map.groupBy(attempts, ({ at }) => Math.floor(at / hourMs) * hourMs)
   const rows = [...byHour].toReversed().map(([hour, all]) => {
     const latencies = all.flatMap(({ latencyMs }) => latencyMs ?? []).toSorted((a, b) => a - b)

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { KnownClip } from '../../../src/domain/clip.ts'
 import { openStorage } from '../../../src/storage/open.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { hostileNames } from '../../support/hostile.ts'
 import { snapshotOf } from '../../support/module-snapshots.ts'
 import { openPage } from '../../support/page.ts'
 import { aModule, newRecord, readableLog, start, temporaryDirectory } from '../../support/samples.ts'
@@ -14,9 +15,11 @@ import { until } from '../../support/until.ts'
 const content = Buffer.from(Array.from({ length: 1_000 }, (_, index) => index % 251))
 const dayMs = 86_400_000
 
+const named = (cameraName: string, createdAt: number) => ({ cameraName, createdAt, listedSize: 1 })
+
 function saved(path: string, cameraName: string, createdAt = start): KnownClip {
   return {
-    ...{ cameraName, createdAt, listedSize: 1, state: 'saved' },
+    ...{ ...named(cameraName, createdAt), state: 'saved' },
     file: {
       ...{ path, bytes: content.length, sha256: 'ab'.repeat(32), camera: '610003', requestId: '501' },
       ...{ eventId: '0197a1c0-0000-7000-8000-000000000001', downloadedAt: createdAt + 60_000 },
@@ -195,6 +198,21 @@ test('a browser that goes away leaves no file open', async () => {
     await (await file(headers)).text()
 
   await until('the files to be closed', () => filesOpen() === 0)
+})
+
+test('hostile names of cameras and files are text and nothing else', async () => {
+  const clips = hostileNames.flatMap((name, index): KnownClip[] => [
+    saved(`${index}.mp4`, name, start + index),
+    { ...named(name, start - index), state: 'failed', retryAt: start, reason: name },
+  ])
+  const { get, rows } = await opened(...clips)
+  const texts = await Promise.all(['/clips', ...rows.map((row) => `/clips/${row}`)].map((path) => get(path)))
+
+  for (const { text, status } of texts) {
+    expect(status).toBe(200)
+    expect(text).not.toMatch(/<img|<script>|onerror="/)
+    expect(text.replaceAll(/<option value="[^"]*"/g, '')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u)
+  }
 })
 
 /** What a descriptor of this process is open on; it may be closed by now. */
