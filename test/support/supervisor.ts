@@ -5,7 +5,7 @@
  *
  * @see home-assistant/supervisor 2026.08, supervisor/api/services.py, supervisor/utils/json.py
  */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -78,11 +78,11 @@ export async function startSupervisor(first: Reply = noBroker): Promise<Supervis
   }
 }
 
-/** Writes the options of an app as the Supervisor does: for its owner only. Returns the path. */
+/** Writes the options of an app as the Supervisor does: a new file, for its owner only. Returns the path. */
 export function writeOptions(directory: string, options: unknown): string {
   const path = join(directory, 'options.json')
   mkdirSync(directory, { recursive: true })
-  writeFileSync(path, JSON.stringify(options, undefined, 2))
-  chmodSync(path, 0o600)
+  writeFileSync(`${path}.new`, JSON.stringify(options, undefined, 2), { mode: 0o600 })
+  renameSync(`${path}.new`, path)
   return path
 }

@@ -176,6 +176,23 @@ test.for([
   expect(cloud.calls.filter(isManifestGet)).toHaveLength(1)
 })
 
+test('a 403 is the last answer whatever its body says', async () => {
+  const { code, report, cloud } = await play({
+    before: ({ misbehave }) =>
+      misbehave({
+        kind: 'status',
+        status: 403,
+        body: { code: 2113 },
+        method: 'GET',
+        path: '/manifest/request/',
+      }),
+  })
+
+  expect(code).toBe(exit.temporary)
+  expect(report?.end).toEqual({ reason: 'throttled', during: 'manifest', status: 403, body_code: 2113 })
+  expect(cloud.calls.filter(isManifestGet)).toHaveLength(1)
+})
+
 test.for([
   ['at the home screen', 'homescreen', 'discovery'],
   ['at the manifest request', '/manifest/request', 'manifest_request'],

@@ -173,6 +173,17 @@ test.for(hostile)('a Supervisor that %s leaves one problem with nothing of its w
   expect(JSON.stringify(problems)).not.toMatch(new RegExp(`hunter2|${supervisorToken}`))
 })
 
+test('an answer without an end is ended by its size', async () => {
+  const { env } = await startSupervisor(flood)
+  const patient: Clock = { ...hurried, after: () => () => undefined }
+
+  const problems = problemsOf(await ask({ env, clock: patient }))
+
+  expect(problems).toEqual([
+    expect.objectContaining({ message: expect.stringMatching(/^the answer of the Supervisor \(HTTP 200\)/) }),
+  ])
+})
+
 test.for([
   ['a host with a path', { ...mosquitto, host: 'evil/../x' }],
   ['a host with a user name in it', { ...mosquitto, host: 'hunter2@evil' }],
