@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, inject } from 'vitest'
+import { demoAccount } from '../../src/simulator/demo-account.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
 import { type Answer, appTest, healthcheck, startApp } from '../support/app-container.ts'
 import { home } from '../support/homes.ts'
@@ -12,12 +13,13 @@ import { until } from '../support/until.ts'
 
 const { directory } = inject('packed')
 const login = { username: 'addons', password: 'a-password-of-the-broker' }
-const options = { schedule_cron: '*/7 * * * *', clips_enabled: false, log_level: 'info' }
+// One run, at the start, and none soon that an upload would have to wait for.
+const options = { schedule_cron: '0 3 1 1 *', clips_enabled: false, log_level: 'info' }
 
 /** A Supervisor that knows a broker with a password, and a cloud with one sync module. */
-async function startHome() {
+async function startHome(accounts = [home(1)]) {
   await using parts = new AsyncDisposableStack()
-  const cloud = await startSimulator({ manifestSeconds: 0, accounts: [home(1)] })
+  const cloud = await startSimulator({ manifestSeconds: 0, clipSeconds: 0, motionSeconds: 0, accounts })
   parts.defer(() => cloud.close())
   const broker = parts.use(await startMosquitto({ users: { [login.username]: login.password } }))
   const supervisor = await startSupervisor(brokerIs({ host: '127.0.0.1', port: broker.port, ...login }))
@@ -85,6 +87,21 @@ appTest('config shows options and broker with their origins, and no secret', asy
   })
   for (const secret of [supervisorToken, login.password])
     expect(app.stdout() + app.stderr()).not.toContain(secret)
+})
+
+appTest('clips go to the folder of the media that Home Assistant plays', async () => {
+  await using place = await startHome([demoAccount])
+  place.cloud.motion({ camera: 'Porch' })
+  await using observer = await observe(place.broker.url, 5, login)
+
+  await using app = startApp({ directory, options: { ...options, clips_enabled: true }, env: place.env })
+  const saved = await until('a clip', () => observer.on('/clip/new')[0], { state: () => app.stderr() })
+  const clip = JSON.parse(saved.payload) as { readonly path: string; readonly media_content_id: string }
+
+  expect(decodeURIComponent(clip.media_content_id)).toBe(
+    `media-source://media_source/local/blink-manifestd/${clip.path}`,
+  )
+  expect(statSync(join(app.media, 'blink-manifestd', clip.path)).uid).toBe(1000)
 })
 
 appTest('a restart finds options that the Supervisor has written anew for root', async () => {
