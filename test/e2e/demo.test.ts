@@ -24,7 +24,9 @@ mosquittoTest('demo shows request IDs, and the command it prints shows all topic
   await until('an id', () => lines.some((line) => /\/request_id 67\d+$/.test(line)))
   subscriber.kill()
 
-  expect(demo.stderr()).toBe('')
+  // A busy machine may not keep the demo's fast schedule.
+  const said = demo.stderr().split('\n').filter((line) => line && !line.includes('run skipped'))
+  expect(said).toEqual([])
   const { code } = await demo.stop('SIGINT')
   expect(code).toBe(0)
   expect(readdirSync(world.directory).filter((name) => name.includes('demo'))).toEqual([])
