@@ -44,7 +44,16 @@ const usualLimits: Limits = { headersMs: 10_000, bodyMs: 30_000, silentMs: 60_00
 export async function openListener(needs: ListenerNeeds, limits = usualLimits): Promise<Listener> {
   const { kind, place, answer, log } = needs
   const listener = getRequestListener(
-    (request, env) => answer(request, { listener: kind, peer: env.incoming.socket.remoteAddress ?? '' }),
+    async (request, env) => {
+      const { socket } = env.incoming
+      // While Blink takes its time for a sign-in, the silence is ours.
+      socket.setTimeout(0)
+      try {
+        return await answer(request, { listener: kind, peer: socket.remoteAddress ?? '' })
+      } finally {
+        socket.setTimeout(limits.silentMs)
+      }
+    },
     { overrideGlobalObjects: false },
   )
   const options = {

@@ -79,6 +79,24 @@ test('a body that never ends costs its sender the connection', async () => {
   await closed(socket)
 })
 
+test('an answer that takes longer than a connection may be silent still comes', async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+  const listener = await aListener({ ...unhurried, silentMs: 200 }, async () => {
+    ask()
+    await answered
+    return new Response('at last')
+  })
+  const socket = client(listener)
+  socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n')
+  await asked
+  // One that was opened later is closed for its silence.
+  await closed(client(listener))
+  answer()
+
+  expect(await text(socket)).toMatch(/at last$/)
+})
+
 test('an answer that nobody reads is given up, with its memory', async () => {
   let sent = 0
   let isGivenUp = false
