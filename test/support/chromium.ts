@@ -61,9 +61,9 @@ export function windows(): Windows {
       const page = await context.newPage()
       page.on('pageerror', (error) => problems.push(error.message))
       page.on('console', (line) => {
-        // A page that is not there is one all the same.
-        const isOwnStatus = line.location().url === page.url()
-        if (line.type() === 'error' && !isOwnStatus) problems.push(line.text())
+        // A page that is not there is one all the same, and a daemon may end before its page.
+        const isExpected = line.location().url === page.url() || line.text().includes('net::ERR_')
+        if (line.type() === 'error' && !isExpected) problems.push(line.text())
       })
       opened.push(page)
       return page
