@@ -2,18 +2,19 @@
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { browserTest, follow, windows } from '../support/chromium.ts'
-import { home, moduleOf } from '../support/homes.ts'
+import { home } from '../support/homes.ts'
 import { type PageWorld, pageWorld } from '../support/page-world.ts'
 
 const { open } = windows()
 
-/** Two modules that were offline in the run at the start, and are online now: no request ID is known. */
-async function reachable(env: Readonly<Record<string, string>> = {}): Promise<PageWorld> {
-  const offline = [1, 2].map((number) => ({ ...moduleOf(number), status: 'offline' }))
-  const played = await pageWorld({ simulator: { accounts: [{ ...home(2), modules: offline }] }, env })
+/** Two modules that answered nothing of use in the run at the start, and do so now: no request ID is known. */
+async function reachable(): Promise<PageWorld> {
+  const played = await pageWorld({
+    simulator: { accounts: [home(2)] },
+    fault: { kind: 'html', path: '/manifest/request' },
+  })
   await played.daemon.says('tick done')
-  for (const { id, networkId } of offline)
-    played.world.cloud.module(networkId, id).change({ status: 'online' })
+  played.world.cloud.calm()
   return played
 }
 
@@ -27,7 +28,7 @@ browserTest('request now brings a request ID, which is named and can be copied',
   await rowOf(page, 1).getByRole('button', { name: 'Request now' }).click()
   const message = await page.getByText(/^Request ID: \d+\.$/).innerText()
   const [id = ''] = /\d+/.exec(message) ?? []
-  await rowOf(page, 1).getByText(id, { exact: true }).waitFor()
+  await rowOf(page, 1).locator('code', { hasText: id }).waitFor()
   await page.getByRole('button', { name: `Copy ${id}` }).click()
 
   await page.getByText(`Copied ${id}.`).waitFor()
@@ -39,15 +40,14 @@ browserTest('what happens elsewhere is shown without a reload, and the focus sta
   const [watching, acting] = [await open(), await open()]
   await watching.goto(`${played.url}modules`)
   await watching.evaluate('globalThis.isSameDocument = true')
-  const pause = rowOf(watching, 2).getByRole('button', { name: 'Pause' })
-  await pause.focus()
+  await rowOf(watching, 2).getByRole('button', { name: 'Pause' }).focus()
 
   await acting.goto(`${played.url}modules`)
   await rowOf(acting, 1).getByRole('button', { name: 'Request now' }).click()
   await rowOf(watching, 1).locator('code').waitFor()
 
   expect(await watching.evaluate('globalThis.isSameDocument')).toBe(true)
-  expect(await pause.evaluate('(button) => button === document.activeElement')).toBe(true)
+  expect(await watching.evaluate('document.activeElement.textContent')).toBe('Pause Module 2')
 })
 
 browserTest('a module is paused and resumed, and says which it is', async () => {

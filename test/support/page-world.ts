@@ -3,6 +3,7 @@
  */
 import { once } from 'node:events'
 import { createServer, request as forward } from 'node:http'
+import type { Fault } from '../../src/simulator/fault.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import type { Program } from './program.ts'
 import { until } from './until.ts'
@@ -19,6 +20,8 @@ export interface PageWorld extends AsyncDisposable {
 
 export interface PageWorldOptions {
   readonly simulator?: SimulatorOptions
+  /** What the cloud does wrong until it is calmed. */
+  readonly fault?: Fault
   /** True signs the account in before the start. */
   readonly isSignedIn?: boolean
   readonly env?: Readonly<Record<string, string>>
@@ -27,6 +30,7 @@ export interface PageWorldOptions {
 /** Starts all of it on free ports; `await using` takes it down. */
 export async function pageWorld({
   simulator,
+  fault,
   isSignedIn = true,
   env,
 }: PageWorldOptions = {}): Promise<PageWorld> {
@@ -34,6 +38,7 @@ export async function pageWorld({
   const world = parts.use(
     await startWorld({ broker: false, simulator: { manifestSeconds: 0, ...simulator } }),
   )
+  if (fault) world.cloud.misbehave(fault)
   const daemon = world.start(['run'], {
     MQTT_URL: 'embedded',
     MQTT_LISTEN: '127.0.0.1:0',
