@@ -13,6 +13,11 @@ const paths = [
   'accounts/sign-in',
   'accounts/import',
   'accounts/sign-out?account=8021',
+  'modules',
+  'modules/8021/44107/350221',
+  'clips',
+  'log',
+  'settings',
   'not-there',
 ]
 
@@ -107,7 +112,7 @@ browserTest('below the path of Home Assistant every link, style and form leads b
   })
 
   await page.goto(proxy.url)
-  for (const name of ['Accounts', 'Overview']) {
+  for (const name of ['Accounts', 'Sync modules', 'Clips', 'Log', 'Settings', 'Overview']) {
     await page.getByRole('link', { name, exact: true }).first().click()
     await page.getByRole('heading', { name, level: 1 }).waitFor()
     expect(await page.evaluate("getComputedStyle(document.querySelector('nav ul')).display")).toBe('flex')
