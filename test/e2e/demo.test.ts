@@ -25,7 +25,10 @@ mosquittoTest('demo shows request IDs, and the command it prints shows all topic
   subscriber.kill()
 
   // A busy machine may not keep the demo's fast schedule.
-  const said = demo.stderr().split('\n').filter((line) => line && !line.includes('run skipped'))
+  const said = demo
+    .stderr()
+    .split('\n')
+    .filter((line) => line && !line.includes('run skipped'))
   expect(said).toEqual([])
   const { code } = await demo.stop('SIGINT')
   expect(code).toBe(0)
