@@ -1,8 +1,9 @@
 /**
  * How full the drives are: read after an account's runs, for a module at most once in a quarter of an hour.
  *
- * Only modules whose request was accepted are read, when the run is over and the next one is not near. A reading is
- * worth little, so a failure is a line at debug level, and the next one is tried when the next would be due.
+ * Only modules whose request was accepted are read, when the run is over. Where the next one is near, that one begins
+ * first: runs may be so frequent, or so long, that each ends shortly before the next. A reading is worth little, so a
+ * failure is a line at debug level, and the next one is tried when the next would be due.
  */
 import type { Account } from '../accounts/account.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -54,13 +55,24 @@ export function openDriveWatch(needs: DriveWatchNeeds): DriveWatch {
     if (!same) observer.moduleChanged(key, 'storage')
   }
 
+  /** Waits for the next run to have begun, when that is near. */
+  async function quietIsOver({ accountId, removed }: Account): Promise<void> {
+    const signal = AbortSignal.any([stopping.signal, removed])
+    for (;;) {
+      const waitMs = untilQuietIsOver(nextRun(accountId), clock.now())
+      if (waitMs === 0) return
+      await clock.sleep(waitMs, signal)
+    }
+  }
+
   async function readAll(accountId: BlinkId, keys: readonly ModuleKey[]): Promise<void> {
     for (const key of keys) {
       const current = account(accountId)
-      const isOver = stopping.signal.aborted || !current || current.removed.aborted
-      if (isOver || untilQuietIsOver(nextRun(accountId), clock.now()) > 0) return
+      if (stopping.signal.aborted || !current || current.removed.aborted) return
       try {
-        if (await isDue(key)) await readOne(key, current)
+        if (!(await isDue(key))) continue
+        await quietIsOver(current)
+        await readOne(key, current)
       } catch (error) {
         if (stopping.signal.aborted || current.removed.aborted) return
         if (!(error instanceof DaemonError)) throw error

@@ -15,10 +15,12 @@ const refused = new CloudRefused('storage status', { status: 406, outcome: 'not-
 interface Options {
   readonly answers?: readonly (StorageReading | Error)[]
   readonly nextRunInMs?: number
+  readonly intervalMs?: number
   readonly kept?: KeptReading
 }
 
-function watched({ answers = [nearlyFull], nextRunInMs = 5 * minuteMs, kept }: Options = {}) {
+function watched({ answers = [nearlyFull], nextRunInMs = 5 * minuteMs, ...rest }: Options = {}) {
+  const { intervalMs = 5 * minuteMs, kept } = rest
   const clock = fakeClock()
   const log = readableLog()
   const requests: string[] = []
@@ -45,7 +47,10 @@ function watched({ answers = [nearlyFull], nextRunInMs = 5 * minuteMs, kept }: O
       saveStorageReading: async (key, reading) => void readings.set(keyOf(key), reading),
     },
     account: (accountId) => (accountId === '8021' ? account : undefined),
-    nextRun: () => ({ at: clock.now() + nextRunInMs, intervalMs: 5 * minuteMs }),
+    nextRun: () => {
+      const passed = Math.floor((clock.now() - start - nextRunInMs) / intervalMs) + 1
+      return { at: start + nextRunInMs + Math.max(passed, 0) * intervalMs, intervalMs }
+    },
     observer: { moduleChanged: (key, change) => void changed.push(`${keyOf(key)} ${change}`) },
     ...{ clock, log },
     fail: (error) => expect.fail(String(error)),
@@ -114,15 +119,41 @@ test('only a reading that differs is published', async () => {
   expect(changed).toHaveLength(2)
 })
 
-test('nothing is read shortly before the next run', async () => {
+test('shortly before the next run nothing is read until that has begun', async () => {
   const near = watched({ nextRunInMs: 19_999 })
   const far = watched({ nextRunInMs: 20_000 })
 
   await near.run(requested())
   await far.run(requested())
-
+  await near.clock.advance(19_999)
   expect(near.requests).toEqual([])
   expect(far.requests).toEqual([hall])
+  await near.clock.advance(1_000)
+
+  expect(near.requests).toEqual([hall])
+})
+
+test('where every run ends in the quiet time before the next, drives are read all the same', async () => {
+  const { run, clock, requests, changed } = watched({ nextRunInMs: 5_000, intervalMs: 60_000 })
+
+  await run(requested())
+  for (let minute = 0; minute < 3; minute++) {
+    await clock.advance(60_000)
+    await run(requested())
+  }
+
+  expect(requests).toEqual([hall])
+  expect(changed).toHaveLength(1)
+})
+
+test('a stop ends the wait for the next run', async () => {
+  const { watch, run, clock, requests } = watched({ nextRunInMs: 5_000 })
+
+  await run(requested())
+  await watch.stop()
+  await clock.advance(60_000)
+
+  expect(requests).toEqual([])
 })
 
 test('a failure is silent at info level, hinders no other module, and waits for its time', async () => {
