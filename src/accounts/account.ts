@@ -229,6 +229,8 @@ class KnownAccount implements Account {
     const { clips } = this.#connection
     const inTurn = this.#inTurn
     return {
+      requestManifest: (module, signal) =>
+        this.holdModule(module, () => inTurn(() => clips.requestManifest(module, signal)), signal),
       manifest: (...call) => inTurn(() => clips.manifest(...call)),
       requestClip: (...call) => inTurn(() => clips.requestClip(...call)),
       command: (...call) => inTurn(() => clips.command(...call)),

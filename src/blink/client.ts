@@ -184,6 +184,21 @@ export function createCloud({
     }
   }
 
+  /**
+   * The answer comes before the manifest exists; its id is the one to fetch the manifest with.
+   *
+   * @see BlinkMonitorProtocol 278a4cd, v1/accounts/request-local-storage-manifest.md
+   * @see blinkpy e33bdef, blinkpy/api.py, request_local_storage_manifest
+   */
+  function requestManifest(module: ModuleKey, signal: AbortSignal): Promise<ManifestRequest> {
+    return inRegion<ManifestRequest>(async ({ region }) => {
+      const path = manifestPath(module)
+      const requestId = readManifestRequest(await request('manifest_request', urlOf(region, path), signal))
+      const pollPath = `${path}/${requestId}`
+      return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
+    }, signal)
+  }
+
   return {
     identify,
     async check(signal) {
@@ -198,21 +213,10 @@ export function createCloud({
     /** @see blinkpy e33bdef, blinkpy/api.py, request_homescreen */
     discover: (signal) => inRegion((identity) => homescreen(identity, signal), signal),
 
-    /**
-     * The answer comes before the manifest exists; its id is the one to fetch the manifest with.
-     *
-     * @see BlinkMonitorProtocol 278a4cd, v1/accounts/request-local-storage-manifest.md
-     * @see blinkpy e33bdef, blinkpy/api.py, request_local_storage_manifest
-     */
-    requestManifest: (module, signal) =>
-      inRegion<ManifestRequest>(async ({ region }) => {
-        const path = manifestPath(module)
-        const requestId = readManifestRequest(await request('manifest_request', urlOf(region, path), signal))
-        const pollPath = `${path}/${requestId}`
-        return { requestId, pollPath, pollUrl: urlOf(region, pollPath) }
-      }, signal),
+    requestManifest,
 
     clips: {
+      requestManifest,
       ...clipCalls((kind, path, { signal, sink }) =>
         inRegion(({ region }) => exchange(kind, urlOf(region, path), { signal, sink }), signal),
       ),

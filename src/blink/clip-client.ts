@@ -3,10 +3,10 @@
  *
  * Each is one request; when to make it, how often and under which locks is the business of `clips/`.
  */
-import type { Manifest } from '../domain/clip.ts'
+import type { ClipAddress, Manifest } from '../domain/clip.ts'
 import { CloudChanged, CloudRefused } from '../domain/errors.ts'
 import type { ModuleKey } from '../domain/model.ts'
-import type { ClipAddress, ClipCloud } from '../domain/ports.ts'
+import type { ClipCloud } from '../domain/ports.ts'
 import type { ClipCallKind, HttpAnswer, Sink } from './api.ts'
 import { readClipRequest, readCommand, readManifest, readStorageStatus } from './clip-wire.ts'
 
@@ -26,7 +26,7 @@ const mostClipBytes = 500_000_000
 /** A slow line takes 500 MB in this time with 5 Mbit/s. */
 const longestFileMs = 15 * 60_000
 
-export function clipCalls(send: Send): Omit<ClipCloud, 'cameras'> {
+export function clipCalls(send: Send): Omit<ClipCloud, 'cameras' | 'requestManifest'> {
   /** Whether this account's cloud has only the newer of the two lists. */
   let onlyMedia = false
 

@@ -13,6 +13,7 @@ import {
   type ClipNew,
   clipNewOf,
   comparable,
+  type HomeCamera,
   type KnownClip,
   type LedgerFile,
   type ListedClip,
@@ -32,6 +33,8 @@ export interface DownloadNeeds {
   readonly ledger: ClipLedger
   readonly directory: ClipDirectory
   readonly nameOf: (fields: NameFields) => string
+  /** Whether no two clips of a camera have the same name, but of one second. */
+  readonly nameHasTime: boolean
   /** Choosing a name and taking it is one step, over all downloads. */
   readonly naming: LimitFunction
   /** For an upload, in milliseconds. */
@@ -49,6 +52,8 @@ export interface DownloadJob {
   readonly clip: ListedClip
   /** Where it has failed before. */
   readonly row: number | undefined
+  /** Milliseconds for which no upload may begin. */
+  readonly quietMs: () => number
 }
 
 /** This clip cannot be had now; others can. */
@@ -81,15 +86,23 @@ const weekMs = 7 * 24 * 60 * 60 * 1000
  * @throws ClipFailed, ManifestExpired, or CloudError when nothing more can be had for now
  */
 export async function upload(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<void> {
-  const { account, module } = job
+  const { account, module, quietMs } = job
   const { clock } = needs
-  for (let tried = 1; ; tried++) {
+  // The module's turn may come, or a busy one be tried again, when the account's next run is near.
+  const unlessQuiet = async () => {
+    if (quietMs() > 0) return false
+    await uploadOnce(job, needs, signal)
+    return true
+  }
+  for (let tried = 1; ; ) {
     try {
-      return await account.holdModule(module, () => uploadOnce(job, needs, signal), signal)
+      if (await account.holdModule(module, unlessQuiet, signal)) return
+      await clock.sleep(quietMs(), signal)
     } catch (error) {
       if (!(error instanceof ModuleBusy)) throw error
       const pauseMs = pauseBeforeRetry(error, tried, clock.random())
       if (pauseMs === undefined) throw error
+      tried++
       await clock.sleep(pauseMs, signal)
     }
   }
@@ -104,7 +117,7 @@ async function uploadOnce(job: DownloadJob, needs: DownloadNeeds, signal: AbortS
     .catch((error: unknown) => {
       const obstacle = error instanceof CloudRefused ? clipObstacleOf(error.bodyCode) : undefined
       if (obstacle === 'expired') throw new ManifestExpired()
-      if (obstacle === 'not_found') throw new ClipFailed('not_found')
+      if (obstacle === 'not_found' || obstacle === 'not_ready') throw new ClipFailed('not_found')
       throw error
     })
   steps.publish('after request')
@@ -144,16 +157,7 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
   const { account, module, requestId, clip } = job
   const { ledger, directory, nameOf, clock, naming } = needs
   const cameras = await account.clips.cameras(signal)
-  const camera = cameraNamed(clip.cameraName, module.networkId, cameras)
-  const fields = {
-    account: module.accountId,
-    network: module.networkName ?? module.networkId,
-    syncModule: module.name,
-    camera: camera?.name ?? (clip.cameraName === '' ? 'unknown' : clip.cameraName),
-    createdAt: clip.createdAt,
-  }
-  // `{size}` is the listed one: the name must be known before the file has come.
-  const path = nameOf({ ...fields, bytes: (clip.listedSize ?? 0) * 1024 })
+  const { path, camera } = placeOf(clip, module, { cameras, nameOf })
   steps.publish('before part')
   const part = await directory.begin(path)
   try {
@@ -196,6 +200,25 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
   } finally {
     await part.discard()
   }
+}
+
+/** What the file of a clip is called when no other has that name, and which camera it is of. */
+export function placeOf(
+  clip: ListedClip,
+  module: SyncModule,
+  { cameras, nameOf }: Pick<DownloadNeeds, 'nameOf'> & { readonly cameras: readonly HomeCamera[] },
+): { readonly path: string; readonly camera: HomeCamera | undefined } {
+  const camera = cameraNamed(clip.cameraName, module.networkId, cameras)
+  const path = nameOf({
+    account: module.accountId,
+    network: module.networkName ?? module.networkId,
+    syncModule: module.name,
+    camera: camera?.name ?? (clip.cameraName === '' ? 'unknown' : clip.cameraName),
+    createdAt: clip.createdAt,
+    // The listed size: the name must be known before the file has come.
+    bytes: (clip.listedSize ?? 0) * 1024,
+  })
+  return { path, camera }
 }
 
 /** A clip whose file is under its name becomes `saved`, and its event is stored. */

@@ -5,15 +5,27 @@
  * file of ours marks the directory; where it is missing, the directory is away and nothing is written. The same file
  * is the lock: its owner touches it, and another daemon takes it over only when nobody has touched it for a while.
  */
-import { createHash } from 'node:crypto'
-import { statfsSync } from 'node:fs'
-import { chmod, mkdir, open, readdir, readFile, realpath, rm, stat, statfs, utimes } from 'node:fs/promises'
+import { constants, statfsSync } from 'node:fs'
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  statfs,
+  utimes,
+} from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import type { ClipFile } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { errorCode } from '../domain/file-failures.ts'
 import type { Log } from '../domain/ports.ts'
-import { beginPart, isThere, type PartFile, unlessMissing, unlessWithoutModes } from './part-file.ts'
+import { beginPart, hashOf, isThere, type PartFile, unlessMissing, unlessWithoutModes } from './part-file.ts'
 
 export type DirectoryState = 'ok' | 'disk_full' | 'directory_away' | 'directory_locked'
 
@@ -142,20 +154,21 @@ export class ClipDirectory {
 
   /** Whether the file is there with its length and its content. */
   async holds({ path, bytes, sha256 }: ClipFile): Promise<boolean> {
+    const handle = await this.openFile(path)
+    if (!handle) return false
     try {
-      const handle = await open(join(this.root, path))
-      try {
-        if ((await handle.stat()).size !== bytes) return false
-        const hash = createHash('sha256')
-        for await (const chunk of handle.createReadStream({ autoClose: false })) hash.update(chunk)
-        return hash.digest('hex') === sha256
-      } finally {
-        await handle.close()
-      }
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return false
-      throw error
+      return (await handle.stat()).size === bytes && (await hashOf(handle)) === sha256
+    } finally {
+      await handle.close()
     }
+  }
+
+  /** Opens a file for reading; `undefined` for what is not there, is no file, or lies outside of the directory. */
+  async openFile(path: string): Promise<FileHandle | undefined> {
+    const target = join(this.root, path)
+    const found = await lstat(target).catch(unlessMissing)
+    if (!found?.isFile() || !(await this.#isInside(dirname(target)))) return undefined
+    return open(target, constants.O_RDONLY | constants.O_NOFOLLOW)
   }
 
   async exists(path: string): Promise<boolean> {

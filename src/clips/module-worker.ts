@@ -2,78 +2,49 @@
  * One sync module's way from a request ID to clips: its manifest is fetched and compared with the ledger, then the new
  * clips are uploaded, one after another.
  */
-import type { Account } from '../accounts/account.ts'
-import type { Settings } from '../config/settings.ts'
-import type { ClipCounts, ClipModule, KnownClip, LedgerClip, ListedClip, Manifest } from '../domain/clip.ts'
-import { type Clock, timeOrderedId } from '../domain/clock.ts'
-import { DaemonError, StoreFailed } from '../domain/errors.ts'
-import { type BlinkId, keyOf, type ModuleKey, type WorkItem } from '../domain/model.ts'
-import type { Log, Observer, Storage } from '../domain/ports.ts'
+import type { ClipCounts, ClipModule, KnownClip, Manifest } from '../domain/clip.ts'
+import { type CloudError, DaemonError, StoreFailed } from '../domain/errors.ts'
+import type { BlinkId, ModuleKey, WorkItem } from '../domain/model.ts'
+import { requestAnother } from './another-manifest.ts'
+import { compareManifest, rowOf } from './comparison.ts'
 import {
   ClipFailed,
   type DownloadJob,
-  type DownloadNeeds,
   failedClip,
   isCloudTrouble,
   ManifestExpired,
   save,
   upload,
 } from './download.ts'
-import { type ClipDirectory, OutsideDirectory } from './files.ts'
+import { OutsideDirectory } from './files.ts'
 import { followManifest } from './manifest-follow.ts'
-import { type ClipChoice, newClips, type WantedClip } from './new-clips.ts'
-import { type NextRun, untilQuietIsOver } from './quiet-time.ts'
-
-export interface WorkerNeeds {
-  readonly settings: Pick<Settings, 'manifest' | 'clips'>
-  readonly storage: Pick<Storage, 'clips' | 'ledger'>
-  readonly account: (accountId: BlinkId) => Account | undefined
-  /** When the account is requested next, in milliseconds since the epoch, and how often that happens. */
-  readonly nextRun: (accountId: BlinkId) => NextRun | undefined
-  readonly observer: Pick<Required<Observer>, 'clipSaved' | 'clipsChanged' | 'clipTrouble'>
-  /** Downloads what was chosen, once, in place of all that is new. */
-  readonly choice?: ClipChoice | undefined
-  readonly watch?: DownloadWatch | undefined
-  readonly clock: Clock
-  readonly log: Log
-}
-
-/** For a person who waits for clips. */
-export interface DownloadWatch {
-  /** A manifest was compared, and these clips of it are downloaded now. */
-  chosen(module: ModuleKey, clips: readonly ListedClip[], manifest: Manifest): void
-  received(bytes: number): void
-}
-
-/** What the workers of all modules share. */
-export interface WorkerStage {
-  readonly needs: WorkerNeeds
-  /** Whether clips are downloaded, and not only listed. */
-  readonly enabled: boolean
-  readonly directory: ClipDirectory
-  readonly download: DownloadNeeds
-  /** Aborted when the stage stops. */
-  readonly signal: AbortSignal
-  /** Whether clips can be saved now. */
-  ready(): Promise<boolean>
-  /** Removes the files that are too old or too many. */
-  retain(): Promise<void>
-  /** Runs work in the background. */
-  run(work: Promise<void>): void
-}
+import type { WantedClip } from './new-clips.ts'
+import { untilQuietIsOver } from './quiet-time.ts'
+import type { WorkerStage } from './worker-stage.ts'
 
 /** Files of one module that are fetched while its next clip is uploaded. */
 const mostInTransit = 2
 
 const dayMs = 24 * 60 * 60 * 1000
-const listedInEvent = 100
 
 /** The clips of a manifest that are to be had. */
 interface WorkList {
-  readonly requestId: BlinkId
+  readonly item: WorkItem
   readonly manifestId: BlinkId
   readonly wanted: WantedClip[]
+  /** Whether another manifest of this run was there before. */
+  readonly isSecond: boolean
+  /** Clips of this run, and of these those that were uploaded by this manifest. */
+  tried: number
+  uploaded: number
+  /** Clips of which the cloud had no file. */
+  missing: number
+  /** Nothing more can be had by this manifest, and another one is wanted. */
+  isOver: boolean
 }
+
+/** What the sync module and the cloud get to come to rest. */
+const beforeAnotherMs = 5_000
 
 export class ModuleWorker {
   readonly key: ModuleKey
@@ -83,6 +54,8 @@ export class ModuleWorker {
   /** The newest request ID that has not been followed. */
   #pending: WorkItem | undefined
   #list: WorkList | undefined
+  /** The request ID of the last manifest that was requested within a run. */
+  #secondId: BlinkId | undefined
   #counts: ClipCounts = {
     count: 0,
     waiting: 0,
@@ -141,6 +114,7 @@ export class ModuleWorker {
           this.#pending = undefined
           await this.#follow(item)
         } else if (this.#list && next) await this.#next(this.#list, next)
+        else if (this.#list?.isOver && this.#inTransit.size === 0) await this.#another(this.#list)
         else {
           if (this.#inTransit.size === 0) this.#rest()
           await this.#woken()
@@ -196,75 +170,60 @@ export class ModuleWorker {
   }
 
   async #compare(manifest: Manifest, item: WorkItem, before: ClipModule | undefined): Promise<void> {
-    const compared = before?.compared ?? false
-    const { needs, enabled } = this.#stage
-    const { settings, storage, clock, observer } = needs
-    const { choice, watch } = needs
-    const { backfillDays } = settings.clips
-    const maxPerRun = choice ? Number.POSITIVE_INFINITY : settings.clips.maxPerRun
-    const { accountId, networkId, syncModuleId } = this.key
-    const known = await storage.clips.clipsOf(this.key)
-    // Their place is taken by what is in transit.
-    const busyRows = new Set([...this.#inTransit.keys()].flatMap(rowOf))
-    const now = clock.now()
-    const found = newClips({
-      listed: manifest.clips,
-      known: [...known.filter(({ row }) => !busyRows.has(row)), ...this.#inTransit.keys()],
-      firstSight: !compared,
-      ...{ now, backfillDays, maxPerRun, choice },
-    })
-    const gone = found.gone.flatMap(rowOf)
-    const goneRows = new Set(gone)
-    const newest = manifest.clips.toSorted((a, b) => b.createdAt - a.createdAt)
-    this.#counts = {
-      count: manifest.clips.length,
-      waiting: enabled ? found.wanted.length + found.waiting : 0,
-      newestAt: newest[0]?.createdAt,
-      oldestAt: newest.at(-1)?.createdAt,
-      lastError: undefined,
-    }
-    const event = {
-      ...{ accountId, networkId, syncModuleId, eventId: timeOrderedId(clock), requestId: item.requestId },
-      ...{ manifestId: manifest.manifestId, readyAt: now, clipCount: manifest.clips.length },
-      newCount: found.wanted.length + found.waiting,
-      latencyMs: Math.max(0, now - item.requestedAt),
-      clips: newest.slice(0, listedInEvent).map(({ createdAt, listedSize, cameraName }) => ({
-        ...{ createdAt, listedSize, cameraName },
-      })),
-    }
-    const addedRows = await storage.clips.compared(this.key, {
-      // Where nothing is downloaded, no clip is missed either: with downloads switched on it is a first sight.
-      module: { requestId: item.requestId, compared: compared || enabled, counts: this.#counts },
-      added: enabled
-        ? found.tooOld.map(({ createdAt, listedSize, cameraName }) => ({
-            ...{ createdAt, listedSize, cameraName, state: 'listed' as const },
-          }))
-        : [],
-      renamed: found.renamed.flatMap(({ known: one, cameraName }) =>
-        isInLedger(one) && !this.#inTransit.has(one) ? [{ ...one, cameraName }] : [],
-      ),
-      seen: known.flatMap(({ row }) => (goneRows.has(row) ? [] : [row])),
-      ...{ gone, at: now },
-      event: {
-        kind: 'manifest_ready',
-        orderKey: `manifest ${keyOf(this.key)}`,
-        expiresAt: item.expiresAt,
-        body: event,
+    const stage = this.#stage
+    const isSecond = item.requestId === this.#secondId
+    const { counts, wanted } = await compareManifest(
+      stage,
+      {
+        ...{ key: this.key, manifest, item, inTransit: new Set(this.#inTransit.keys()) },
+        ...{ comparedBefore: before?.compared ?? false, mostClips: this.#mostClips(isSecond) },
       },
-    })
-    observer.clipsChanged(this.key)
-    const { requestId } = item
-    this.#list = undefined
-    if (!enabled) return
-    // What was too old is in the ledger by now.
-    const rows = new Map(found.tooOld.map((clip, place) => [clip, addedRows[place]]))
-    const wanted = found.wanted.map((one) => withRow(one, rows.get(one.clip)))
-    this.#list = { requestId, manifestId: manifest.manifestId, wanted }
-    watch?.chosen(
-      this.key,
-      wanted.map(({ clip }) => clip),
-      manifest,
+      this.#signal,
     )
+    const tried = isSecond ? (this.#list?.tried ?? 0) : 0
+    this.#counts = counts
+    this.#list = undefined
+    stage.needs.observer.clipsChanged(this.key)
+    if (!wanted) return
+    const { manifestId } = manifest
+    const clips = wanted.map(({ clip }) => clip)
+    this.#list = { item, manifestId, wanted, isSecond, tried, uploaded: 0, missing: 0, isOver: false }
+    stage.needs.watch?.chosen(this.key, clips, manifest)
+  }
+
+  /** How many clips this run may still try; a second manifest is at least for those that the first one missed. */
+  #mostClips(isSecond: boolean): number {
+    const { choice, settings } = this.#stage.needs
+    if (choice) return Number.POSITIVE_INFINITY
+    const { maxPerRun } = settings.clips
+    return isSecond && this.#list ? Math.max(maxPerRun - this.#list.tried, this.#list.missing) : maxPerRun
+  }
+
+  /**
+   * Requests a second manifest, for clips that the first one could not give: once in a run, and more often only while
+   * each gives some clips before it is too old.
+   */
+  async #another(list: WorkList): Promise<void> {
+    const { needs } = this.#stage
+    const waitMs = this.#untilQuietIsOver()
+    if (waitMs > 0) return this.#woken(waitMs)
+    list.isOver = false
+    const { storage, observer, clock } = needs
+    await clock.sleep(beforeAnotherMs, this.#signal)
+    const record = await storage.ledger.read(this.key)
+    const account = needs.account(this.key.accountId)
+    // A scheduled run may have requested one meanwhile, which does as well.
+    if (this.#pending || !record || !account || storage.ledger.trouble) return
+    const { item, missing, tried } = list
+    try {
+      const job = { module: record.module, item }
+      const another = { ledger: storage.ledger, observer, clock }
+      this.#secondId = await requestAnother(account, job, another, this.#signal)
+      needs.log.info({ ...ids(this.key), missing, tried }, 'clips are missing, requesting another manifest')
+    } catch (error) {
+      if (this.#signal.aborted || !isCloudTrouble(error)) throw error
+      this.#putOff(error)
+    }
   }
 
   /** The next clip of the list, as soon as it may be uploaded. */
@@ -284,15 +243,19 @@ export class ModuleWorker {
       return
     }
     list.wanted.shift()
+    list.tried++
     const [row] = known ? rowOf(known) : []
-    const { requestId, manifestId } = list
-    const job = { account, module: record.module, requestId, manifestId, clip, row }
+    const { manifestId, item } = list
+    const { requestId } = item
+    const quietMs = () => this.#untilQuietIsOver()
+    const job = { account, module: record.module, requestId, manifestId, clip, row, quietMs }
     const isAgain = known?.state === 'failed'
     const ended = await this.#attempt(job, isAgain, async () => {
       await upload(job, download, this.#signal)
       return true
     })
     if (!ended) return
+    list.uploaded++
     // Of the states, one that no comparison downloads.
     const marker: KnownClip = { ...clip, state: 'removed', ...(row !== undefined && { row }) }
     const saving = this.#save(job, isAgain).finally(() => {
@@ -314,17 +277,16 @@ export class ModuleWorker {
 
   /** Does a part of the work for a clip; `undefined` when that failed, which is on record then. */
   async #attempt<T>(job: DownloadJob, isAgain: boolean, work: () => Promise<T>): Promise<T | undefined> {
-    const { needs, directory } = this.#stage
+    const { directory } = this.#stage
     try {
       return await work()
     } catch (error) {
       if (this.#signal.aborted) throw error
-      if (error instanceof ManifestExpired) this.#list = undefined
+      if (error instanceof ManifestExpired) await this.#expired(job)
       else if (error instanceof OutsideDirectory) await this.#failed(job, 'outside_directory', true)
       else if (error instanceof ClipFailed) await this.#failed(job, error.reason, isAgain)
       else if (isCloudTrouble(error)) {
-        this.#list = undefined
-        needs.log.info({ ...ids(this.key), detail: error.message }, 'downloads wait for the next run')
+        this.#putOff(error)
       } else if (error instanceof DaemonError) throw error
       else {
         // Throws again what is no error of the file system.
@@ -335,11 +297,31 @@ export class ModuleWorker {
     }
   }
 
+  /** The manifest is too old, or the clip's id is not in it any more. */
+  async #expired(job: DownloadJob): Promise<void> {
+    const list = this.#list
+    if (!list) return
+    list.wanted.length = 0
+    list.isOver = !list.isSecond || list.uploaded > 0
+    if (!list.isOver) await this.#failed(job, 'not_found', true)
+  }
+
+  #putOff({ message }: CloudError): void {
+    this.#list = undefined
+    const fields = { ...ids(this.key), detail: message }
+    this.#stage.needs.log.info(fields, 'downloads wait for the next run')
+  }
+
   /** A clip that failed is tried by one new manifest, and then left for a day. */
   async #failed({ clip, row, requestId }: DownloadJob, reason: string, isAgain: boolean): Promise<void> {
     const { storage, clock, log, observer } = this.#stage.needs
     const retryAt = clock.now() + (isAgain ? dayMs : 0)
     await storage.clips.put(this.key, failedClip(clip, reason, retryAt), row)
+    const list = this.#list
+    if (list && reason === 'not_found' && !isAgain && !list.isSecond) {
+      list.missing++
+      list.isOver = true
+    }
     const fields = { ...ids(this.key), camera: clip.cameraName, created_at: clip.createdAt, reason }
     log.warn(fields, isAgain ? 'clip failed again, left for a day' : 'clip failed')
     await this.#count({ lastError: reason })
@@ -359,20 +341,6 @@ export class ModuleWorker {
     const { nextRun, clock } = this.#stage.needs
     return untilQuietIsOver(nextRun(this.key.accountId), clock.now())
   }
-}
-
-function isInLedger(clip: KnownClip): clip is LedgerClip {
-  return 'row' in clip
-}
-
-function withRow(wanted: WantedClip, row: number | undefined): WantedClip {
-  if (row === undefined) return wanted
-  const known: LedgerClip = { ...wanted.clip, state: 'listed', row }
-  return { clip: wanted.clip, known }
-}
-
-function rowOf(clip: KnownClip): readonly number[] {
-  return isInLedger(clip) ? [clip.row] : []
 }
 
 function ids({ accountId, networkId, syncModuleId }: ModuleKey) {

@@ -44,6 +44,8 @@ export interface NewClips {
   readonly waiting: number
   /** Too old at first sight: to be put into the ledger as `listed`. */
   readonly tooOld: readonly ListedClip[]
+  /** Those that the ledger does not know, however old. */
+  readonly unknown: readonly ListedClip[]
   /** Known under another camera's name: the ledger must take this one, by which equal clips are told apart. */
   readonly renamed: readonly { readonly known: KnownClip; readonly cameraName: string }[]
   /** Known, and not on the stick any more. */
@@ -69,6 +71,7 @@ export function newClips(comparison: Comparison): NewClips {
     wanted,
     waiting: all.size - wanted.length,
     tooOld,
+    unknown,
     renamed: pairs.flatMap((pair) => renaming(pair) ?? []),
     gone,
   }

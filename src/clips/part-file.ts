@@ -19,25 +19,31 @@ export interface PartFile extends ByteReader {
   discard(): Promise<void>
 }
 
-/** Begins a file that is not there. */
-export async function beginPart(path: string, mode: number): Promise<PartFile> {
+/**
+ * Begins a file that is not there.
+ *
+ * @param linking how a file gets a second name, for tests without FAT
+ */
+export async function beginPart(path: string, mode: number, linking = link): Promise<PartFile> {
   const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants
   const handle = await open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode)
   await handle.chmod(mode).catch(unlessWithoutModes)
-  return new Part(handle, path)
+  return new Part(handle, path, linking)
 }
 
 class Part implements PartFile {
   readonly #handle: FileHandle
   readonly #path: string
+  readonly #link: typeof link
   readonly #hash = createHash('sha256')
   #bytes = 0
   #sha256: string | undefined
   #closed = false
 
-  constructor(handle: FileHandle, path: string) {
+  constructor(handle: FileHandle, path: string, linking: typeof link) {
     this.#handle = handle
     this.#path = path
+    this.#link = linking
   }
 
   get bytes(): number {
@@ -71,7 +77,7 @@ class Part implements PartFile {
     await this.#close()
     const target = join(dirname(this.#path), name)
     try {
-      await link(this.#path, target)
+      await this.#link(this.#path, target)
     } catch (error) {
       const code = errorCode(error)
       if (code === 'EEXIST') return false
@@ -120,4 +126,11 @@ export function unlessWithoutModes(error: unknown): void {
 /** Whether an error says that the file system has no such thing. */
 function isUnknownHere(code: string | undefined): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code ?? '')
+}
+
+/** Of the whole content, in hexadecimal. */
+export async function hashOf(handle: FileHandle): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of handle.createReadStream({ start: 0, autoClose: false })) hash.update(chunk)
+  return hash.digest('hex')
 }

@@ -12,9 +12,10 @@ import { type BlinkId, keyOf, type WorkItem } from '../domain/model.ts'
 import type { Observer } from '../domain/ports.ts'
 import { type DownloadNeeds, settle } from './download.ts'
 import { ClipDirectory, touchEveryMs } from './files.ts'
-import { ModuleWorker, type WorkerNeeds, type WorkerStage } from './module-worker.ts'
+import { ModuleWorker } from './module-worker.ts'
 import { clipNamer } from './names.ts'
 import { filesToRemove } from './retention.ts'
+import type { WorkerNeeds, WorkerStage } from './worker-stage.ts'
 
 export interface ClipStageNeeds extends WorkerNeeds {
   /** Where clips are saved, absolute. */
@@ -59,6 +60,8 @@ class Stage implements WorkerStage {
   readonly #workers = new Map<string, ModuleWorker>()
   readonly #running = new Set<Promise<void>>()
   #recovered: Promise<void> | undefined
+  /** One at a time: two would remove the same files. */
+  readonly #retention = pLimit(1)
 
   constructor(needs: ClipStageNeeds) {
     this.needs = needs
@@ -70,6 +73,7 @@ class Stage implements WorkerStage {
       ledger: needs.storage.clips,
       directory: this.directory,
       nameOf: clipNamer({ template: name, timezone }),
+      nameHasTime: name.includes('{time}'),
       naming: pLimit(1),
       uploadMs: settings.manifest.deadlineSeconds * 1000,
       clock,
@@ -149,8 +153,11 @@ class Stage implements WorkerStage {
     return true
   }
 
-  /** Removes the files that are too old or too many. */
-  async retain(): Promise<void> {
+  retain(): Promise<void> {
+    return this.#retention(() => this.#retain())
+  }
+
+  async #retain(): Promise<void> {
     const { storage, settings, clock, log } = this.needs
     const { keepDays, keepGigabytes } = settings.clips
     if (keepDays === 0 && keepGigabytes === 0) return

@@ -5,7 +5,7 @@
  * clips anew after a restart. A clip is named by its sync module, its time in milliseconds and its size, with the
  * camera's name as tie-breaker.
  */
-import type { BlinkId, ModuleKey } from './model.ts'
+import type { BlinkId, DurableEvent, ModuleKey } from './model.ts'
 
 /** A clip as one manifest lists it. */
 export interface ListedClip {
@@ -16,6 +16,12 @@ export interface ListedClip {
   readonly listedSize: number | undefined
   /** Without everything that is no letter, digit or `_` where it comes from a manifest; may be empty. */
   readonly cameraName: string
+}
+
+/** A clip's place in one manifest, and in no other. */
+export interface ClipAddress {
+  readonly manifestId: BlinkId
+  readonly clipId: BlinkId
 }
 
 /** The list of the clips on a stick. Its id is not the id of the request. */
@@ -95,8 +101,11 @@ export interface ClipFile {
 /** A clip in the ledger. `row` names it there. */
 export type LedgerClip = KnownClip & { readonly row: number }
 
-/** A clip in the ledger that has a file, or soon will. */
-export type LedgerFile = Extract<KnownClip, { readonly file: ClipFile }> & {
+/** A clip that has a file, or soon will. */
+export type ClipWithFile = Extract<KnownClip, { readonly file: ClipFile }>
+
+/** The same in the ledger. */
+export type LedgerFile = ClipWithFile & {
   readonly row: number
   readonly module: ModuleKey
 }
@@ -108,6 +117,19 @@ export interface ClipModule {
   /** Whether a manifest has been compared; else the next one is the first sight of the stick. */
   readonly compared: boolean
   readonly counts: ClipCounts
+}
+
+/** How a manifest changes what is known of a module's clips. */
+export interface ClipChange {
+  readonly module: ClipModule
+  /** Clips to be known from now on. */
+  readonly added: readonly KnownClip[]
+  readonly renamed: readonly LedgerClip[]
+  /** Rows of clips that are on the stick, and of those that are not. */
+  readonly seen: readonly number[]
+  readonly gone: readonly number[]
+  readonly at: number
+  readonly event: DurableEvent
 }
 
 /** What is on a stick, as the last manifest had it, and what has become of it. */
@@ -171,7 +193,7 @@ export interface ClipNew extends ModuleKey {
 /** What is published of a clip that has a file. */
 export function clipNewOf(
   { accountId, networkId, syncModuleId }: ModuleKey,
-  { file, cameraName, createdAt }: Extract<KnownClip, { readonly file: ClipFile }>,
+  { file, cameraName, createdAt }: ClipWithFile,
 ): ClipNew {
   return { accountId, networkId, syncModuleId, ...file, cameraName, createdAt }
 }

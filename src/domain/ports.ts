@@ -6,11 +6,14 @@
 import type { Attempt, AttemptDelivered, ModuleAttempt } from './attempt.ts'
 import type {
   CameraKey,
+  ClipAddress,
   ClipCamera,
+  ClipChange,
   ClipModule,
   ClipNew,
   ClipTotals,
   ClipTrouble,
+  ClipWithFile,
   CommandState,
   HomeCamera,
   KeptReading,
@@ -57,14 +60,8 @@ export interface Cloud {
   requestManifest(module: ModuleKey, signal: AbortSignal): Promise<ManifestRequest>
 }
 
-/** A clip's place in one manifest, and in no other. */
-export interface ClipAddress {
-  readonly manifestId: BlinkId
-  readonly clipId: BlinkId
-}
-
 /** The way from a request ID to clips, for one account. */
-export interface ClipCloud {
+export interface ClipCloud extends Pick<Cloud, 'requestManifest'> {
   /**
    * All clips on the stick, from all pages of the list.
    *
@@ -221,6 +218,8 @@ export interface ClipLedger {
   compared(key: ModuleKey, change: ClipChange): Promise<readonly number[]>
   /** Keeps a clip, under `row` where it is known; returns its row. */
   put(key: ModuleKey, clip: KnownClip, row?: number): Promise<number>
+  /** Keeps a clip that has a file already, and its camera, in one commit. */
+  adopt(key: ModuleKey, clip: ClipWithFile): Promise<void>
   /** The clip becomes `saved`, its camera known and its event enters the outbox, in one commit. */
   saved(file: LedgerFile, event: DurableEvent): Promise<void>
   /** The cameras whose topics may hold something, those that have moved included; of all accounts, or of one. */
@@ -243,19 +242,6 @@ export interface AttemptHistory {
   record(attempts: readonly ModuleAttempt[], delivered: readonly AttemptDelivered[]): Promise<void>
   /** A module's attempts from `since` on, in milliseconds since the epoch; the oldest first. */
   of(key: ModuleKey, since: number): Promise<readonly Attempt[]>
-}
-
-/** How a manifest changes what is known of a module's clips. */
-export interface ClipChange {
-  readonly module: ClipModule
-  /** Clips to be known from now on. */
-  readonly added: readonly KnownClip[]
-  readonly renamed: readonly LedgerClip[]
-  /** Rows of clips that are on the stick, and of those that are not. */
-  readonly seen: readonly number[]
-  readonly gone: readonly number[]
-  readonly at: number
-  readonly event: DurableEvent
 }
 
 /** The accounts' credentials. */

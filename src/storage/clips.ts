@@ -146,6 +146,12 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
       return rows
     },
     put: (key, clip, row) => write(() => put(key, clip, row)),
+    async adopt(key, clip) {
+      await write(() => {
+        put(key, clip, undefined)
+        knowCamera(clipNewOf(key, clip))
+      })
+    },
     async saved({ row, module, ...clip }, event) {
       const announced = await write(() => {
         put(module, { ...clip, state: 'saved' }, row)

@@ -90,6 +90,8 @@ function withoutReason(
   let refused: Call | undefined
   let nobodyHome = false
   let asked: Map<string, Call[]> | undefined
+  /** Modules of which a clip was not to be had: another manifest shows why. */
+  const missing = new Set<string>()
 
   const mayRepeatHome = (call: Call): string | undefined => {
     if (!lastHome || !failed(lastHome)) return 'asked for the home screen again in the same tick'
@@ -125,13 +127,17 @@ function withoutReason(
         nobodyHome = call.status === 404
         break
       case 'manifest-request': {
-        const before = asked?.get(call.path) ?? []
+        const before = missing.delete(moduleOf(call)) ? [] : (asked?.get(call.path) ?? [])
         if (!asked) say(call, 'asked a module without having seen the home screen')
         const complaint = mayAskAgain(before, call)
         if (complaint) say(call, `asked module ${moduleOf(call)} ${complaint}`)
         asked?.set(call.path, [...before, call])
         break
       }
+      case 'clip-request':
+      case 'clip':
+        if (failed(call)) missing.add(moduleOf(call))
+        break
       case 'tier-info':
         if (!nobodyHome && !mayBeRefused(call))
           say(call, 'asked where it lives without having been turned away')

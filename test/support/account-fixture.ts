@@ -316,6 +316,7 @@ export const quietCloud: Cloud = {
 
 const unexpected = () => Promise.reject(new Error('this test requests no clips'))
 const noClips: ClipCloud = {
+  requestManifest: unexpected,
   manifest: unexpected,
   requestClip: unexpected,
   command: unexpected,

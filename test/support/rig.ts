@@ -61,7 +61,12 @@ export async function pass(
 export interface Line {
   readonly level: keyof Log
   readonly message: string
-  readonly fields: { readonly remedy?: unknown; readonly reason?: unknown }
+  readonly fields: {
+    readonly remedy?: unknown
+    readonly reason?: unknown
+    readonly count?: unknown
+    readonly camera?: unknown
+  }
 }
 
 /** A log that keeps its lines. */

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/pro
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { ClipDirectory, OutsideDirectory, staleMs } from '../../../src/clips/files.ts'
+import { beginPart } from '../../../src/clips/part-file.ts'
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts'
 import { directoryWith } from '../../support/place.ts'
 import { readableLog } from '../../support/rig.ts'
@@ -154,4 +155,39 @@ test('nothing is written or removed behind a link that leads out of the director
   await directory.remove('Home/a.mp4')
 
   expect(await readdir(outside)).toEqual(['a.mp4'])
+})
+
+test.each([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+])('where a link fails with %s a file is renamed', async (code) => {
+  const root = directoryWith()
+  const noLinks = () => Promise.reject(Object.assign(new Error(code), { code }))
+  const saved = async (name: string, text: string) => {
+    const part = await beginPart(join(root, `.${name}.part`), 0o644, noLinks)
+    await part.write(Buffer.from(text))
+    await part.sync(1)
+    const isPlaced = await part.place('a.mp4')
+    await part.discard()
+    return isPlaced
+  }
+
+  expect(await saved('1', 'first')).toBe(true)
+  expect(await saved('2', 'second')).toBe(false)
+
+  expect(await readdir(root)).toEqual(['a.mp4'])
+  expect(await readFile(join(root, 'a.mp4'), 'utf8')).toBe('first')
+})
+
+test('what else a link fails with is no reason to rename', async () => {
+  const root = directoryWith()
+  const full = () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }))
+  const part = await beginPart(join(root, '.1.part'), 0o644, full)
+
+  await expect(part.place('a.mp4')).rejects.toMatchObject({ code: 'ENOSPC' })
+  await part.discard()
+
+  expect(await readdir(root)).toEqual([])
 })

@@ -1,65 +1,15 @@
 /** From motion at a camera to a whole file under its name and one event: the daemon against the simulated cloud. */
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import type { ClipNew } from '../../../src/domain/clip.ts'
+import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
-import type { DurableEvent } from '../../../src/domain/model.ts'
-import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { openStorage } from '../../../src/storage/open.ts'
-import { startClipDaemon } from '../../support/clip-daemon.ts'
+import { filesIn, hashesIn, sorted, world } from '../../support/clip-world.ts'
 import { observe } from '../../support/observer.ts'
-import { directoryWith } from '../../support/place.ts'
 import { readableLog } from '../../support/rig.ts'
 import { until } from '../../support/until.ts'
-
-async function world() {
-  const simulator = await startSimulator({ manifestSeconds: 0.1, clipSeconds: 0.1, motionSeconds: 0 })
-  onTestFinished(() => simulator.close())
-  const dataDir = directoryWith()
-  const directory = join(dataDir, 'clips')
-  const { oauthUrl, restUrl } = simulator
-  const place = { dataDir, oauthUrl, restUrl, tokens: simulator.tokens() }
-  const events: ClipNew[] = []
-  const eventDelivered = (event: DurableEvent) => {
-    if (event.kind === 'clip_new') events.push(event.body)
-  }
-  const modules = [
-    [44107, 350221],
-    [44108, 350222],
-    [44114, 350228],
-  ].map(([network = 0, id = 0]) => simulator.module(network, id))
-  const journal = () => modules.flatMap((module) => [...module.journal()])
-  const start = async (settings: Readonly<Record<string, string>> = {}) => {
-    const { log, lines } = readableLog()
-    const daemon = await startClipDaemon({ ...place, settings, log, observers: [{ eventDelivered }] })
-    daemon.failed.catch((error: unknown) => expect.fail(String(error)))
-    onTestFinished(() => daemon.stop())
-    return { daemon, lines }
-  }
-  return { simulator, directory, place, events, journal, start }
-}
-
-/** Every file below a directory, hidden ones and those of others included. */
-async function filesIn(directory: string): Promise<readonly string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-}
-
-async function hashesIn(directory: string): Promise<readonly string[]> {
-  const clips = (await filesIn(directory)).filter((path) => path.endsWith('.mp4'))
-  const hash = async (path: string) =>
-    createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex')
-  return (await Promise.all(clips.map(hash))).toSorted()
-}
-
-const sorted = (records: readonly { readonly sha256: string }[]) =>
-  records.map(({ sha256 }) => sha256).toSorted()
 
 test('every clip is on disk once, whole, with one event, and new ones follow', async () => {
   const { simulator, directory, events, journal, start } = await world()

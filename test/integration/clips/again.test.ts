@@ -1,0 +1,149 @@
+/** Which clips are had again: by a second manifest of the run, and none that is on disk already. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { readdir, rm, truncate, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { systemClock } from '../../../src/domain/clock.ts'
+import { openStorage } from '../../../src/storage/open.ts'
+import { filesIn, hashesIn, sorted, world } from '../../support/clip-world.ts'
+import { readableLog } from '../../support/rig.ts'
+import { until } from '../../support/until.ts'
+
+type World = Awaited<ReturnType<typeof world>>
+
+/** Only the run at the start. */
+const onceOnly = { SCHEDULE_CRON: '0 0 1 1 *' }
+const left = 'clip failed again, left for a day'
+
+/** Those that were not refused: a module may be busy. */
+const requests = ({ simulator }: World, kind: string, module = '') =>
+  simulator.calls.filter((call) => call.kind === kind && call.status === 200 && call.path.includes(module))
+    .length
+
+/** A drive with all clips, whose daemon has stopped and whose database is lost. */
+async function lost() {
+  const place = await world()
+  const { daemon } = await place.start()
+  await until('all are there', () => place.events.length === place.journal().length)
+  await daemon.stop()
+  for (const name of await readdir(place.place.dataDir)) {
+    if (name.startsWith('state.db')) await rm(join(place.place.dataDir, name))
+  }
+  const uploads = requests(place, 'clip-request')
+  return { ...place, newUploads: () => requests(place, 'clip-request') - uploads }
+}
+
+async function savedIn({ place }: World) {
+  const storage = await openStorage(place.dataDir, systemClock, readableLog().log)
+  const saved = await storage.clips.files('saved')
+  await storage.close()
+  return saved.map(({ file }) => file)
+}
+
+test('with a lost database no clip comes again, and only new ones are uploaded', async () => {
+  const place = await lost()
+  const { simulator, directory, events, journal, start, newUploads } = place
+  const before = events.length
+  simulator.motion({ camera: 'Porch', size: 70 })
+
+  const { daemon, lines } = await start()
+  await until('the new one is there', () => events.length === before + 1)
+  await until('all are known', () => {
+    const found = lines.filter(({ message }) => message === 'files of clips found, not downloaded again')
+    return found.reduce((sum, { fields }) => sum + Number(fields.count), 0) === before
+  })
+  await daemon.stop()
+
+  expect(newUploads()).toBe(1)
+  expect(await hashesIn(directory)).toEqual(sorted(journal()))
+  expect(sorted(await savedIn(place))).toEqual(sorted(journal()))
+})
+
+test('a file that is cut, or of another size, is not taken for its clip', async () => {
+  const place = await lost()
+  const { directory, events, journal, start, newUploads } = place
+  const before = events.length
+  const [one = '', two = ''] = (await filesIn(directory)).filter((path) => path.endsWith('.mp4'))
+  await truncate(one, 100)
+  await truncate(two, 150 * 1024)
+
+  const { daemon } = await start()
+  await until('both are there', () => events.length === before + 2)
+  await daemon.stop()
+
+  expect(newUploads()).toBe(2)
+  expect(await hashesIn(directory)).toEqual(expect.arrayContaining([...sorted(journal())]))
+})
+
+test('where names have no time, only the time of a file tells whose it is', async () => {
+  const place = await world()
+  const { directory, events, journal, start } = place
+  const named = { CLIPS_NAME: '{network}/{camera}.mp4' }
+  const { daemon } = await start(named)
+  await until('all are there', () => events.length === journal().length)
+  await daemon.stop()
+  const files = (await filesIn(directory)).filter((path) => path.endsWith('.mp4'))
+  await utimes(files[0] ?? '', 1, 1)
+  for (const name of await readdir(place.place.dataDir)) {
+    if (name.startsWith('state.db')) await rm(join(place.place.dataDir, name))
+  }
+  const uploads = requests(place, 'clip-request')
+  const before = events.length
+
+  const again = await start(named)
+  await until('one has come again', () => events.length === before + 1)
+  await again.daemon.stop()
+
+  expect(requests(place, 'clip-request')).toBe(uploads + 1)
+  expect(await savedIn(place)).toHaveLength(journal().length)
+})
+
+test('a clip that the cloud has not is there by a second manifest of the run', async () => {
+  const place = await world()
+  const { simulator, events, journal, start } = place
+  simulator.troubleClips({ kind: 'media_not_found', count: 1, syncModuleId: 350228 })
+
+  const { lines } = await start(onceOnly)
+  await until('all are there', () => events.length === journal().length)
+
+  expect(requests(place, 'manifest-request', '350228')).toBe(2)
+  expect(requests(place, 'manifest-request', '350221')).toBe(1)
+  expect(lines.filter(({ message }) => message === 'clip failed')).toHaveLength(1)
+  expect(lines.filter(({ message }) => message === left)).toEqual([])
+})
+
+test('a clip that the second manifest does not bring either is left, and costs no third', async () => {
+  const place = await world()
+  const { simulator, events, journal, start } = place
+  simulator.troubleClips({ kind: 'media_not_found', cameraName: 'Porch' })
+
+  const { daemon, lines } = await start(onceOnly)
+  await until('it is left', () => lines.some(({ message }) => message === left))
+  await until('the others are there', () => events.length === journal().length - 1)
+  await daemon.clips?.idle()
+
+  expect(requests(place, 'manifest-request', '350228')).toBe(2)
+  const porch = lines.filter(({ fields }) => fields.camera === 'Porch')
+  expect(porch.map(({ message }) => message)).toEqual(['clip failed', left])
+})
+
+test('a module that restarts amid its clips gets another manifest in the same run', async () => {
+  const place = await world()
+  const { simulator, events, journal, start } = place
+  const modules = [simulator.module(44107, 350221), simulator.module(44114, 350228)]
+  let uploads = 0
+  const restart = (step: unknown) => {
+    if (step === 'before upload' && ++uploads === 2) for (const module of modules) module.restart()
+  }
+  subscribe('blink-manifestd:clip-step', restart)
+  onTestFinished(() => void unsubscribe('blink-manifestd:clip-step', restart))
+
+  const { lines } = await start(onceOnly)
+  await until('all are there', () => events.length === journal().length)
+
+  const messages = lines.map(({ message }) => message)
+  expect(messages).toContain('clips are missing, requesting another manifest')
+  expect(messages).not.toContain(left)
+  const each = ['350221', '350228'].map((module) => requests(place, 'manifest-request', module))
+  expect(Math.max(...each)).toBe(2)
+})
