@@ -138,14 +138,16 @@ export function openDiagnostics(redaction: Pick<Redaction, 'value'>, clock: Cloc
   }
 }
 
-/** The lines that a data directory holds, each with its end; none where they cannot be read. */
+/** The lines that a data directory holds, each with its end; none where the file cannot be read. */
 export async function readLines(dataDir: string): Promise<readonly string[]> {
   const path = diagnosticsPath(dataDir)
   try {
     // Ours is never longer.
     if ((await stat(path)).size > 2 * mostBytes) return []
     const text = (await readWhole(path)) ?? ''
-    return text.split('\n').flatMap((line) => (lineIn(line) ? [`${line}\n`] : []))
+    // Read in full by whoever looks at them: a start does not wait for that.
+    const isWhole = (line: string) => line.startsWith('{"time":') && line.endsWith('}')
+    return text.split('\n').flatMap((line) => (isWhole(line) ? [`${line}\n`] : []))
   } catch (error) {
     if (error instanceof StoreFailed || errorCode(error) !== undefined) return []
     throw error
