@@ -13,16 +13,9 @@ import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stag
 import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
+import type { LogTail, SupportBundle } from './domain/diagnostics.ts'
 import { createNotifier } from './domain/notifier.ts'
-import type {
-  Log,
-  LogLevel,
-  LogTail,
-  Observer,
-  StatusReader,
-  Storage,
-  SupportBundle,
-} from './domain/ports.ts'
+import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
 import { runsPerDay } from './scheduler/cron.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'

@@ -24,6 +24,7 @@ import type {
   StorageReading,
 } from './clip.ts'
 import type { Clock } from './clock.ts'
+import type { StoreReport } from './diagnostics.ts'
 import type { StoreFailed } from './errors.ts'
 import type {
   Accepted,
@@ -46,7 +47,6 @@ import type {
   Progress,
   Run,
   RunCounts,
-  Sighting,
   Spent,
   SyncModule,
 } from './model.ts'
@@ -311,20 +311,6 @@ export interface DiscoveryPrefix {
   forget(): Promise<void>
 }
 
-/** What a report of a fault needs of what is kept. Names and serials are in it. */
-export interface StoreReport {
-  /** `ok`, or what is wrong. */
-  readonly integrity: string
-  readonly schemaVersion: number
-  readonly bytes: number
-  /** Events in the outbox. */
-  readonly waiting: number
-  readonly attempts: number
-  readonly clips: number
-  readonly modules: readonly (Sighting & Progress)[]
-  readonly cameraNames: readonly string[]
-}
-
 /** Everything that is kept over restarts. */
 export interface Storage {
   readonly installation: Installation
@@ -362,26 +348,6 @@ export interface Publisher {
 
 /** The levels that can be chosen while the daemon runs. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
-
-/** One of the last lines of the log, or an answer of the cloud; nothing in it is secret or personal. */
-export interface TailLine {
-  readonly at: number
-  readonly level: Exclude<LogLevel, 'silent'>
-  readonly message: string
-  readonly fields: Readonly<Record<string, unknown>>
-}
-
-/** The last lines, kept for whoever looks at them. */
-export interface LogTail {
-  /** The newest last. */
-  lines(): readonly TailLine[]
-}
-
-/** What a person attaches to a bug report. */
-export interface SupportBundle {
-  readonly name: string
-  readonly text: string
-}
 
 /** Where log lines go. The message is a constant; what varies is in `fields`. */
 export interface Log {

@@ -1,8 +1,9 @@
 /**
  * What a report of a fault needs of the database: whether it is whole, and what is known of the modules.
  */
+
+import type { StoreReport } from '../domain/diagnostics.ts'
 import { noProgress } from '../domain/module-history.ts'
-import type { StoreReport } from '../domain/ports.ts'
 import type { Sql } from './connection.ts'
 import { clipCameraIn, clipIn, moduleIn, progressIn } from './rows.ts'
 

@@ -7,9 +7,10 @@
  */
 import type { Settings, ShownSetting } from '../config/settings.ts'
 import { type Clock, iso } from '../domain/clock.ts'
+import type { StoreReport, TailLine } from '../domain/diagnostics.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Credentials, Progress, Sighting } from '../domain/model.ts'
-import type { CredentialStore, LimitStore, StoreReport, TailLine } from '../domain/ports.ts'
+import type { CredentialStore, LimitStore } from '../domain/ports.ts'
 import { timeOrNull } from '../domain/text.ts'
 import { knownIn } from './known-texts.ts'
 import { createRedaction, type KnownTexts } from './redaction.ts'

@@ -1,6 +1,6 @@
 /** The last lines of the log and the last answers of the cloud; nothing in them is secret. */
 import { html } from 'hono/html'
-import type { LogTail, TailLine } from '../../domain/ports.ts'
+import type { LogTail, TailLine } from '../../domain/diagnostics.ts'
 import type { WebApp, WebContext } from '../context.ts'
 import { type Html, rootOf, show, shown, state, table, time } from '../layout.ts'
 import { pageLinks, pageOf } from './paging.ts'

@@ -2,7 +2,7 @@
 import { html } from 'hono/html'
 import type { ShownSetting } from '../../config/settings.ts'
 import type { Clock } from '../../domain/clock.ts'
-import type { SupportBundle } from '../../domain/ports.ts'
+import type { SupportBundle } from '../../domain/diagnostics.ts'
 import type { WebApp } from '../context.ts'
 import { type Html, rootOf, show, shown, table } from '../layout.ts'
 

@@ -1,6 +1,6 @@
 /** The log with level and search, the settings with their origins, the bundle for a bug report. */
 import { expect, test } from 'vitest'
-import type { TailLine } from '../../../src/domain/ports.ts'
+import type { TailLine } from '../../../src/domain/diagnostics.ts'
 import { openPage } from '../../support/page.ts'
 import { start } from '../../support/samples.ts'
 
