@@ -121,7 +121,10 @@ export function openPage(options: PageOptions = {}): OpenedPage {
       storage: {
         attempts: { of: async () => options.attempts ?? [], record: async () => undefined },
         ledger: { count: async () => modules.length },
-        credentials: { list: async () => [{ key: 'login-1', accountId: '8021' }] },
+        credentials: {
+          list: async () => [{ key: 'login-1', accountId: '8021' }],
+          changedAt: async () => start,
+        },
         ...storage,
       } as unknown as Storage,
       ...needs,

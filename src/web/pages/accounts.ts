@@ -11,7 +11,10 @@ import type { Words } from '../../domain/words.ts'
 import type { WebApp, WebContext } from '../context.ts'
 import { goTo, type Html, postForm, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
+import { pageLinks, pageOf } from './paging.ts'
 import { failedOnPage, signInPage } from './sign-in.ts'
+
+const perPage = 100
 
 interface AccountsNeeds {
   readonly dialogue: SignInDialogue
@@ -23,17 +26,29 @@ interface AccountsNeeds {
 export function accountsPages(app: WebApp, needs: AccountsNeeds): void {
   const { dialogue, messages, status, storage } = needs
 
+  /** The last look at the files, which are many in a fleet. */
+  let looked: { readonly changedAt: number; readonly isEmpty: boolean } | undefined
+  async function isEmpty(): Promise<boolean> {
+    const changedAt = await storage.credentials.changedAt()
+    if (looked?.changedAt !== changedAt) {
+      looked = { changedAt, isEmpty: (await storage.credentials.list()).length === 0 }
+    }
+    return looked.isEmpty
+  }
+
   // Without an account there is nothing else to do.
   app.get('/', async (c, next) => {
-    const all = await storage.credentials.list()
-    return all.length === 0 ? signInPage(c, { dialogue, messages }) : next()
+    return (await isEmpty()) ? signInPage(c, { dialogue, messages }) : next()
   })
 
   app.get('/accounts', async (c) => {
     const root = rootOf(c)
-    const rows = await Promise.all((await storage.credentials.list()).map((one) => row(one, root)))
+    const all = await storage.credentials.list()
+    const paging = pageOf(c, all.length, perPage)
+    const rows = await Promise.all(all.slice(paging.from, paging.to).map((one) => row(one, root)))
     const heads = ['Account', 'State', 'What to do', 'Sign out']
     const body = html`${rows.length > 0 ? table({ caption: 'Accounts', isCaptionUnseen: true, heads, rows }) : html`<p>There is none yet.</p>`}
+${pageLinks(c, 'accounts', paging)}
 <p><a class="button" href="${root}accounts/sign-in">${signInLabel(await dialogue.waiting(), rows.length)}</a></p>
 <p><a href="${root}accounts/import">Import a login from another program</a></p>`
     return show(c, {

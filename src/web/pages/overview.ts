@@ -26,6 +26,8 @@ export function lastRunObserver(clock: Pick<Clock, 'now'>): LastRun {
   return { observer: { runFinished }, read: () => last }
 }
 
+const mostAccounts = 100
+
 interface OverviewNeeds {
   readonly settings: Pick<Settings, 'dataDir'>
   readonly status: Pick<StatusReader, 'health'>
@@ -40,7 +42,11 @@ export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
     const health = await status.health()
     const free = await freeBytes(settings.dataDir)
     const root = rootOf(c)
-    const rows = health.accounts.map((one) => [one.accountId, account(one, root), spentToday(one.accountId)])
+    // A fleet has many: those that are not as they should be come first.
+    const accounts = health.accounts.toSorted((x, y) => Number(x.status === 'ok') - Number(y.status === 'ok'))
+    const rows = accounts
+      .slice(0, mostAccounts)
+      .map((one) => [one.accountId, account(one, root), spentToday(one.accountId)])
     const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, lastRun.read()), 'minutes')}</p>
 <div id="parts" data-part>${facts([
       ['Broker', broker(health)],
@@ -48,7 +54,8 @@ export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
       ['Request IDs that wait for the broker', health.waiting ?? 'not known'],
       ['Disk', disk(health, free)],
     ])}
-${rows.length > 0 ? table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows }) : ''}</div>`
+${rows.length > 0 ? table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows }) : ''}
+${accounts.length > rows.length ? html`<p>${accounts.length - rows.length} more are <a href="${root}accounts">among the accounts</a>.</p>` : ''}</div>`
     const live = ['state', 'accounts', 'modules'] as const
     return show(c, {
       title: 'Overview',
@@ -72,7 +79,7 @@ export function howThingsAre(
 ): Words {
   const next: Words =
     nextRunAt === undefined ? ['no further run is planned.'] : ['next run ', { at: nextRunAt }, '.']
-  if (accounts.length === 0) return ['The account is taken up within seconds; ', ...next]
+  if (accounts.length === 0) return ['No account is in use yet; ', ...next]
   const needy = accounts.filter(({ status }) => isForPerson(status)).length
   if (needy > 0 && needy === accounts.length)
     return ['Nothing is requested: somebody must sign in; ', ...next]

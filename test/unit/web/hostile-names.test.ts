@@ -47,7 +47,7 @@ function pageWith(text: string): OpenedPage {
     unusable: { message: text, remedy: text },
   }
   const storage = {
-    credentials: { list: async () => [credentials, unusable] },
+    credentials: { list: async () => [credentials, unusable], changedAt: async () => start },
     clips: {
       clipsOf: async () => clips,
       clip: async (row: number) => clips.find((one) => one.row === row),

@@ -30,10 +30,8 @@ test('before the first run the sentence says that there was none', () => {
   )
 })
 
-test('the sentence says that an account which was just signed in is taken up', () => {
-  expect(sentence({ ...health, accounts: [] }, undefined)).toBe(
-    'The account is taken up within seconds; next run 09:15.',
-  )
+test('without an account in use the sentence says so', () => {
+  expect(sentence({ ...health, accounts: [] }, undefined)).toBe('No account is in use yet; next run 09:15.')
 })
 
 test('the sentence says when all accounts wait for a person', () => {
@@ -76,10 +74,26 @@ test('a disk that cannot be read is told with what to do, and a bug is not', asy
   const disk = failing(new StoreFailed('cannot read the logins', { remedy: 'Is the disk there?' }))
   const bug = failing(new Error('inner detail'))
 
-  expect(await disk.get('/')).toMatchObject({
+  expect(await disk.get('/accounts')).toMatchObject({
     status: 503,
     text: 'cannot read the logins\nIs the disk there?\n',
   })
-  expect(await bug.get('/')).toMatchObject({ status: 500, text: expect.not.stringContaining('inner') })
+  expect(await bug.get('/accounts')).toMatchObject({
+    status: 500,
+    text: expect.not.stringContaining('inner'),
+  })
   expect(bug.log.lines).toMatchObject([{ level: 'error', message: 'page failed' }])
+})
+
+test('of many accounts the overview shows a hundred, those with trouble first', async () => {
+  const accounts = Array.from({ length: 150 }, (_, index) => ({
+    ...anAccount,
+    accountId: String(1_000 + index),
+    status: index === 149 ? ('login_required' as const) : ('ok' as const),
+  }))
+  const { text } = await openPage({ accounts }).get('/')
+
+  const shown = [...text.matchAll(/role="rowheader">(\d+)</g)].map(([, id]) => id)
+  expect([shown.length, shown[0], shown[1]]).toEqual([100, '1149', '1000'])
+  expect(text).toMatch(/50 more are <a href="\.\/accounts">/)
 })
