@@ -205,6 +205,8 @@ class KnownAccount implements Account {
     this.#connection = connect(needs, credentials, parts)
     this.#since = sinceOf(credentials, needs.clock)
     this.#snapshot = this.#firstSnapshot(credentials)
+    // Said at each start as well: nobody reads the log of the start before.
+    if (this.#snapshot.status !== 'ok') this.#logStatus()
   }
 
   get session(): Session {
@@ -274,16 +276,11 @@ class KnownAccount implements Account {
     const before = this.#snapshot
     if (before.status === status && before.detail === detail && before.retryAt === retryAt) return
     const { accountId } = this
-    const { observer, clock, log } = this.#needs
+    const { observer, clock } = this.#needs
     const isNew = before.status !== status
-    if (isNew) {
-      const fields = { account_id: accountId, state: status, detail }
-      if (needsPerson(status)) log.error(fields, 'account needs a person to sign in')
-      else if (status === 'ok') log.info(fields, 'account works again')
-      else log.warn(fields, 'account cannot be requested')
-    }
     if (isNew) this.#since = thisMoment(clock)
     this.#snapshot = { accountId, status, detail, retryAt }
+    if (isNew) this.#logStatus()
     observer.accountChanged(this.snapshot)
   }
 
@@ -296,6 +293,15 @@ class KnownAccount implements Account {
 
   remove(): void {
     this.#removal.abort(new Error('the account was removed'))
+  }
+
+  #logStatus(): void {
+    const { accountId, status, detail } = this.#snapshot
+    const { log } = this.#needs
+    const fields = { account_id: accountId, state: status, detail }
+    if (needsPerson(status)) log.error(fields, 'account needs a person to sign in')
+    else if (status === 'ok') log.info(fields, 'account works again')
+    else log.warn(fields, 'account cannot be requested')
   }
 
   /** What is known before the first request. */

@@ -36,6 +36,12 @@ test('an account whose token was refused before the start needs a person, since 
   })
 })
 
+test('an account that cannot be requested is logged at each start', async () => {
+  const { log } = await accountFixture({ credentials: { refusedAt: start - 5_000 } })
+
+  expect(log.lines).toMatchObject([{ level: 'error', message: 'account needs a person to sign in' }])
+})
+
 test('an account that needs a code has that state before and after a restart', async () => {
   const { account, trouble, run, log, sent, credentials } = await accountFixture()
   trouble.token = [412, { next_time_in_secs: 30 }]
