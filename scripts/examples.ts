@@ -1,14 +1,14 @@
-/** An example for each document, as the documentation shows them. Checked against the schemas by a test. */
+/** An example of each payload on MQTT, as the documentation shows them. Checked against the schemas by a test. */
 
-const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
+export const ids = { account_id: 8021, network_id: 44107, sync_module_id: 350221 }
 const run = { trigger: 'schedule', tick_id: '2026-11-23T09:10:00.000Z' }
 const path =
   '/api/v1/accounts/8021/networks/44107/sync_modules/350221/local_storage/manifest/request/670555852'
-const requestId = { request_id: 670555852, request_id_str: '670555852' }
+export const requestId = { request_id: 670555852, request_id_str: '670555852' }
 const requestedAt = { requested_at: '2026-11-23T09:12:44.182Z' }
-const expiresAt = { expires_at: '2026-11-23T09:22:44.182Z' }
+export const expiresAt = { expires_at: '2026-11-23T09:22:44.182Z' }
 
-const workItem = {
+export const workItem = {
   schema: 1,
   event_type: 'manifest_requested',
   event_id: '019dfa1e-9a56-7d5c-8f0e-5b1f6f0c2a11',
@@ -93,7 +93,7 @@ const clipFailed = {
   retry_at: '2026-11-24T09:13:02.004Z',
 }
 
-const clipNew = {
+export const clipNew = {
   schema: 1,
   event_type: 'clip_new',
   event_id: '019dfa1e-9a63-7b12-9c3d-2f1e0d4c5b6d',
@@ -255,175 +255,6 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
       'unknown_verb',
       'no such verb; known are manifest/request, clips/sync, rescan, pause, resume, options, health',
     ),
-  ],
-  'once-line': [
-    {
-      ...ids,
-      name: 'Garage',
-      network_name: 'Home',
-      outcome: 'requested',
-      asked: true,
-      attempts: 1,
-      at: '2026-11-23T09:12:44.182Z',
-      ...requestId,
-      event_id: workItem.event_id,
-      poll_url: workItem.poll_url,
-      ...expiresAt,
-      latency_ms: 412,
-      reason: null,
-      error: null,
-    },
-  ],
-  discover: [
-    {
-      accounts: [
-        {
-          account_id: 8021,
-          state: 'ok',
-          error: null,
-          networks: [
-            {
-              network_id: 44107,
-              name: 'Home',
-              sync_modules: [
-                {
-                  ...ids,
-                  name: 'Garage',
-                  model: 'sm2',
-                  firmware: '4.5.19',
-                  status: 'online',
-                  onboarded: true,
-                  storage_status: 'active',
-                  asked: true,
-                  reason: null,
-                },
-              ],
-            },
-          ],
-        },
-      ],
-    },
-  ],
-  'account-line': [
-    {
-      account_id: 8021,
-      login: 'login-1',
-      state: 'ok',
-      region: 'e008',
-      modules: 2,
-      client_id: 'ios',
-      source: 'login',
-      refreshed_at: '2026-11-23T08:00:00.912Z',
-      refused_at: null,
-      retry_at: null,
-    },
-  ],
-  'clips-list-line': [
-    {
-      kind: 'sync_module',
-      ...ids,
-      name: 'Garage',
-      network_name: 'Home',
-      on_stick: 12,
-      waiting: 0,
-      on_disk: 1,
-      failed: 0,
-      size_bytes: 440_320,
-      newest_at: '2026-11-23T09:10:02.412Z',
-      oldest_at: '2026-11-02T17:41:30.000Z',
-      last_error: null,
-    },
-    {
-      kind: 'clip',
-      ...ids,
-      camera: 'Porch',
-      created_at: '2026-11-23T09:10:02.412Z',
-      state: 'saved',
-      on_stick: true,
-      listed_size: 430,
-      size_bytes: 440_320,
-      path: 'Home/Porch/2026-11-23/20261123T091002Z_Porch.mp4',
-      sha256: clipNew.sha256,
-      downloaded_at: '2026-11-23T09:13:01.004Z',
-      reason: null,
-      retry_at: null,
-    },
-  ],
-  'clips-download-line': [
-    {
-      kind: 'clip',
-      account_id: 8021,
-      network_id: 44107,
-      sync_module_id: 350221,
-      camera: 'FrontDoor',
-      created_at: '2026-11-23T09:10:12.000Z',
-      state: 'saved',
-      size_bytes: 1_048_576,
-      path: 'Home/FrontDoor/2026-11-23/20261123T091012Z_FrontDoor.mp4',
-      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-      event_id: '0197a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b',
-      reason: null,
-      retry_at: null,
-    },
-    {
-      kind: 'summary',
-      chosen: 1,
-      saved: 1,
-      failed: 0,
-      left: 0,
-      size_bytes: 1_048_576,
-      elapsed_ms: 8_210,
-      sync_modules_failed: 0,
-    },
-  ],
-  'login-line': [
-    {
-      state: 'signed_in',
-      account_id: 8021,
-      region: 'e008',
-      client_id: 'ios',
-      source: 'login',
-      replaced: 0,
-      paused_until: null,
-      error: null,
-    },
-    {
-      state: 'code_wanted',
-      phone: '******4567',
-      method: 'sms',
-      sent_at: '2026-11-23T09:00:00.000Z',
-      resend_at: '2026-11-23T09:01:00.000Z',
-      expires_at: '2026-11-23T09:10:00.000Z',
-    },
-    {
-      state: 'failed',
-      error: {
-        code: 'throttled',
-        message: 'sign-in: too many requests (HTTP 429)',
-        remedy: null,
-        http_status: 429,
-        body_code: null,
-        retry_at: null,
-      },
-    },
-  ],
-  probe: [
-    {
-      schema: 1,
-      program: '0.1.0',
-      month: '2026-11',
-      module: { type: 'sm2', firmware: '16.0.32' },
-      refresh: { count: 1, changed: 1 },
-      manifest: { request_ms: 114, not_ready_at_s: 2, ready_at_s: 4 },
-      request_id: { good_at_s: 900, gone_at_s: 1_080 },
-      answers: [
-        { after_s: 2, outcome: 'not_ready', status: 409, body_code: 2113 },
-        { after_s: 4, outcome: 'ready', status: 200, body_code: null },
-        { after_s: 1_080, outcome: 'gone', status: 404, body_code: 2104 },
-      ],
-      gets: 14,
-      end: { reason: 'complete', during: 'manifest', status: 404, body_code: 2104 },
-    },
   ],
 }
 

@@ -8,6 +8,7 @@ import addFormats from 'ajv-formats'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { examplesOf } from '../../../scripts/asyncapi.ts'
+import { cliExamples } from '../../../scripts/cli-examples.ts'
 import { examples } from '../../../scripts/examples.ts'
 import { generatedFiles, schemasDirectory } from '../../../scripts/generated.ts'
 import { documents } from '../../../scripts/json-schemas.ts'
@@ -56,10 +57,11 @@ test('every reference in asyncapi.yaml leads somewhere', () => {
 test('every document has examples, and they fit both of its forms', () => {
   const ajv = addFormats.default(new Ajv2020({ strict: false }))
 
-  expect(Object.keys(examples)).toEqual(Object.keys(documents))
+  const all = { ...examples, ...cliExamples }
+  expect(Object.keys(all)).toEqual(Object.keys(documents))
   for (const [name, schema] of Object.entries(documents)) {
     const isValid = ajv.compile(JSON.parse(read(`${schemasDirectory}/${name}.json`)) as object)
-    for (const example of examples[name] ?? []) {
+    for (const example of all[name] ?? []) {
       expect(issuesOf(schema, example), name).toEqual([])
       expect([isValid(example), isValid.errors], name).toEqual([true, null])
     }
