@@ -2,7 +2,6 @@
  * What the settings hold that is secret or personal, so that it is found wherever it turns up.
  */
 import { hostname } from 'node:os'
-import { join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { Secret } from '../domain/secret.ts'
 import type { KnownTexts } from './redaction.ts'
@@ -17,7 +16,7 @@ export function knownIn(settings: Settings): KnownTexts {
     secrets: [...new Set(secrets.flatMap(piecesOf))],
     names: settings.mqtt.username === undefined ? [] : [settings.mqtt.username],
     hosts: [...new Set([hostname(), ...texts.flatMap(({ text }) => hostsIn(text))])],
-    directories: [settings.clips.directory ?? join(settings.dataDir, 'clips')],
+    directories: [settings.clips.directory],
   }
 }
 

@@ -4,7 +4,6 @@
  * One program answers on two listeners that share nothing but it: `direct`, which asks for the password, and `ingress`,
  * where Home Assistant has asked. Which one a request came by is decided by its socket.
  */
-import { join } from 'node:path'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { CommandHandler } from '../commands/handler.ts'
@@ -138,7 +137,7 @@ async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {
   if (settings.web.metrics === 'off') return undefined
   const { openMetrics } = await import('./metrics.ts')
   const { follow } = settings.manifest
-  const { enabled, directory = join(settings.dataDir, 'clips') } = settings.clips
+  const { enabled, directory } = settings.clips
   const directories = { data: settings.dataDir, ...((follow || enabled) && { clips: directory }) }
   return openMetrics({
     ...{ version, status, limits, clock, outbox: storage.outbox },
