@@ -16,6 +16,7 @@ import type { WebApp } from './context.ts'
 import { isFromThisMachine } from './guard.ts'
 import type { Metrics } from './metrics.ts'
 
+const encoder = new TextEncoder()
 const uncached = { 'cache-control': 'no-store' }
 
 /** The routes that need no password. */
@@ -71,19 +72,18 @@ export function statusRoute(app: WebApp, { status, clock }: StatusNeeds): void {
     const keys = await status.moduleKeys()
 
     /** Module by module, since those of a fleet are many. */
-    async function* pieces(): AsyncGenerator<string> {
-      yield `{"schema":1,"health":${health},"modules":[`
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield encoder.encode(`{"schema":1,"health":${health},"modules":[`)
       let separator = '\n'
       for (const key of keys) {
         const snapshot = await status.module(key)
         if (!snapshot) continue
-        yield separator + moduleDocument(key, snapshot, clock.now())
+        yield encoder.encode(separator + moduleDocument(key, snapshot, clock.now()))
         separator = ',\n'
       }
-      yield ']}\n'
+      yield encoder.encode(']}\n')
     }
-    const body = ReadableStream.from(pieces()).pipeThrough(new TextEncoderStream())
-    return c.body(body, 200, { ...uncached, 'content-type': 'application/json' })
+    return c.body(ReadableStream.from(pieces()), 200, { ...uncached, 'content-type': 'application/json' })
   })
 }
 
