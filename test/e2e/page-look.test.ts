@@ -59,6 +59,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
 browserTest('no text is smaller than 14 px', async () => {
   expect(await each({}, (page) => textsBelow(page, 14))).toEqual(onAll([]))
+  // The footer is there only without script.
+  expect(await each({ javaScriptEnabled: false }, (page) => textsBelow(page, 14))).toEqual(onAll([]))
 })
 
 browserTest('on a phone of 360 px and at 400 % nothing has to be scrolled sideways', async () => {
