@@ -13,7 +13,7 @@ import type { AccountRunResult } from '../scheduler/runner.ts'
 import type { ClipsDownloadLine } from '../topics/cli-schemas.ts'
 import { type CommonOptions, openContext, shownSettings } from './context.ts'
 import { isDelivered } from './delivery.ts'
-import { DownloadTally, type FailedClip } from './download-tally.ts'
+import { DownloadStatistics, type FailedClip } from './download-statistics.ts'
 import { accountSentences, type ExitCode, exit } from './exit.ts'
 import { runOnce, verdict } from './once.ts'
 import { printable, type Terminal } from './terminal.ts'
@@ -35,8 +35,8 @@ export async function clipsDownload(
 ): Promise<ExitCode> {
   const { loaded, log, clock } = await openContext(terminal, options, { quiet: true })
   const { settings } = loaded
-  const tally = new DownloadTally()
-  const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar(tally, clock)
+  const statistics = new DownloadStatistics()
+  const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar(statistics, clock)
   const asLines = options.json || !terminal.outIsTerminal
   const begun = clock.elapsed()
   const from = since && ('at' in since ? since.at : clock.now() - since.agoMs)
@@ -47,11 +47,11 @@ export async function clipsDownload(
       choice: { since: from, camera, all },
       watch: {
         chosen(module, clips, manifest) {
-          tally.chosen(module, clips, manifest.clips)
+          statistics.chosen(module, clips, manifest.clips)
           progress?.show()
         },
         received(bytes) {
-          tally.received(bytes)
+          statistics.received(bytes)
           progress?.show()
         },
       },
@@ -59,11 +59,11 @@ export async function clipsDownload(
     observers: [
       {
         clipSaved(clip) {
-          const isChosen = tally.saved(clip)
+          const isChosen = statistics.saved(clip)
           if (isChosen && asLines) terminal.out(options.json ? jsonLine(savedLine(clip)) : savedText(clip))
           progress?.show()
         },
-        clipTrouble: (module, trouble) => tally.troubled(module, trouble),
+        clipTrouble: (module, trouble) => statistics.troubled(module, trouble),
       },
     ],
   })
@@ -78,12 +78,14 @@ export async function clipsDownload(
     const delivered = terminal.stop.aborted || (await isDelivered(daemon, delivering))
     const elapsedMs = clock.elapsed() - begun
     const reports = results.flatMap(({ report }) => report?.modules ?? [])
-    const unseen = reports.filter((report) => !isSeen(report, tally))
-    terminal.out(options.json ? jsonSummary(tally, unseen, elapsedMs) : textSummary(tally, elapsedMs))
-    if (!options.json) terminal.err(explanation({ tally, unseen, results, camera }))
-    if (tally.counts.left > 0 && terminal.stop.aborted)
+    const unseen = reports.filter((report) => !isSeen(report, statistics))
+    terminal.out(
+      options.json ? jsonSummary(statistics, unseen, elapsedMs) : textSummary(statistics, elapsedMs),
+    )
+    if (!options.json) terminal.err(explanation({ statistics, unseen, results, camera }))
+    if (statistics.counts.left > 0 && terminal.stop.aborted)
       terminal.err('blink-manifestd: interrupted. Run it again for the rest.\n')
-    return exitCode(verdict(results, reports, delivered), tally, unseen)
+    return exitCode(verdict(results, reports, delivered), statistics, unseen)
   } finally {
     progress?.stop()
     await daemon.stop()
@@ -120,14 +122,18 @@ async function downloaded(daemon: Daemon, stop: AbortSignal): Promise<readonly A
 }
 
 /** Whether a module's clips are known by now, as far as it has a stick that can be requested. */
-function isSeen(report: ModuleReport, tally: DownloadTally): boolean {
-  if (report.kind === 'requested') return tally.hasSeen(report.module)
+function isSeen(report: ModuleReport, statistics: DownloadStatistics): boolean {
+  if (report.kind === 'requested') return statistics.hasSeen(report.module)
   return report.kind === 'skipped' || ['offline', 'no_storage', 'incompatible'].includes(report.outcome)
 }
 
-function exitCode(ofRun: ExitCode, tally: DownloadTally, unseen: readonly ModuleReport[]): ExitCode {
+function exitCode(
+  ofRun: ExitCode,
+  statistics: DownloadStatistics,
+  unseen: readonly ModuleReport[],
+): ExitCode {
   if (ofRun !== exit.done) return ofRun
-  const { failed, left } = tally.counts
+  const { failed, left } = statistics.counts
   return failed + left + unseen.length > 0 ? exit.temporary : exit.done
 }
 
@@ -151,13 +157,17 @@ function failedLine({ clip, reason, retryAt, ...module }: FailedClip): ClipsDown
   }
 }
 
-function jsonSummary(tally: DownloadTally, unseen: readonly ModuleReport[], elapsedMs: number): string {
-  const { chosen, saved, failed, left, bytes } = tally.counts
+function jsonSummary(
+  statistics: DownloadStatistics,
+  unseen: readonly ModuleReport[],
+  elapsedMs: number,
+): string {
+  const { chosen, saved, failed, left, bytes } = statistics.counts
   const summary: ClipsDownloadLine = {
     ...{ kind: 'summary', chosen, saved, failed, left, size_bytes: bytes },
     ...{ elapsed_ms: Math.round(elapsedMs), sync_modules_failed: unseen.length },
   }
-  return [...tally.failed.map(failedLine), summary].map(jsonLine).join('')
+  return [...statistics.failed.map(failedLine), summary].map(jsonLine).join('')
 }
 
 function savedText(clip: ClipNew): string {
@@ -165,8 +175,8 @@ function savedText(clip: ClipNew): string {
   return `saved ${iso(createdAt)}  ${printable(cameraName) || '-'}  ${megabytes(bytes)}  ${path}\n`
 }
 
-function textSummary(tally: DownloadTally, elapsedMs: number): string {
-  const { chosen, saved, failed, left, bytes } = tally.counts
+function textSummary(statistics: DownloadStatistics, elapsedMs: number): string {
+  const { chosen, saved, failed, left, bytes } = statistics.counts
   if (chosen === 0) return 'No clip to download.\n'
   const rest = [...(failed > 0 ? [`${failed} failed`] : []), ...(left > 0 ? [`${left} left`] : [])]
   const seconds = (elapsedMs / 1000).toFixed(1)
@@ -175,15 +185,15 @@ function textSummary(tally: DownloadTally, elapsedMs: number): string {
 }
 
 interface Explained {
-  readonly tally: DownloadTally
+  readonly statistics: DownloadStatistics
   readonly unseen: readonly ModuleReport[]
   readonly results: readonly AccountRunResult[]
   readonly camera: string | undefined
 }
 
 /** Sentences on what did not go well. */
-function explanation({ tally, unseen, results, camera }: Explained): string {
-  const clips = tally.failed.map(({ clip, reason, retryAt }) => {
+function explanation({ statistics, unseen, results, camera }: Explained): string {
+  const clips = statistics.failed.map(({ clip, reason, retryAt }) => {
     const which = `${iso(clip.createdAt)} ${printable(clip.cameraName)}`.trim()
     return `blink-manifestd: clip ${which}: ${reason}, again from ${iso(retryAt)} on, or with --all\n`
   })
@@ -194,8 +204,8 @@ function explanation({ tally, unseen, results, camera }: Explained): string {
   const accounts = results.flatMap(({ report, failure, account, status }) =>
     report?.modules.length || !failure ? [] : [accountSentences({ account, status, failure })],
   )
-  const isUnknown = camera !== undefined && tally.counts.chosen === 0 && tally.cameras.length > 0
-  const names = tally.cameras.map(printable).join(', ')
+  const isUnknown = camera !== undefined && statistics.counts.chosen === 0 && statistics.cameras.length > 0
+  const names = statistics.cameras.map(printable).join(', ')
   const hint = isUnknown ? [`The sticks have clips of these cameras: ${names}.\n`] : []
   return [...clips, ...modules, ...accounts, ...hint].join('')
 }
@@ -209,7 +219,7 @@ function megabytes(bytes: number): string {
 }
 
 /** Clips, bytes, rate and the time that is left. */
-function progressBar(tally: DownloadTally, clock: Clock) {
+function progressBar(statistics: DownloadStatistics, clock: Clock) {
   const bar = new SingleBar({
     format: 'downloading {bar} {value}/{total} clips, {size}, {rate}/s, {eta_formatted} left',
     stream: process.stderr,
@@ -219,7 +229,7 @@ function progressBar(tally: DownloadTally, clock: Clock) {
   let begun = 0
   return {
     show() {
-      const { chosen, saved, failed, received } = tally.counts
+      const { chosen, saved, failed, received } = statistics.counts
       if (chosen === 0) return
       if (!bar.isActive) begun = clock.elapsed()
       const seconds = Math.max((clock.elapsed() - begun) / 1000, 0.1)

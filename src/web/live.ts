@@ -1,5 +1,5 @@
 /**
- * Tells open pages what has changed, as server-sent events. A page then loads itself again and replaces the parts that
+ * Notifies open pages of what has changed, as server-sent events. A page then loads itself again and replaces the parts that
  * differ, so there is one way only in which anything is shown.
  *
  * What waits for a client is a set of a few words, however slow it is, and there are only so many clients.

@@ -11,7 +11,7 @@ import { StoreFailed } from '../domain/errors.ts'
 import { type AccountStatus, type CloudCall, type Health, keyOf, type ModuleKey } from '../domain/model.ts'
 import type { Observer, Outbox, StatusReader } from '../domain/ports.ts'
 import { moduleStatuses } from '../topics/state-topics.ts'
-import { later, moduleTally, type TallyRow } from './module-tally.ts'
+import { later, type ModuleRow, moduleNumbers } from './module-numbers.ts'
 
 export interface MetricsNeeds {
   readonly version: string
@@ -129,7 +129,7 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
   const diskFree = gauge('disk_free_bytes', 'Free space where files are kept.', ['directory'])
   for (const outcome of ['saved', 'failed'] as const) clips.inc({ outcome }, 0)
 
-  const tally = moduleTally({
+  const readModules = moduleNumbers({
     status: needs.status,
     clock,
     groupOf: (key, status) => (perModule ? keyOf(key) : status),
@@ -164,7 +164,7 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
   async function read(): Promise<string> {
     const health = await needs.status.health()
     const oldestAt = await readable(() => oldestIn(outbox))
-    const rows = await readable(tally)
+    const rows = await readable(readModules)
     const free = await needs.diskFree()
     setHealth(health)
     oldest.set(secondsSince(oldestAt))
@@ -188,7 +188,7 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
     }
   }
 
-  function setModules(rows: readonly TallyRow[]): void {
+  function setModules(rows: readonly ModuleRow[]): void {
     modules.reset()
     success.reset()
     if (!perModule) for (const status of moduleStatuses) modules.set({ status }, 0)

@@ -12,7 +12,7 @@ import type { ClipRecord } from '../../src/simulator/stick.ts'
 import type { ClipTimes } from './clip-deeds.ts'
 import type { Life } from './lives.ts'
 import { failed } from './politeness.ts'
-import { tally } from './report.ts'
+import { statistics } from './report.ts'
 import type { ClipRow } from './stored.ts'
 import type { Publish } from './wiretap.ts'
 
@@ -76,12 +76,12 @@ export function judgeClips(records: ClipRecords): Clips {
   return {
     recorded: journal.length,
     saved: journal.length - missing.length,
-    excused: tally(excuses.flatMap(({ excuse }) => excuse ?? [])),
+    excused: statistics(excuses.flatMap(({ excuse }) => excuse ?? [])),
     announcedTwice: acked.filter(({ length }) => length > 1).length,
     copies: acked.reduce((sum, all) => sum + Math.max(0, all.length - 1), 0),
     savedAfterTrouble: journal.filter(({ key, sha256 }) => spoilt.has(key) && whole.has(sha256)).length,
-    troubles: tally(struck.map(({ kind }) => kind)),
-    disk: tally(times.trouble.map(({ kind }) => kind)),
+    troubles: statistics(struck.map(({ kind }) => kind)),
+    disk: statistics(times.trouble.map(({ kind }) => kind)),
     renumbered: times.renumbered.length,
     requestsForEach: requestsForEach(records, whole.size),
     inQuietTime: quiet.length,

@@ -121,7 +121,7 @@ function times({ count, cutShort, medianMs, maxMs }: Times): string {
 }
 
 /** How often each value comes. */
-export function tally(values: readonly string[]): Readonly<Record<string, number>> {
+export function statistics(values: readonly string[]): Readonly<Record<string, number>> {
   const groups = [...Map.groupBy(values, (value) => value)]
   return Object.fromEntries(groups.map(([value, all]) => [value, all.length]))
 }

@@ -12,7 +12,7 @@ import type { Life, Lives } from './lives.ts'
 import { loads } from './load.ts'
 import { failed, judgeRequests, when } from './politeness.ts'
 import { recoveries } from './recovery.ts'
-import { type Report, tally } from './report.ts'
+import { type Report, statistics } from './report.ts'
 import type { Subscriber } from './subscriber.ts'
 import type { Publish, Wiretap } from './wiretap.ts'
 
@@ -101,7 +101,7 @@ export function judge(records: Records): Report {
     },
     deliveries,
     requests: byKind,
-    faultsMet: tally(calls.flatMap(({ fault }) => fault ?? [])),
+    faultsMet: statistics(calls.flatMap(({ fault }) => fault ?? [])),
     breakers,
     recoveries: recoveries({
       brokerUp: broker.up,
@@ -117,12 +117,12 @@ export function judge(records: Records): Report {
     }),
     daemon: {
       starts: all.length,
-      ends: tally(all.map(endOf)),
+      ends: statistics(all.map(endOf)),
       stops: stops.length,
       longestStopMs: stopMs,
       signIns: signIns.length,
     },
-    broker: tally(broker.done),
+    broker: statistics(broker.done),
     errorLines: sum(logs.map(({ errors }) => errors)),
     publishes: wiretap.total,
     ...(records.clips && { clips: records.clips }),

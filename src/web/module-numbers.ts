@@ -9,14 +9,14 @@ import type { ModuleKey } from '../domain/model.ts'
 import type { StatusReader } from '../domain/ports.ts'
 import { type ModuleStatus, statusOf } from '../topics/state-topics.ts'
 
-export interface TallyNeeds {
+export interface ModuleNumbersNeeds {
   readonly status: Pick<StatusReader, 'moduleKeys' | 'module'>
   readonly clock: Pick<Clock, 'elapsed'>
   /** Modules of one group are counted together. */
   readonly groupOf: (key: ModuleKey, status: ModuleStatus) => string
 }
 
-export interface TallyRow {
+export interface ModuleRow {
   /** Of one of its modules. */
   readonly key: ModuleKey
   readonly status: ModuleStatus
@@ -29,12 +29,16 @@ const readBetweenTurns = 50
 const pauseFactor = 50
 
 /** Returns a function that counts, or gives the last result while counting again would cost too much. */
-export function moduleTally({ status, clock, groupOf }: TallyNeeds): () => Promise<readonly TallyRow[]> {
-  let rows: readonly TallyRow[] = []
+export function moduleNumbers({
+  status,
+  clock,
+  groupOf,
+}: ModuleNumbersNeeds): () => Promise<readonly ModuleRow[]> {
+  let rows: readonly ModuleRow[] = []
   let nextAt = Number.NEGATIVE_INFINITY
 
-  async function count(): Promise<readonly TallyRow[]> {
-    const groups = new Map<string, TallyRow>()
+  async function count(): Promise<readonly ModuleRow[]> {
+    const groups = new Map<string, ModuleRow>()
     let read = 0
     for (const key of await status.moduleKeys()) {
       if (++read % readBetweenTurns === 0) await new Promise((resolve) => setImmediate(resolve))

@@ -21,7 +21,7 @@ export interface DownloadCounts {
   readonly received: number
 }
 
-export class DownloadTally {
+export class DownloadStatistics {
   readonly #chosen = new Set<string>()
   readonly #saved = new Map<string, ClipNew>()
   readonly #failed = new Map<string, FailedClip>()
