@@ -67,10 +67,18 @@ export function peersAndHosts(origins: readonly string[]): Guard {
   }
 }
 
-export const limitedBodies: Guard = bodyLimit({
+const limited: Guard = bodyLimit({
   maxSize: largestBodyBytes,
   onError: (c) => c.text('That is too much.\n', 413, { connection: 'close' }),
 })
+
+export const limitedBodies: Guard = (c, next) => {
+  const { method, url, headers, body } = c.req.raw
+  const isAnnounced = headers.has('content-length') && !headers.has('transfer-encoding')
+  // To measure what was not announced, hono copies the request, and the server's own kind cannot be copied.
+  if (body && !isAnnounced) c.req.raw = new Request(url, { method, headers, body, duplex: 'half' })
+  return limited(c, next)
+}
 
 /**
  * Refuses what another site has a browser send: whatever changes something needs our own origin and, in a form, the
