@@ -77,11 +77,11 @@ export function createSessions({ password, origins, installId, clock }: SessionN
     // Whoever guesses from elsewhere must not keep out who sits at the machine.
     const place = isFromThisMachine(c) ? 'here' : 'elsewhere'
     const { bucket, waitMs } = take(buckets.get(place), 1, { size: attempts, now: clock.elapsed() })
-    buckets.set(place, bucket)
     if (waitMs > 0) return { waitMs }
-    if (wanted === undefined || !timingSafeEqual(digest(typed), wanted)) return 'wrong'
-    buckets.delete(place)
-    return 'right'
+    // The right one costs nothing and gives nothing back: a program that asks often would free guesses for others.
+    if (wanted !== undefined && timingSafeEqual(digest(typed), wanted)) return 'right'
+    buckets.set(place, bucket)
+    return 'wrong'
   }
 
   return {

@@ -73,6 +73,18 @@ test('guesses are limited over all who guess, and the right one is then refused 
   expect(await open(stranger(6), 'a long password')).toContain(overview)
 })
 
+test('a right password frees no guesses for those who do not know it', async () => {
+  const page = openPage({ env })
+  const guesses: string[] = []
+  for (let guess = 1; guess <= 6; guess++) {
+    guesses.push(await open(page.visitor(afar, host), `guess ${guess}`))
+    await open(page.visitor({ peer: '192.168.1.20' }, host), 'a long password')
+  }
+
+  expect(guesses[4]).toContain('This is not the password')
+  expect(guesses[5]).toContain('Too many wrong passwords')
+})
+
 test('who guesses from elsewhere does not keep out who sits at the machine', async () => {
   const page = openPage({ env })
   for (let guess = 1; guess <= 50; guess++) await open(page.visitor(afar, host), `guess ${guess}`)
