@@ -96,8 +96,7 @@ export async function runProbe(run: ProbeRun): Promise<ExitCode> {
     return exit.login
   }
   // So that two of them do not make 60 GETs of 30.
-  const throttle = `probe-${chosen.name}`
-  if ((await storage.starts.lastAt(throttle)) !== undefined) {
+  if ((await storage.starts.lastAt(throttleOf(chosen.name))) !== undefined) {
     say('blink-manifestd: the last measurement was less than an hour ago. Nothing was sent.')
     return exit.temporary
   }
@@ -105,11 +104,13 @@ export async function runProbe(run: ProbeRun): Promise<ExitCode> {
     say('Nothing was sent.')
     return exit.done
   }
-  await storage.starts.note(throttle)
+  await storage.starts.note(throttleOf(chosen.name))
   const tokenBefore = (await storage.credentials.list()).find(({ key }) => key === chosen.key)?.refreshToken
   try {
     const account = await chosen.account(signal)
     if (!account || !tokenBefore) return exit.login
+    // By then it may be known whose the credentials are.
+    if (account.accountId !== chosen.name) await storage.starts.note(throttleOf(account.accountId))
     const result = await measure({
       ...{ account, tokenBefore, rules, calls, clock, signal },
       ledger: storage.ledger,
@@ -123,6 +124,10 @@ export async function runProbe(run: ProbeRun): Promise<ExitCode> {
     say(accountSentences({ account: chosen.name, status: accountStatusOf(error), failure }).trimEnd())
     return accountStatusOf(error) === 'login_required' ? exit.login : exit.temporary
   }
+}
+
+function throttleOf(name: string): string {
+  return `probe-${name}`
 }
 
 interface Chosen {

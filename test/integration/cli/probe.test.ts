@@ -46,11 +46,19 @@ interface Play {
   readonly accessTokenSeconds?: number
   readonly before?: (cloud: Simulator) => void
   readonly consent?: boolean
+  /** Where the tokens do not say whose they are. */
+  readonly tokens?: (cloud: Simulator) => string
   /** Called at each sentence. */
   readonly say?: (sentence: string, cloud: Simulator, stop: AbortController) => void
 }
 
-async function play({ before, consent = true, say, ...rest }: Play = {}): Promise<Played> {
+async function play({
+  before,
+  consent = true,
+  tokens = (cloud) => cloud.tokens(),
+  say,
+  ...rest
+}: Play = {}): Promise<Played> {
   const { clock, now } = sleeper()
   const cloud = await startSimulator({ accounts: [home(1)], time: { ...realTime, now }, ...rest })
   onTestFinished(() => cloud.close())
@@ -59,7 +67,7 @@ async function play({ before, consent = true, say, ...rest }: Play = {}): Promis
     BLINK_MANIFESTD_DATA_DIR: `${directoryWith()}/data`,
     BLINK_OAUTH_URL: cloud.oauthUrl,
     BLINK_REST_URL: cloud.restUrl,
-    BLINK_TOKENS: cloud.tokens(),
+    BLINK_TOKENS: tokens(cloud),
   }
   const stop = new AbortController()
   const texts = { out: '', said: '' }
@@ -255,6 +263,15 @@ test('without a yes nothing is sent', async () => {
 
 test('a second measurement within an hour sends nothing', async () => {
   const played = await play({ before: ({ misbehave }) => misbehave({ kind: 'edge', path: 'homescreen' }) })
+  const before = played.cloud.calls.length
+
+  expect(await played.again()).toBe(exit.temporary)
+  expect(played.cloud.calls).toHaveLength(before)
+})
+
+test('nor does one of an account that the first measurement has got to know', async () => {
+  const played = await play({ tokens: (cloud) => cloud.tokens().replace(/\|?account_id=\d+/g, '') })
+  expect(played.code).toBe(exit.done)
   const before = played.cloud.calls.length
 
   expect(await played.again()).toBe(exit.temporary)
