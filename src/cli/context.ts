@@ -42,10 +42,17 @@ export function readSettings(
 
 /** The effective settings, with the broker that Home Assistant's Supervisor knows. @throws ConfigInvalid with every problem */
 export async function readAllSettings(terminal: Terminal, options: CommonOptions): Promise<LoadedConfig> {
-  const { env, cwd, stop: signal } = terminal
-  const { overrides } = options
-  const service = await askForMqttService({ env, cwd, overrides, clock: systemClock, signal })
-  return readSettings(terminal, options, service)
+  return readSettings(terminal, options, await askSupervisor(terminal, options))
+}
+
+/** The same for a command that needs no broker: without that one where the Supervisor names none. */
+export async function readKnownSettings(terminal: Terminal, options: CommonOptions): Promise<LoadedConfig> {
+  const service = await askSupervisor(terminal, options)
+  return readSettings(terminal, options, service?.kind === 'broker' ? service : undefined)
+}
+
+function askSupervisor({ env, cwd, stop: signal }: Terminal, { overrides }: CommonOptions) {
+  return askForMqttService({ env, cwd, overrides, clock: systemClock, signal })
 }
 
 export interface CommandContext {

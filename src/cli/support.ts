@@ -13,7 +13,7 @@ import { ailment } from '../storage/heartbeat.ts'
 import { reportOf } from '../storage/report.ts'
 import { bundleName, supportBundle } from '../support/bundle.ts'
 import { lineIn, readLines } from '../support/diagnostics.ts'
-import { type CommonOptions, readSettings } from './context.ts'
+import { type CommonOptions, readKnownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import type { Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -24,7 +24,7 @@ export async function support(
   options: CommonOptions,
   output: string | undefined,
 ): Promise<ExitCode> {
-  const { settings, shown } = readSettings(terminal, options)
+  const { settings, shown } = await readKnownSettings(terminal, options)
   const { dataDir } = settings
   const { credentials, limits } = await openCredentials(dataDir)
   const text = await supportBundle({

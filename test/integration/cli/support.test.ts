@@ -20,6 +20,7 @@ import {
   start,
   temporaryDirectory,
 } from '../../support/samples.ts'
+import { brokerIs, noBroker, startSupervisor, supervisorToken } from '../../support/supervisor.ts'
 
 /** As Blink's tokens look, and as people make passwords. */
 const secrets = {
@@ -93,12 +94,12 @@ async function filled(): Promise<string> {
 }
 
 /** Runs the command in an empty directory. */
-async function run(dataDir: string, output?: string) {
+async function run(dataDir: string, output?: string, appEnv?: Readonly<Record<string, string>>) {
   const cwd = temporaryDirectory()
   const texts = { out: '', err: '' }
   const never = new AbortController().signal
   const terminal: Terminal = {
-    env: { ...env, BLINK_MANIFESTD_DATA_DIR: dataDir },
+    env: { ...(appEnv ?? env), BLINK_MANIFESTD_DATA_DIR: dataDir },
     cwd,
     out: (text) => {
       texts.out += text
@@ -180,6 +181,27 @@ test('with - it goes to standard output, and nothing is written', async () => {
   expect(JSON.parse(out)).toMatchObject({ schema: 1 })
   expect(err).toBe('')
   expect(readdirSync(cwd)).toEqual([])
+})
+
+test('as an app it knows the broker of the Supervisor, and masks what it said', async () => {
+  const { host, username } = people
+  const supervisor = await startSupervisor(
+    brokerIs({ host, port: 8883, ssl: true, username, password: secrets.mqttPassword }),
+  )
+  const dataDir = await filled()
+
+  const { out } = await run(dataDir, '-', supervisor.env)
+  supervisor.answer(noBroker)
+  const without = await run(dataDir, '-', supervisor.env)
+
+  const settings = (text: string) => (JSON.parse(text) as Bundle).settings
+  const origin = "Supervisor's MQTT service"
+  expect(settings(out)).toContainEqual({ name: 'mqtt.url', value: 'mqtts://[address]:8883', origin })
+  expect(settings(out)).toContainEqual({ name: 'mqtt.password', value: '[secret]', origin })
+  for (const text of [host, username, secrets.mqttPassword, supervisorToken]) expect(out).not.toContain(text)
+  // Most of all where the app does not start for want of a broker.
+  expect(without.code).toBe(0)
+  expect(settings(without.out).find(({ name }) => name === 'mqtt.url')?.origin).toBe('default')
 })
 
 test('a file that is named is replaced, one that cannot be written is an error', async () => {
