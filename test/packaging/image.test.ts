@@ -125,3 +125,16 @@ mountTest('the image publishes, is healthy, and stops in 2 s on SIGTERM', async 
   expect(stopMs).toBeLessThan(Math.max(2_000, 4 * healthCheckMs))
   expect(daemon.output()).not.toMatch(/EROFS|read-only/i)
 })
+
+mountTest('the command for a support bundle in the documents is one of the image', async () => {
+  const page = readFileSync(join(project, 'docs/operations.md'), 'utf8')
+  const [, words = ''] = /`docker exec <container> ([^`>]+?) >/.exec(page) ?? []
+
+  const contained = image.start(words.split(' '))
+
+  expect(await contained.ended, contained.output()).toBe(0)
+  expect(JSON.parse(contained.output())).toMatchObject({
+    schema: 1,
+    versions: { blink_manifestd: manifest.version },
+  })
+})
