@@ -51,6 +51,17 @@ test('CI runs what .ci/run runs, with both versions of Node.js on both architect
     expect(lines).toContain(command)
 })
 
+test('advisories are looked for each week, for the libraries in dist/ as well', () => {
+  const { on, jobs } = parse(text('.github/workflows/codeql.yml')) as {
+    readonly on: { readonly schedule: readonly { readonly cron: string }[] }
+    readonly jobs: { readonly advisories: { readonly steps: readonly { readonly run?: string }[] } }
+  }
+
+  expect(on.schedule).toHaveLength(1)
+  // They are development dependencies: `--omit=dev` would leave nothing to look at.
+  expect(jobs.advisories.steps.flatMap(({ run }) => run ?? [])).toEqual(['npm audit --audit-level=high'])
+})
+
 test('nothing is released before the tests have passed and the owner is known', () => {
   const { jobs } = parse(text('.github/workflows/release.yml')) as {
     readonly jobs: Readonly<Record<string, { readonly needs?: string | readonly string[] }>>
