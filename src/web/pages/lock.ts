@@ -5,7 +5,9 @@ import type { Log } from '../../domain/ports.ts'
 import type { WebApp, WebContext } from '../context.ts'
 import { goTo, postForm, show } from '../layout.ts'
 import type { Messages } from '../messages.ts'
-import type { Sessions } from '../session.ts'
+import type { Attempt, Sessions } from '../session.ts'
+
+const notThePassword = 'This is not the password.'
 
 interface LockNeeds {
   readonly sessions: Sessions
@@ -18,12 +20,8 @@ export function lockPages(app: WebApp, { sessions, messages, log }: LockNeeds): 
     const { password } = await c.req.parseBody()
     const result = sessions.signIn(c, typeof password === 'string' ? password : '')
     if (result === 'right') return goTo(c, '')
-    // Tries are limited, and so are these lines.
-    if (result === 'wrong') log.warn({ peer: c.env.peer }, 'wrong password at the page')
-    const text =
-      result === 'wrong'
-        ? 'This is not the password.'
-        : `Too many wrong passwords. Try again in ${Math.ceil(result.waitMs / 1000)} seconds.`
+    if (result === 'wrong') warn(c)
+    const text = result === 'wrong' ? notThePassword : tooMany(result)
     return goTo(c, '', messages.keep({ kind: 'failed', sentences: [[text]] }))
   })
 
@@ -33,16 +31,37 @@ export function lockPages(app: WebApp, { sessions, messages, log }: LockNeeds): 
   })
 
   app.use(async (c, next) => {
-    if (sessions.isOpenTo(c) || hasPassword(c, sessions)) return next()
-    return locked(c, messages)
+    if (sessions.isOpenTo(c)) return next()
+    const tried = attemptOf(c, sessions)
+    if (tried === 'right') return next()
+    if (tried === undefined) return locked(c, messages)
+    if (tried === 'wrong') {
+      warn(c)
+      return c.text(`${notThePassword}\n`, 401)
+    }
+    return c.text(`${tooMany(tried)}\n`, 429, { 'retry-after': String(secondsOf(tried)) })
   })
+
+  /** Tries are limited, and so are these lines. */
+  function warn(c: WebContext): void {
+    log.warn({ peer: c.env.peer }, 'wrong password at the page')
+  }
 }
 
 /** Programs have no session: they send the password with each request, as `curl -u :PASSWORD` does. */
-function hasPassword(c: WebContext, sessions: Sessions): boolean {
-  if (!c.req.path.startsWith('/api/')) return false
-  const sent = auth(c.req.raw)
-  return sent !== undefined && sessions.attempt(c, sent.password) === 'right'
+function attemptOf(c: WebContext, sessions: Sessions): Attempt | undefined {
+  const sent = c.req.path.startsWith('/api/') ? auth(c.req.raw) : undefined
+  return sent && sessions.attempt(c, sent.password)
+}
+
+type Pause = Exclude<Attempt, string>
+
+function tooMany(pause: Pause): string {
+  return `Too many wrong passwords. Try again in ${secondsOf(pause)} seconds.`
+}
+
+function secondsOf({ waitMs }: Pause): number {
+  return Math.ceil(waitMs / 1000)
 }
 
 async function locked(c: WebContext, messages: Messages): Promise<Response> {

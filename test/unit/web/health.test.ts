@@ -128,6 +128,7 @@ test('the status needs the password, which a program sends with its request', as
   const elsewhere = await page.get('/', as('a long password'))
 
   expect([without.status, wrong.status, right.status, elsewhere.status]).toEqual([401, 401, 200, 401])
+  expect(wrong.text).toBe('This is not the password.\n')
 })
 
 test('a program that guesses passwords is slowed down like a person', async () => {
@@ -136,5 +137,8 @@ test('a program that guesses passwords is slowed down like a person', async () =
 
   for (let guess = 0; guess < 5; guess++) await page.get('/api/v1/status', as(`guess ${guess}`))
 
-  expect((await page.get('/api/v1/status', as('a long password'))).status).toBe(401)
+  const late = await page.get('/api/v1/status', as('a long password'))
+  expect([late.status, late.headers.get('retry-after')]).toEqual([429, '30'])
+  expect(page.log.lines.map(({ message }) => message)).toEqual(Array(5).fill('wrong password at the page'))
+  expect(late.text).toBe('Too many wrong passwords. Try again in 30 seconds.\n')
 })
