@@ -37,6 +37,8 @@ const longestText = 4_000
 const longestRead = 65_536
 /** A known text that is shorter stands in other words as well, and its mask would tell where. */
 const shortestKnown = 3
+/** V8 refuses a pattern of a hundred thousand characters, and its refusal quotes them. A longer secret is a list of others. */
+const mostInPattern = 10_000
 const deepest = 8
 const mostEntries = 200
 
@@ -54,6 +56,8 @@ const openHost =
 
 const ourKey = /^(?:login|import|environment)-[\da-f-]+$/
 const errorName = /^(?:E|ERR|HPE|SQLITE|TLS|UND)_[A-Z\d_]+$/
+
+const longWord = /[\w-]{16,}/g
 
 interface Pattern {
   /** Without this the pattern has no match; most lines have none of these. */
@@ -120,7 +124,7 @@ const patterns: readonly Pattern[] = [
     pattern: /(?<![A-Za-z\d])(?:[A-Z\d]{3,}(?:-[A-Z\d]+)+|[A-Z\d]{9,15})(?![A-Za-z\d])/g,
     show: shownSerial,
   },
-  { where: hasDigit, pattern: /[\w-]{16,}/g, show: shownWord },
+  { where: hasDigit, pattern: longWord, show: shownWord },
   { where: hasDigit, pattern: /[A-Za-z\d+/]{32,}={0,2}/g, show: shownBase64 },
   {
     where: (text) => /home|users/i.test(text),
@@ -165,7 +169,7 @@ export function createRedaction(known: KnownTexts): Redaction {
   const replacements = new Map<string, string>()
   const add = (texts: readonly string[], mask: string) => {
     for (const text of texts) {
-      for (const form of formsOf(text)) if (form.length >= shortestKnown) replacements.set(form, mask)
+      for (const form of formsOf(text)) if (isWanted(form)) replacements.set(form, mask)
     }
   }
   add(
@@ -175,10 +179,11 @@ export function createRedaction(known: KnownTexts): Redaction {
   add(names, masks.name)
   add(serials, masks.serial)
   add(secrets, masks.secret)
-  const literals = [...replacements]
-    .toSorted(([a], [b]) => b.length - a.length)
-    .map(([form, mask]) => (mask === masks.secret ? RegExp.escape(form) : asWord(form)))
-  const literal = literals.length > 0 ? new RegExp(literals.join('|'), 'gu') : undefined
+  const literals = patternsOf(
+    [...replacements]
+      .toSorted(([a], [b]) => b.length - a.length)
+      .map(([form, mask]) => (mask === masks.secret ? RegExp.escape(form) : asWord(form))),
+  )
   const below =
     directories.length > 0
       ? new RegExp(`(${directories.map((each) => RegExp.escape(each)).join('|')})/[^":\\n]+`, 'g')
@@ -187,8 +192,11 @@ export function createRedaction(known: KnownTexts): Redaction {
   function text(whole: string): string {
     let shown = whole.slice(0, longestRead)
     if (below) shown = shown.replace(below, `$1/${masks.name}`)
-    if (literal) shown = shown.replace(literal, (found) => replacements.get(found) ?? masks.secret)
-    if (shown.length > longestText) shown = `${shown.slice(0, longestText)}…`
+    for (const literal of literals) {
+      shown = shown.replace(literal, (found) => replacements.get(found) ?? masks.secret)
+    }
+    // Not inside of a word: the beginning of a token does not look like one.
+    if (shown.length > longestText) shown = `${shown.slice(0, longestText).replace(/[^\s"',]*$/, '')}…`
     for (const { where, pattern, show } of patterns) if (where(shown)) shown = shown.replace(pattern, show)
     return shown
   }
@@ -213,15 +221,45 @@ export function createRedaction(known: KnownTexts): Redaction {
 
   /** A constant of ours, unless somebody has put something else there. */
   function shownPlain(whole: string): string {
-    return whole.length <= 200 && !/[@/\\]/.test(whole) ? (literalSecrets(whole) ?? whole) : text(whole)
+    return whole.length <= 200 && !/[@/\\]/.test(whole)
+      ? (literalSecrets(whole) ?? whole.replace(longWord, shownWord))
+      : text(whole)
   }
 
-  const secretForms = secrets.flatMap(formsOf).filter((form) => form.length >= shortestKnown)
+  const secretForms = secrets.flatMap(formsOf).filter(isWanted)
   function literalSecrets(whole: string): string | undefined {
     return secretForms.some((form) => whole.includes(form)) ? masks.secret : undefined
   }
 
   return { text, value: (whole, key) => value(whole, key) }
+}
+
+/**
+ * Whether a known text must be looked for. A token of a fleet's thousands, each of which every line would be searched
+ * for, need not be: the pattern of long words finds it, whatever stands beside it.
+ */
+function isWanted(form: string): boolean {
+  if (form.length < shortestKnown || form.length > mostInPattern) return false
+  const isFoundAnyway =
+    /^[\w-]{16,}$/.test(form) && /\d/.test(form) && /[g-z]/.test(form) && !ourKey.test(form)
+  return !isFoundAnyway
+}
+
+/** Alternatives, in their order, in as many patterns as they need. */
+function patternsOf(alternatives: readonly string[]): readonly RegExp[] {
+  const patterns: RegExp[] = []
+  let [some, length]: [string[], number] = [[], 0]
+  const flush = () => {
+    if (some.length > 0) patterns.push(new RegExp(some.join('|'), 'gu'))
+    ;[some, length] = [[], 0]
+  }
+  for (const each of alternatives) {
+    if (length + each.length > mostInPattern) flush()
+    some.push(each)
+    length += each.length
+  }
+  flush()
+  return patterns
 }
 
 /** As it is, as forms and addresses have it, as JSON has it, as Base64 at the beginning of something. */

@@ -110,3 +110,26 @@ test('a document of any shape becomes JSON again', () => {
   circle.self = circle
   expect(() => JSON.stringify(value(circle))).not.toThrow()
 })
+
+test('a thousand accounts have more tokens than one pattern can hold', () => {
+  const secrets = Array.from({ length: 5_000 }, (_, index) => `Ünlike-${index}-any.other+token/${index}`)
+  const tokens = Array.from({ length: 5_000 }, (_, index) => `sim-refresh-${index}-0197a100-9f3c`)
+  // A list of tokens is one secret as well, as it stands in the settings.
+  const known = createRedaction({ secrets: [tokens.join('\n'), ...secrets, ...tokens] })
+
+  for (const secret of [...secrets, ...tokens].filter((_, index) => index % 997 === 0)) {
+    expect(known.text(`before ${secret} behind`)).not.toContain(secret)
+    expect(known.value({ msg: `before ${secret}` })).not.toMatchObject({
+      msg: expect.stringContaining(secret),
+    })
+  }
+})
+
+test('a long text is not cut inside of a token', () => {
+  const token = 'sim-refresh-0197a100-9f3c'
+  const known = createRedaction({ secrets: [token] })
+
+  for (let start = 3_970; start <= 4_000; start++) {
+    expect(known.text(`${' '.repeat(start)}${token}`)).not.toContain('sim')
+  }
+})
