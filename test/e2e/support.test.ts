@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { home } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
@@ -21,6 +23,11 @@ mosquittoTest('support writes a bundle beside the daemon, and after it was kille
   await daemon.says('tick done')
 
   const beside = await world.finish(['support', '--output', '-'])
+  const diagnostics = join(world.dataDir, 'diagnostics.jsonl')
+  await until(
+    'the first line on disk',
+    () => existsSync(diagnostics) && readFileSync(diagnostics, 'utf8').includes('starting'),
+  )
   daemon.kill('SIGKILL')
   await daemon.ended
   const after = await world.finish(['support', '--output', '-'])
