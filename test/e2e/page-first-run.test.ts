@@ -1,7 +1,7 @@
 /** From an empty directory to the first request ID, on the page alone. */
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { browserTest, tabTo, windows } from '../support/chromium.ts'
+import { browserTest, signInByKeyboard, tabTo, windows } from '../support/chromium.ts'
 import { home } from '../support/homes.ts'
 import { pageWorld } from '../support/page-world.ts'
 
@@ -30,24 +30,12 @@ browserTest('by mouse it is three fields and three clicks to the first request I
 
 browserTest('by keyboard alone the first request ID is reached', async () => {
   await using played = await empty()
-  const { email, password, code } = played.world.cloud.person()
   const page = await open()
-  const { keyboard } = page
 
-  await page.goto(played.url)
-  await tabTo(page, 'E-mail address')
-  await keyboard.type(email)
-  await tabTo(page, 'Password')
-  await keyboard.type(password)
-  await keyboard.press('Enter')
-  // The field has the focus as soon as it is there.
-  await page.locator('#code:focus').waitFor()
-  await keyboard.type(code)
-  await tabTo(page, 'Sign in')
-  await keyboard.press('Space')
+  await signInByKeyboard(page, played)
   await page.getByRole('heading', { name: 'Overview' }).waitFor()
   await tabTo(page, 'Sync modules')
-  await keyboard.press('Enter')
+  await page.keyboard.press('Enter')
 
   await idIn(page).waitFor()
 })

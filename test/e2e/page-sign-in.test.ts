@@ -1,7 +1,7 @@
 /** Signing in and out on the page, and what becomes of a person's slips. */
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { browserTest, follow, tabTo, windows } from '../support/chromium.ts'
+import { browserTest, follow, signInByKeyboard, windows } from '../support/chromium.ts'
 import { home } from '../support/homes.ts'
 import { type PageWorld, type PageWorldOptions, pageWorld } from '../support/page-world.ts'
 
@@ -25,21 +25,9 @@ async function begin(page: Page, { world, url }: PageWorld): Promise<void> {
 
 browserTest('by keyboard alone a person signs in, and sees where the focus is', async () => {
   await using played = await pageWorld(empty())
-  const { email, password, code } = played.world.cloud.person()
   const page = await open()
-  const { keyboard } = page
 
-  await page.goto(played.url)
-  await tabTo(page, 'E-mail address')
-  await keyboard.type(email)
-  await tabTo(page, 'Password')
-  await keyboard.type(password)
-  await keyboard.press('Enter')
-  // The field has the focus as soon as it is there.
-  await page.locator('#code:focus').waitFor()
-  await keyboard.type(code)
-  await tabTo(page, 'Sign in')
-  await keyboard.press('Space')
+  await signInByKeyboard(page, played)
 
   await page.getByText('Signed in').waitFor()
 })

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, expect, test } from 'vitest'
+import type { PageWorld } from './page-world.ts'
 import { longestWaitMs } from './until.ts'
 
 const executablePath = '/usr/bin/chromium'
@@ -123,4 +124,24 @@ export async function tabTo(page: Page, name: string): Promise<void> {
     seen.add(stop?.name ?? 'the end')
   }
   throw new Error(`Tab does not lead to "${name}", but to ${[...seen].join(', ')}`)
+}
+
+/** Signs in from an empty directory, without a mouse; each field must show that it has the focus. */
+export async function signInByKeyboard(
+  page: Page,
+  { world, url }: Pick<PageWorld, 'world' | 'url'>,
+): Promise<void> {
+  const { email, password, code } = world.cloud.person()
+  const { keyboard } = page
+  await page.goto(url)
+  await tabTo(page, 'E-mail address')
+  await keyboard.type(email)
+  await tabTo(page, 'Password')
+  await keyboard.type(password)
+  await keyboard.press('Enter')
+  // The field has the focus as soon as it is there.
+  await page.locator('#code:focus').waitFor()
+  await keyboard.type(code)
+  await tabTo(page, 'Sign in')
+  await keyboard.press('Space')
 }

@@ -1,4 +1,5 @@
 /** The page over fakes, without a socket: what a browser with its cookies gets from it. */
+import { onTestFinished } from 'vitest'
 import type { CommandHandler } from '../../src/commands/handler.ts'
 import type { Attempt } from '../../src/domain/attempt.ts'
 import type { Command } from '../../src/domain/commands.ts'
@@ -7,6 +8,7 @@ import type { AccountSnapshot, Health, ModuleSnapshot } from '../../src/domain/m
 import { keyOf } from '../../src/domain/model.ts'
 import type { Storage } from '../../src/domain/ports.ts'
 import type { Arrival } from '../../src/web/context.ts'
+import { type Listener, openListener } from '../../src/web/listeners.ts'
 import type { Metrics } from '../../src/web/metrics.ts'
 import { createWeb, type WebNeeds } from '../../src/web/web.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
@@ -185,4 +187,19 @@ export function visitorAt(
       return get(next.pathname + next.search)
     },
   }
+}
+
+/** The page behind a real socket, where the server's own kind of request is at work. */
+export async function servedPage(): Promise<{ readonly opened: OpenedPage; readonly listener: Listener }> {
+  const opened = openPage()
+  const { web, log } = opened
+  onTestFinished(() => web.stop())
+  const listener = await openListener({
+    kind: 'direct',
+    place: { host: '127.0.0.1', port: 0 },
+    answer: (request, arrival) => web.app.fetch(request, arrival),
+    log,
+  })
+  onTestFinished(() => listener.close())
+  return { opened, listener }
 }

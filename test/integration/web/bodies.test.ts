@@ -1,20 +1,12 @@
 /** Bodies as they come through a real socket, where the server's own kind of request is at work. */
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { expect, onTestFinished, test } from 'vitest'
-import { openListener } from '../../../src/web/listeners.ts'
-import { openPage, type Visitor, visitorAt } from '../../support/page.ts'
+import { expect, test } from 'vitest'
+import { servedPage, type Visitor, visitorAt } from '../../support/page.ts'
 
 async function served() {
-  const { web, log, commands } = openPage()
-  onTestFinished(() => web.stop())
-  const listener = await openListener({
-    kind: 'direct',
-    place: { host: '127.0.0.1', port: 0 },
-    answer: (request, arrival) => web.app.fetch(request, arrival),
-    log,
-  })
-  onTestFinished(() => listener.close())
+  const { opened, listener } = await servedPage()
+  const { log, commands } = opened
   const { origin } = new URL(listener.url)
   return { page: visitorAt(origin), origin, port: listener.port, log, commands }
 }

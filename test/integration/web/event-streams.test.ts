@@ -1,18 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { openListener } from '../../../src/web/listeners.ts'
-import { openPage, visitorAt } from '../../support/page.ts'
+import { servedPage, visitorAt } from '../../support/page.ts'
 
 test('a thousand event streams: some are served, the rest refused, and the page answers', async () => {
-  const { web, log } = openPage()
-  onTestFinished(() => web.stop())
-  const listener = await openListener({
-    kind: 'direct',
-    place: { host: '127.0.0.1', port: 0 },
-    answer: (request, arrival) => web.app.fetch(request, arrival),
-    log,
-  })
-  onTestFinished(() => listener.close())
+  const { listener } = await servedPage()
   const host = new URL(listener.url).host
 
   /** What a stream was answered with; 0 for a connection that was not taken. */
