@@ -163,7 +163,15 @@ export type ModuleReport =
 export type PersonNeeded = 'login_required' | 'two_factor_required'
 
 /** The account as a whole, as published in `account/<id>/state`. */
-export type AccountStatus = 'ok' | PersonNeeded | 'throttled' | 'unreachable'
+export const accountStatuses = [
+  'ok',
+  'login_required',
+  'two_factor_required',
+  'throttled',
+  'unreachable',
+] as const
+
+export type AccountStatus = (typeof accountStatuses)[number]
 
 /** How the list of an account's sync modules differs from the last one. */
 export interface ModuleChanges {

@@ -6,6 +6,9 @@
  */
 import { AccountThrottled, CloudError, type DaemonError, ModuleBusy } from './errors.ts'
 
+/** HTTP statuses by which the cloud wants a pause, whatever the body says. */
+export const throttledStatuses: ReadonlySet<number> = new Set([403, 406, 429])
+
 /** Pauses after a busy module's refusals, in milliseconds; nico579/blink2video waits the same. */
 const busyPausesMs = [3_000, 8_000, 15_000, 25_000]
 

@@ -4,7 +4,7 @@
  * The accounts stand here and not as devices of their own: an account is no thing in the house.
  */
 
-import type { AccountStatus, BlinkId } from '../domain/model.ts'
+import { accountStatuses, type BlinkId } from '../domain/model.ts'
 import { logLevels } from '../topics/commands.ts'
 import type { Topics } from '../topics/topics.ts'
 import {
@@ -17,14 +17,6 @@ import {
   entity,
   valueTemplate,
 } from './documents.ts'
-
-const accountStatuses: readonly AccountStatus[] = [
-  'ok',
-  'login_required',
-  'two_factor_required',
-  'throttled',
-  'unreachable',
-]
 
 const bridgeEvents = ['sync_module_found', 'sync_module_gone', 'sync_module_renamed', 'tick_done']
 

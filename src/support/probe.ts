@@ -13,6 +13,7 @@ import { type EligibilityRules, ineligibility } from '../domain/eligibility.ts'
 import { AccountThrottled, CloudError, LoginNeeded, ModuleBusy } from '../domain/errors.ts'
 import type { BlinkId, CloudCall, SyncModule } from '../domain/model.ts'
 import type { Ledger, Observer } from '../domain/ports.ts'
+import { throttledStatuses } from '../domain/retry-policy.ts'
 import type { Secret } from '../domain/secret.ts'
 
 export interface ProbeNeeds {
@@ -149,7 +150,7 @@ function endOf(error: unknown, during: ProbeEnd['during']): ProbeEnd {
 }
 
 function isThrottled(error: CloudError): boolean {
-  return error instanceof AccountThrottled || [403, 406, 429].includes(error.status ?? 0)
+  return error instanceof AccountThrottled || throttledStatuses.has(error.status ?? 0)
 }
 
 class Probe {

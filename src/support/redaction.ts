@@ -35,7 +35,7 @@ const masks = {
 const longestText = 4_000
 /** As long as what is known may be, and more. */
 const longestRead = 65_536
-/** A known text that is shorter stands in other words as well, and its mask would tell where. */
+/** A known text that is shorter stands in other words as well, and its mask would show where. */
 const shortestKnown = 3
 /** V8 refuses a pattern of a hundred thousand characters, and its refusal quotes them. A longer secret is a list of others. */
 const mostInPattern = 10_000
@@ -226,7 +226,7 @@ export function createRedaction(known: KnownTexts): Redaction {
       : text(whole)
   }
 
-  const secretForms = secrets.flatMap(formsOf).filter(isWanted)
+  const secretForms = [...replacements].flatMap(([form, mask]) => (mask === masks.secret ? [form] : []))
   function literalSecrets(whole: string): string | undefined {
     return secretForms.some((form) => whole.includes(form)) ? masks.secret : undefined
   }

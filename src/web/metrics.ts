@@ -8,8 +8,9 @@ import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { Account } from '../accounts/account.ts'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
-import { type AccountStatus, type CloudCall, type Health, keyOf, type ModuleKey } from '../domain/model.ts'
+import { accountStatuses, type CloudCall, type Health, keyOf, type ModuleKey } from '../domain/model.ts'
 import type { Observer, Outbox, StatusReader } from '../domain/ports.ts'
+import { throttledStatuses } from '../domain/retry-policy.ts'
 import { moduleStatuses } from '../topics/state-topics.ts'
 import { later, type ModuleRow, moduleNumbers } from './module-numbers.ts'
 
@@ -33,17 +34,6 @@ export interface Metrics {
   text(): Promise<string>
   close(): void
 }
-
-const accountStatuses: readonly AccountStatus[] = [
-  'ok',
-  'login_required',
-  'two_factor_required',
-  'throttled',
-  'unreachable',
-]
-
-/** What the cloud answers when it wants a pause. */
-const throttling: ReadonlySet<number> = new Set([403, 406, 429])
 
 const callBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30]
 const runBuckets = [0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 900]
@@ -224,7 +214,7 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
 function outcomeOf({ status }: CloudCall): string {
   if (status === undefined) return 'unreachable'
   if (status < 400) return 'ok'
-  if (throttling.has(status)) return 'throttled'
+  if (throttledStatuses.has(status)) return 'throttled'
   return status < 500 ? 'refused' : 'failed'
 }
 

@@ -5,12 +5,14 @@ import type { SignInDialogue, Waiting } from '../../commands/sign-in-dialogue.ts
 import { keptWords } from '../../commands/sign-in-words.ts'
 import { signedOutWords, signOut } from '../../commands/sign-out.ts'
 import { DaemonError } from '../../domain/errors.ts'
+import { needsPerson } from '../../domain/failure.ts'
 import type { AccountSnapshot, AccountStatus, Credentials } from '../../domain/model.ts'
 import type { StatusReader, Storage } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
 import type { WebApp, WebContext } from '../context.ts'
 import { goTo, type Html, postForm, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
+import { words } from './module-parts.ts'
 import { pageLinks, pageOf } from './paging.ts'
 import { failedOnPage, signInPage } from './sign-in.ts'
 
@@ -158,12 +160,8 @@ function importedWords(one: Imported): readonly Words[] {
 
 /** The account's state for a person: its word and how grave it is. */
 export function stateWord(status: AccountStatus): Html {
-  const tone = status === 'ok' ? 'good' : isForPerson(status) ? 'bad' : 'wait'
-  return state(status.replaceAll('_', ' '), tone)
-}
-
-export function isForPerson(status: AccountStatus): boolean {
-  return status === 'login_required' || status === 'two_factor_required'
+  const tone = status === 'ok' ? 'good' : needsPerson(status) ? 'bad' : 'wait'
+  return state(words(status), tone)
 }
 
 function stateOf(

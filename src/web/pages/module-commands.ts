@@ -16,9 +16,7 @@ type Verb = keyof typeof verbs
 export const modulePath = ({ accountId, networkId, syncModuleId }: ModuleKey) =>
   `modules/${accountId}/${networkId}/${syncModuleId}`
 
-const pattern = '/modules/:account{\\d{1,20}}/:network{\\d{1,20}}/:module{\\d{1,20}}'
-
-export const modulePattern = pattern
+export const modulePattern = '/modules/:account{\\d{1,20}}/:network{\\d{1,20}}/:module{\\d{1,20}}'
 
 export function keyIn(c: WebContext): ModuleKey {
   const part = (name: string) => c.req.param(name) ?? ''
@@ -40,7 +38,7 @@ export function moduleCommands(app: WebApp, { handle, messages }: CommandNeeds):
 
   app.post('/modules/request', (c) => carryOut(c, 'request', {}))
   for (const verb of ['request', 'pause', 'resume'] as const) {
-    app.post(`${pattern}/${verb}`, (c) => carryOut(c, verb, keyIn(c)))
+    app.post(`${modulePattern}/${verb}`, (c) => carryOut(c, verb, keyIn(c)))
   }
 }
 

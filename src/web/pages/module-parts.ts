@@ -1,5 +1,6 @@
 /** What the pages about sync modules share: a module's state in a word, and its names. */
 import { html } from 'hono/html'
+import { needsPerson } from '../../domain/failure.ts'
 import type { ModuleSnapshot } from '../../domain/model.ts'
 import { type Html, shown, state } from '../layout.ts'
 
@@ -8,17 +9,13 @@ export function moduleState({ record, paused, available, accountStatus }: Module
   const { module, missing, lastOutcome, failuresInARow } = record
   if (paused) return state('paused', 'wait')
   if (accountStatus !== 'ok')
-    return state(`account ${words(accountStatus)}`, isGrave(accountStatus) ? 'bad' : 'wait')
+    return state(`account ${words(accountStatus)}`, needsPerson(accountStatus) ? 'bad' : 'wait')
   if (missing > 0) return state('not in the last list', 'wait')
   if (!available)
     return state(module.connection === 'online' ? storageWord(module.storage) : 'offline', 'bad')
   if (failuresInARow > 0 && lastOutcome)
     return state(words(lastOutcome), lastOutcome === 'busy' ? 'wait' : 'bad')
   return lastOutcome === undefined ? state('not requested yet', 'wait') : state('ok', 'good')
-}
-
-function isGrave(status: ModuleSnapshot['accountStatus']): boolean {
-  return status === 'login_required' || status === 'two_factor_required'
 }
 
 function storageWord(storage: string | undefined): string {

@@ -2,6 +2,7 @@
 import { html } from 'hono/html'
 import type { Settings } from '../../config/settings.ts'
 import type { Clock } from '../../domain/clock.ts'
+import { needsPerson } from '../../domain/failure.ts'
 import type { AccountSnapshot, Health, RunCounts } from '../../domain/model.ts'
 import type { Observer, StatusReader } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
@@ -10,7 +11,7 @@ import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
 import type { WebNeeds } from '../web.ts'
-import { isForPerson, stateWord } from './accounts.ts'
+import { stateWord } from './accounts.ts'
 
 /** The last run of all accounts since the start. */
 export interface LastRun {
@@ -80,7 +81,7 @@ export function howThingsAre(
   const next: Words =
     nextRunAt === undefined ? ['no further run is planned.'] : ['next run ', { at: nextRunAt }, '.']
   if (accounts.length === 0) return ['No account is in use yet; ', ...next]
-  const needy = accounts.filter(({ status }) => isForPerson(status)).length
+  const needy = accounts.filter(({ status }) => needsPerson(status)).length
   if (needy > 0 && needy === accounts.length)
     return ['Nothing is requested: somebody must sign in; ', ...next]
   if (!last) return [`Nothing was requested since the start; `, ...next]
@@ -107,7 +108,7 @@ function broker({ broker: { connected, since, lastError } }: Health): readonly (
 }
 
 function account({ status, since, detail, retryAt }: AccountSnapshot, root: string): Html {
-  const link = isForPerson(status) ? html` <a href="${root}accounts">Sign in</a>` : ''
+  const link = needsPerson(status) ? html` <a href="${root}accounts">Sign in</a>` : ''
   const again = retryAt === undefined ? '' : html`, tried again at ${time(retryAt)}`
   const why = detail === undefined ? '' : html`: ${shown(detail)}`
   return html`${stateWord(status)} since ${time(since)}${again}${why}${link}`
