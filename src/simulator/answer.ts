@@ -24,6 +24,8 @@ export interface Answer {
   readonly unsized?: boolean
   /** The body comes in pieces over so many milliseconds. */
   readonly overMs?: number
+  /** What it tells of, for the record of requests. */
+  readonly commandId?: number
 }
 
 export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {

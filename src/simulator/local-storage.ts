@@ -221,5 +221,5 @@ function storageObstacle(storage: string): Refusal {
 }
 
 function accepted(command: Command): Answer {
-  return json(200, { id: command.id, network_id: command.networkId })
+  return { ...json(200, { id: command.id, network_id: command.networkId }), commandId: command.id }
 }

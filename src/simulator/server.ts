@@ -25,6 +25,10 @@ export interface Call {
   /** The misbehaviour it met. */
   readonly fault?: string
   readonly userAgent?: string
+  /** As the client named it: of several clients, each can use another loopback address. */
+  readonly host?: string
+  /** The id of the command that it began, whether or not the answer arrived. */
+  readonly commandId?: number
 }
 
 type OpenCall = { -readonly [Key in keyof Call]: Call[Key] }
@@ -85,15 +89,20 @@ export class CloudServer {
     const call = this.#record(request, found)
     const fault = this.#desk.pickFault({ ...request, kind: found.kind, accountId: found.accountId })
     const { time } = this.#desk
-    if (!fault) {
+    const answerFor = () => {
       const answer = found.answer()
+      if (answer.commandId !== undefined) call.commandId = answer.commandId
+      return answer
+    }
+    if (!fault) {
+      const answer = answerFor()
       // Nobody is to be waited for by an answer that goes out at once, and most do.
       const signal = answer.overMs === undefined ? this.#closing.signal : this.#endOf(response)
       call.status = await deliver({ response, time, signal }, answer)
     } else {
       call.fault = fault.kind
       const signal = this.#endOf(response)
-      call.status = await misbehave(fault, { request, response, answer: found.answer, time, signal })
+      call.status = await misbehave(fault, { request, response, answer: answerFor, time, signal })
     }
     call.endedAt = this.#desk.time.now()
   }
@@ -105,7 +114,7 @@ export class CloudServer {
 
   #record(request: Request, found: Found): OpenCall {
     const at = this.#desk.time.now()
-    const userAgent = request.headers['user-agent']
+    const { 'user-agent': userAgent, host } = request.headers
     const call: OpenCall = {
       at,
       endedAt: at,
@@ -115,6 +124,7 @@ export class CloudServer {
       status: 0,
       ...(found.accountId !== undefined && { accountId: found.accountId }),
       ...(userAgent !== undefined && { userAgent }),
+      ...(host !== undefined && { host }),
     }
     this.calls.push(call)
     // In larger pieces, so that a long run does not move the whole list at every request.

@@ -64,6 +64,20 @@ test('every request is on record, with what it was for and what was answered', a
   })
 })
 
+test('a request that began a command is on record with its id, even where the answer was lost', async () => {
+  await using world = await visit()
+  const path = '/api/v1/accounts/8021/networks/44107/sync_modules/350221/local_storage/manifest/request'
+  world.simulator.misbehave({ kind: 'reset_after', method: 'POST', count: 1 })
+  await world.post(path).catch(() => undefined)
+  world.simulator.module(44107, 350221).occupy(0)
+  const answered = await world.post(path)
+
+  const [lost, arrived] = world.simulator.calls.filter(({ kind }) => kind === 'manifest-request')
+  expect(arrived?.commandId).toBe(field(answered.json, 'id'))
+  expect(lost?.commandId).toBe(Number(arrived?.commandId) - 1)
+  expect(arrived?.host).toBe(new URL(world.simulator.url).host)
+})
+
 test('a hundred thousand modules in two hundred accounts are no burden', async () => {
   const accounts = Array.from({ length: 200 }, (_, index) => fleetAccount(index + 1))
   await using world = await visit({ accounts })
