@@ -16,24 +16,25 @@ import { until } from '../support/until.ts'
 
 const project = join(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(project, path), 'utf8')
-const compose = parse(read('compose.yaml')) as Compose
-const services = Object.entries(compose.services ?? {})
+const composeIn = (file: string) => parse(read(file), { merge: true }) as Compose
+const compose = composeIn('compose.yaml')
+const files = ['compose.yaml', 'compose.fleet.yaml']
 
-test("compose.yaml is right by compose-spec's schema", () => {
+test.each(files)("%s is right by compose-spec's schema", (file) => {
   const ajv = new Ajv2019({ strict: false, validateSchema: false, validateFormats: false })
   // The name that draft 3 had for it.
   const withoutOldIds = (key: string, value: unknown) =>
     key === 'id' && typeof value === 'string' ? undefined : value
   const isValid = ajv.compile(JSON.parse(JSON.stringify(composeSchema, withoutOldIds)) as object)
 
-  void isValid(compose)
+  void isValid(composeIn(file))
 
   expect(isValid.errors).toBeNull()
   expect(isValid({ services: { a: { read_only: 'x' } } })).toBe(false)
 })
 
-test('every service is read-only, has no capabilities and gains none', () => {
-  for (const [name, service] of services) {
+test.each(files)('every service of %s is read-only, has no capabilities and gains none', (file) => {
+  for (const [name, service] of Object.entries(composeIn(file).services ?? {})) {
     expect(service, name).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -45,8 +46,9 @@ test('every service is read-only, has no capabilities and gains none', () => {
   }
 })
 
-test('files, secrets and volumes that compose.yaml names are there', () => {
-  const mounts = services.flatMap(([, { volumes = [] }]) =>
+test.each(files)('files, secrets and volumes that %s names are there', (file) => {
+  const { services = {}, volumes: ofFile, secrets: secretsOfFile } = composeIn(file)
+  const mounts = Object.values(services).flatMap(({ volumes = [] }) =>
     volumes.map((volume) => String(volume).split(':')),
   )
   const isPath = (source: string) => source.startsWith('./')
@@ -57,13 +59,25 @@ test('files, secrets and volumes that compose.yaml names are there', () => {
     .filter(isPath)
     .filter((path) => !made.includes(path) && !existsSync(join(project, path)))
   const named = sources.filter((source) => !isPath(source))
-  const secrets = services.flatMap(([, service]) => service.secrets ?? [])
+  const secrets = new Set(Object.values(services).flatMap((service) => service.secrets ?? []))
 
   expect(missing).toEqual([])
-  expect(named.sort()).toEqual(Object.keys(compose.volumes ?? {}).sort())
-  expect(secrets.sort()).toEqual(Object.keys(compose.secrets ?? {}).sort())
+  expect(named.sort()).toEqual(Object.keys(ofFile ?? {}).sort())
+  expect([...secrets].sort()).toEqual(Object.keys(secretsOfFile ?? {}).sort())
   // Else a password that was made for it would be part of the image, or of a commit.
   expect(read('.gitignore')).toContain('/secrets/')
+})
+
+test('the daemons of compose.fleet.yaml differ by their name only, and wait for PostgreSQL', () => {
+  const { services = {} } = composeIn('compose.fleet.yaml')
+  const daemons = Object.entries(services).filter(([name]) => name.startsWith('blink-manifestd-'))
+  const names = daemons.map(([, { environment }]) => (environment as Record<string, string>).FLEET_INSTANCE)
+  const others = daemons.map(([, service]) => ({ ...service, environment: undefined }))
+
+  expect(names).toEqual(['1', '2', '3'])
+  expect(others).toEqual([others[0], others[0], others[0]])
+  expect(others[0]).toMatchObject({ depends_on: { postgres: { condition: 'service_healthy' } } })
+  expect(services.postgres).toHaveProperty('healthcheck.test')
 })
 
 /** Runs the script of the service `add-user` as its container does. */
@@ -95,6 +109,36 @@ test.skipIf(!isRoot)(`add-user makes files that only their container can read${r
   expect(readFileSync(join(secrets, 'mosquitto-passwords'), 'utf8')).not.toContain(one)
   expect(first.stdout).not.toContain(one)
 })
+
+test.skipIf(!isRoot)(
+  `make-secrets makes what a fleet shares once, and changes none of it later${reason}`,
+  () => {
+    const secrets = directoryWith()
+    const script = join(project, 'packaging/compose/fleet-secrets.sh')
+    const run = () =>
+      spawnSync('sh', [script], { env: { ...process.env, SECRETS: secrets }, encoding: 'utf8' })
+    const names = ['postgres', 'store-key', 'store-url']
+    const contents = () => names.map((name) => readFileSync(join(secrets, name), 'utf8').trim())
+
+    expect(run()).toMatchObject({ status: 0, stderr: '' })
+    const [password = '', key = '', url = ''] = contents()
+    const again = run()
+
+    expect(again).toMatchObject({ status: 0, stdout: expect.stringContaining('stays as it is') as string })
+    expect(contents()).toEqual([password, key, url])
+    expect(Buffer.from(key, 'base64')).toHaveLength(32)
+    expect(new URL(url)).toMatchObject({ username: 'blink_manifestd', password, hostname: 'postgres' })
+    const owners = names
+      .map((name) => statSync(join(secrets, name)))
+      .map(({ uid, mode }) => [uid, mode & 0o777])
+    expect(owners).toEqual([
+      [999, 0o600],
+      [1000, 0o600],
+      [1000, 0o600],
+    ])
+    expect(again.stdout).not.toContain(password)
+  },
+)
 
 test.each([
   '',
