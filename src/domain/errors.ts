@@ -76,6 +76,13 @@ export class StoreFailed extends DaemonError {
   }
 }
 
+/** Another instance owns the account, or may own it by now: nothing more is requested, kept or published of it here. */
+export class LeaseLost extends StoreFailed {
+  constructor(accountId: string, details: ErrorDetails = {}) {
+    super(`account ${accountId} belongs to another instance`, details)
+  }
+}
+
 export interface PublishRefusedDetails extends ErrorDetails {
   /** How the broker refused: by a reason code, by closing the connection, or by never answering. */
   readonly by?: 'code' | 'close' | 'silence'

@@ -23,22 +23,36 @@ export interface LeasedAccount {
   readonly access: KeptAccess | undefined
   /** What its last owner published of it; absent before its first run. */
   readonly snapshot: AccountSnapshot | undefined
+  /** The time of the last run that an owner brought to its end, in milliseconds since the epoch. */
+  readonly lastRun: number | undefined
+}
+
+/** What an owner leaves to the next one and to every reader. */
+export interface LeftAccount {
+  readonly snapshot: AccountSnapshot
+  readonly access: KeptAccess | undefined
+  /** The newest run that was brought to its end meanwhile, with its results. */
+  readonly run: { readonly at: number; readonly counts: Omit<RunCounts, 'elapsedMs'> } | undefined
 }
 
 /** The accounts that this instance works on. */
 export interface AccountLeases {
-  /** `undefined` while another instance holds it, or when it is gone. Waiting events are then delivered here. */
-  acquire(accountId: BlinkId, leaseMs: number): Promise<LeasedAccount | undefined>
+  /**
+   * `held` while another instance has it, `undefined` when it is gone. Events that wait are then delivered here, and
+   * it is no longer `fresh`.
+   */
+  acquire(accountId: BlinkId, leaseMs: number): Promise<LeasedAccount | 'held' | undefined>
   /** Prolongs all leases that are held; those that were lost are dropped and passed to the listeners. */
   renew(leaseMs: number): Promise<void>
-  /** Gives an account back, with what its next owner and every reader are to know; nothing when it was lost. */
-  release(
-    accountId: BlinkId,
-    left: { snapshot: AccountSnapshot; access: KeptAccess | undefined },
-  ): Promise<void>
+  /** Gives an account back, all in one commit; nothing when it was lost. */
+  release(accountId: BlinkId, left: LeftAccount): Promise<void>
+  /** Stops holding an account without a word to the database, where the lease runs out. */
+  drop(accountId: BlinkId): void
   readonly held: ReadonlySet<BlinkId>
   /** How many of an account's events wait for the broker. */
   waiting(accountId: BlinkId): Promise<number>
+  /** Accounts, at most `limit`, that a person has signed in to and nobody has worked on since. */
+  fresh(limit: number): Promise<readonly BlinkId[]>
   onLost(listener: (accountId: BlinkId) => void): void
 }
 
@@ -57,15 +71,51 @@ export interface FleetChanges {
   readonly modules: readonly ModuleKey[]
 }
 
+/** A run of all accounts, whichever instances work on them. */
+export interface FleetRun {
+  readonly trigger: 'schedule' | 'start'
+  /** In milliseconds since the epoch. */
+  readonly at: number
+}
+
 export interface FleetRuns {
-  /** True for the one instance that fans this run out; a run that was left unfinished is found with `unfinished`. */
-  begin(run: number): Promise<boolean>
-  unfinished(): Promise<readonly number[]>
-  /** Account ids after `after`, at most `limit`, and the note that they are fanned out in the caller's transaction. */
-  nextAccounts(run: number, limit: number): Promise<readonly BlinkId[]>
-  fannedOut(run: number, upTo: BlinkId): Promise<void>
-  /** Adds an account run's counts; returns the sums when it was the last one of the run. */
-  finished(run: number, counts: RunCounts): Promise<RunCounts | undefined>
+  /** True for the one instance that begins this run. */
+  begin(run: FleetRun): Promise<boolean>
+  /** Runs of the last hour that are not fanned out to all accounts yet, the oldest first. */
+  unfinished(): Promise<readonly FleetRun[]>
+  /**
+   * Passes the next accounts of a run, at most `limit`, to `send`, and keeps in the same transaction that this was done.
+   * Returns how many they were: 0 when it was done for all, or while another instance is at it.
+   */
+  fanOut(
+    run: FleetRun,
+    limit: number,
+    send: (accountIds: readonly BlinkId[], sql: SqlRunner) => Promise<void>,
+  ): Promise<number>
+  /** The newest scheduled run that was begun. */
+  latest(): Promise<number | undefined>
+  /**
+   * Runs that every account is done with (its `lastRun` is theirs or a later one), or that are so old that no more is
+   * to be expected; each is returned to one caller, once, with the sums of what `release` kept.
+   */
+  ended(): Promise<readonly { readonly run: FleetRun; readonly counts: RunCounts }[]>
+}
+
+/**
+ * Which requests of a run were sent, for whoever goes on with it: a process that is killed cannot say any more whether
+ * its last request was answered.
+ */
+export interface RequestMarks {
+  /** Keeps, under the fence, that the request of a module is about to be sent. */
+  mark(module: ModuleKey, tickId: string): Promise<void>
+  /** The modules that were marked in this run, by `keyOf`, and whether `record` has kept a result since. */
+  marked(accountId: BlinkId, tickId: string): Promise<ReadonlyMap<string, 'answered' | 'unanswered'>>
+}
+
+export interface WaitingCommand {
+  readonly id: string
+  readonly accountId: BlinkId
+  readonly command: Command
 }
 
 /** Commands that the owner of an account carries out, whichever instance was asked. */
@@ -73,8 +123,8 @@ export interface FleetCommands {
   ask(accountId: BlinkId, command: Command): Promise<string>
   /** `undefined` until it is carried out. */
   result(id: string): Promise<CommandResult | undefined>
-  /** Those that wait for this account. */
-  waiting(accountId: BlinkId): Promise<readonly { readonly id: string; readonly command: Command }[]>
+  /** Those that wait for these accounts. */
+  waiting(accountIds: Iterable<BlinkId>): Promise<readonly WaitingCommand[]>
   answer(id: string, result: CommandResult): Promise<void>
 }
 
@@ -90,6 +140,7 @@ export interface SharedStorage extends Storage {
   readonly named: NamedLeases
   readonly runs: FleetRuns
   readonly commands: FleetCommands
+  readonly marks: RequestMarks
   /** For the queue of jobs, which has tables of its own. */
   readonly queue: SqlRunner
   readonly schema: string

@@ -196,8 +196,11 @@ export interface Outbox {
    */
   sweep(now: number, spared: Iterable<number>): Promise<ReadonlyMap<EventKind, number>>
   count(): Promise<number>
-  /** Calls back with each event that was added, in order; returns a function that ends it. */
-  onArrival(listener: (added: StoredEvent) => void): () => void
+  /**
+   * Calls back with each event that was added, in order, and without one when some wait on disk that nobody here has
+   * seen yet; returns a function that ends it.
+   */
+  onArrival(listener: (added?: StoredEvent) => void): () => void
 }
 
 /** What is known of the clips of every module, from their first sight on. */

@@ -72,10 +72,15 @@ class Delivery {
     signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
-  /** An event was stored. */
-  arrived(added: StoredEvent): void {
+  /** An event was stored, or some wait on disk that were stored elsewhere. */
+  arrived(added: StoredEvent | undefined): void {
     this.#cleanup.diskRecovered()
     this.#isStale = true
+    if (!added) {
+      this.#behind = true
+      this.#wake()
+      return
+    }
     const { orderKey, expiresAt } = added.event
     // A sweep may have deleted it in the same commit, so whether it has expired is seen on the disk.
     if (expiresAt <= this.#needs.clock.now()) this.#behind = true

@@ -124,9 +124,9 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
     clock,
     groupOf: (key, status) => (perModule ? keyOf(key) : status),
   })
-  const stopListening = outbox.onArrival(({ event }) => {
-    if (event.kind !== 'clip_new') return
-    const { bytes, createdAt, downloadedAt } = event.body
+  const stopListening = outbox.onArrival((added) => {
+    if (added?.event.kind !== 'clip_new') return
+    const { bytes, createdAt, downloadedAt } = added.event.body
     clips.inc({ outcome: 'saved' })
     clipBytes.inc(bytes)
     clipLatency.observe(Math.max(0, downloadedAt - createdAt) / 1000)

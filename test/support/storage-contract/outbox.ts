@@ -74,7 +74,10 @@ export function outboxContract(newPlace: () => StoragePlace): void {
     const seen: Promise<unknown>[] = []
     storage.outbox.onArrival((added) =>
       seen.push(
-        idsIn(storage).then((ids) => [added.event.body.requestId, ids.includes(added.event.body.requestId)]),
+        idsIn(storage).then((ids) => {
+          const requestId = added?.event.body.requestId ?? 'none'
+          return [requestId, ids.includes(requestId)]
+        }),
       ),
     )
 
