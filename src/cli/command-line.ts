@@ -141,6 +141,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     })
   }
   addDownload(clips, terminal, done)
+  addStore(program, terminal, done)
   addSimulate(program, terminal, done)
   addSignIn(program, terminal, done)
   addSupport(program, terminal, done)
@@ -215,6 +216,18 @@ function addDownload(clips: Command, terminal: Terminal, done: (code: ExitCode) 
     })
     done(code)
   })
+}
+
+function addStore(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
+  const store = program.command('store').description('the state that several daemons share in PostgreSQL')
+  store
+    .command('key')
+    .description('print a new store.key, which seals the refresh tokens in PostgreSQL')
+    .addHelpText('after', '\nExamples:\n  (umask 077; blink-manifestd store key > store-key)\n')
+    .action(async () => {
+      const { storeKey } = await import('./store-key.ts')
+      done(storeKey(terminal))
+    })
 }
 
 function addSignIn(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {

@@ -42,7 +42,7 @@ export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: C
   const together = facts.whole
     ? [
         ...[perAccount(facts), cron(facts, checkCron), password(facts), openBroker(facts)],
-        ...[certificateAndKey(facts), baseTopic(facts), openPage(facts)],
+        ...[certificateAndKey(facts), baseTopic(facts), openPage(facts), storeKey(facts)],
       ]
     : []
   const found = [...tokens(facts, checkTokens), ...together, ...pemFiles(facts, checkTls)]
@@ -51,7 +51,10 @@ export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: C
     .map(([name, message]) => ({ place: placeOf(name, facts.originOf(name)), message }))
   return {
     problems,
-    warnings: [...openUrls(facts), ...overlaps(facts), ...switchedOff(facts), ...openProxy(facts)],
+    warnings: [
+      ...[...openUrls(facts), ...overlaps(facts), ...switchedOff(facts), ...openProxy(facts)],
+      ...[...withoutStore(facts), ...ownBrokers(facts)],
+    ],
   }
 }
 
@@ -167,5 +170,31 @@ function openProxy({ values: { web }, originOf, usable }: Facts): readonly strin
   if (web.listen === undefined || web.password !== undefined) return []
   return [
     `${placeOf(name, originOf(name))} without web.password: whoever reaches the page there needs no password`,
+  ]
+}
+
+/** Refresh tokens never get into a database unsealed. */
+function storeKey({ values: { store }, usable }: Facts): Finding {
+  if (store.url === undefined || store.key !== undefined || !usable('store.url', 'store.key'))
+    return undefined
+  return [
+    'store.url',
+    'needs store.key or store.keyFile with it; `blink-manifestd store key` prints a new key',
+  ]
+}
+
+function withoutStore({ values: { store }, originOf, usable, whole }: Facts): readonly string[] {
+  if (!whole || !usable('store.url') || store.url !== undefined) return []
+  return ['store.key', 'fleet.instance']
+    .filter((name) => originOf(name) !== 'default')
+    .map((name) => `${placeOf(name, originOf(name))} has no effect without store.url`)
+}
+
+/** Each daemon that shares a store would publish where the others' subscribers do not listen. */
+function ownBrokers({ values: { store, mqtt }, originOf, usable }: Facts): readonly string[] {
+  if (store.url === undefined || mqtt.url !== 'embedded' || !usable('store.url', 'mqtt.url')) return []
+  const place = placeOf('mqtt.url', originOf('mqtt.url'))
+  return [
+    `${place} with store.url: each daemon then has a broker of its own, with its part of the request IDs`,
   ]
 }

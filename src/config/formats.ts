@@ -17,7 +17,7 @@ import { isUsableBase } from '../domain/request-url.ts'
 export type Format<T> = string & { readonly _of?: T }
 
 /** The text cannot be the setting's value; the message is the end of a sentence that starts with its name. */
-class BadValue extends Error {
+export class BadValue extends Error {
   override readonly name = 'BadValue'
   /** The setting's; set by convict. */
   fullName = ''
@@ -37,7 +37,7 @@ export function validate<T>(config: convict.Config<T>): ReadonlyMap<string, stri
   return new Map(refused.splice(0).map(({ fullName, message }) => [fullName, message]))
 }
 
-function register<T>(name: string, read: (value: unknown) => T): Format<T> {
+export function register<T>(name: string, read: (value: unknown) => T): Format<T> {
   convict.addFormat({
     name,
     // What cannot be read stays as it is, for validation to refuse it.
@@ -80,7 +80,7 @@ export function quote(text: string): string {
 }
 
 /** The one text that a scalar setting is given as. */
-function asText(value: unknown, wanted: string): string {
+export function asText(value: unknown, wanted: string): string {
   if (Array.isArray(value)) throw new BadValue(`must be ${wanted}, not a list`)
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
@@ -88,7 +88,7 @@ function asText(value: unknown, wanted: string): string {
 }
 
 /** Refuses what no name, path or topic can hold. */
-function plainText(value: unknown, wanted: string): string {
+export function plainText(value: unknown, wanted: string): string {
   const text = asText(value, wanted)
   if (text === '') throw new BadValue(`must be ${wanted}, but is empty`)
   if (control.test(text))

@@ -12,6 +12,7 @@
  * - secrets in files, which may be named in any source (`readSecrets`);
  * - what settings must be of each other and of the disk (`checks.ts`).
  */
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import convict from 'convict'
 import { Document, isScalar, isSeq } from 'yaml'
@@ -33,6 +34,7 @@ import {
   placeOf,
   type Source,
 } from './sources.ts'
+import { instanceOf } from './store-formats.ts'
 import { fromMqttService, type MqttService } from './supervisor.ts'
 
 export type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
@@ -186,6 +188,8 @@ function finish({
   mqtt,
   homeAssistant,
   web,
+  store,
+  fleet,
   ...rest
 }: Values): Omit<Settings, 'proxies'> {
   const { tokensFile: _tokensFile, ...cloud } = blink
@@ -206,6 +210,8 @@ function finish({
       ingress: place(web.ingress),
       origins: once(web.origins),
     },
+    store: { url: hidden(store.url), key: hidden(store.key), schema: store.schema },
+    fleet: { ...fleet, instance: fleet.instance ?? instanceOf(hostname()) },
     ...rest,
   }
 }
@@ -223,7 +229,9 @@ function deepFreeze<T extends object>(value: T): T {
 
 function show({ name }: Setting, settings: Settings, originOf: (name: string) => string): ShownSetting {
   const derived = name === 'homeAssistant.enabled' && settings.mqtt.topics === 'work_items'
-  const value = valueAt(settings, name)
+  // A host's name is nobody's business where it names no instance.
+  const isUnused = name === 'fleet.instance' && originOf(name) === 'default' && !settings.store.url
+  const value = isUnused ? undefined : valueAt(settings, name)
   return {
     name,
     value: value instanceof Secret ? value.toString() : isListen(value) ? value.text : (value ?? null),

@@ -25,6 +25,7 @@ import {
   timezone,
   topic,
 } from './formats.ts'
+import { storeSettings } from './store-settings.ts'
 import { webSettings } from './web-settings.ts'
 
 /** Room for the credentials of an account with a token as long as tokens come, many times over. */
@@ -299,6 +300,7 @@ export const schema = {
     },
   },
   ...webSettings,
+  ...storeSettings,
   log: {
     level: {
       doc: 'The least severe lines to write: trace, debug, info, warn, error or silent.',

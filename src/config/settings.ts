@@ -7,7 +7,7 @@ import type { ProxySettings, ShownProxy } from './proxies.ts'
 import type { Values } from './schema.ts'
 
 /** As in the schema, but paths are absolute, and a secret is there only as itself. */
-export interface Settings extends Omit<Values, 'blink' | 'clips' | 'mqtt' | 'web'> {
+export interface Settings extends Omit<Values, 'blink' | 'clips' | 'mqtt' | 'web' | 'store' | 'fleet'> {
   readonly blink: Omit<Values['blink'], 'tokens' | 'tokensFile'> & { readonly tokens: Secret | undefined }
   readonly clips: Values['clips'] & { readonly directory: string }
   readonly mqtt: Omit<Values['mqtt'], 'password' | 'passwordFile' | 'listen'> & {
@@ -19,6 +19,12 @@ export interface Settings extends Omit<Values, 'blink' | 'clips' | 'mqtt' | 'web
     readonly listen: Listen | undefined
     readonly ingress: Listen | undefined
   }
+  readonly store: Pick<Values['store'], 'schema'> & {
+    readonly url: Secret | undefined
+    /** Never absent where there is a URL. */
+    readonly key: Secret | undefined
+  }
+  readonly fleet: Values['fleet'] & { readonly instance: string }
   readonly proxies: ProxySettings
 }
 

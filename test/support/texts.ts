@@ -256,6 +256,19 @@ export const table: Record<string, { wrong: string[]; right: [string, unknown][]
   },
   'web.metrics': { wrong: wrongWords, right: [['off', 'off']] },
   'web.metricsPerModule': { wrong: wrongBooleans, right: [['1', true]] },
+  'store.url': { wrong: ['mysql://db/blink', 'postgres://db', 'postgres:///blink'], right: [] },
+  'store.urlFile': { wrong: wrongPaths, right: [] },
+  'store.key': { wrong: [Buffer.alloc(31).toString('base64'), 'x'.repeat(44)], right: [] },
+  'store.keyFile': { wrong: wrongPaths, right: [] },
+  'store.schema': {
+    wrong: ['public; DROP', 'Blink', 'pg_x', '1x', 'x'.repeat(41), ''],
+    right: [['_blink2', '_blink2']],
+  },
+  'fleet.instance': {
+    wrong: ['a/b', '+', '#', 'Zoë', 'x'.repeat(64)],
+    right: [['blink-1.lan', 'blink-1.lan']],
+  },
+  'fleet.accountsInWork': { wrong: wrongNumbers, right: [['1', 1]] },
   'log.level': {
     wrong: wrongWords,
     right: [

@@ -129,7 +129,7 @@ test('every setting but the secrets has an option whose text is taken', () => {
   expect(flags).toContainEqual(['mqtt.passwordFile', '--mqtt-password-file', false])
   const names = settingOptions.map(({ setting }) => setting)
   const secrets = described.flatMap(({ name }) => (names.includes(name) ? [] : [name]))
-  expect(secrets).toEqual(['blink.tokens', 'mqtt.password', 'web.password'])
+  expect(secrets).toEqual(['blink.tokens', 'mqtt.password', 'web.password', 'store.url', 'store.key'])
   expect(
     load({ overrides: new Map([['modules.include', '']]), env: { MODULES_INCLUDE: '1' } }).settings.modules,
   ).toMatchObject({ include: [] })
