@@ -5,8 +5,17 @@
  * A lease has a fence, a number that grows with each owner: a write that carries an older one changes nothing.
  */
 import type { Command, CommandResult } from './commands.ts'
-import type { AccountSnapshot, BlinkId, Credentials, ModuleKey, RunCounts } from './model.ts'
+import type {
+  AccountSnapshot,
+  BlinkId,
+  Credentials,
+  ModuleKey,
+  RunCounts,
+  Spent,
+  SyncModule,
+} from './model.ts'
 import type { Outbox, Storage } from './ports.ts'
+import type { Breaker } from './retry-policy.ts'
 import type { Secret } from './secret.ts'
 
 /** An access token that outlives the instance which received it. */
@@ -63,12 +72,49 @@ export interface NamedLeases {
   free(name: string): Promise<void>
 }
 
+/** An account as it is in the database, whoever works on it. */
+export interface SharedAccount {
+  /** What its last owner published of it; absent before its first run. */
+  readonly snapshot: AccountSnapshot | undefined
+  readonly accountId: BlinkId
+  readonly breaker: Breaker
+  readonly spent: Spent | undefined
+}
+
 /** What changed at any instance since a number that was read before. */
 export interface FleetChanges {
   readonly upTo: number
-  readonly accounts: readonly AccountSnapshot[]
+  readonly accounts: readonly SharedAccount[]
   readonly removed: readonly BlinkId[]
+  /** Those with a new result: many, and of interest to whoever shows them at this moment. */
   readonly modules: readonly ModuleKey[]
+  /** Those that a list has found, renamed or otherwise altered, and those that are gone: few. */
+  readonly altered: readonly SyncModule[]
+  readonly gone: readonly SyncModule[]
+}
+
+/** All accounts as every instance shows them. The registry of a single daemon is one. */
+export interface ShownAccounts {
+  readonly accounts: readonly ShownAccount[]
+  get(accountId: BlinkId): ShownAccount | undefined
+  /** Keys of the credentials whose account is not known yet. */
+  readonly unidentified: readonly string[]
+}
+
+export interface ShownAccount {
+  readonly accountId: BlinkId
+  readonly snapshot: AccountSnapshot
+  readonly breaker: { readonly isOpen: boolean }
+  readonly budget: { readonly spent: number; readonly limit: number }
+}
+
+/** An instance as the others see it. */
+export interface InstanceView {
+  readonly name: string
+  readonly accountsInWork: number
+  /** In milliseconds since the epoch. */
+  readonly seenAt: number
+  readonly holdsBridge: boolean
 }
 
 /** A run of all accounts, whichever instances work on them. */
@@ -112,18 +158,23 @@ export interface RequestMarks {
   marked(accountId: BlinkId, tickId: string): Promise<ReadonlyMap<string, 'answered' | 'unanswered'>>
 }
 
-export interface WaitingCommand {
-  readonly id: string
+/** A command of one account alone. */
+export interface AskedCommand {
   readonly accountId: BlinkId
   readonly command: Command
 }
 
+export interface WaitingCommand extends AskedCommand {
+  readonly id: string
+}
+
 /** Commands that the owner of an account carries out, whichever instance was asked. */
 export interface FleetCommands {
-  ask(accountId: BlinkId, command: Command): Promise<string>
-  /** `undefined` until it is carried out. */
-  result(id: string): Promise<CommandResult | undefined>
-  /** Those that wait for these accounts. */
+  /** Returns their ids in the same order. */
+  ask(commands: readonly AskedCommand[]): Promise<readonly string[]>
+  /** By id, of those that are carried out by now. */
+  results(ids: readonly string[]): Promise<ReadonlyMap<string, CommandResult>>
+  /** Those that wait for these accounts; what was asked so long ago that nobody waits for the answer is left out. */
   waiting(accountIds: Iterable<BlinkId>): Promise<readonly WaitingCommand[]>
   answer(id: string, result: CommandResult): Promise<void>
 }
@@ -145,4 +196,6 @@ export interface SharedStorage extends Storage {
   readonly queue: SqlRunner
   readonly schema: string
   changesSince(number: number): Promise<FleetChanges>
+  /** The instances that live, by name. */
+  instances(): Promise<readonly InstanceView[]>
 }

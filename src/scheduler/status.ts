@@ -1,18 +1,18 @@
 /**
  * The state as it is now: accounts, modules, the next runs, health. What every page, topic and command shows.
  */
-import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type EligibilityRules, ineligibility, isReadableDrive, isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import { needsPerson } from '../domain/failure.ts'
+import type { ShownAccounts } from '../domain/fleet.ts'
 import type { BrokerState, Health, ModuleKey, ModuleRecord, ModuleSnapshot } from '../domain/model.ts'
 import type { StatusReader, Storage } from '../domain/ports.ts'
 import type { Timetable } from './timetable.ts'
 
 export interface StatusNeeds {
   readonly version: string
-  readonly registry: Pick<AccountRegistry, 'accounts' | 'get' | 'unidentified'>
+  readonly registry: ShownAccounts
   readonly storage: Pick<Storage, 'ledger' | 'pauses'> & { readonly outbox: Pick<Storage['outbox'], 'count'> }
   /** Absent where manifests are not followed. */
   readonly clips?: Pick<Storage['clips'], 'module' | 'totals' | 'storageReading'> | undefined
