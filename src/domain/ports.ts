@@ -92,9 +92,10 @@ export interface Observer {
   moduleFinished?(report: ModuleReport, run: Run): void
   /**
    * Something other than a run changed what a module shows: it was paused or resumed, a request ID expired, its drive
-   * is fuller or emptier, or Home Assistant has just made entities of it, which wait for its state.
+   * is fuller or emptier, another instance has a new result of it, or Home Assistant has just made entities of it, which
+   * wait for its state.
    */
-  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'storage' | 'discovered'): void
+  moduleChanged?(key: ModuleKey, change: 'polling' | 'expired' | 'storage' | 'elsewhere' | 'discovered'): void
   accountRunFinished?(report: AccountRunReport): void
   runFinished?(run: Run, counts: RunCounts): void
   /** An account was added, or its state changed. */

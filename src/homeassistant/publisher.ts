@@ -38,6 +38,8 @@ export interface HomeAssistantNeeds extends Runtime {
   readonly status: StatusReader
   readonly notify: Notifier
   readonly mqtt: Pick<OpenedBroker, 'broker' | 'topics' | 'refused'>
+  /** Whether other instances list modules as well: storage knows then what they found. */
+  readonly isShared?: boolean
 }
 
 export interface HomeAssistant {
@@ -72,7 +74,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   let hasSeveralNetworks = false
   const complete = async () => {
     const accounts = await status.accounts()
-    const isListed = accounts.every(({ accountId }) => listed.has(accountId))
+    const isListed = needs.isShared || accounts.every(({ accountId }) => listed.has(accountId))
     return accounts.length > 0 && isListed && status.isComplete()
   }
   const wanted = devicesOf(needs, discovering, { severalNetworks: () => hasSeveralNetworks, complete })
@@ -141,7 +143,10 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
       accountRunFinished() {
         discovery.removeOrphans().catch(fail)
       },
-      accountChanged: () => discovery.bridgeChanged(),
+      accountChanged() {
+        discovery.bridgeChanged()
+        if (needs.isShared) discovery.removeOrphans().catch(fail)
+      },
       accountRemoved(accountId) {
         removed.add(accountId)
         discovery.bridgeChanged()

@@ -10,7 +10,7 @@ import { DaemonError, PublishRefused } from '../domain/errors.ts'
 import type { Log, Publisher } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
 import { ThrottledLog } from '../domain/throttled-log.ts'
-import { allowSlowConnections, type Connection, type Ending } from './connection.ts'
+import { allowSlowConnections, type Connection, type Ending, type Will } from './connection.ts'
 import { blamesMessage, describe } from './connection-errors.ts'
 import type { Protocol } from './protocol-version.ts'
 import { type OutgoingMessage, PublishQueue } from './publish-queue.ts'
@@ -18,7 +18,7 @@ import { keepConnected } from './reconnect.ts'
 import { readServer, type Server } from './server-options.ts'
 import { type MessageListener, type SubscribeOptions, Subscriptions } from './subscriptions.ts'
 
-export type { Incoming } from './connection.ts'
+export type { Incoming, Will } from './connection.ts'
 export type { OutgoingMessage } from './publish-queue.ts'
 
 export interface BrokerOptions {
@@ -32,8 +32,10 @@ export interface BrokerOptions {
   readonly clientId: string
   /** When it is known what the broker speaks, as of the built-in one; else 5 is tried first. */
   readonly protocol?: Protocol | undefined
-  /** Published by the broker, retained, when we are gone for more than five seconds; and by `close`. */
-  readonly will: { readonly topic: string; readonly payload: string }
+  /** Published by the broker when we are gone for longer than its delay; and by `close`. */
+  readonly will: Will
+  /** Whether another process may have held this client id until now, whose will is then not to be published. */
+  readonly takesOver?: boolean | undefined
   /** The will's opposite, for the same topic; see `announce`. */
   readonly birth: string
   readonly clock: Clock
@@ -72,8 +74,17 @@ export interface Broker extends Publisher {
   subscribe(filter: string, listener: MessageListener, wish?: SubscribeOptions): () => void
   /** Resolves when the connection stands, perhaps at once. */
   connected(signal: AbortSignal): Promise<void>
-  /** Publishes the will's payload, disconnects and rejects what is left. Never hangs, never rejects. */
-  close(options: { readonly deadlineMs: number }): Promise<void>
+  /**
+   * Publishes the will's payload, disconnects and rejects what is left. Never hangs, never rejects.
+   *
+   * With `isFollowed` it only cuts the connection: the will waits out its delay, in which another process takes over.
+   */
+  close(options: CloseOptions): Promise<void>
+}
+
+export interface CloseOptions {
+  readonly deadlineMs: number
+  readonly isFollowed?: boolean
 }
 
 /** The connection was closed by ourselves. */
@@ -188,16 +199,16 @@ class ReconnectingBroker implements Broker {
     if (this.#closing) throw closed()
   }
 
-  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(deadlineMs)
+  close(options: CloseOptions): Promise<void> {
+    this.#closing ??= this.#close(options)
     return this.#closing
   }
 
-  async #close(deadlineMs: number): Promise<void> {
+  async #close({ deadlineMs, isFollowed = false }: CloseOptions): Promise<void> {
     const { topic, payload } = this.#options.will
     const limit = deadline(this.#options.clock, deadlineMs)
     this.#stop.abort()
-    if (this.#state.connected) {
+    if (this.#state.connected && !isFollowed) {
       // The last word: whoever closes has aborted what else was waiting.
       const offline = this.#queue.publish({ topic, payload, retain: true }, limit.signal)
       const wasPublished = await offline.then(

@@ -25,12 +25,20 @@ export interface ConnectionOptions {
   readonly username?: string | undefined
   readonly password?: Secret | undefined
   readonly clientId: string
-  readonly will: { readonly topic: string; readonly payload: string }
+  readonly will: Will
   /** False for a broker that refuses a retained will: then `retains` is false, and nothing is retained. */
   readonly retain: boolean
   readonly protocol: Protocol
   /** Whether the broker deletes the session it kept for us; MQTT 3.1.1 always starts clean. */
   readonly clean: boolean
+}
+
+/** Published by the broker, retained, when we are gone for longer than the delay. */
+export interface Will {
+  readonly topic: string
+  readonly payload: string
+  /** Five seconds where nothing is said. MQTT 3.1.1 has none. */
+  readonly delaySeconds?: number
 }
 
 /** An MQTT message that came in. */
@@ -86,8 +94,8 @@ export interface ConnectionEvents {
 
 const connectTimeoutMs = 15_000
 const keepaliveSeconds = 30
-/** Longer than the will's delay, which otherwise ends with the session. */
-const sessionExpirySeconds = 60
+/** So much longer than the will's delay, which otherwise ends with the session. */
+const sessionOutlivesSeconds = 55
 /** A blip of a second must not make every entity unavailable. */
 const willDelaySeconds = 5
 /** What a broker may have on the way to us: commands are small and few. */
@@ -299,6 +307,8 @@ function wasReset(error: Error): boolean {
 function clientOptions(options: ConnectionOptions): IClientOptions {
   const { server, username, password, clientId, will, retain, protocol, clean } = options
   const v5 = protocol === 5
+  const { delaySeconds: willDelayInterval = willDelaySeconds } = will
+  const sessionExpiryInterval = willDelayInterval + sessionOutlivesSeconds
   return {
     ...server,
     rejectUnauthorized: true,
@@ -323,11 +333,9 @@ function clientOptions(options: ConnectionOptions): IClientOptions {
       payload: Buffer.from(will.payload),
       qos: 1,
       retain,
-      ...(v5 && { properties: { willDelayInterval: willDelaySeconds, payloadFormatIndicator: true } }),
+      ...(v5 && { properties: { willDelayInterval, payloadFormatIndicator: true } }),
     },
-    ...(v5 && {
-      properties: { sessionExpiryInterval: sessionExpirySeconds, receiveMaximum, maximumPacketSize },
-    }),
+    ...(v5 && { properties: { sessionExpiryInterval, receiveMaximum, maximumPacketSize } }),
   }
 }
 

@@ -28,6 +28,8 @@ import { shownUrl } from './server-options.ts'
 
 export interface ReconnectOptions extends Omit<ConnectionOptions, 'protocol' | 'clean' | 'retain'> {
   readonly protocol?: Protocol | undefined
+  /** Whether another process may have held this client id until now, whose will is then not to be published. */
+  readonly takesOver?: boolean | undefined
   readonly url: string
   readonly clock: Clock
   readonly log: Log
@@ -66,7 +68,7 @@ export async function keepConnected(
   let version: Version = options.protocol === 4 ? { step: 'fallback', since: clock.elapsed() } : preferred
   let reconnects = fresh
   // What the broker keeps of an earlier process is of no use; of an earlier connection, it holds the will back.
-  let clean = true
+  let clean = options.takesOver !== true
   let retain = true
 
   while (!signal.aborted) {

@@ -38,6 +38,8 @@ export interface RepairNeeds extends Runtime {
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
   readonly announce: () => void
   readonly retained: Pick<RetainedTopics, 'publish'>
+  /** Whether others of this installation publish modules and accounts: of these only what was cleared is repaired. */
+  readonly isShared?: boolean
 }
 
 export interface Repair {
@@ -91,7 +93,10 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
 
   function heard({ topic, payload, retain }: Incoming): void {
     // All that the broker has kept is published anew after connecting.
-    if (signal.aborted || retain || changed.size >= mostKept || !subjectOf(topic)) return
+    if (signal.aborted || retain || changed.size >= mostKept) return
+    const subject = subjectOf(topic)
+    const isBridge = subject === 'state' || subject === 'info'
+    if (!subject || (needs.isShared && !isBridge && payload.length > 0)) return
     const print = printOf(payload)
     const before = changed.get(topic)
     if (before) before.print = print

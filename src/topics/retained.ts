@@ -15,6 +15,7 @@ import { ThrottledLog } from '../domain/throttled-log.ts'
 import { type LogRefusal, smallerThan } from '../mqtt/refusals.ts'
 import { lastClip } from './clip-topics.ts'
 import { type Change, DirtySet, type Entry } from './dirty-set.ts'
+import { Lately } from './lately.ts'
 import { accountState, moduleExpired, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics, type Topics } from './topics.ts'
 
@@ -44,6 +45,8 @@ export interface RetainedNeeds extends Runtime {
   readonly mediaPrefix: string | undefined
   readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
+  /** Whether others of this installation publish the same topics. */
+  readonly isShared?: boolean
   readonly refused: LogRefusal
 }
 
@@ -64,6 +67,8 @@ export const offline = 'offline'
 const windowSize = 32
 /** How long after a failure of storage it is read again. */
 const retryMs = 30_000
+/** So late at most it is learned that another instance has published a module. */
+const learnedMs = 15_000
 
 /** Publishes until `signal` is aborted. */
 export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): RetainedTopics {
@@ -79,6 +84,8 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   const handing = new Map<string, Promise<unknown>>()
   /** Names of what waits for its document to be removed. */
   const removing = new Set<string>()
+  /** Modules that another instance may have published at the same moment, with a newer or an older state. */
+  const lately = needs.isShared ? new Lately(clock, learnedMs) : undefined
   let isPumping = false
   let isRetrying = false
   let isListUnread = false
@@ -139,8 +146,11 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   }
 
   async function publishEntry(entry: Entry): Promise<void> {
-    const taken = await inOrder(nameOf(entry), async () => (await messagesOf(entry)).map(publishMessage))
+    const name = nameOf(entry)
+    lately?.add(name)
+    const taken = await inOrder(name, async () => (await messagesOf(entry)).map(publishMessage))
     const isCleared = taken.length > 0 && (await Promise.all(taken)).every((end) => end === 'cleared')
+    lately?.add(name)
     if (!isCleared) return
     if (entry.kind === 'camera') await needs.cameras.forgetCamera(entry.camera)
     if ('key' in entry) await ledger.forget(entry.key)
@@ -306,7 +316,9 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
       if (report.kind !== 'skipped' || report.reason !== 'excluded') addModule(report.module, 'progress')
     },
     moduleChanged(key, change) {
-      addModule(key, change === 'expired' ? 'expired' : change === 'polling' ? 'progress' : 'identity')
+      // It was published there, but perhaps before what was read here a moment earlier.
+      if (change === 'elsewhere' && lately?.has(keyOf(key)) !== true) return
+      addModule(key, changeOf(change))
     },
     clipsChanged: (key) => addModule(key, 'progress'),
     clipSaved(clip) {
@@ -321,6 +333,11 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
       if (change === 'clock') void list(addAll)
     },
   }
+}
+
+function changeOf(change: Parameters<Required<Observer>['moduleChanged']>[1]): Change {
+  if (change === 'expired') return change
+  return change === 'polling' || change === 'elsewhere' ? 'progress' : 'identity'
 }
 
 /** One name for everything that is published of a module, of an account, or of the bridge. */

@@ -14,6 +14,8 @@ export const schema = 1
 export interface Topics {
   readonly base: string
   readonly bridgeState: string
+  /** Whether one of several daemons is connected. */
+  instanceState(name: string): string
   readonly bridgeInfo: string
   readonly bridgeEvent: string
   accountState(accountId: BlinkId): string
@@ -29,6 +31,7 @@ export function topicsBelow(base: string): Topics {
   return {
     base,
     bridgeState: `${base}/bridge/state`,
+    instanceState: (name) => `${base}/bridge/instance/${name}/state`,
     bridgeInfo: `${base}/bridge/info`,
     bridgeEvent: `${base}/bridge/event`,
     accountState: (accountId) => `${base}/account/${accountId}/state`,
