@@ -38,6 +38,11 @@ export interface AccountNeeds {
   /** For the plan of the budget. */
   readonly runsPerDay: number
   readonly moduleLock: ModuleLock
+  /**
+   * Called right before each request, with the account's id or the key of its credentials; what it throws ends the
+   * request with nothing sent.
+   */
+  readonly guard?: ((account: string) => void) | undefined
   readonly storage: Pick<Storage, 'credentials' | 'installation' | 'limits'>
   readonly observer: Pick<Required<Observer>, 'accountChanged' | 'requestFinished'>
   readonly clock: Clock
@@ -61,6 +66,8 @@ export interface Account {
   readonly snapshot: AccountSnapshot
   /** Aborted when the account was removed: no more requests are sent for it. */
   readonly removed: AbortSignal
+  /** Aborted when the account was lost to another instance: requests in flight end as well. */
+  readonly lost: AbortSignal
   /** Runs work that needs the account for itself, one after another: no module ever has two commands at a time. */
   exclusively<T>(work: () => Promise<T>): Promise<T>
   /** Takes over a state; one that differs from the last one is logged and passed to the observer. */
@@ -68,6 +75,8 @@ export interface Account {
   /** Goes on with other credentials of the same account. */
   signIn(credentials: AccountCredentials, access?: Access): void
   remove(): void
+  /** The same, and ends requests in flight with this reason. */
+  lose(reason: Error): void
 }
 
 /** Credentials at the cloud, with the limits of their account or, while that is not known, of their own. */
@@ -95,6 +104,8 @@ export interface AccountParts {
   /** An access token of these credentials. */
   readonly access?: Access | undefined
   readonly limits: Limits
+  /** As another instance has left the account; absent after a start. */
+  readonly snapshot?: AccountSnapshot | undefined
 }
 
 /** An account that requests nothing by itself. */
@@ -134,6 +145,7 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
     breaker: await limits.breaker(name),
     budget,
     clock,
+    guard: () => needs.guard?.(name),
     finished: (call) => observer.requestFinished({ ...call, account: name }),
     save: (state) => kept(limits.saveBreaker(name, state), 'cannot store the circuit breaker'),
   })
@@ -188,6 +200,7 @@ class KnownAccount implements Account {
   readonly #needs: AccountNeeds
   readonly #limits: Limits
   readonly #removal = new AbortController()
+  readonly #loss = new AbortController()
   #connection: Connection
   #snapshot: Omit<AccountSnapshot, 'since'>
   /** Counted back once a clock that had not been set is set. */
@@ -197,7 +210,7 @@ class KnownAccount implements Account {
   readonly #inTurn: LimitFunction
 
   constructor(needs: AccountNeeds, parts: AccountParts) {
-    const { credentials, limits } = parts
+    const { credentials, limits, snapshot } = parts
     this.accountId = credentials.accountId
     this.#needs = needs
     this.#limits = limits
@@ -205,8 +218,12 @@ class KnownAccount implements Account {
     this.#connection = connect(needs, credentials, parts)
     this.#since = sinceOf(credentials, needs.clock)
     this.#snapshot = this.#firstSnapshot(credentials)
+    if (snapshot && mayGoOn(snapshot, this.#snapshot)) {
+      this.#snapshot = snapshot
+      this.#since = () => snapshot.since
+    }
     // Said at each start as well: nobody reads the log of the start before.
-    if (this.#snapshot.status !== 'ok') this.#logStatus()
+    else if (this.#snapshot.status !== 'ok') this.#logStatus()
   }
 
   get session(): Session {
@@ -263,6 +280,10 @@ class KnownAccount implements Account {
     return this.#removal.signal
   }
 
+  get lost(): AbortSignal {
+    return this.#loss.signal
+  }
+
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#last.then(work)
     // Only its end is waited for: its result, a report on every module, must not be kept until the next one.
@@ -295,6 +316,11 @@ class KnownAccount implements Account {
     this.#removal.abort(new Error('the account was removed'))
   }
 
+  lose(reason: Error): void {
+    this.remove()
+    this.#loss.abort(reason)
+  }
+
   #logStatus(): void {
     const { accountId, status, detail } = this.#snapshot
     const { log } = this.#needs
@@ -320,6 +346,11 @@ class KnownAccount implements Account {
     const detail = `${pause.reason}. ${pause.remedy}`
     return { accountId, status: 'throttled', detail, retryAt: pause.until }
   }
+}
+
+/** Whether a state of before still holds: only a run ends trouble, but a sign-in is news that it does not know. */
+function mayGoOn({ status }: AccountSnapshot, first: Pick<AccountSnapshot, 'status'>): boolean {
+  return status === first.status || (first.status === 'ok' && !needsPerson(status))
 }
 
 function sinceOf({ refusedAt }: Credentials, clock: Clock): () => number {

@@ -29,6 +29,8 @@ export interface CircuitBreakerNeeds {
   readonly breaker: Breaker
   readonly budget: Budget
   readonly clock: Clock
+  /** Called right before each request; what it throws ends the request with nothing sent. */
+  readonly guard?: () => void
   /** Called with each request that has ended. */
   readonly finished: (call: Omit<CloudCall, 'account'>) => void
   /** Keeps the breaker on disk; one that cannot has logged it. */
@@ -133,11 +135,12 @@ export class CircuitBreaker {
     { http, budget, refuse }: { readonly http: Http; readonly budget: Budget; readonly refuse: () => void },
     ...[call, signal]: Parameters<Http['request']>
   ): Promise<HttpAnswer> {
-    const { clock } = this.#needs
+    const { clock, guard } = this.#needs
     let refusal: AccountThrottled | undefined
     const admit = () => {
       // It may have waited in the queue while a pause began.
       refuse()
+      guard?.()
       budget.spend()
       const { failures } = this.#breaker
       return (finished: Omit<CloudCall, 'account'>, answer: HttpAnswer | undefined) => {
@@ -150,7 +153,7 @@ export class CircuitBreaker {
         refusal = error
       }
     }
-    const answer = await http.request(call, signal, { admit })
+    const answer = await http.request(call, signal, { admit, ...(guard && { starts: guard }) })
     if (!refusal) return answer
     await this.#saving
     const until = this.#openUntil() ?? clock.now()

@@ -11,6 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { accountStatusOf, needsPerson } from '../domain/failure.ts'
+import type { LeasedAccount } from '../domain/fleet.ts'
 import type { AccountStatus, BlinkId, Credentials } from '../domain/model.ts'
 import type { Log, Observer } from '../domain/ports.ts'
 import {
@@ -35,6 +36,8 @@ export interface RegistryNeeds {
   readonly observer: Required<Observer>
   readonly clock: Clock
   readonly log: Log
+  /** Where accounts are shared with other instances: then they come by `take` alone. */
+  readonly shared?: Pick<AccountNeeds, 'guard'> | undefined
 }
 
 /** How the credentials on disk differ from those in use. */
@@ -65,6 +68,15 @@ export interface AccountRegistry {
   /** Takes over changed credentials; returns the accounts that are new or have new credentials. */
   apply(changes: CredentialChanges): Promise<readonly Account[]>
   inUse(): readonly InUse[]
+  /** Opens an account whose lease this instance has just acquired. */
+  take(leased: LeasedAccount): Promise<Account>
+  /**
+   * Stops requesting an account that is still among the credentials, once everything of it is kept. Returns its state
+   * as it is left; `undefined` when it is not here.
+   */
+  release(accountId: BlinkId): Promise<Pick<LeasedAccount, 'snapshot' | 'access'> | undefined>
+  /** Ends an account that another instance owns by now, with its requests. */
+  lose(accountId: BlinkId, reason: Error): void
   /** Waits a moment for requests in flight, then ends them; a rotated token that came with one is still kept. */
   close(): Promise<void>
 }
@@ -85,7 +97,9 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   const { blink, proxies } = settings
   const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
   for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
-  const credentials = await takeOver(storage.credentials, lines.credentials, log)
+  // The credentials of a fleet may be many, and nobody but who imports some needs them all.
+  const isIdle = needs.shared && lines.credentials.length === 0
+  const credentials = isIdle ? [] : await takeOver(storage.credentials, lines.credentials, log)
   const { timeoutSeconds, concurrency } = blink
   const http = createHttp({
     clock,
@@ -96,9 +110,9 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   })
   // Apart from the rest, which must not wait for a slow file.
   const fileHttp = createHttp({ clock, timeoutMs: fileSilenceMs, concurrency: filesAtOnce, proxies })
-  const limits = { fileHttp, clipBudget: settings.clips?.dailyBudget ?? 0 }
+  const limits = { fileHttp, clipBudget: settings.clips?.dailyBudget ?? 0, guard: needs.shared?.guard }
   const registry = createRegistry({ ...needs, ...limits, http, blink, moduleLock: createModuleLock() })
-  await registry.apply({ added: credentials, removed: [] })
+  if (!needs.shared) await registry.apply({ added: credentials, removed: [] })
   return registry
 }
 
@@ -162,6 +176,46 @@ class Registry implements AccountRegistry {
 
   inUse(): readonly Session[] {
     return [...this.#accounts.values(), ...this.#unidentified.values()].map(({ session }) => session)
+  }
+
+  async take({ accountId, credentials, access, snapshot }: LeasedAccount): Promise<Account> {
+    const { clock, observer } = this.#needs
+    const limits = await openLimits(this.#needs, accountId)
+    const lifeMs = access ? access.expiresAt - clock.now() : 0
+    const account = openAccount(this.#needs, {
+      credentials: { ...credentials, accountId },
+      access: access && lifeMs > 0 ? { accessToken: access.accessToken, lifeMs } : undefined,
+      ...{ limits, snapshot },
+    })
+    this.#limits.set(accountId, limits)
+    this.#accounts.set(accountId, account)
+    if (account.snapshot.status !== snapshot?.status) observer.accountChanged(account.snapshot)
+    return account
+  }
+
+  async release(accountId: BlinkId): Promise<Pick<LeasedAccount, 'snapshot' | 'access'> | undefined> {
+    const account = this.#accounts.get(accountId)
+    if (!account) return undefined
+    account.remove()
+    await account.session.settled()
+    await closeBudgets(this.#limits.get(accountId))
+    const { snapshot, session } = account
+    const { access } = session
+    // Lost meanwhile, and perhaps taken again.
+    if (this.#accounts.get(accountId) !== account) return undefined
+    this.#forgetHere(accountId)
+    const expiresAt = this.#needs.clock.now() + (access?.lifeMs ?? 0)
+    return { snapshot, access: access && { accessToken: access.accessToken, expiresAt } }
+  }
+
+  lose(accountId: BlinkId, reason: Error): void {
+    this.#accounts.get(accountId)?.lose(reason)
+    this.#forgetHere(accountId)
+  }
+
+  #forgetHere(accountId: BlinkId): void {
+    this.#accounts.delete(accountId)
+    this.#limits.delete(accountId)
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@
 import pLimit from 'p-limit'
 import type { Dispatcher } from 'undici'
 import { type Clock, DeadlineReached, deadline } from '../domain/clock.ts'
+import { DaemonError } from '../domain/errors.ts'
 import {
   type AnyCallKind,
   allCalls,
@@ -39,6 +40,11 @@ export interface Interceptor<Kind = CallKind> {
    * before the next request is sent.
    */
   admit(): (record: CallRecord<Kind>, answer: HttpAnswer | undefined) => void
+  /**
+   * Called once more at the first byte, which may come long after `admit` when the process stood still while it
+   * connected; what it throws ends the request with nothing sent.
+   */
+  starts?(): void
 }
 
 export interface HttpOptions<Kind = CallKind> {
@@ -116,6 +122,7 @@ function openClient<Kind extends AnyCallKind>(
     const end = await exchange(dispatchers.dispatcherFor(url), request, {
       ...{ clock, timeoutMs, signal },
       sink: call.sink,
+      starts: interceptor?.starts,
     })
     if (end.answer) {
       report({ status: end.answer.status }, true, end.answer)
@@ -123,6 +130,7 @@ function openClient<Kind extends AnyCallKind>(
     }
     report({ errorCode: codeOf(end.error) }, end.sent)
     if (end.error instanceof SinkFailed) throw end.error.reason
+    if (end.error instanceof DaemonError) throw end.error
     const { proxy, tried } = dispatchers.routeTo(url)
     const about = { kind: call.kind, host: url.hostname, proxy, sent: end.sent, signal }
     throw failureOf(end.error, { ...about, tried: end.sent ? [] : tried })
@@ -190,13 +198,14 @@ type Request = Dispatcher.DispatchOptions & { readonly origin: string }
 interface Bounds extends Pick<HttpOptions, 'clock' | 'timeoutMs'> {
   readonly signal: AbortSignal
   readonly sink: Sink | undefined
+  readonly starts: Interceptor['starts'] | undefined
 }
 
 /** Sends a request and reads its answer to the end; never rejects. */
 function exchange(
   agent: Dispatcher,
   request: Request,
-  { clock, timeoutMs, signal, sink }: Bounds,
+  { clock, timeoutMs, signal, sink, starts }: Bounds,
 ): Promise<End> {
   return new Promise((resolve) => {
     let controller: Dispatcher.DispatchController | undefined
@@ -254,6 +263,12 @@ function exchange(
         if (isOver) return started.abort(new Error('aborted', { cause: signal.reason }))
         // undici repeats requests in some corners; better no manifest than one requested twice.
         if (controller) return started.abort(new Error('refused to send a request twice'))
+        try {
+          starts?.()
+        } catch (error) {
+          fail(error)
+          return started.abort(new Error('aborted', { cause: error }))
+        }
         controller = started
       },
       onResponseStart(_, code, headers) {

@@ -18,6 +18,11 @@ export interface DeliveryNeeds {
   readonly publisher: Publisher
   /** The messages of one event, published side by side; it is deleted when all are acknowledged. */
   readonly messagesFor: (event: DurableEvent) => readonly Message[]
+  /**
+   * Where other instances deliver too: aborted when an event is no longer this one's to publish, and absent when it is
+   * not.
+   */
+  readonly holding?: ((event: DurableEvent) => AbortSignal | undefined) | undefined
   readonly delivered?: (event: DurableEvent) => void
   readonly expired?: (kind: EventKind, count: number) => void
   readonly clock: Clock
@@ -146,10 +151,14 @@ class Delivery {
   /** Publishes an event, or lets it wait behind another of its key; false when the window has no room for it. */
   #take(stored: StoredEvent): boolean {
     const { kind, orderKey, expiresAt } = stored.event
+    const { holding } = this.#needs
+    const held = holding?.(stored.event)
+    // Read from the disk a moment before the account went to another instance.
+    if (holding && (!held || held.aborted)) return false
     if (this.#busy.has(orderKey)) this.#busy.set(orderKey, true)
     // Not only left out: if the clock were set back, it would live again, behind later ones.
     else if (expiresAt <= this.#needs.clock.now()) this.#cleanup.expired(stored)
-    else if (this.#hasRoom(kind)) void this.#send(stored)
+    else if (this.#hasRoom(kind)) void this.#send(stored, held)
     else {
       this.#behind = true
       return false
@@ -157,18 +166,20 @@ class Delivery {
     return true
   }
 
-  async #send(stored: StoredEvent): Promise<void> {
+  async #send(stored: StoredEvent, held: AbortSignal | undefined): Promise<void> {
     const { seq, event } = stored
     this.#owned.add(seq)
     this.#busy.set(event.orderKey, false)
     try {
-      if (await this.#publish(stored)) {
+      if (await this.#publish(stored, held ? AbortSignal.any([this.#signal, held]) : this.#signal)) {
         this.#cleanup.acknowledged(seq)
         this.#needs.delivered?.(event)
       } else this.#cleanup.expired(stored)
     } catch (error) {
-      if (!this.#signal.aborted) this.#fail(error)
-      return
+      if (!held?.aborted || this.#signal.aborted) {
+        if (!this.#signal.aborted) this.#fail(error)
+        return
+      }
     } finally {
       this.#inFlight.delete(seq)
       this.#owned.delete(seq)
@@ -180,14 +191,14 @@ class Delivery {
   }
 
   /** Resolves when the broker has acknowledged all messages of an event; false when it has expired before that. */
-  async #publish({ seq, event }: StoredEvent): Promise<boolean> {
+  async #publish({ seq, event }: StoredEvent, signal: AbortSignal): Promise<boolean> {
     const { publisher, messagesFor, clock } = this.#needs
     const taken = new Set<string>()
     for (;;) {
       this.#inFlight.add(seq)
       const left = messagesFor(event).filter(({ topic }) => !taken.has(topic))
       const sent = left.map(async (message) => {
-        await publisher.publish(message, this.#signal)
+        await publisher.publish(message, signal)
         taken.add(message.topic)
       })
       const results = await Promise.allSettled(sent)
@@ -198,7 +209,7 @@ class Delivery {
       // Out of the window: what the broker does not want must not keep it from the rest.
       this.#inFlight.delete(seq)
       if (this.#behind) this.#wake()
-      await clock.sleep(pauseMs, this.#signal)
+      await clock.sleep(pauseMs, signal)
       if (event.expiresAt <= clock.now()) return false
     }
   }

@@ -10,6 +10,7 @@ import type { Clock } from '../domain/clock.ts'
 import { outcomeOfSkip } from '../domain/eligibility.ts'
 import { CloudUnreachable, DaemonError, StoreFailed } from '../domain/errors.ts'
 import { accountStatusOf, concernsAccount, explain, outcomeOf } from '../domain/failure.ts'
+import type { RequestMarks } from '../domain/fleet.ts'
 import {
   type AccountRunReport,
   type Failure,
@@ -46,6 +47,25 @@ export interface AccountRunNeeds {
   readonly clock: Clock
 }
 
+/** How far others may have come with the same run. */
+export interface Resumable {
+  readonly marks: RequestMarks
+  /** Whether somebody has begun with it. */
+  readonly resumed: boolean
+}
+
+/** One account's part of a run. */
+interface Begun {
+  readonly run: Run
+  readonly selection?: Selection | undefined
+  /** Absent where no other instance can have begun with it. */
+  readonly shared?: Resumable | undefined
+}
+
+const unanswered = new CloudUnreachable('manifest request: its instance ended before an answer was kept', {
+  outcome: 'unknown',
+})
+
 /** So many modules in a row without an answer, and the cloud is away for all of them. */
 const unreachableInARow = 3
 
@@ -56,11 +76,13 @@ const unreachableInARow = 3
  */
 export async function runAccount(
   account: Account,
-  { run, selection }: { readonly run: Run; readonly selection?: Selection | undefined },
+  { run, selection, shared }: Begun,
   needs: AccountRunNeeds,
 ): Promise<AccountRunReport> {
   const stopping = AbortSignal.any([needs.signals.stopping, account.removed])
-  const running = new AccountRun(account, run, { ...needs, signals: { ...needs.signals, stopping } })
+  const abort = shared ? AbortSignal.any([needs.signals.abort, account.lost]) : needs.signals.abort
+  const signals = { stopping, abort }
+  const running = new AccountRun(account, { run, shared }, { ...needs, signals })
   const { session } = account
   await running.run(selection)
   const report = running.report()
@@ -86,6 +108,9 @@ async function conclude(
 class AccountRun {
   readonly #account: Account
   readonly #run: Run
+  readonly #shared: Resumable | undefined
+  /** What others have requested in this run. */
+  #marked: ReadonlyMap<string, 'answered' | 'unanswered'> = new Map()
   readonly #needs: AccountRunNeeds
   readonly #startedAt: number
   readonly #endsAt: number
@@ -96,9 +121,10 @@ class AccountRun {
   #bug = false
   #unreachable = 0
 
-  constructor(account: Account, run: Run, needs: AccountRunNeeds) {
+  constructor(account: Account, { run, shared }: Omit<Begun, 'selection'>, needs: AccountRunNeeds) {
     this.#account = account
     this.#run = run
+    this.#shared = shared
     this.#needs = needs
     this.#startedAt = needs.clock.now()
     this.#endsAt = needs.clock.elapsed() + run.budgetMs
@@ -108,6 +134,7 @@ class AccountRun {
     const { request, signals } = this.#needs
     const listed = selection?.list === false ? undefined : await this.#discover()
     const known = listed ?? (await this.#known())
+    if (this.#shared?.resumed) await this.#findMarked(this.#shared.marks)
     const modules = known.filter((module) => selection?.wants(module) ?? true)
     // A list may name a module twice; it has one attempt all the same.
     const queue = new Map(modules.map((module) => [keyOf(module), module])).values()
@@ -163,6 +190,15 @@ class AccountRun {
     }
   }
 
+  /** Without knowing what was requested before, nothing is. */
+  async #findMarked(marks: RequestMarks): Promise<void> {
+    try {
+      this.#marked = await marks.marked(this.#account.accountId, this.#run.tickId)
+    } catch (error) {
+      this.#end(this.#expected(error))
+    }
+  }
+
   /** One module's attempt: requested, skipped, or reported with what ended the run for all. */
   async #attempt(module: SyncModule): Promise<void> {
     const reason = await this.#needs.skipReason(module, this.#run.trigger)
@@ -170,6 +206,10 @@ class AccountRun {
     if (this.#needs.ledger.trouble) this.#end(this.#needs.ledger.trouble)
     if (this.#ended) return this.#fail(module, this.#ended, 0)
     if (reason) return this.#skip(module, reason)
+    const marked = this.#marked.get(keyOf(module))
+    // Its result is kept and published.
+    if (marked === 'answered') return
+    if (marked) return this.#fail(module, { error: unanswered, failure: explain(unanswered, 0) }, 1)
     if (this.#leftMs() <= 0) return this.#skip(module, 'out_of_time')
     await this.#request(module)
   }
@@ -180,6 +220,7 @@ class AccountRun {
     let sentAt = clock.elapsed()
     const tries = { count: 0 }
     try {
+      await this.#shared?.marks.mark(module, this.#run.tickId)
       const { value, attempt } = await this.#persist(() => {
         sentAt = clock.elapsed()
         return cloud.requestManifest(module, signals.abort)

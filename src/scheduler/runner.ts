@@ -14,6 +14,7 @@ import { type Clock, iso } from '../domain/clock.ts'
 import type { EligibilityRules } from '../domain/eligibility.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { accountStatusOf, explain } from '../domain/failure.ts'
+import type { FleetRun } from '../domain/fleet.ts'
 import type {
   AccountRunReport,
   AccountStatus,
@@ -25,7 +26,7 @@ import type {
 } from '../domain/model.ts'
 import type { Log, Observer, Storage } from '../domain/ports.ts'
 import { leastPauseMs } from '../domain/retry-policy.ts'
-import { type AccountRunNeeds, runAccount } from './account-run.ts'
+import { type AccountRunNeeds, type Resumable, runAccount } from './account-run.ts'
 import { type RecentNeeds, recentRequests } from './recent-requests.ts'
 import type { Timetable } from './timetable.ts'
 
@@ -66,6 +67,8 @@ export interface Runner {
   once(): Promise<readonly AccountRunResult[]>
   /** Requests some modules of some accounts now, after what is under way. */
   command(choices: readonly Choice[]): Promise<readonly AccountRunResult[]>
+  /** One account's part of a run that several instances share; nothing when a run at startup need not request it. */
+  runShared(account: Account, run: FleetRun, shared: Resumable): Promise<AccountRunReport | undefined>
   /** A run of one account that has just been added. */
   runOne(account: Account): Promise<void>
   /** Resolves when no run is under way. */
@@ -166,7 +169,11 @@ export function createRunner(needs: RunnerNeeds): Runner {
   }
 
   /** Behind what is under way for the account. */
-  async function inTurn(account: Account, run: Run): Promise<AccountRunReport | undefined> {
+  async function inTurn(
+    account: Account,
+    run: Run,
+    shared?: Resumable,
+  ): Promise<AccountRunReport | undefined> {
     return account.exclusively(async () => {
       const begun = clock.elapsed()
       await restAfterFailure(account)
@@ -175,7 +182,7 @@ export function createRunner(needs: RunnerNeeds): Runner {
         const isAnswered = await recent.isAnswered(account.accountId, run.trigger)
         const budgetMs = run.budgetMs - (clock.elapsed() - begun)
         const selection = isAnswered ? nothingNew : undefined
-        const report = await runAccount(account, { run: { ...run, budgetMs }, selection }, runNeeds)
+        const report = await runAccount(account, { run: { ...run, budgetMs }, selection, shared }, runNeeds)
         if (hasFailed(report)) failedAt.set(account, clock.elapsed())
         return report
       })
@@ -253,6 +260,13 @@ export function createRunner(needs: RunnerNeeds): Runner {
       const failed: AccountRunResult[] = []
       const begin = allOf(run, (result) => failed.push(result))
       return [...(await track(runAll(run, begin, resultOf))), ...failed]
+    },
+    runShared(account, { trigger, at }, shared) {
+      const work = async () => {
+        if (trigger === 'start' && !(await recent.mayStart(account.accountId))) return undefined
+        return inTurn(account, runOf(trigger, at), shared)
+      }
+      return track(work())
     },
     async runOne(account) {
       const run = runOf('start', clock.now())

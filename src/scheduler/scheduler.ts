@@ -5,6 +5,7 @@ import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Settings } from '../config/settings.ts'
 import { iso } from '../domain/clock.ts'
+import type { FleetRun } from '../domain/fleet.ts'
 import type { BlinkId } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { Observer, Runtime, Storage } from '../domain/ports.ts'
@@ -18,6 +19,8 @@ export interface SchedulerNeeds extends Runtime {
   readonly storage: Storage
   readonly registry: AccountRegistry
   readonly notify: Notifier
+  /** Begins a run where the accounts are shared with other instances; absent where all of them are here. */
+  readonly begin?: ((run: FleetRun) => Promise<void>) | undefined
 }
 
 export interface Scheduler {
@@ -28,6 +31,7 @@ export interface Scheduler {
   readonly observer: Observer
   readonly command: Runner['command']
   readonly once: Runner['once']
+  readonly runShared: Runner['runShared']
   /** Runs by the schedule from now on, and one at once where the settings say so. */
   start(): void
   /** Runs an account that has just been added, or has new credentials. */
@@ -47,7 +51,8 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
   const stopping = new AbortController()
   const abort = new AbortController()
   let schedule: Schedule | undefined
-  const names = () => registry.accounts.map(({ accountId }) => accountId)
+  // Each instance knows some of the accounts, and an offset must be the same at all of them.
+  const names = () => (needs.begin ? [] : registry.accounts.map(({ accountId }) => accountId))
   const times = timetable({ next: () => schedule?.next() ?? [] }, names, spreadSeconds * 1000)
   const signals = { stopping: stopping.signal, abort: abort.signal }
   const runner = createRunner({ settings, storage, registry, times, observer: notify, signals, clock, log })
@@ -58,10 +63,12 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
     observer: runLog(clock, log),
     command: runner.command,
     once: runner.once,
+    runShared: runner.runShared,
     stopping: stopping.signal,
     start() {
       const onRun = (at: number) => {
-        runner.run('schedule', at).then(() => notify.settingsChanged('schedule'), fail)
+        const begun = needs.begin?.({ trigger: 'schedule', at }) ?? runner.run('schedule', at)
+        begun.then(() => notify.settingsChanged('schedule'), fail)
       }
       const onJump = () => notify.settingsChanged('clock')
       const { lastRun } = storage
@@ -69,7 +76,7 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
       const next = times.next()[0]
       log.info({ accounts: registry.size, cron, timezone, next: next && iso(next) }, 'started')
       notify.settingsChanged('schedule')
-      if (onStart) runner.run('start').catch(fail)
+      if (onStart && !needs.begin) runner.run('start').catch(fail)
     },
     runNow(account) {
       runner.runOne(account).catch(fail)

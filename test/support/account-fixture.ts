@@ -305,6 +305,8 @@ export function bareAccount(
     },
     signIn: () => undefined,
     remove: () => undefined,
+    lost: new AbortController().signal,
+    lose: () => undefined,
   }
 }
 

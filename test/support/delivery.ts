@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/domain/clock.ts'
 import { PublishRefused } from '../../src/domain/errors.ts'
 import type { DurableEvent, EventKind, Message, WorkItem } from '../../src/domain/model.ts'
-import { deliver } from '../../src/outbox/delivery.ts'
+import { type DeliveryNeeds, deliver } from '../../src/outbox/delivery.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
 import { openLedger } from '../../src/storage/ledger.ts'
 import { openOutbox, type StoredOutbox } from '../../src/storage/outbox.ts'
@@ -58,7 +58,10 @@ export interface World {
   /** Keeps an item as a tick does. */
   add(requestId: string, differing?: Partial<WorkItem>): Promise<void>
   /** Starts a delivery, as a start of the program does. */
-  begin(messagesFor?: (item: WorkItem) => readonly Message[]): {
+  begin(
+    messagesFor?: (item: WorkItem) => readonly Message[],
+    differing?: Partial<Pick<DeliveryNeeds, 'outbox' | 'holding'>>,
+  ): {
     stop(): Promise<void>
     readonly ended: Promise<void>
   }
@@ -78,14 +81,22 @@ export function aWorld(directory = temporaryDirectory()): World {
     async add(requestId, differing) {
       await ledger.record(requested(anItem({ requestId, ...differing })))
     },
-    begin(messagesFor = (item) => [{ topic: 't', payload: item.requestId, retain: false }]) {
+    begin(messagesFor = (item) => [{ topic: 't', payload: item.requestId, retain: false }], differing = {}) {
       const stopping = new AbortController()
       const observed = {
         delivered: (event: DurableEvent) => delivered.push(workItemOf(event)),
         expired: (_kind: EventKind, count: number) => expired.push(count),
       }
       const messages = (event: DurableEvent) => messagesFor(workItemOf(event))
-      const needs = { outbox, publisher: broker, messagesFor: messages, clock, log, ...observed }
+      const needs = {
+        outbox,
+        publisher: broker,
+        messagesFor: messages,
+        clock,
+        log,
+        ...observed,
+        ...differing,
+      }
       const ended = deliver(needs, stopping.signal)
       const stop = () => {
         stopping.abort(new Error('stopped'))
