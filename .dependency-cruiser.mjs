@@ -28,6 +28,7 @@ const packages = [
   [['aedes', 'aedes-persistence'], ['mqtt/embedded.ts']],
   [['node-cron'], ['scheduler/cron.ts', 'scheduler/run-times.ts']],
   [['sqlite'], ['storage/connection.ts']],
+  [['pg'], ['storage/postgres/pool.ts']],
   [['pino', 'pino-pretty'], ['log.ts']],
   [['convict', 'yaml'], ['config/']],
   [['commander', 'cli-progress', 'string-width'], ['cli/']],
