@@ -34,6 +34,8 @@ export interface LeasedAccount {
   readonly snapshot: AccountSnapshot | undefined
   /** The time of the last run that an owner brought to its end, in milliseconds since the epoch. */
   readonly lastRun: number | undefined
+  /** Whether a person has signed in, and nobody has acquired the account since. */
+  readonly isFresh: boolean
 }
 
 /** What an owner leaves to the next one and to every reader. */
