@@ -15,7 +15,7 @@ import type {
   ModuleResult,
   Target,
 } from '../domain/commands.ts'
-import { type EligibilityRules, isWanted } from '../domain/eligibility.ts'
+import type { EligibilityRules } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import {
   type Accepted,
@@ -25,9 +25,12 @@ import {
   type ModuleReport,
   type Selection,
 } from '../domain/model.ts'
-import type { LogLevel, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { CallerLimits, LogLevel, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { BucketSize } from '../domain/token-bucket.ts'
 import type { AccountRunResult, Runner } from '../scheduler/runner.ts'
-import { type Bucket, type BucketSize, take } from './token-bucket.ts'
+import { memoryLimits } from './caller-limits.ts'
+import { stateCommands } from './state-commands.ts'
+import { covers, targetsIn } from './targets.ts'
 
 export interface CommandNeeds {
   readonly registry: Pick<AccountRegistry, 'accounts' | 'unidentified'>
@@ -38,7 +41,9 @@ export interface CommandNeeds {
   /** Whether request IDs are followed to their manifests. */
   readonly followsManifests?: boolean
   readonly observer: Pick<Required<Observer>, 'moduleChanged' | 'rescanRequested' | 'settingsChanged'>
-  readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
+  readonly logLevel: { get(): LogLevel; set(level: LogLevel): unknown }
+  /** In memory where nothing is said. */
+  readonly limits?: CallerLimits | undefined
   readonly clock: Clock
 }
 
@@ -60,20 +65,10 @@ const rescans: BucketSize = { capacity: 2, perMinute: 1 }
 export function commandHandler(needs: CommandNeeds): CommandHandler {
   const { registry, runner, storage, rules, observer, clock } = needs
   const { ledger, pauses } = storage
-  const buckets = new Map<string, Bucket>()
+  const { limits = memoryLimits(clock) } = needs
+  const targets = targetsIn({ registry, ledger, rules })
+  const changeState = stateCommands({ ...needs, targets, pauses })
   const listedAt = new Map<string, number>()
-
-  async function known(target: Target): Promise<readonly ModuleKey[]> {
-    const keys = await ledger.keys(target.accountId)
-    return keys.filter((key) => covers(target, key) && isWanted(key, rules))
-  }
-
-  /** Milliseconds to wait, or 0 when the tokens were taken. */
-  function pay(name: string, cost: number, size: BucketSize): number {
-    const { bucket, waitMs } = take(buckets.get(name), cost, { size, now: clock.elapsed() })
-    buckets.set(name, bucket)
-    return waitMs
-  }
 
   function isListOld({ accountId }: Account): boolean {
     const now = clock.elapsed()
@@ -90,13 +85,12 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
   }
 
   async function request(target: Target): Promise<CommandResult> {
-    const meant = registry.accounts.filter(({ accountId }) => covers(target, { accountId }))
-    const unknown = await unknownTarget(target, meant)
+    const unknown = await targets.unknown(target)
     if (unknown) return unknown
     const fresh: Fresh[] = []
     let waitMs = 0
     const choose = async (account: Account): Promise<Selection | undefined> => {
-      const all = await known({ accountId: account.accountId })
+      const all = await targets.modules({ accountId: account.accountId })
       const wanted = all.filter((key) => covers(target, key))
       const stale: ModuleKey[] = []
       for (const key of wanted) {
@@ -106,7 +100,7 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
       }
       if (stale.length === 0 && wanted.length > 0) return undefined
       const size = { capacity: Math.max(leastCapacity, all.length), perMinute: Math.max(1, all.length) }
-      const wait = pay(account.accountId, Math.max(1, stale.length), size)
+      const wait = await limits.take(account.accountId, Math.max(1, stale.length), size)
       if (wait > 0) {
         waitMs = Math.max(waitMs, wait)
         return undefined
@@ -119,7 +113,9 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
         wants: (module) => names.has(keyOf(module)) || (everything && wanted.length === 0),
       }
     }
-    const results = await runner.command(meant.map((account) => ({ account, choose: () => choose(account) })))
+    const results = await runner.command(
+      targets.accounts(target).map((account) => ({ account, choose: () => choose(account) })),
+    )
     const retryAt = waitMs > 0 ? clock.now() + waitMs : undefined
     return requestResult({ results, fresh, retryAt })
   }
@@ -127,14 +123,14 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
   async function rescan(): Promise<CommandResult> {
     let waitMs = 0
     const choose = async ({ accountId }: Account): Promise<Selection | undefined> => {
-      const wait = pay(`list ${accountId}`, 1, rescans)
+      const wait = await limits.take(`list ${accountId}`, 1, rescans)
       waitMs = Math.max(waitMs, wait)
       if (wait > 0) return undefined
       listedAt.set(accountId, clock.elapsed())
       return { list: true, wants: () => false }
     }
     // Each publishes all documents again, so with or without accounts there is a limit for it as well.
-    if (pay('everything', 1, rescans) === 0) observer.rescanRequested()
+    if ((await limits.take('everything', 1, rescans)) === 0) observer.rescanRequested()
     const results = await runner.command(
       registry.accounts.map((account) => ({ account, choose: () => choose(account) })),
     )
@@ -162,38 +158,6 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
     return error ? { data, error } : { data }
   }
 
-  async function pause(target: Target, paused: boolean): Promise<CommandResult> {
-    const meant = registry.accounts.filter(({ accountId }) => covers(target, { accountId }))
-    const unknown = await unknownTarget(target, meant)
-    if (unknown) return unknown
-    const { accountId, networkId, syncModuleId } = target
-    await pauses.set([accountId, networkId, syncModuleId].filter((id) => id !== undefined).join('/'), paused)
-    const keys = await known(target)
-    for (const key of keys) observer.moduleChanged(key, 'polling')
-    return { data: { verb: 'pause', modules: keys.length, paused } }
-  }
-
-  /** An error that names what there is, for a target that names what is not there. */
-  async function unknownTarget(
-    target: Target,
-    meant: readonly Account[],
-  ): Promise<CommandResult | undefined> {
-    if (target.accountId === undefined) return undefined
-    if (meant.length > 0 && (target.networkId === undefined || (await known(target)).length > 0)) {
-      return undefined
-    }
-    const isModule = meant.length > 0
-    const names = isModule
-      ? (await known({ accountId: target.accountId })).map(keyOf)
-      : [
-          ...registry.accounts.map(({ accountId }) => accountId),
-          ...registry.unidentified.map(() => 'one not known yet'),
-        ]
-    const what = isModule ? 'sync module' : 'account'
-    const message = `no such ${what}; known are ${names.slice(0, 20).join(', ') || 'none'}`
-    return { error: { code: 'unknown_target', message } }
-  }
-
   async function carryOut(command: Command): Promise<CommandResult> {
     switch (command.verb) {
       case 'manifest/request':
@@ -203,16 +167,8 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
         return needs.followsManifests ? request(command.target) : notFollowed
       case 'rescan':
         return rescan()
-      case 'pause':
-      case 'resume':
-        return pause(command.target, command.verb === 'pause')
-      case 'options': {
-        if (command.logLevel !== undefined) needs.logLevel.set(command.logLevel)
-        observer.settingsChanged('log_level')
-        return { data: { verb: 'options', logLevel: needs.logLevel.get() } }
-      }
-      case 'health':
-        return { data: { verb: 'health', health: await needs.status.health() } }
+      default:
+        return changeState(command)
     }
   }
 
@@ -224,13 +180,6 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
       return { error: { code: error.code, message: error.message, retryable: true } }
     }
   }
-}
-
-/** Whether a target's ids, as far as it has any, are those of this module or account. */
-function covers(target: Target, key: Partial<ModuleKey> & Pick<ModuleKey, 'accountId'>): boolean {
-  const same = (name: keyof ModuleKey) =>
-    target[name] === undefined || key[name] === undefined || target[name] === key[name]
-  return same('accountId') && same('networkId') && same('syncModuleId')
 }
 
 /** A request ID that is new enough to be the answer. */

@@ -12,8 +12,10 @@ export interface Target {
 }
 
 export type Command =
-  | { readonly verb: 'manifest/request' | 'clips/sync' | 'pause' | 'resume'; readonly target: Target }
-  | { readonly verb: 'rescan' | 'health' }
+  | { readonly verb: 'manifest/request' | 'clips/sync'; readonly target: Target }
+  | { readonly verb: 'pause' | 'resume'; readonly target: Target }
+  | { readonly verb: 'rescan' }
+  | { readonly verb: 'health' }
   | { readonly verb: 'options'; readonly logLevel: LogLevel | undefined }
 
 /** Why a command was not carried out. */

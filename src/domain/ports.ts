@@ -51,6 +51,7 @@ import type {
   SyncModule,
 } from './model.ts'
 import type { Breaker } from './retry-policy.ts'
+import type { BucketSize } from './token-bucket.ts'
 
 /** One account at Blink's cloud. */
 export interface Cloud {
@@ -290,6 +291,12 @@ export interface StartThrottle {
   /** In milliseconds since the epoch; `undefined` when it was not within the last hour. */
   lastAt(account: string): Promise<number | undefined>
   note(account: string): Promise<void>
+}
+
+/** How often callers may have something done. */
+export interface CallerLimits {
+  /** Takes tokens, all or none; returns in how many milliseconds there would be enough, 0 when they were taken. */
+  take(name: string, cost: number, size: BucketSize): Promise<number>
 }
 
 /** What is made once for an installation and never changes. */

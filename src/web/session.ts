@@ -7,9 +7,9 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
-import { type Bucket, take } from '../commands/token-bucket.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Secret } from '../domain/secret.ts'
+import { type Bucket, take } from '../domain/token-bucket.ts'
 import type { WebContext, WebEnv } from './context.ts'
 import { isFromThisMachine, isHttps, prefixOf } from './guard.ts'
 

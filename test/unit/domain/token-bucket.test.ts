@@ -1,7 +1,7 @@
 /** A bucket of tokens bounds how often a loop may ask, and not how a person presses buttons. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Bucket, take } from '../../../src/commands/token-bucket.ts'
+import { type Bucket, take } from '../../../src/domain/token-bucket.ts'
 
 const size = { capacity: 3, perMinute: 1 }
 
