@@ -50,7 +50,8 @@ export interface CommandNeeds {
 /** Carries out a command; a disk that fails is an error result. Rejects only for bugs. */
 export type CommandHandler = (command: Command) => Promise<CommandResult>
 
-const notFollowed: CommandResult = {
+/** The answer where clips are to be synced and manifests are not followed. */
+export const notFollowed: CommandResult = {
   error: { code: 'not_enabled', message: 'manifests are not followed: set manifest.follow or clips.enabled' },
 }
 
