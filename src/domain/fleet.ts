@@ -14,7 +14,7 @@ import type {
   Spent,
   SyncModule,
 } from './model.ts'
-import type { Outbox, Storage } from './ports.ts'
+import type { CallerLimits, LogLevel, Outbox, Storage, WebSessions } from './ports.ts'
 import type { Breaker } from './retry-policy.ts'
 import type { Secret } from './secret.ts'
 
@@ -181,6 +181,18 @@ export interface FleetCommands {
   answer(id: string, result: CommandResult): Promise<void>
 }
 
+/** A log level that a command has set. */
+export interface SetLogLevel {
+  readonly level: LogLevel
+  /** Differs with each time that one is set. */
+  readonly at: number
+}
+
+export interface SharedLogLevel {
+  set(level: LogLevel): Promise<void>
+  read(): Promise<SetLogLevel | undefined>
+}
+
 /** A call of pg-boss, or a transaction of our own around one. */
 export interface SqlRunner {
   executeSql(text: string, values?: readonly unknown[]): Promise<{ rows: readonly Record<string, unknown>[] }>
@@ -197,6 +209,10 @@ export interface SharedStorage extends Storage {
   /** For the queue of jobs, which has tables of its own. */
   readonly queue: SqlRunner
   readonly schema: string
+  /** Of callers at all instances. */
+  readonly callers: CallerLimits
+  readonly sessions: WebSessions
+  readonly logLevel: SharedLogLevel
   changesSince(number: number): Promise<FleetChanges>
   /** The instances that live, by name. */
   instances(): Promise<readonly InstanceView[]>

@@ -299,6 +299,14 @@ export interface CallerLimits {
   take(name: string, cost: number, size: BucketSize): Promise<number>
 }
 
+/** Who has given the page's password, by the secret of their cookie. */
+export interface WebSessions {
+  /** Whether somebody has signed in with it; each use prolongs it. */
+  use(id: string): Promise<boolean>
+  open(id: string): Promise<void>
+  close(id: string): Promise<void>
+}
+
 /** What is made once for an installation and never changes. */
 export interface Installation {
   /** Eight hexadecimal digits: enough to tell the installations on one broker apart, short enough for names. */
@@ -358,7 +366,8 @@ export interface Publisher {
 }
 
 /** The levels that can be chosen while the daemon runs. */
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
 
 /** Where log lines go. The message is a constant; what varies is in `fields`. */
 export interface Log {

@@ -5,7 +5,7 @@
  */
 
 import { accountStatuses, type BlinkId } from '../domain/model.ts'
-import { logLevels } from '../topics/commands.ts'
+import { logLevels } from '../domain/ports.ts'
 import type { Topics } from '../topics/topics.ts'
 import {
   attributesTemplate,

@@ -13,13 +13,10 @@ import type {
   Target,
 } from '../domain/commands.ts'
 import type { BlinkId, Health } from '../domain/model.ts'
-import type { LogLevel } from '../domain/ports.ts'
+import { logLevels } from '../domain/ports.ts'
 import { ids, json, number, timeOrNull } from '../domain/text.ts'
 import type * as wire from './command-schemas.ts'
 import type { Topics } from './topics.ts'
-
-/** Every level there is. */
-export const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
 /** A message read as a command: its verb for the response's topic, and the command or why it is none. */
 export interface CommandMessage {
