@@ -1,8 +1,8 @@
 /** What the settings of a shared store may be. Nothing of a URL or a key is ever repeated in a message. */
 import { asText, BadValue, plainText, quote, register } from './formats.ts'
 
-/** As libpq names them. */
-const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
+/** As libpq names them, without those that go on unencrypted by themselves. */
+const sslModes = ['disable', 'require', 'verify-ca', 'verify-full']
 
 /** A password with a slash or a hash in it ends the host early, and would be a name in messages. */
 const example =

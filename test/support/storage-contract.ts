@@ -6,6 +6,7 @@
 import { describe } from 'vitest'
 import { credentialsContract, limitsContract, pausesContract } from './storage-contract/accounts.ts'
 import { attemptsContract } from './storage-contract/attempts.ts'
+import { clipsContract } from './storage-contract/clips.ts'
 import { ledgerContract } from './storage-contract/ledger.ts'
 import { otherContract } from './storage-contract/other.ts'
 import { outboxContract } from './storage-contract/outbox.ts'
@@ -19,6 +20,7 @@ export function storageContract(name: string, newPlace: () => StoragePlace): voi
     describe('credentials', () => credentialsContract(newPlace))
     describe('limits', () => limitsContract(newPlace))
     describe('pauses', () => pausesContract(newPlace))
+    describe('clips', () => clipsContract(newPlace))
     describe('attempts', () => attemptsContract(newPlace))
     describe('other state', () => otherContract(newPlace))
   })
