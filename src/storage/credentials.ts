@@ -7,13 +7,24 @@
  */
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { StoreFailed } from '../domain/errors.ts'
 import { errorCode } from '../domain/file-failures.ts'
-import type { Credentials, Spent } from '../domain/model.ts'
+import type { Credentials } from '../domain/model.ts'
 import type { CredentialStore, LimitStore } from '../domain/ports.ts'
-import { closedBreaker, longerOf } from '../domain/retry-policy.ts'
+import { closedBreaker } from '../domain/retry-policy.ts'
 import { Secret } from '../domain/secret.ts'
+import {
+  breakerFile,
+  credentialsFile,
+  fromBreaker,
+  fromFile,
+  modulesFile,
+  moveLimits,
+  spentFile,
+  toBreaker,
+  toFile,
+} from './account-forms.ts'
 import {
   type JsonFile,
   jsonFile,
@@ -30,29 +41,6 @@ export interface StoredCredentials {
   readonly credentials: CredentialStore
   readonly limits: LimitStore
 }
-
-const credentialsFile = z.object({
-  source: z.enum(['environment', 'import', 'login']),
-  fingerprint: z.string().optional(),
-  client_id: z.string().min(1),
-  refresh_token: z.string().min(1),
-  account_id: z.string().regex(/^\d+$/).optional(),
-  region: z.string().optional(),
-  hardware_id: z.string().optional(),
-  refused_at: z.number().optional(),
-  refused_for: z.enum(['login_required', 'two_factor_required']).optional(),
-  refreshed_at: z.number().optional(),
-})
-
-const breakerFile = z.object({ failures: z.int().nonnegative(), open_until: z.number().optional() })
-
-const spentFile = z.object({
-  day: z.int().nonnegative(),
-  requests: z.int().nonnegative(),
-  limit: z.int().nonnegative(),
-})
-
-const modulesFile = z.object({ modules: z.int().nonnegative() })
 
 const credentialsSuffix = '.login.json'
 /** A file that is not what we wrote; its account waits for a sign-in until the file is replaced. */
@@ -152,37 +140,6 @@ function credentialFiles(directory: string): CredentialStore {
   }
 }
 
-function fromFile(key: string, kept: z.infer<typeof credentialsFile>): Credentials {
-  return {
-    key,
-    source: kept.source,
-    fingerprint: kept.fingerprint,
-    clientId: kept.client_id,
-    refreshToken: new Secret(kept.refresh_token),
-    accountId: kept.account_id,
-    region: kept.region,
-    hardwareId: kept.hardware_id,
-    refusedAt: kept.refused_at,
-    refusedFor: kept.refused_for,
-    refreshedAt: kept.refreshed_at,
-  }
-}
-
-function toFile(credentials: Credentials): z.infer<typeof credentialsFile> {
-  return {
-    source: credentials.source,
-    fingerprint: credentials.fingerprint,
-    client_id: credentials.clientId,
-    refresh_token: credentials.refreshToken.reveal(),
-    account_id: credentials.accountId,
-    region: credentials.region,
-    hardware_id: credentials.hardwareId,
-    refused_at: credentials.refusedAt,
-    refused_for: credentials.refusedFor,
-    refreshed_at: credentials.refreshedAt,
-  }
-}
-
 /** A damaged file counts as none: the cloud names a pause again, and a budget begins anew. */
 function limitFiles(directory: string): LimitStore {
   const files = <T>(suffix: string, schema: z.ZodType<T>) => {
@@ -195,33 +152,19 @@ function limitFiles(directory: string): LimitStore {
   const limits: LimitStore = {
     async breaker(account) {
       const kept = await breakers(account).read()
-      return kept ? { failures: kept.failures, openUntil: kept.open_until } : closedBreaker
+      return kept ? fromBreaker(kept) : closedBreaker
     },
-    saveBreaker: (account, { failures, openUntil }) =>
-      breakers(account).write({ failures, open_until: openUntil }),
+    saveBreaker: (account, breaker) => breakers(account).write(toBreaker(breaker)),
     spent: (account) => budgets(account).read(),
     saveSpent: (account, spent) => budgets(account).write(spent),
     moduleCount: async (account) => (await counts(account).read())?.modules,
     saveModuleCount: (account, modules) => counts(account).write({ modules }),
-    async move(key, accountId) {
-      const [breaker, own] = [await limits.breaker(key), await limits.breaker(accountId)]
-      if (longerOf(own, breaker) !== own) await limits.saveBreaker(accountId, breaker)
-      const [spent, ownSpent] = [await limits.spent(key), await limits.spent(accountId)]
-      if (spent && isMore(spent, ownSpent)) await limits.saveSpent(accountId, spent)
-      const modules = await limits.moduleCount(key)
-      if (modules !== undefined) await limits.saveModuleCount(accountId, modules)
-      await limits.remove(key)
-    },
+    move: (key, accountId) => moveLimits(limits, key, accountId),
     async remove(account) {
       for (const file of [breakers(account), budgets(account), counts(account)]) await file.remove()
     },
   }
   return limits
-}
-
-function isMore(one: Spent, other: Spent | undefined): boolean {
-  if (!other) return true
-  return one.day === other.day ? one.requests > other.requests : one.day > other.day
 }
 
 /** The names with this suffix, without it. */

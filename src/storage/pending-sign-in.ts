@@ -1,5 +1,6 @@
 /**
- * A sign-in that is under way, in one file for its owner only: what a restart of the command needs to go on.
+ * A sign-in that is under way: what a restart of the command needs to go on, and the file for its owner only in which
+ * it is kept.
  *
  * Never the password and never the e-mail address, of which only a hash tells whether it is the same person.
  */
@@ -91,13 +92,21 @@ const file = z.discriminatedUnion('step', [
 export function openPending(dataDir: string): PendingSignIns {
   const path = join(dataDir, 'pending-login.json')
   return {
-    async read() {
-      const read = file.safeParse(parseJson((await readWhole(path)) ?? ''))
-      return read.success ? pendingOf(read.data) : undefined
-    },
-    save: (pending) => writeWhole(path, `${JSON.stringify(fileOf(pending), revealed, 2)}\n`),
+    read: async () => pendingIn((await readWhole(path)) ?? ''),
+    save: (pending) => writeWhole(path, `${pendingText(pending)}\n`),
     remove: () => removeFile(path),
   }
+}
+
+/** With all secrets in it: only for where they are kept. */
+export function pendingText(pending: PendingSignIn): string {
+  return JSON.stringify(fileOf(pending), revealed, 2)
+}
+
+/** The sign-in of a text, or `undefined` when it is none. */
+export function pendingIn(text: string): PendingSignIn | undefined {
+  const read = file.safeParse(parseJson(text))
+  return read.success ? pendingOf(read.data) : undefined
 }
 
 function pendingOf(read: z.output<typeof file>): PendingSignIn {
