@@ -28,6 +28,7 @@ const migrations = [
      access bytea,
      breaker text,
      spent text,
+     clip_spent text,
      module_count integer,
      snapshot text,
      snapshot_change xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -52,11 +53,20 @@ const migrations = [
      changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
    );
    CREATE INDEX credential_by_account ON credential (account_id);
+   CREATE INDEX credential_by_change ON credential (changed_at);
    CREATE TABLE forgotten_credential (
      key text COLLATE "C" PRIMARY KEY,
      changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
    );
-   CREATE TABLE key_limit (key text PRIMARY KEY, breaker text, spent text, module_count integer);
+   CREATE INDEX forgotten_by_change ON forgotten_credential (changed_at);
+   -- Of what has no row in account, or none yet.
+   CREATE TABLE key_limit (
+     key text PRIMARY KEY,
+     breaker text,
+     spent text,
+     clip_spent text,
+     module_count integer
+   );
    CREATE TABLE pause (scope text COLLATE "C" PRIMARY KEY, is_paused boolean NOT NULL);
    CREATE TABLE start (account_id text COLLATE "C" PRIMARY KEY, at bigint NOT NULL);
    CREATE TABLE pending_login (
@@ -114,10 +124,14 @@ const migrations = [
      module text COLLATE "C" NOT NULL,
      state text NOT NULL,
      path text,
+     camera text,
+     bytes bigint,
+     created_at bigint NOT NULL,
      gone_at bigint,
      clip text NOT NULL
    );
    CREATE INDEX clip_by_module ON clip (module);
+   CREATE INDEX clip_ready ON clip (row) WHERE state = 'ready';
    CREATE INDEX clip_by_path ON clip (path) WHERE path IS NOT NULL;
    CREATE TABLE clip_note (name text COLLATE "C" PRIMARY KEY, note text NOT NULL);
 
