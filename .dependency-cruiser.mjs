@@ -29,6 +29,7 @@ const packages = [
   [['node-cron'], ['scheduler/cron.ts', 'scheduler/run-times.ts']],
   [['sqlite'], ['storage/connection.ts']],
   [['pg'], ['storage/postgres/pool.ts']],
+  [['pg-boss'], ['fleet/jobs.ts']],
   [['pino', 'pino-pretty'], ['log.ts']],
   [['convict', 'yaml'], ['config/']],
   [['commander', 'cli-progress', 'string-width'], ['cli/']],

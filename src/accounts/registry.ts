@@ -111,13 +111,16 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   // Apart from the rest, which must not wait for a slow file.
   const fileHttp = createHttp({ clock, timeoutMs: fileSilenceMs, concurrency: filesAtOnce, proxies })
   const limits = { fileHttp, clipBudget: settings.clips?.dailyBudget ?? 0, guard: needs.shared?.guard }
-  const registry = createRegistry({ ...needs, ...limits, http, blink, moduleLock: createModuleLock() })
+  const isShared = needs.shared !== undefined
+  const registry = createRegistry({ ...needs, ...limits, isShared, http, blink, moduleLock: createModuleLock() })
   if (!needs.shared) await registry.apply({ added: credentials, removed: [] })
   return registry
 }
 
 interface SharedNeeds extends AccountNeeds {
   readonly observer: Required<Observer>
+  /** Whether an account is opened by `take` alone, once its credentials are known. */
+  readonly isShared?: boolean
 }
 
 /** A registry without accounts. */
@@ -324,6 +327,7 @@ class Registry implements AccountRegistry {
     const credentials = keyedByAccount({ ...session.credentials, accountId })
     const isUsed = await settleIdentified(storage.credentials, { key, credentials }, log)
     this.#unidentified.delete(key)
+    if (this.#needs.isShared) return undefined
     if (isUsed) return this.#activate(credentials, session.access)
     await this.#accounts.get(accountId)?.breaker.adopt(await storage.limits.breaker(accountId))
     return undefined

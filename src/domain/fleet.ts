@@ -121,7 +121,7 @@ export interface InstanceView {
 
 /** A run of all accounts, whichever instances work on them. */
 export interface FleetRun {
-  readonly trigger: 'schedule' | 'start'
+  readonly trigger: 'schedule' | 'start' | 'once'
   /** In milliseconds since the epoch. */
   readonly at: number
 }

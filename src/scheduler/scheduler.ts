@@ -32,6 +32,7 @@ export interface Scheduler {
   readonly command: Runner['command']
   readonly once: Runner['once']
   readonly runShared: Runner['runShared']
+  readonly runOne: Runner['runOne']
   /** Runs by the schedule from now on, and one at once where the settings say so. */
   start(): void
   /** Runs an account that has just been added, or has new credentials. */
@@ -64,6 +65,7 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
     command: runner.command,
     once: runner.once,
     runShared: runner.runShared,
+    runOne: runner.runOne,
     stopping: stopping.signal,
     start() {
       const onRun = (at: number) => {

@@ -1,0 +1,309 @@
+/**
+ * What an instance does with an account while it holds its lease: the run, commands, and what is to be delivered or
+ * downloaded behind them. Then the account is given back, and whoever is free takes it for the next run.
+ */
+import type { Account } from '../accounts/account.ts'
+import type { AccountRegistry } from '../accounts/registry.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { Command, CommandResult } from '../domain/commands.ts'
+import { DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
+import { explain } from '../domain/failure.ts'
+import type {
+  FleetCommands,
+  FleetRun,
+  LeasedAccount,
+  LeftAccount,
+  RequestMarks,
+  WaitingCommand,
+} from '../domain/fleet.ts'
+import type { AccountRunReport, BlinkId, RunCounts } from '../domain/model.ts'
+import type { Log } from '../domain/ports.ts'
+import type { Scheduler } from '../scheduler/scheduler.ts'
+import type { Job, JobEnd } from './jobs.ts'
+import type { HeldAccounts } from './leases.ts'
+
+export interface WorkNeeds {
+  readonly held: HeldAccounts
+  /** How many of an account's events wait for the broker. */
+  readonly waiting: (accountId: BlinkId) => Promise<number>
+  readonly marks: RequestMarks
+  readonly commands: FleetCommands
+  readonly registry: Pick<AccountRegistry, 'take' | 'release' | 'lose' | 'get'>
+  readonly runner: Pick<Scheduler, 'runShared' | 'runOne'>
+  /** Called with the result of each account's part of a run. */
+  readonly reported?: (accountId: BlinkId, report: AccountRunReport | undefined) => void
+  /** Carries out a command of this account alone. */
+  readonly carryOut: (account: Account, command: Command) => Promise<CommandResult>
+  /** What goes on after a run: whether it is done, and its end. */
+  readonly clips: { isIdle(accountId: BlinkId): boolean; leave(accountId: BlinkId): void } | undefined
+  readonly isConnected: () => boolean
+  /** Has another instance deliver what waits. */
+  readonly passOn: (accountId: BlinkId, afterMs: number) => void
+  /** When an account is requested after a scheduled run, in milliseconds. */
+  readonly offsetOf: (accountId: BlinkId) => number
+  readonly stopping: AbortSignal
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The newest run that was brought to its end. */
+type DoneRun = LeftAccount['run']
+
+/** How often it is tried to acquire an account that another instance holds. */
+const againMs = 1_000
+
+/** Without a broker that takes anything for so long, another instance may have one. */
+const patienceMs = 60_000
+
+/** How long a look at what waits is away from the last one, at first and at most. */
+const [firstLookMs, longestLookMs] = [25, 1_000]
+
+/** How long a stop waits for the broker. */
+const drainMs = 1_500
+
+export class AccountWork {
+  readonly #needs: WorkNeeds
+  /** The accounts in work here. */
+  readonly #inWork = new Map<BlinkId, Stay>()
+  /** Accounts that were given back a moment ago: what was asked for meanwhile has found their jobs still there. */
+  readonly #left = new Map<BlinkId, number | undefined>()
+
+  constructor(needs: WorkNeeds) {
+    this.#needs = needs
+  }
+
+  get inWork(): ReadonlySet<BlinkId> {
+    return new Set(this.#inWork.keys())
+  }
+
+  /** The accounts given back since the last call, with the last run of each. */
+  takeLeft(): ReadonlyMap<BlinkId, number | undefined> {
+    const left = new Map(this.#left)
+    this.#left.clear()
+    return left
+  }
+
+  /** Hands a command to its account; false where that is not in work here. */
+  command(waiting: WaitingCommand): boolean {
+    const stay = this.#inWork.get(waiting.accountId)
+    stay?.command(waiting)
+    return stay !== undefined
+  }
+
+  /** A scheduled run has begun: accounts in work take part in it while they stay. */
+  runBegun(at: number): void {
+    for (const stay of this.#inWork.values()) stay.runBegun(at)
+  }
+
+  /** Works on a job to its end; expected failures give it to somebody else. */
+  async handle(job: Job): Promise<JobEnd> {
+    const { clock, stopping } = this.#needs
+    try {
+      return await this.#handle(job)
+    } catch (error) {
+      if (stopping.aborted && error === stopping.reason) return 'again'
+      if (!(error instanceof DaemonError)) throw error
+      this.#needs.log.debug(
+        { account_id: job.accountId, detail: error.message },
+        'account given to another instance',
+      )
+      await clock.sleep(againMs, stopping).catch(() => undefined)
+      return 'again'
+    }
+  }
+
+  async #handle(job: Job): Promise<JobEnd> {
+    const { accountId, task } = job
+    const { isConnected, passOn, stopping } = this.#needs
+    if (task.deliver && !isConnected()) {
+      passOn(accountId, patienceMs / 4)
+      return 'done'
+    }
+    for (let other = this.#inWork.get(accountId); other; other = this.#inWork.get(accountId)) await other.over
+    stopping.throwIfAborted()
+    const leased = await this.#acquire(job)
+    if (!leased) return 'done'
+    const stay = new Stay(this.#needs, leased)
+    this.#inWork.set(accountId, stay)
+    try {
+      return await stay.work(job)
+    } finally {
+      this.#inWork.delete(accountId)
+      this.#left.set(accountId, stay.lastRun)
+      stay.end()
+    }
+  }
+
+  /** Waits while another instance holds the account, for as long as one that is dead would. */
+  async #acquire({ accountId, task }: Job): Promise<LeasedAccount | undefined> {
+    const { held, commands, clock, stopping } = this.#needs
+    const giveUpAt = clock.elapsed() + held.leaseMs + againMs
+    for (;;) {
+      const leased = await held.acquire(accountId)
+      if (leased !== 'held') return leased
+      // Whoever lives and holds it sees runs and commands by itself.
+      if (clock.elapsed() >= giveUpAt) return undefined
+      const isForCommands = Object.keys(task).length === 0
+      if (isForCommands && (await commands.waiting([accountId])).length === 0) return undefined
+      await clock.sleep(againMs, stopping)
+    }
+  }
+}
+
+/** One account, from its acquisition until it is given back. */
+class Stay {
+  readonly #needs: WorkNeeds
+  readonly #leased: LeasedAccount
+  readonly #end = Promise.withResolvers<void>()
+  readonly #commands = new Map<string, Promise<void>>()
+  #begun: number | undefined
+  #done: DoneRun
+  #awake = Promise.withResolvers<void>()
+
+  constructor(needs: WorkNeeds, leased: LeasedAccount) {
+    this.#needs = needs
+    this.#leased = leased
+  }
+
+  /** Resolves when the account is given back. */
+  get over(): Promise<void> {
+    return this.#end.promise
+  }
+
+  get lastRun(): number | undefined {
+    return this.#done?.at ?? this.#leased.lastRun
+  }
+
+  end(): void {
+    this.#end.resolve()
+  }
+
+  runBegun(at: number): void {
+    this.#begun = at
+    this.#awake.resolve()
+  }
+
+  command({ id, command }: WaitingCommand): void {
+    if (this.#commands.has(id)) return
+    const { registry, carryOut, commands } = this.#needs
+    const account = registry.get(this.#leased.accountId)
+    if (!account) return
+    const work = async () => commands.answer(id, await carryOut(account, command))
+    const done = work().catch((error: unknown) => {
+      // Whoever holds the account next finds it unanswered.
+      if (!(error instanceof StoreFailed)) throw error
+    })
+    this.#commands.set(id, done)
+    this.#awake.resolve()
+  }
+
+  async work({ task, resumed }: Job): Promise<JobEnd> {
+    const { registry, held, commands, stopping } = this.#needs
+    const { accountId } = this.#leased
+    try {
+      const account = await registry.take(this.#leased)
+      for (const waiting of await commands.waiting([accountId])) this.command(waiting)
+      if (this.#leased.isFresh || task.first) await this.#needs.runner.runOne(account)
+      if (task.run && !(await this.#run(account, task.run, resumed))) {
+        await this.#giveBack()
+        return 'again'
+      }
+      if (task.refresh) await this.#refresh(account)
+      await this.#stay(account)
+      await this.#giveBack()
+      return 'done'
+    } catch (error) {
+      held.drop(accountId)
+      registry.lose(accountId, error as Error)
+      this.#needs.clips?.leave(accountId)
+      if (stopping.aborted && error === stopping.reason) return 'again'
+      throw error
+    }
+  }
+
+  /** False when a stop came before its end. */
+  async #run(account: Account, run: FleetRun, resumed: boolean): Promise<boolean> {
+    const { runner, marks, stopping } = this.#needs
+    if (run.trigger !== 'once' && this.lastRun !== undefined && this.lastRun >= run.at) return true
+    const report = await runner.runShared(account, run, { marks, resumed })
+    if (stopping.aborted) return false
+    // Its reports are those of the store; another try may find it in order.
+    const failure = report?.account.failure
+    if (failure?.code === 'store_failed')
+      throw new StoreFailed(failure.message, { remedy: failure.remedy ?? '' })
+    account.lost.throwIfAborted()
+    this.#needs.reported?.(account.accountId, report)
+    // What a person has asked for is no part of the schedule.
+    if (run.trigger === 'once') return true
+    this.#done = { at: run.at, counts: countsOf(report) }
+    return true
+  }
+
+  async #refresh(account: Account): Promise<void> {
+    const { clock, stopping } = this.#needs
+    try {
+      await account.session.accessToken(stopping)
+    } catch (error) {
+      if (error instanceof LoginNeeded) account.become(error.code, explain(error, clock.now()))
+      else if (!(error instanceof DaemonError) || error instanceof StoreFailed) throw error
+    }
+  }
+
+  /** A stop gives what was just stored a moment to arrive, so that no other instance publishes it once more. */
+  async #drain(accountId: BlinkId): Promise<void> {
+    const { waiting, clock } = this.#needs
+    const until = clock.elapsed() + drainMs
+    while (clock.elapsed() < until && (await waiting(accountId)) > 0) await clock.sleep(firstLookMs)
+  }
+
+  /** Resolves when there is nothing more to do for the account, or nobody here can. */
+  async #stay(account: Account): Promise<void> {
+    const { waiting, clips, clock, offsetOf, passOn, stopping } = this.#needs
+    const { accountId } = account
+    let lookMs = firstLookMs
+    let last = Number.POSITIVE_INFINITY
+    let since = clock.elapsed()
+    while (!stopping.aborted) {
+      this.#awake = Promise.withResolvers<void>()
+      account.lost.throwIfAborted()
+      await Promise.all(this.#commands.values())
+      const begun = this.#begun
+      if (begun !== undefined && begun > (this.lastRun ?? 0) && clock.now() >= begun + offsetOf(accountId)) {
+        if (!(await this.#run(account, { trigger: 'schedule', at: begun }, true))) return
+      }
+      const left = await waiting(accountId)
+      const isIdle = clips?.isIdle(accountId) ?? true
+      if (left === 0 && isIdle) return
+      if (left < last) since = clock.elapsed()
+      last = left
+      if (left > 0 && isIdle && clock.elapsed() - since >= patienceMs) {
+        passOn(accountId, againMs)
+        return
+      }
+      const pause = new AbortController()
+      const due = clock.sleep(lookMs, AbortSignal.any([stopping, pause.signal])).catch(() => undefined)
+      await Promise.race([due, this.#awake.promise])
+      pause.abort(new Error('awake'))
+      lookMs = Math.min(lookMs * 2, longestLookMs)
+    }
+    await this.#drain(accountId)
+  }
+
+  async #giveBack(): Promise<void> {
+    const { registry, held, clips } = this.#needs
+    const { accountId } = this.#leased
+    clips?.leave(accountId)
+    held.leave(accountId)
+    await Promise.all(this.#commands.values())
+    const left = await registry.release(accountId)
+    const snapshot = left?.snapshot
+    if (!snapshot) return
+    await held.release(accountId, { snapshot, access: left.access, run: this.#done })
+  }
+}
+
+function countsOf(report: AccountRunReport | undefined): Omit<RunCounts, 'elapsedMs'> {
+  const counts = { requested: 0, failed: 0, skipped: 0 }
+  for (const { kind } of report?.modules ?? []) counts[kind]++
+  return counts
+}
