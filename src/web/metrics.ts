@@ -5,9 +5,9 @@
  * module unless the owner wants it: each value of a label is a series that the reader keeps.
  */
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
-import type { Account } from '../accounts/account.ts'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
+import type { ShownAccount } from '../domain/fleet.ts'
 import { accountStatuses, type CloudCall, type Health, keyOf, type ModuleKey } from '../domain/model.ts'
 import type { Observer, Outbox, StatusReader } from '../domain/ports.ts'
 import { throttledStatuses } from '../domain/retry-policy.ts'
@@ -20,8 +20,10 @@ export interface MetricsNeeds {
   readonly perModule: boolean
   readonly status: Pick<StatusReader, 'health' | 'moduleKeys' | 'module'>
   /** What limits the requests of each account. */
-  readonly limits: () => readonly Pick<Account, 'accountId' | 'breaker' | 'budget'>[]
+  readonly limits: () => readonly Pick<ShownAccount, 'accountId' | 'breaker' | 'budget'>[]
   readonly outbox: Pick<Outbox, 'waiting' | 'onArrival'>
+  /** Where several daemons share the work: what this one does of it. */
+  readonly shared?: { readonly accountsInWork: () => number; readonly holdsBridge: () => boolean } | undefined
   /** Free bytes by the name of a directory; those that cannot be read are left out. */
   readonly diskFree: () => Promise<Readonly<Record<string, number>>>
   readonly clock: Pick<Clock, 'now' | 'elapsed'>
@@ -118,6 +120,11 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
   )
   const diskFree = gauge('disk_free_bytes', 'Free space where files are kept.', ['directory'])
   for (const outcome of ['saved', 'failed'] as const) clips.inc({ outcome }, 0)
+  const { shared } = needs
+  const ofInstance = shared && {
+    inWork: gauge('instance_accounts_in_work', 'Accounts that this instance works on now.'),
+    bridge: gauge('instance_holds_bridge', '1 at the instance that publishes what there is once for all.'),
+  }
 
   const readModules = moduleNumbers({
     status: needs.status,
@@ -160,6 +167,8 @@ export function openMetrics(needs: MetricsNeeds): Metrics {
     oldest.set(secondsSince(oldestAt))
     if (rows) setModules(rows)
     setLimits()
+    ofInstance?.inWork.set(shared?.accountsInWork() ?? 0)
+    ofInstance?.bridge.set(shared?.holdsBridge() ? 1 : 0)
     diskFree.reset()
     for (const [directory, bytes] of Object.entries(free)) diskFree.set({ directory }, bytes)
     return registry.metrics()

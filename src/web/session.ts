@@ -2,19 +2,18 @@
  * Who is at the page: a cookie, the token of its forms, and the page's own password.
  *
  * A cookie that nobody has signed in with is remembered nowhere; its form token is computed from it. Those that were
- * signed in with are kept in memory, under a new id, since somebody else may have chosen the old one.
+ * signed in with are kept under a new id, since somebody else may have chosen the old one.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
 import type { Clock } from '../domain/clock.ts'
+import type { WebSessions } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
 import { type Bucket, take } from '../domain/token-bucket.ts'
 import type { WebContext, WebEnv } from './context.ts'
 import { isFromThisMachine, isHttps, prefixOf } from './guard.ts'
 
-const sessionLifeMs = 30 * 24 * 60 * 60 * 1000
-const mostSessions = 200
 /** Five slips of a person, then one in half a minute. */
 const attempts = { capacity: 5, perMinute: 2 }
 
@@ -23,6 +22,10 @@ export interface SessionNeeds {
   readonly password: Secret | undefined
   readonly origins: readonly string[]
   readonly installId: string
+  /** Who has signed in. */
+  readonly store: WebSessions
+  /** Makes the tokens of forms; the same at every instance that shares the store. */
+  readonly formKey: Uint8Array
   readonly clock: Pick<Clock, 'elapsed' | 'randomBytes'>
 }
 
@@ -36,14 +39,12 @@ export interface Sessions {
   /** Tries a password that comes with a single request. */
   attempt(c: WebContext, typed: string): Attempt
   /** Tries a password; the right one opens the page to this visitor. */
-  signIn(c: WebContext, typed: string): Attempt
-  signOut(c: WebContext): void
+  signIn(c: WebContext, typed: string): Promise<Attempt>
+  signOut(c: WebContext): Promise<void>
 }
 
-export function createSessions({ password, origins, installId, clock }: SessionNeeds): Sessions {
-  const key = clock.randomBytes(32)
-  /** When each was used last, the oldest first. */
-  const signedIn = new Map<string, number>()
+export function createSessions(needs: SessionNeeds): Sessions {
+  const { password, origins, installId, store, formKey, clock } = needs
   const buckets = new Map<'here' | 'elsewhere', Bucket>()
   // Cookies do not distinguish ports: two installations on a host must not sign each other out.
   const name = `blink-manifestd-${installId}`
@@ -63,16 +64,6 @@ export function createSessions({ password, origins, installId, clock }: SessionN
     return id !== undefined && /^[\w-]{43}$/.test(id) ? id : undefined
   }
 
-  function isSignedIn(id: string): boolean {
-    const usedAt = signedIn.get(id)
-    if (usedAt === undefined) return false
-    signedIn.delete(id)
-    const now = clock.elapsed()
-    if (now - usedAt > sessionLifeMs) return false
-    signedIn.set(id, now)
-    return true
-  }
-
   function attempt(c: WebContext, typed: string): Attempt {
     // Whoever guesses from elsewhere must not keep out who sits at the machine.
     const place = isFromThisMachine(c) ? 'here' : 'elsewhere'
@@ -88,8 +79,9 @@ export function createSessions({ password, origins, installId, clock }: SessionN
     async visit(c, next) {
       const known = idOf(c)
       const id = known ?? newId()
-      const formToken = createHmac('sha256', key).update(id).digest('base64url')
-      c.set('visit', { formToken, isSignedIn: isSignedIn(id) })
+      const formToken = createHmac('sha256', formKey).update(id).digest('base64url')
+      const isSignedIn = wanted !== undefined && known !== undefined && (await store.use(known))
+      c.set('visit', { formToken, isSignedIn })
       if (known === undefined && c.req.method === 'GET') give(c, id)
       await next()
     },
@@ -98,21 +90,20 @@ export function createSessions({ password, origins, installId, clock }: SessionN
 
     attempt,
 
-    signIn(c, typed) {
+    async signIn(c, typed) {
       const result = attempt(c, typed)
       if (result !== 'right') return result
       const before = idOf(c)
-      if (before !== undefined) signedIn.delete(before)
+      if (before !== undefined) await store.close(before)
       const id = newId()
-      signedIn.set(id, clock.elapsed())
-      for (const oldest of signedIn.keys()) if (signedIn.size > mostSessions) signedIn.delete(oldest)
+      await store.open(id)
       give(c, id)
       return 'right'
     },
 
-    signOut(c) {
+    async signOut(c) {
       const id = idOf(c)
-      if (id !== undefined) signedIn.delete(id)
+      if (id !== undefined) await store.close(id)
       give(c, newId())
     },
   }

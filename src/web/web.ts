@@ -12,7 +12,8 @@ import type { Settings, ShownSetting } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { LogTail, SupportBundle } from '../domain/diagnostics.ts'
 import { DaemonError } from '../domain/errors.ts'
-import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { InstanceView } from '../domain/fleet.ts'
+import type { Log, Observer, StatusReader, Storage, WebSessions } from '../domain/ports.ts'
 import { serveAssets } from './assets.ts'
 import { recordAttempts } from './attempts.ts'
 import type { WebApp, WebEnv } from './context.ts'
@@ -22,6 +23,7 @@ import { metricsRoute, probes, statusRoute } from './health.ts'
 import { rootOf, show } from './layout.ts'
 import { type Listener, openListener } from './listeners.ts'
 import { createLive } from './live.ts'
+import { memorySessions } from './memory-sessions.ts'
 import { createMessages } from './messages.ts'
 import type { Metrics, MetricsNeeds } from './metrics.ts'
 import { accountsPages } from './pages/accounts.ts'
@@ -31,10 +33,25 @@ import { logPage } from './pages/log.ts'
 import { modulePage } from './pages/module.ts'
 import { moduleCommands } from './pages/module-commands.ts'
 import { modulesPage } from './pages/modules.ts'
-import { lastRunObserver, overviewPage } from './pages/overview.ts'
+import { type EndedRun, lastRunObserver, overviewPage } from './pages/overview.ts'
 import { settingsPage } from './pages/settings.ts'
 import { signInPages } from './pages/sign-in.ts'
 import { createSessions } from './session.ts'
+
+/** What the pages of several daemons have in common. */
+export interface SharedPage {
+  readonly sessions: WebSessions
+  readonly formKey: Uint8Array
+  /** The daemons, and what each does. */
+  readonly instances: () => Promise<readonly InstanceView[]>
+  /** The last run that ended for all accounts, whoever worked on them. */
+  readonly lastRun: () => Promise<EndedRun | undefined>
+  /** What this one is called among them. */
+  readonly instance: string
+  /** How many accounts this one works on now. */
+  readonly accountsInWork: () => number
+  readonly holdsBridge: () => boolean
+}
 
 export interface WebNeeds {
   readonly settings: Settings
@@ -49,6 +66,8 @@ export interface WebNeeds {
   readonly logTail: LogTail
   /** Makes what a person attaches to a bug report. */
   readonly bundle: () => Promise<SupportBundle>
+  /** Where several daemons serve the same page. */
+  readonly shared?: SharedPage | undefined
   readonly clock: Clock
   readonly log: Log
   /** Called with what nobody expected. */
@@ -72,9 +91,11 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const stopping = new AbortController()
   const { origins, password } = settings.web
   const { installId } = storage.installation
-  const sessions = createSessions({ password, origins, installId, clock })
+  const { sessions: store = memorySessions(clock), formKey = clock.randomBytes(32) } = needs.shared ?? {}
+  const sessions = createSessions({ password, origins, installId, store, formKey, clock })
   const messages = createMessages(clock)
   const lastRun = lastRunObserver(clock)
+  const { lastRun: readLastRun = async () => lastRun.read() } = needs.shared ?? {}
   const live = createLive(clock)
   const { attempts: history, ledger } = storage
   const attempts = recordAttempts({ history, ledger, clock, fail: needs.fail })
@@ -91,7 +112,7 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const dialogue = signInDialogue({ settings, clock, log, signal: stopping.signal })
   accountsPages(app, { ...needs, dialogue, messages })
   signInPages(app, { dialogue, messages })
-  overviewPage(app, { ...needs, messages, lastRun })
+  overviewPage(app, { ...needs, messages, lastRun: readLastRun })
   moduleCommands(app, { ...needs, messages })
   modulesPage(app, { ...needs, messages })
   modulePage(app, { ...needs, messages })
@@ -140,7 +161,7 @@ async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {
   const { enabled, directory } = settings.clips
   const directories = { data: settings.dataDir, ...((follow || enabled) && { clips: directory }) }
   return openMetrics({
-    ...{ version, status, limits, clock, outbox: storage.outbox },
+    ...{ version, status, limits, clock, outbox: storage.outbox, shared: needs.shared },
     perModule: settings.web.metricsPerModule,
     diskFree: () => freeBytesOf(directories),
   })

@@ -59,6 +59,7 @@ export function metricsFixture({ perModule = false, readMs = 0 } = {}): MetricsF
   const metrics = openMetrics({
     version: '1.2.3',
     perModule,
+    shared: { accountsInWork: () => 3, holdsBridge: () => true },
     status: {
       health: async () => state.health,
       moduleKeys: async () => readable(state.modules).map(({ record }) => record.module),

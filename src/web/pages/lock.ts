@@ -18,15 +18,15 @@ interface LockNeeds {
 export function lockPages(app: WebApp, { sessions, messages, log }: LockNeeds): void {
   app.post('/login', async (c) => {
     const { password } = await c.req.parseBody()
-    const result = sessions.signIn(c, typeof password === 'string' ? password : '')
+    const result = await sessions.signIn(c, typeof password === 'string' ? password : '')
     if (result === 'right') return goTo(c, '')
     if (result === 'wrong') warn(c)
     const text = result === 'wrong' ? notThePassword : tooMany(result)
     return goTo(c, '', messages.keep({ kind: 'failed', sentences: [[text]] }))
   })
 
-  app.post('/logout', (c) => {
-    sessions.signOut(c)
+  app.post('/logout', async (c) => {
+    await sessions.signOut(c)
     return goTo(c, '')
   })
 

@@ -3,6 +3,7 @@ import { html } from 'hono/html'
 import type { Settings } from '../../config/settings.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { needsPerson } from '../../domain/failure.ts'
+import type { InstanceView } from '../../domain/fleet.ts'
 import type { AccountSnapshot, Health, RunCounts } from '../../domain/model.ts'
 import type { Observer, StatusReader } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
@@ -10,13 +11,19 @@ import type { WebApp } from '../context.ts'
 import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
-import type { WebNeeds } from '../web.ts'
+import type { SharedPage, WebNeeds } from '../web.ts'
 import { stateWord } from './accounts.ts'
+
+/** What a run of all accounts has come to, and when. */
+export interface EndedRun {
+  readonly at: number
+  readonly counts: Omit<RunCounts, 'elapsedMs'>
+}
 
 /** The last run of all accounts since the start. */
 export interface LastRun {
   readonly observer: Observer
-  read(): { readonly at: number; readonly counts: RunCounts } | undefined
+  read(): EndedRun | undefined
 }
 
 export function lastRunObserver(clock: Pick<Clock, 'now'>): LastRun {
@@ -34,29 +41,33 @@ interface OverviewNeeds {
   readonly status: Pick<StatusReader, 'health'>
   readonly limits: WebNeeds['limits']
   readonly messages: Pick<Messages, 'read'>
-  readonly lastRun: Pick<LastRun, 'read'>
+  readonly lastRun: () => Promise<EndedRun | undefined>
+  readonly shared?: Pick<SharedPage, 'instance' | 'instances'> | undefined
 }
 
 export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
-  const { settings, status, limits, messages, lastRun } = needs
+  const { settings, status, limits, messages, lastRun, shared } = needs
   app.get('/', async (c) => {
     const health = await status.health()
     const free = await freeBytes(settings.dataDir)
+    const last = await lastRun()
+    const instances = await shared?.instances()
     const root = rootOf(c)
     // A fleet has many: those that are not as they should be come first.
     const accounts = health.accounts.toSorted((x, y) => Number(x.status === 'ok') - Number(y.status === 'ok'))
     const rows = accounts
       .slice(0, mostAccounts)
       .map((one) => [one.accountId, account(one, root), spentToday(one.accountId)])
-    const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, lastRun.read()), 'minutes')}</p>
+    const body = html`<p class="lead" id="now" data-part aria-live="polite">${written(howThingsAre(health, last), 'minutes')}</p>
 <div id="parts" data-part>${facts([
       ['Broker', broker(health)],
-      ['Last run', lastRunText(lastRun.read()?.counts)],
+      ['Last run', lastRunText(last?.counts)],
       ['Request IDs that wait for the broker', health.waiting ?? 'not known'],
       ['Disk', disk(health, free)],
     ])}
 ${rows.length > 0 ? table({ caption: 'Accounts', heads: ['Account', 'State', 'Requests today'], rows }) : ''}
-${accounts.length > rows.length ? html`<p>${accounts.length - rows.length} more are <a href="${root}accounts">among the accounts</a>.</p>` : ''}</div>`
+${accounts.length > rows.length ? html`<p>${accounts.length - rows.length} more are <a href="${root}accounts">among the accounts</a>.</p>` : ''}
+${instances && shared ? instancesTable(instances, shared.instance) : ''}</div>`
     const live = ['state', 'accounts', 'modules'] as const
     return show(c, {
       title: 'Overview',
@@ -76,7 +87,7 @@ ${accounts.length > rows.length ? html`<p>${accounts.length - rows.length} more 
 /** The one sentence. Pure. */
 export function howThingsAre(
   { modules, nextRunAt, accounts }: Pick<Health, 'modules' | 'nextRunAt' | 'accounts'>,
-  last: ReturnType<LastRun['read']>,
+  last: EndedRun | undefined,
 ): Words {
   const next: Words =
     nextRunAt === undefined ? ['no further run is planned.'] : ['next run ', { at: nextRunAt }, '.']
@@ -95,7 +106,19 @@ export function howThingsAre(
   ]
 }
 
-function lastRunText(counts: RunCounts | undefined): string {
+/** The daemons that share the work; what one of them does now, the next look may show of another. */
+function instancesTable(instances: readonly InstanceView[], own: string): Html {
+  const rows = instances.map(({ name, accountsInWork, seenAt, holdsBridge }) => [
+    html`${shown(name)}${name === own ? ' (this page)' : ''}`,
+    html`${grouped(accountsInWork)}`,
+    html`${time(seenAt)}`,
+    html`${holdsBridge ? 'yes' : 'no'}`,
+  ])
+  const heads = ['Instance', 'Accounts in work', 'Last seen', 'Holds the bridge']
+  return table({ caption: 'Instances', heads, rows })
+}
+
+function lastRunText(counts: EndedRun['counts'] | undefined): string {
   if (!counts) return 'none since the start'
   const { requested, failed, skipped } = counts
   return `${requested} answered, ${failed} failed, ${skipped} skipped`

@@ -196,3 +196,9 @@ test('free space is shown for each directory that can be read', async () => {
   expect(seen['disk_free_bytes{directory="data"}']).toBe(4_000)
   expect(seen).not.toHaveProperty('disk_free_bytes{directory="clips"}')
 })
+
+test('where several daemons share the work each shows what it does of it', async () => {
+  const seen = await metricsFixture().samples()
+
+  expect([seen.instance_accounts_in_work, seen.instance_holds_bridge]).toEqual([3, 1])
+})

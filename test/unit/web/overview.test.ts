@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { StoreFailed } from '../../../src/domain/errors.ts'
 import type { RunCounts } from '../../../src/domain/model.ts'
 import { textOf } from '../../../src/domain/words.ts'
+import { memorySessions } from '../../../src/web/memory-sessions.ts'
 import { howThingsAre } from '../../../src/web/pages/overview.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
 import { anAccount, openPage } from '../../support/page.ts'
 import { start } from '../../support/samples.ts'
 
@@ -96,4 +98,25 @@ test('of many accounts the overview shows a hundred, those with trouble first', 
   const shown = [...text.matchAll(/role="rowheader">(\d+)</g)].map(([, id]) => id)
   expect([shown.length, shown[0], shown[1]]).toEqual([100, '1149', '1000'])
   expect(text).toMatch(/50 more are <a href="\.\/accounts">/)
+})
+
+test('where several daemons share the work the overview lists them', async () => {
+  const instances = [
+    { name: 'one', accountsInWork: 1_200, seenAt: start, holdsBridge: true },
+    { name: '<b>two', accountsInWork: 0, seenAt: start, holdsBridge: false },
+  ]
+  const shared = {
+    ...{ sessions: memorySessions(fakeClock()), formKey: new Uint8Array(32), instance: 'one' },
+    instances: async () => instances,
+    lastRun: async () => ({ at: start, counts: { requested: 2, failed: 1, skipped: 0 } }),
+    ...{ accountsInWork: () => 0, holdsBridge: () => true },
+  }
+  const page = openPage({ needs: { shared } })
+
+  const { text } = await page.get('/')
+
+  const cells = text.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ')
+  expect(cells).toMatch(/one \(this page\) 1,200 \S+ \S+ UTC yes/)
+  expect(cells).toMatch(/&lt;b&gt;two 0 \S+ \S+ UTC no/)
+  expect(text).toContain('2 answered, 1 failed, 0 skipped')
 })

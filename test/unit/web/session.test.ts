@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { memorySessions } from '../../../src/web/memory-sessions.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
 import { openPage, type Visitor } from '../../support/page.ts'
 
 const env = { WEB_PASSWORD: 'a long password' }
@@ -186,4 +188,46 @@ test('the log names who gave a wrong password, as often as one may try', async (
   const lines = page.log.lines.filter(({ message }) => message === 'wrong password at the page')
   expect(lines).toHaveLength(5)
   expect(lines[0]).toMatchObject({ level: 'warn', fields: { peer: '192.168.1.9' } })
+})
+
+/** Pages of several daemons that share a store. */
+function sharedPages() {
+  const shared = {
+    sessions: memorySessions(fakeClock()),
+    formKey: new Uint8Array(32),
+    instances: async () => [],
+    lastRun: async () => undefined,
+    instance: 'one',
+    accountsInWork: () => 0,
+    holdsBridge: () => false,
+  }
+  const open = () => openPage({ env, needs: { shared } })
+  return [open(), open()] as const
+}
+
+test('who has signed in at one of several daemons may see the page of another, until signing out', async () => {
+  const [one, other] = sharedPages()
+  await open(one, 'a long password')
+  for (const [name, value] of one.cookies) other.cookies.set(name, value)
+  expect((await other.get('/')).text).toContain(overview)
+
+  await other.post('/logout')
+
+  expect((await one.get('/')).status).toBe(401)
+})
+
+test('a form of one of several daemons is taken by another', async () => {
+  const [one, other] = sharedPages()
+  await open(one, 'a long password')
+  for (const [name, value] of one.cookies) other.cookies.set(name, value)
+  const [, token] = /name="form_token" value="([^"]+)"/.exec((await one.get('/accounts/import')).text) ?? []
+
+  const sent = await other.send('/logout', {
+    method: 'POST',
+    headers: { origin: 'http://127.0.0.1:8090', 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ form_token: token ?? '' }).toString(),
+  })
+
+  expect(sent.status).toBeLessThan(400)
+  expect((await one.get('/')).status).toBe(401)
 })
