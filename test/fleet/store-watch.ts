@@ -1,28 +1,17 @@
 /**
- * Looks into the database beside the instances, as an operator could: whether what must only rise does, and who works
- * on what.
+ * Looks into the database beside the instances, as an operator could: whether what must only rise does, and
+ * whether a secret is in clear.
  */
 import { Client } from 'pg'
 
 export interface StoreWatch extends AsyncDisposable {
   /** Numbers that fell, in a sentence each. */
   readonly falls: readonly string[]
-  /** The accounts that an instance holds now. */
-  heldBy(owner: string): Promise<readonly string[]>
   /** How many events wait for the broker. */
   waiting(): Promise<number>
-  /** The runs that were begun, oldest first. */
-  runs(): Promise<readonly RunRow[]>
   /** Texts in any column of any table that hold what nobody may see. */
   leaks(secret: RegExp): Promise<readonly string[]>
   query(text: string): Promise<readonly Record<string, unknown>[]>
-}
-
-export interface RunRow {
-  readonly run: number
-  readonly accounts: number
-  readonly finished: number
-  readonly isFannedOut: boolean
 }
 
 const lookEveryMs = 500
@@ -80,24 +69,9 @@ export function watchStore(url: string, schema: string, { looks }: { looks: bool
   return {
     falls,
     query,
-    async heldBy(owner) {
-      const rows = await query(
-        `SELECT account_id FROM ${table('lease')} WHERE owner LIKE '${owner}%' AND lease_until > now()`,
-      )
-      return rows.map(({ account_id: account }) => String(account))
-    },
     async waiting() {
       const [row] = await query(`SELECT count(*) AS count FROM ${table('outbox')}`)
       return Number(row?.count)
-    },
-    async runs() {
-      const rows = await query(
-        `SELECT run, accounts, finished, is_fanned_out FROM ${table('run')} ORDER BY run`,
-      )
-      return rows.map(({ run, accounts, finished, is_fanned_out: isFannedOut }) => ({
-        ...{ run: Number(run), accounts: Number(accounts), finished: Number(finished) },
-        isFannedOut: isFannedOut === true,
-      }))
     },
     async leaks(secret) {
       const tables = await query(

@@ -21,6 +21,8 @@ export interface Records {
   readonly throttles: readonly Throttle[]
   /** Accounts that wait for a person at the end. */
   readonly signedOut: ReadonlySet<number>
+  /** From an answer to its commit, in milliseconds: what that time ends before it is over may be lost. */
+  readonly storedWithinMs: number
 }
 
 export interface Throttle {
@@ -48,8 +50,6 @@ export interface Verdict {
 
 /** How late the cloud may learn that a client has gone, on a busy machine. */
 const slackMs = 100
-/** From an answer to its commit, on a busy machine. */
-const storedWithinMs = 3_000
 /** A pause counts from the answer that names it; until it is stored, another request may be on its way. */
 const heardWithinMs = 2_000
 const shown = 20
@@ -72,7 +72,7 @@ export function judge(records: Records): Verdict {
 
 /** Why an answer that came at that time may not have been kept; undefined when nothing was wrong with the instance. */
 function excuseOf(
-  { lives, troubles }: Pick<Records, 'lives' | 'troubles'>,
+  { lives, troubles, storedWithinMs }: Pick<Records, 'lives' | 'troubles' | 'storedWithinMs'>,
   instance: number,
   { from, until }: { readonly from: number; readonly until: number },
 ): string | undefined {
@@ -93,7 +93,7 @@ function excuseOf(
 }
 
 function judgeIds(records: Records): { readonly ids: Ids; readonly failures: readonly string[] } {
-  const { calls, items } = records
+  const { calls, items, storedWithinMs } = records
   const given = calls.filter(({ commandId }) => commandId !== undefined)
   const received = Map.groupBy(items, ({ id }) => id)
   const failures: string[] = []
@@ -205,19 +205,28 @@ function withinPause(records: Records): string[] {
       const ofAccount = records.calls.filter((call) => accountOf(call) === account && call.at >= from)
       const refusal = ofAccount.find(({ status }) => status === 429)
       if (!refusal) return []
-      const window = { from: refusal.at, until: refusal.endedAt + storedWithinMs }
+      const window = { from: refusal.at, until: refusal.endedAt + records.storedWithinMs }
       if (excuseOf(records, instanceOf(refusal), window) !== undefined) return []
+      const skew = skewOf(records.lives, refusal)
+      // The end of a pause is a time of day: whose clock is ahead comes too soon.
       const first = ofAccount.find(
-        ({ at, kind }) =>
-          kind !== 'token' &&
-          at > refusal.endedAt + heardWithinMs &&
-          at < refusal.endedAt + pauseMs - slackMs,
+        (call) =>
+          call.kind !== 'token' &&
+          call.at > refusal.endedAt + heardWithinMs &&
+          call.at < refusal.endedAt + pauseMs - slackMs + Math.min(0, skew - skewOf(records.lives, call)),
       )
       return first
         ? [`account ${account}: ${describe(first)} within the pause that ${describe(refusal)} named`]
         : []
     })
     .slice(0, shown)
+}
+
+/** How wrong the clock was by which an instance sent a request. */
+function skewOf(lives: readonly Life[], call: Call): number {
+  return (
+    lives.findLast((life) => life.instance === instanceOf(call) && life.startedAt <= call.at)?.skewMs ?? 0
+  )
 }
 
 /** A refresh token that was used up is tried once more, by whoever comes after the one who could not keep its successor. */
@@ -227,7 +236,7 @@ function deadTokens(records: Records): string[] {
   const found = [...records.signedOut].flatMap((account) => {
     const last = renewals.findLast(({ accountId, status }) => accountId === account && status === 200)
     if (!last) return [`account ${account} waits for a person, and its token was never renewed`]
-    const window = { from: last.at, until: last.endedAt + storedWithinMs }
+    const window = { from: last.at, until: last.endedAt + records.storedWithinMs }
     return excuseOf(records, instanceOf(last), window) === undefined
       ? [
           `account ${account} waits for a person: the token of ${describe(last)} was lost, and nothing was wrong`,

@@ -54,9 +54,12 @@ export interface Mosquitto extends AsyncDisposable {
 
 const missing = spawnSync('mosquitto', ['-h']).error !== undefined
 
+/** Whether its tests are to be skipped. */
+export const isMosquittoMissing = missing && !process.env.CI
+
 /** A test that needs Mosquitto. */
 export function mosquittoTest(name: string, body: () => Promise<void>): void {
-  if (missing && !process.env.CI) test.skip(`${name} [skipped: mosquitto is not installed]`, body)
+  if (isMosquittoMissing) test.skip(`${name} [skipped: mosquitto is not installed]`, body)
   else test(name, body)
 }
 

@@ -34,7 +34,7 @@ function life(instance: number, end: Life['end'], endedAfterMs: number): Life {
 
 function failuresOf(records: Partial<Records>): readonly string[] {
   const none = { calls: [], lives: [], troubles: [], items: [], failed: [], throttles: [] }
-  return judge({ ...none, signedOut: new Set(), ...records }).failures
+  return judge({ ...none, signedOut: new Set(), storedWithinMs: 3_000, ...records }).failures
 }
 
 test('an id that was published once is no failure, and nor is a copy with its event id', () => {
@@ -125,6 +125,10 @@ test('no instance requests within a pause that the cloud has named', () => {
   expect(
     failuresOf({ throttles, calls: [refused, home(1, 19_000)], lives: [life(0, 'killed', 300)] }),
   ).toEqual([])
+  // Its clock has passed the end of the pause.
+  const ahead = { ...life(1, 'running', 90_000), skewMs: 5_000 }
+  expect(failuresOf({ throttles, calls: [refused, home(1, 19_000)], lives: [ahead] })).toEqual([])
+  expect(failuresOf({ throttles, calls: [refused, home(1, 14_000)], lives: [ahead] })).toHaveLength(1)
 })
 
 test('a token may be lost with the instance that received it, and is tried once more', () => {
