@@ -44,6 +44,8 @@ export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
   /** Why the last statement was not answered; `undefined` once one is. */
   readonly trouble: StoreFailed | undefined
+  /** Calls back when trouble begins, and with `undefined` when it is over. */
+  onTrouble(listener: (trouble: StoreFailed | undefined) => void): void
   /** Waits for what is under way; further statements are refused. */
   close(): Promise<void>
 }
@@ -61,6 +63,13 @@ export function databaseOf(driver: Driver, place: string, schema: string): Datab
   let trouble: StoreFailed | undefined
   let closing: Promise<void> | undefined
   const running = new Set<Promise<unknown>>()
+  const listeners: ((trouble: StoreFailed | undefined) => void)[] = []
+
+  function note(found: StoreFailed | undefined): void {
+    const isNews = (found === undefined) !== (trouble === undefined)
+    trouble = found
+    if (isNews) for (const listener of listeners) listener(found)
+  }
 
   async function watched<T>(work: () => Promise<T>): Promise<T> {
     if (closing) throw new StoreFailed(`cannot use ${place}: it is closed`)
@@ -76,12 +85,12 @@ export function databaseOf(driver: Driver, place: string, schema: string): Datab
   async function translated<T>(work: () => Promise<T>): Promise<T> {
     try {
       const result = await work()
-      trouble = undefined
+      note(undefined)
       return result
     } catch (cause) {
       const error = failureOf(place, cause)
       // A refusal of one statement says nothing about the next one, but some are of all that write.
-      if (error instanceof StoreFailed) trouble = refusesAll(error) ? error : undefined
+      if (error instanceof StoreFailed) note(refusesAll(error) ? error : undefined)
       throw error
     }
   }
@@ -96,6 +105,7 @@ export function databaseOf(driver: Driver, place: string, schema: string): Datab
     get trouble() {
       return trouble
     },
+    onTrouble: (listener) => void listeners.push(listener),
     query: (text, values = [], options = {}) =>
       watched(() => run((...all) => driver.query(...all), text, values, options)),
     transaction: (work) =>

@@ -116,3 +116,10 @@ function codeOf(cause: Error): string | undefined {
 function isProgramming(cause: Error): boolean {
   return cause instanceof TypeError || cause instanceof RangeError || cause instanceof ReferenceError
 }
+
+/** What is in the database is not what we wrote. */
+export function unreadable(what: string, place: string): StoreFailed {
+  return new StoreFailed(`cannot read ${what} in ${place}: it is not what was written`, {
+    remedy: 'Restore the database from a backup, or delete the row.',
+  })
+}

@@ -49,10 +49,10 @@ export function openLimits(database: Database, { fences, isInstance }: Owner): L
 
   async function save({ name, accountId }: Place, column: Column, value: Value): Promise<void> {
     if (accountId !== undefined && isInstance) return saveHeld(accountId, column, value)
-    const { changed } = await query(`UPDATE ${account} SET ${column} = $2 WHERE account_id = $1`, [
-      name,
-      value,
-    ])
+    const { changed } = await query(
+      `UPDATE ${account} SET ${column} = $2, change = pg_current_xact_id() WHERE account_id = $1`,
+      [name, value],
+    )
     if (changed > 0) return
     await query(
       `INSERT INTO ${key_limit} (key, ${column}) VALUES ($1, $2)
@@ -69,7 +69,7 @@ export function openLimits(database: Database, { fences, isInstance }: Owner): L
          UPDATE ${lease} SET change = pg_current_xact_id() WHERE account_id = $1 AND fence = $2
          RETURNING account_id
        )
-       UPDATE ${account} SET ${column} = $3 FROM guard WHERE ${account}.account_id = guard.account_id`,
+       UPDATE ${account} SET ${column} = $3, change = pg_current_xact_id() FROM guard WHERE ${account}.account_id = guard.account_id`,
       [accountId, fence, value],
     )
     if (changed === 0) throw fences.lost(accountId)

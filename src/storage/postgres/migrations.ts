@@ -31,7 +31,7 @@ const migrations = [
      clip_spent text,
      module_count integer,
      snapshot text,
-     snapshot_change xid8 NOT NULL DEFAULT pg_current_xact_id(),
+     change xid8 NOT NULL DEFAULT pg_current_xact_id(),
      last_run bigint,
      added_at timestamptz NOT NULL DEFAULT clock_timestamp()
    ) WITH (fillfactor = 70);

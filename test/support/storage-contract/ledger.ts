@@ -227,7 +227,9 @@ export function ledgerContract(newPlace: () => StoragePlace): void {
   test('expired request IDs are deleted once acknowledged, and name their modules', async () => {
     const { storage } = await opened(newPlace())
     const { ledger, outbox } = storage
-    for (const syncModuleId of ['1', '1', '2']) await add(storage, { syncModuleId, expiresAt: start })
+    for (const [index, syncModuleId] of ['1', '1', '2'].entries()) {
+      await add(storage, { syncModuleId, requestId: `${index}`, expiresAt: start })
+    }
     await add(storage, { syncModuleId: '3', expiresAt: start + 1 })
     expect([await ledger.deleteExpired(start), await ledger.nextExpiry(start - 1)]).toEqual([[], start])
 

@@ -1,0 +1,91 @@
+/**
+ * Runs that all instances share. Each has the same schedule, and whoever comes first begins a run; whoever is free
+ * fans it out, page by page, each page in one transaction with the jobs that it makes.
+ */
+import type { FleetRun, FleetRuns } from '../../domain/fleet.ts'
+import type { Database, Row } from './database.ts'
+import { runnerOf } from './queue.ts'
+
+/** After this no more results of a run are waited for. */
+const longestRun = "interval '1 hour'"
+const keptFor = "interval '2 days'"
+
+const triggers = ['schedule', 'start', 'once'] as const
+
+export function openRuns({ query, transaction, tables }: Database): FleetRuns {
+  const { run, run_part: part, account, credential } = tables
+  const isIt = 'at = $1 AND trigger = $2'
+  const hasCredentials = `EXISTS (SELECT 1 FROM ${credential} c WHERE c.account_id = a.account_id)`
+
+  return {
+    async begin({ at, trigger }) {
+      const { rows } = await query(
+        `WITH old AS (DELETE FROM ${run} WHERE began_at < now() - ${keptFor} RETURNING at),
+           parts AS (DELETE FROM ${part} p USING old WHERE p.at = old.at)
+         INSERT INTO ${run} (at, trigger) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING at`,
+        [at, trigger],
+      )
+      return rows.length > 0
+    },
+    async unfinished() {
+      const { rows } = await query(
+        `SELECT at, trigger FROM ${run}
+         WHERE NOT is_fanned_out AND NOT has_ended AND began_at > now() - ${longestRun} ORDER BY at`,
+      )
+      return rows.map(toRun)
+    },
+    fanOut: ({ at, trigger }, limit, send) =>
+      transaction(async (sql) => {
+        const found = await sql.query(
+          `SELECT fanned_out_to FROM ${run} WHERE ${isIt} AND NOT is_fanned_out FOR UPDATE SKIP LOCKED`,
+          [at, trigger],
+        )
+        const [row] = found.rows
+        if (!row) return 0
+        const { rows } = await sql.query(
+          `SELECT account_id FROM ${account} a WHERE account_id > $1 AND ${hasCredentials} ORDER BY account_id LIMIT $2`,
+          [String(row.fanned_out_to), limit],
+        )
+        const ids = rows.map(({ account_id: id }) => String(id))
+        if (ids.length > 0) await send(ids, runnerOf(sql))
+        await sql.query(
+          `UPDATE ${run} SET fanned_out_to = coalesce($3, fanned_out_to), is_fanned_out = $4 WHERE ${isIt}`,
+          [at, trigger, ids.at(-1) ?? null, ids.length < limit],
+        )
+        return ids.length
+      }),
+    async latest() {
+      const { rows } = await query(`SELECT max(at) AS at FROM ${run} WHERE trigger = $1`, ['schedule'])
+      const at = rows[0]?.at ?? undefined
+      return at === undefined ? undefined : Number(at)
+    },
+    async ended() {
+      const { rows } = await query(
+        `WITH ended AS (
+           UPDATE ${run} r SET has_ended = true
+           WHERE NOT has_ended AND (began_at < now() - ${longestRun} OR (is_fanned_out AND NOT EXISTS (
+             SELECT 1 FROM ${account} a WHERE a.added_at <= r.began_at AND ${hasCredentials}
+               AND (a.last_run IS NULL OR a.last_run < r.at))))
+           RETURNING at, trigger, extract(epoch FROM now() - began_at) * 1000 AS elapsed_ms
+         )
+         SELECT at, trigger, elapsed_ms, coalesce(sum(requested), 0) AS requested,
+           coalesce(sum(failed), 0) AS failed, coalesce(sum(skipped), 0) AS skipped
+         FROM ended LEFT JOIN ${part} USING (at) GROUP BY at, trigger, elapsed_ms ORDER BY at`,
+      )
+      return rows.map((row) => ({
+        run: toRun(row),
+        counts: {
+          requested: Number(row.requested),
+          failed: Number(row.failed),
+          skipped: Number(row.skipped),
+          elapsedMs: Math.round(Number(row.elapsed_ms)),
+        },
+      }))
+    },
+  }
+}
+
+function toRun(row: Row): FleetRun {
+  const trigger = triggers.find((one) => one === row.trigger)
+  return { at: Number(row.at), trigger: trigger ?? 'schedule' }
+}
