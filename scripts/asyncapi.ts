@@ -12,6 +12,7 @@ const parameters: Readonly<Record<string, object>> = {
   account_id: { description: "Blink's id of the account.", examples: ['8021'] },
   network_id: { description: "Blink's id of the network.", examples: ['44107'] },
   sync_module_id: { description: "Blink's id of the sync module.", examples: ['350221'] },
+  name: { description: 'What an instance is called: `fleet.instance`.' },
   camera: {
     description: "The camera's id, or `unknown/` and 8 digits of a hash of its name.",
     examples: ['610003'],

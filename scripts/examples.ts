@@ -261,6 +261,7 @@ export const examples: Readonly<Record<string, readonly unknown[]>> = {
 /** Of plain topics, by channel. */
 export const texts: Readonly<Record<string, readonly string[]>> = {
   bridgeState: ['online', 'offline'],
+  instanceState: ['online', 'offline'],
   moduleAvailability: ['online', 'offline'],
   requestId: ['670555852'],
   requestedAt: ['2026-11-23T09:12:44.182Z'],

@@ -275,6 +275,8 @@ export type ClipNew = {
   readonly media_content_id: string | null
   readonly sha256: string
   readonly downloaded_at: string
+  /** With `store.url` only: the daemon that has saved it, below its own `clips.directory`. */
+  readonly instance?: string
 }
 
 /** The sync modules that are meant: all, those of an account, those of a network, or one. */

@@ -112,7 +112,14 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   const fileHttp = createHttp({ clock, timeoutMs: fileSilenceMs, concurrency: filesAtOnce, proxies })
   const limits = { fileHttp, clipBudget: settings.clips?.dailyBudget ?? 0, guard: needs.shared?.guard }
   const isShared = needs.shared !== undefined
-  const registry = createRegistry({ ...needs, ...limits, isShared, http, blink, moduleLock: createModuleLock() })
+  const registry = createRegistry({
+    ...needs,
+    ...limits,
+    isShared,
+    http,
+    blink,
+    moduleLock: createModuleLock(),
+  })
   if (!needs.shared) await registry.apply({ added: credentials, removed: [] })
   return registry
 }

@@ -48,6 +48,7 @@ export async function adoptFiles(
       const file: ClipFile = {
         ...{ ...found, requestId, eventId: timeOrderedId(clock), downloadedAt: clock.now() },
         camera: cameraTopicPart(clip.cameraName, camera),
+        ...(needs.instance !== undefined && { instance: needs.instance }),
       }
       const { createdAt, listedSize, cameraName } = clip
       const saved = { createdAt, listedSize, cameraName, state: 'saved' as const, file }

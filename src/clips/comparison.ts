@@ -93,7 +93,7 @@ async function adopt(
   const { needs, directory, download } = stage
   const account = needs.account(key.accountId)
   const record = await needs.storage.ledger.read(key)
-  if (clips.length === 0 || !account || !record || !(await stage.ready())) return 'none'
+  if (clips.length === 0 || !account || !record || !(await stage.ready(key.accountId))) return 'none'
   const { accountId, networkId, syncModuleId } = key
   const ids = { account_id: accountId, network_id: networkId, sync_module_id: syncModuleId }
   try {

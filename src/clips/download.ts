@@ -39,6 +39,8 @@ export interface DownloadNeeds {
   readonly naming: LimitFunction
   /** For an upload, in milliseconds. */
   readonly uploadMs: number
+  /** The name of this instance, where there are several. */
+  readonly instance?: string | undefined
   readonly clock: Clock
   /** Called with what has come of a file. */
   readonly received?: ((bytes: number) => void) | undefined
@@ -172,6 +174,7 @@ export async function save(job: DownloadJob, needs: DownloadNeeds, signal: Abort
       eventId: timeOrderedId(clock),
       camera: cameraTopicPart(clip.cameraName, camera),
       downloadedAt: clock.now(),
+      ...(needs.instance !== undefined && { instance: needs.instance }),
     }
     const { createdAt, listedSize, cameraName } = clip
     return await naming(async () => {

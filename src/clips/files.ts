@@ -37,6 +37,8 @@ export interface DirectoryNeeds {
   readonly reserveBytes: number
   /** What others may not do with the files; the process's own umask is for what nobody else may read. */
   readonly umask?: number | undefined
+  /** Whether other instances of this installation may write there as well. */
+  readonly isShared?: boolean
   readonly clock: Clock
   readonly log: Log
 }
@@ -50,6 +52,9 @@ const [directoryMode, fileMode, usualUmask] = [0o755, 0o644, 0o022]
 
 /** How often the owner touches the marker, and after how long without that another may take it. */
 export const [touchEveryMs, staleMs] = [15_000, 60_000]
+
+/** After so long nobody is writing a file any more. */
+const leftMs = 60 * 60_000
 
 /** How much more room makes a full disk worth another try, and after how long one is made anyway. */
 const [moreRoomBytes, refusedMs] = [1_000_000, 60 * 60_000]
@@ -134,11 +139,14 @@ export class ClipDirectory {
     await this.#mark({ released: true }).catch(() => undefined)
   }
 
-  /** Removes what earlier processes have left half-written. */
+  /** Removes what earlier processes have left half-written; what others may be writing is left until it is old. */
   async sweep(): Promise<void> {
     const found = await readdir(this.root, { recursive: true, withFileTypes: true })
     for (const entry of found) {
-      if (entry.isFile() && partPattern.test(entry.name)) await rm(join(entry.parentPath, entry.name))
+      if (!entry.isFile() || !partPattern.test(entry.name)) continue
+      const path = join(entry.parentPath, entry.name)
+      if (this.#needs.isShared && this.#needs.clock.now() - (await changedAt(path)) < leftMs) continue
+      await rm(path, { force: true })
     }
   }
 
@@ -281,6 +289,11 @@ export class ClipDirectory {
     if (state === 'ok') log.info(fields, 'clips can be saved again')
     else log.warn({ ...fields, remedy: remedies[state] }, 'clips cannot be saved')
   }
+}
+
+/** When a file was last written to; now for one that has just been removed. */
+async function changedAt(path: string): Promise<number> {
+  return (await stat(path).catch(unlessMissing))?.mtimeMs ?? Number.POSITIVE_INFINITY
 }
 
 interface Owner {

@@ -82,6 +82,10 @@ export class ModuleWorker {
     this.#wake.resolve()
   }
 
+  get isIdle(): boolean {
+    return this.#busy === undefined
+  }
+
   /** Resolves when there is nothing to do. */
   async idle(): Promise<void> {
     await this.#busy?.promise
@@ -164,7 +168,7 @@ export class ModuleWorker {
       return
     }
     await this.#compare(followed.manifest, item, before)
-    if (enabled && (await this.#stage.ready())) {
+    if (enabled && (await this.#stage.ready(this.key.accountId))) {
       await this.#stage.retain().catch((error: unknown) => this.#stage.directory.failed(error))
     }
   }
@@ -238,7 +242,7 @@ export class ModuleWorker {
     }
     const record = await needs.storage.ledger.read(this.key)
     const account = needs.account(this.key.accountId)
-    if (!record || !account || !(await this.#stage.ready())) {
+    if (!record || !account || !(await this.#stage.ready(this.key.accountId))) {
       this.#list = undefined
       return
     }

@@ -7,6 +7,7 @@
  * manifest.
  */
 import pLimit from 'p-limit'
+import type { LedgerFile } from '../domain/clip.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type WorkItem } from '../domain/model.ts'
 import type { Observer } from '../domain/ports.ts'
@@ -22,6 +23,8 @@ export interface ClipStageNeeds extends WorkerNeeds {
   readonly directory: string
   readonly installId: string
   readonly umask: number | undefined
+  /** This instance's name, where several save clips: there or each in a directory of its own. */
+  readonly instance?: string | undefined
   /** Called with what nobody expected. */
   readonly fail: (error: unknown) => void
 }
@@ -31,10 +34,18 @@ export interface ClipStage {
   readonly directory: Pick<ClipDirectory, 'root' | 'state'>
   /** Goes on with request IDs of before that are still alive, unless clips were chosen. */
   start(): Promise<void>
+  /** The same for an account whose owner is gone. */
+  resume(accountId: BlinkId): Promise<void>
   /** Resolves when all request IDs that are known by now have been followed to their end. */
   idle(): Promise<void>
+  isIdle(accountId: BlinkId): boolean
+  /** Ends what is under way for an account, which another instance may own from now on. */
+  leave(accountId: BlinkId): void
   stop(): Promise<void>
 }
+
+/** How often an instance looks which files are to be removed. */
+const retainEveryMs = 10 * 60_000
 
 export function openClipStage(needs: ClipStageNeeds): ClipStage {
   const stage = new Stage(needs)
@@ -47,7 +58,10 @@ export function openClipStage(needs: ClipStageNeeds): ClipStage {
     },
     directory: stage.directory,
     start: () => stage.start(),
+    resume: (accountId) => stage.resume(accountId),
     idle: () => stage.idle(),
+    isIdle: (accountId) => stage.isIdle(accountId),
+    leave: (accountId) => stage.forget(accountId),
     stop: () => stage.stop(),
   }
 }
@@ -59,16 +73,21 @@ class Stage implements WorkerStage {
   readonly #stopping = new AbortController()
   readonly #workers = new Map<string, ModuleWorker>()
   readonly #running = new Set<Promise<void>>()
-  #recovered: Promise<void> | undefined
+  /** By account, or under no name for all of them. */
+  readonly #recovered = new Map<BlinkId | undefined, Promise<void>>()
+  #retainedAt = Number.NEGATIVE_INFINITY
   /** One at a time: two would remove the same files. */
   readonly #retention = pLimit(1)
 
   constructor(needs: ClipStageNeeds) {
     this.needs = needs
-    const { settings, installId, umask, clock, log } = needs
+    const { settings, installId, umask, instance, clock, log } = needs
     const { name, timezone, reserveMegabytes } = settings.clips
     const reserveBytes = reserveMegabytes * 1_000_000
-    this.directory = new ClipDirectory({ root: needs.directory, installId, reserveBytes, umask, clock, log })
+    this.directory = new ClipDirectory({
+      ...{ root: needs.directory, installId, reserveBytes, umask, clock, log },
+      isShared: instance !== undefined,
+    })
     this.download = {
       ledger: needs.storage.clips,
       directory: this.directory,
@@ -76,6 +95,7 @@ class Stage implements WorkerStage {
       nameHasTime: name.includes('{time}'),
       naming: pLimit(1),
       uploadMs: settings.manifest.deadlineSeconds * 1000,
+      instance,
       clock,
       received: needs.watch?.received,
     }
@@ -107,22 +127,31 @@ class Stage implements WorkerStage {
       worker.end()
       this.#workers.delete(name)
     }
+    this.#recovered.delete(accountId)
   }
 
   async start(): Promise<void> {
-    const { storage, clock, choice } = this.needs
+    const { choice, instance } = this.needs
     if (this.enabled) {
       this.run(this.#keepLock())
       if (await this.ready()) await this.retain()
     }
-    if (choice) return
-    for (const key of await storage.ledger.keys()) {
+    if (!choice && instance === undefined) await this.resume()
+  }
+
+  async resume(accountId?: BlinkId): Promise<void> {
+    const { storage, clock } = this.needs
+    for (const key of await storage.ledger.keys(accountId)) {
       const record = await storage.ledger.read(key)
       const newest = record?.recent.at(-1)
       const done = await storage.clips.module(key)
       if (newest && newest.expiresAt > clock.now() && newest.requestId !== done?.requestId)
         this.follow(newest)
     }
+  }
+
+  isIdle(accountId: BlinkId): boolean {
+    return [...this.#workers.values()].every(({ key, isIdle }) => key.accountId !== accountId || isIdle)
   }
 
   async idle(): Promise<void> {
@@ -135,17 +164,21 @@ class Stage implements WorkerStage {
     await this.directory.release()
   }
 
-  /** Whether clips can be saved now; settles first what an earlier process has left. */
-  async ready(): Promise<boolean> {
-    const { storage } = this.needs
-    const before = await storage.clips.directory()
+  /** Whether clips can be saved now; settles first what an earlier process has left, of this account or of all. */
+  async ready(accountId?: BlinkId): Promise<boolean> {
+    const { storage, instance } = this.needs
+    const before = await storage.clips.directory(instance)
     if (!(await this.directory.usable(before === this.directory.root))) return false
-    if (before !== this.directory.root) await storage.clips.useDirectory(this.directory.root)
+    if (before !== this.directory.root) await storage.clips.useDirectory(this.directory.root, instance)
+    // What another instance has left is settled by whoever owns the account now.
+    const of = instance === undefined ? undefined : accountId
+    if (instance !== undefined && of === undefined) return true
     try {
-      this.#recovered ??= this.#recover()
-      await this.#recovered
+      const recovering = this.#recovered.get(of) ?? this.#recover(of)
+      this.#recovered.set(of, recovering)
+      await recovering
     } catch (error) {
-      this.#recovered = undefined
+      this.#recovered.delete(of)
       if (error instanceof DaemonError) throw error
       this.directory.failed(error)
       return false
@@ -158,10 +191,14 @@ class Stage implements WorkerStage {
   }
 
   async #retain(): Promise<void> {
-    const { storage, settings, clock, log } = this.needs
+    const { storage, settings, instance, clock, log } = this.needs
     const { keepDays, keepGigabytes } = settings.clips
     if (keepDays === 0 && keepGigabytes === 0) return
-    const files = (await storage.clips.files('saved')).map((one) => ({
+    // Of all accounts, which are many where instances share them.
+    if (instance !== undefined && clock.elapsed() - this.#retainedAt < retainEveryMs) return
+    this.#retainedAt = clock.elapsed()
+    const saved = await storage.clips.files('saved')
+    const files = (instance === undefined ? saved : await this.#here(saved)).map((one) => ({
       one,
       ...{ path: one.file.path, bytes: one.file.bytes, createdAt: one.createdAt },
     }))
@@ -171,6 +208,13 @@ class Stage implements WorkerStage {
       await storage.clips.put(module, { createdAt, listedSize, cameraName, state: 'removed' }, row)
       log.info({ path: file.path }, 'clip removed by retention')
     }
+  }
+
+  /** Those whose files are in this directory: each instance may have one of its own. */
+  async #here(files: readonly LedgerFile[]): Promise<readonly LedgerFile[]> {
+    const found: LedgerFile[] = []
+    for (const one of files) if (await this.directory.exists(one.file.path)) found.push(one)
+    return found
   }
 
   /** Runs work in the background; what the disk or a stop ends is no bug. */
@@ -185,9 +229,9 @@ class Stage implements WorkerStage {
     void guarded.then(() => this.#running.delete(guarded))
   }
 
-  async #recover(): Promise<void> {
+  async #recover(accountId: BlinkId | undefined): Promise<void> {
     const { storage, clock, observer } = this.needs
-    for (const file of await storage.clips.files('ready')) {
+    for (const file of await storage.clips.files('ready', accountId)) {
       if (await this.directory.holds(file.file)) observer.clipSaved(await settle(storage.clips, file))
       else {
         const { row, module, createdAt, listedSize, cameraName } = file

@@ -42,8 +42,8 @@ export interface WorkerStage {
   readonly download: DownloadNeeds
   /** Aborted when the stage stops. */
   readonly signal: AbortSignal
-  /** Whether clips can be saved now. */
-  ready(): Promise<boolean>
+  /** Whether clips of an account can be saved now. */
+  ready(accountId: BlinkId): Promise<boolean>
   /** Removes the files that are too old or too many. */
   retain(): Promise<void>
   /** Runs work in the background. */

@@ -96,6 +96,8 @@ export interface ClipFile {
   readonly camera: string
   readonly requestId: BlinkId
   readonly downloadedAt: number
+  /** Who has downloaded it, where several instances do. */
+  readonly instance?: string | undefined
 }
 
 /** A clip in the ledger. `row` names it there. */
@@ -188,6 +190,7 @@ export interface ClipNew extends ModuleKey {
   readonly sha256: string
   readonly requestId: BlinkId
   readonly downloadedAt: number
+  readonly instance?: string | undefined
 }
 
 /** What is published of a clip that has a file. */

@@ -217,8 +217,8 @@ export interface ClipLedger {
   clipsOf(key: ModuleKey): Promise<readonly LedgerClip[]>
   /** The clip of this row. */
   clip(row: number): Promise<(LedgerClip & { readonly module: ModuleKey }) | undefined>
-  /** The clips with a file, in one of two states, of all modules. */
-  files(state: 'ready' | 'saved'): Promise<readonly LedgerFile[]>
+  /** The clips with a file, in one of two states, of an account or of all. */
+  files(state: 'ready' | 'saved', accountId?: BlinkId): Promise<readonly LedgerFile[]>
   /** Keeps what a manifest has changed and its event, in one commit; returns the rows of the clips that were added. */
   compared(key: ModuleKey, change: ClipChange): Promise<readonly number[]>
   /** Keeps a clip, under `row` where it is known; returns its row. */
@@ -236,9 +236,9 @@ export interface ClipLedger {
   followed(): Promise<readonly ModuleKey[]>
   /** Whether a clip has a file of this name, on whatever file system. */
   isTaken(comparablePath: string): Promise<boolean>
-  /** The directory of clips that was in use last. */
-  directory(): Promise<string | undefined>
-  useDirectory(path: string): Promise<void>
+  /** The directory of clips that was in use last, by this instance where there are several. */
+  directory(instance?: string): Promise<string | undefined>
+  useDirectory(path: string, instance?: string): Promise<void>
 }
 
 /** The attempts of the last 24 hours, kept for who looks at them; nothing else depends on them. */

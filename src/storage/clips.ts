@@ -125,11 +125,12 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
         const found = ofRow.get(row)
         return found && { ...toClip(found), module: keyIn(String(found.module)) }
       }),
-    files: async (state) =>
+    files: async (state, accountId) =>
       read(() =>
         ofState.all(state).flatMap((row): LedgerFile[] => {
-          const clip = toClip(row)
-          return 'file' in clip ? [{ ...clip, module: keyIn(String(row.module)) }] : []
+          const [clip, module] = [toClip(row), keyIn(String(row.module))]
+          const isMeant = accountId === undefined || module.accountId === accountId
+          return 'file' in clip && isMeant ? [{ ...clip, module }] : []
         }),
       ),
     async compared(key, { module, added, renamed, seen, gone, at, event }) {

@@ -50,6 +50,7 @@ const clipFile = {
   camera: z.string(),
   requestId: id,
   downloadedAt: z.number(),
+  instance: z.string().optional(),
 }
 
 const clip = z.discriminatedUnion('state', [

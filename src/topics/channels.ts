@@ -76,6 +76,12 @@ export const channels: Readonly<Record<string, Channel>> = {
     summary: 'Whether the daemon is connected: its birth and its last will.',
     payload: schemas.presence,
   },
+  instanceState: {
+    ...text,
+    address: 'bridge/instance/{name}/state',
+    summary: 'Whether one of several daemons that share a store is connected; its own birth and last will.',
+    payload: schemas.presence,
+  },
   bridgeInfo: {
     ...state,
     address: 'bridge/info',

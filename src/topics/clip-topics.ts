@@ -121,5 +121,6 @@ function clipNew(body: ClipNew, mediaPrefix: string | undefined): wire.ClipNew {
     sha256: body.sha256,
     request_id: number(body.requestId),
     downloaded_at: iso(body.downloadedAt),
+    ...(body.instance !== undefined && { instance: body.instance }),
   }
 }

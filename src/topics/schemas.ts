@@ -272,6 +272,10 @@ export const clipNew = z
     media_content_id: z.string().nullable().describe('`clips.mediaPrefix` and the path, percent-encoded.'),
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
     downloaded_at: time,
+    instance: z
+      .string()
+      .optional()
+      .describe('With `store.url` only: the daemon that has saved it, below its own `clips.directory`.'),
   })
   .meta({ title: 'New clip', description: 'A clip is on disk: whole, synced, under its final name.' })
 export type ClipNew = z.infer<typeof clipNew>

@@ -23,8 +23,9 @@ import type { Owner } from './owner.ts'
 /** So long a clip that has left the stick is remembered, unless it has a file. */
 const rememberedMs = 30 * 24 * 60 * 60 * 1000
 
-/** The name of the note that holds the directory; no module has such a key. */
-const directoryNote = 'directory'
+/** The name of the note that holds an instance's directory; no module has such a key. */
+const directoryNoteOf = (instance?: string) =>
+  instance === undefined ? 'directory' : `directory of ${instance}`
 
 /** What the names of the notes begin with that hold cameras; no module's key begins so. */
 const cameraNote = 'camera/'
@@ -182,9 +183,12 @@ export function openClipLedger(database: Database, needs: ClipNeeds): ClipLedger
       const { rows } = await query(`SELECT row, module, clip FROM ${clips} WHERE row = $1`, [row])
       return rows[0] && { ...toClip(rows[0]), module: toKey(rows[0]) }
     },
-    async files(state) {
+    async files(state, accountId) {
+      const of = accountId === undefined ? [] : [accountId]
       const { rows } = await query(
-        `SELECT row, module, clip FROM ${clips} WHERE state = '${state}' ORDER BY row`,
+        `SELECT row, module, clip FROM ${clips}
+         WHERE state = '${state}' ${accountId === undefined ? '' : 'AND account_id = $1'} ORDER BY row`,
+        of,
       )
       return rows.flatMap((row): LedgerFile[] => {
         const clip = toClip(row)
@@ -243,12 +247,12 @@ export function openClipLedger(database: Database, needs: ClipNeeds): ClipLedger
       const { rows } = await query(`SELECT FROM ${clips} WHERE path = $1 LIMIT 1`, [comparablePath])
       return rows.length > 0
     },
-    async directory() {
-      const note = await noteOf(directoryNote)
+    async directory(instance) {
+      const note = await noteOf(directoryNoteOf(instance))
       return typeof note === 'string' ? note : undefined
     },
-    async useDirectory(directory) {
-      await putNote(database, directoryNote, directory)
+    async useDirectory(directory, instance) {
+      await putNote(database, directoryNoteOf(instance), directory)
     },
   }
 }
