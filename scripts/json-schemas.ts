@@ -34,6 +34,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   'clips-list-line': cli.clipsListLine,
   'clips-download-line': cli.clipsDownloadLine,
   'login-line': cli.loginLine,
+  'store-move': cli.storeMoved,
   probe: cli.probeReport,
 }
 

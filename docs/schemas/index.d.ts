@@ -812,6 +812,29 @@ export type LoginLine = {
   }
 }
 
+/** One document. */
+export type StoreMove = {
+  /** The data directory. */
+  readonly from: string
+  /** Host, port and database, without a password. */
+  readonly to: string
+  readonly store_schema: string
+  readonly install_id: string
+  /** By an earlier move; the counts are null then. */
+  readonly already_moved: boolean
+  readonly accounts: number | null
+  /** Credentials whose account is not known yet. */
+  readonly unidentified: number | null
+  /** Credentials that were refused or damaged: a person must sign in. */
+  readonly login_required: number | null
+  readonly sync_modules: number | null
+  readonly events: number | null
+  /** Of the events, those that the broker has not acknowledged. */
+  readonly waiting: number | null
+  readonly clips: number | null
+  readonly attempts: number | null
+}
+
 /** What was measured on one account: without ids, names and times of day. */
 export type Probe = {
   readonly schema: 1
@@ -883,5 +906,6 @@ export declare const schemas: {
   readonly "clips-list-line": object
   readonly "clips-download-line": object
   readonly "login-line": object
+  readonly "store-move": object
   readonly "probe": object
 }

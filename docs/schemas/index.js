@@ -34,6 +34,7 @@ import AccountLine from './account-line.json' with { type: 'json' }
 import ClipsListLine from './clips-list-line.json' with { type: 'json' }
 import ClipsDownloadLine from './clips-download-line.json' with { type: 'json' }
 import LoginLine from './login-line.json' with { type: 'json' }
+import StoreMove from './store-move.json' with { type: 'json' }
 import Probe from './probe.json' with { type: 'json' }
 
 export const schemas = {
@@ -69,5 +70,6 @@ export const schemas = {
   "clips-list-line": ClipsListLine,
   "clips-download-line": ClipsDownloadLine,
   "login-line": LoginLine,
+  "store-move": StoreMove,
   "probe": Probe,
 }

@@ -63,6 +63,13 @@ const commands: readonly {
     load: async () => (await import('./clips-list.ts')).clipsList,
   },
   {
+    name: 'store move',
+    does: 'copy the data directory into the PostgreSQL of store.url, once; in place of the daemon',
+    json: true,
+    examples: ['STORE_URL_FILE=url STORE_KEY_FILE=key blink-manifestd store move --data-dir ./data'],
+    load: async () => (await import('./store-move.ts')).storeMove,
+  },
+  {
     name: 'config',
     does: 'print the effective settings and where each came from',
     json: true,
@@ -128,9 +135,11 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
   const clips = program.command('clips').description('the clips on the sticks and on disk')
+  const store = program.command('store').description('the state that several daemons share in PostgreSQL')
   for (const { name, does, json, examples, load } of commands) {
     const [first = name, second] = name.split(' ')
-    const command = second ? clips.command(second) : program.command(first, { isDefault: name === 'run' })
+    const group = first === 'store' ? store : clips
+    const command = second ? group.command(second) : program.command(first, { isDefault: name === 'run' })
     command.description(does)
     if (json) command.option('--json', 'results as JSON')
     addSettings(command)
@@ -141,7 +150,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     })
   }
   addDownload(clips, terminal, done)
-  addStore(program, terminal, done)
+  addStoreKey(store, terminal, done)
   addSimulate(program, terminal, done)
   addSignIn(program, terminal, done)
   addSupport(program, terminal, done)
@@ -218,8 +227,7 @@ function addDownload(clips: Command, terminal: Terminal, done: (code: ExitCode) 
   })
 }
 
-function addStore(program: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
-  const store = program.command('store').description('the state that several daemons share in PostgreSQL')
+function addStoreKey(store: Command, terminal: Terminal, done: (code: ExitCode) => void): void {
   store
     .command('key')
     .description('print a new store.key, which seals the refresh tokens in PostgreSQL')

@@ -42,7 +42,7 @@ export interface StoredCredentials {
   readonly limits: LimitStore
 }
 
-const credentialsSuffix = '.login.json'
+export const credentialsSuffix = '.login.json'
 /** A file that is not what we wrote; its account waits for a sign-in until the file is replaced. */
 const damagedSuffix = '.login.json.damaged'
 const forgottenSuffix = '.forgotten'
@@ -61,14 +61,20 @@ export async function openCredentials(dataDir: string): Promise<StoredCredential
   const credentials = credentialFiles(directory)
   const limits = limitFiles(directory)
   // Before version 0.1 limits were kept by the credentials' key, also where the account was known.
-  const names = await listFiles(directory)
-  const keys = [breakerSuffix, spentSuffix, modulesSuffix].flatMap((suffix) => stemsOf(names, suffix))
+  const keys = await limitNames(directory)
   if (keys.some((key) => !/^\d+$/.test(key))) {
     for (const { key, accountId } of await credentials.list()) {
       if (accountId !== undefined && keys.includes(key)) await limits.move(key, accountId)
     }
   }
   return { directory, credentials, limits }
+}
+
+/** The names under which limits are kept: of accounts, of keys, and of their budgets for clips. */
+export async function limitNames(directory: string): Promise<readonly string[]> {
+  const names = await listFiles(directory)
+  const all = [breakerSuffix, spentSuffix, modulesSuffix].flatMap((suffix) => stemsOf(names, suffix))
+  return [...new Set(all)]
 }
 
 function credentialFiles(directory: string): CredentialStore {

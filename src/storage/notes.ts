@@ -46,9 +46,8 @@ export async function openInstallation(dataDir: string, clock: Clock): Promise<I
  * @throws StoreFailed when the file is damaged or cannot be read, and from `set` when it cannot be written
  */
 export async function openPauses(directory: string): Promise<Pauses> {
-  const schema = z.object({ paused: z.record(z.string(), z.boolean()) })
-  const file = jsonFile(join(directory, 'paused.json'), schema)
-  let rules = (await file.readIntact('Remove it; then nothing is paused.'))?.paused ?? {}
+  const file = pausesFile(directory)
+  let rules = await readPauses(directory)
   let last: Promise<void> = Promise.resolve()
 
   /** The rule takes the place of those inside its scope. */
@@ -75,6 +74,15 @@ export async function openPauses(directory: string): Promise<Pauses> {
   }
 }
 
+/** The rules by their scopes. @throws StoreFailed as `openPauses` */
+export async function readPauses(directory: string): Promise<Readonly<Record<string, boolean>>> {
+  return (await pausesFile(directory).readIntact('Remove it; then nothing is paused.'))?.paused ?? {}
+}
+
+function pausesFile(directory: string) {
+  return jsonFile(join(directory, 'paused.json'), z.object({ paused: z.record(z.string(), z.boolean()) }))
+}
+
 /** Older ones say nothing about restarts, and their accounts may be gone. */
 const startKeptMs = 60 * 60_000
 
@@ -90,8 +98,8 @@ export async function openStartThrottle(
   clock: Clock,
   credentials: Pick<CredentialStore, 'list'>,
 ): Promise<StartThrottle> {
-  const file = jsonFile(join(dataDir, 'starts.json'), z.record(z.string(), z.number()))
-  const startedAt = new Map(Object.entries((await file.read()) ?? {}))
+  const file = startsFile(dataDir)
+  const startedAt = new Map(Object.entries(await readStarts(dataDir)))
   if ([...startedAt.keys()].some((account) => !/^\d+$/.test(account))) {
     for (const { key, accountId } of await credentials.list()) {
       const at = startedAt.get(key)
@@ -126,6 +134,15 @@ export async function openStartThrottle(
       return next
     },
   }
+}
+
+/** When each account was noted. @throws StoreFailed when it cannot be read */
+export async function readStarts(dataDir: string): Promise<Readonly<Record<string, number>>> {
+  return (await startsFile(dataDir).read()) ?? {}
+}
+
+function startsFile(dataDir: string) {
+  return jsonFile(join(dataDir, 'starts.json'), z.record(z.string(), z.number()))
 }
 
 /** The last run in `last-run.json`; a damaged one counts as none. @throws StoreFailed when it cannot be read */

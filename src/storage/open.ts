@@ -10,6 +10,7 @@ import { openCredentials } from './credentials.ts'
 import { type Database, openDatabase } from './database.ts'
 import { openReserve } from './disk-reserve.ts'
 import { openLedger } from './ledger.ts'
+import { refuseMoved } from './moved.ts'
 import { openDiscoveryPrefix, openInstallation, openLastRun, openPauses, openStartThrottle } from './notes.ts'
 import { openOutbox } from './outbox.ts'
 import { reportOf } from './report.ts'
@@ -19,7 +20,8 @@ import { fileIdOf, makeDirectory, modeOf, sweepDrafts } from './state-files.ts'
  * Opens everything below the data directory and locks it. A damaged database is quarantined and recovered.
  *
  * @throws AlreadyRunning when another daemon holds it
- * @throws StoreFailed when a file or the directory cannot be made, read or written, or a file is not what we wrote
+ * @throws StoreFailed when a file or the directory cannot be made, read or written, a file is not what we wrote, or the
+ *   directory was moved
  */
 export async function openStorage(
   dataDir: string,
@@ -28,6 +30,7 @@ export async function openStorage(
   observer: Pick<Observer, 'storeWritten'> = {},
 ): Promise<Storage> {
   await makeDirectory(dataDir)
+  await refuseMoved(dataDir)
   const reserve = openReserve(dataDir, clock)
   reserve.hold()
   const database = openDatabase(dataDir, { log, reserve, clock, observer })

@@ -188,6 +188,27 @@ export const loginLine = z
   })
 export type LoginLine = z.infer<typeof loginLine>
 
+const moved = count.nullable()
+
+export const storeMoved = z
+  .strictObject({
+    from: z.string().describe('The data directory.'),
+    to: z.string().describe('Host, port and database, without a password.'),
+    store_schema: z.string(),
+    install_id: z.string().regex(/^[0-9a-f]{8}$/),
+    already_moved: z.boolean().describe('By an earlier move; the counts are null then.'),
+    accounts: moved,
+    unidentified: moved.describe('Credentials whose account is not known yet.'),
+    login_required: moved.describe('Credentials that were refused or damaged: a person must sign in.'),
+    sync_modules: moved,
+    events: moved,
+    waiting: moved.describe('Of the events, those that the broker has not acknowledged.'),
+    clips: moved,
+    attempts: moved,
+  })
+  .meta({ title: 'store move --json', description: 'One document.' })
+export type StoreMoved = z.infer<typeof storeMoved>
+
 const httpStatus = z.int().min(100).max(999).nullable()
 const bodyCode = z.int().nullable()
 const seconds = z.number().min(0)

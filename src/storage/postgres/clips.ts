@@ -77,7 +77,7 @@ export function openClipLedger(database: Database, needs: ClipNeeds): ClipLedger
     )
 
   const update = (sql: Sql, { ...clip }: KnownClip, row: number) => {
-    const { state, path, camera, bytes, created_at, clip: text } = columnsOf(clip)
+    const { state, path, camera, bytes, created_at, clip: text } = clipColumnsOf(clip)
     return sql.query(
       `UPDATE ${clips} SET state = $2, path = $3, camera = $4, bytes = $5, created_at = $6, clip = $7 WHERE row = $1`,
       [row, state, path, camera, bytes, created_at, text],
@@ -94,7 +94,11 @@ export function openClipLedger(database: Database, needs: ClipNeeds): ClipLedger
          AS added (n int, state text, path text, camera text, bytes bigint, created_at bigint, clip text)
        ORDER BY n
        RETURNING row`,
-      [key.accountId, keyOf(key), JSON.stringify(added.map(({ ...clip }, n) => ({ n, ...columnsOf(clip) })))],
+      [
+        key.accountId,
+        keyOf(key),
+        JSON.stringify(added.map(({ ...clip }, n) => ({ n, ...clipColumnsOf(clip) }))),
+      ],
     )
     return rows.map(({ row }) => Number(row)).toSorted((a, b) => a - b)
   }
@@ -257,7 +261,8 @@ export function openClipLedger(database: Database, needs: ClipNeeds): ClipLedger
   }
 }
 
-function columnsOf(
+/** The columns of a clip's row that are made of it. */
+export function clipColumnsOf(
   clip: KnownClip,
 ): Readonly<Record<'state' | 'path' | 'camera' | 'bytes' | 'created_at' | 'clip', Value>> {
   const file = 'file' in clip ? clip.file : undefined
