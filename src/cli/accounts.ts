@@ -1,9 +1,10 @@
 /**
- * `accounts`: all credentials with their state, and never a secret. Reads files only, so it works beside the daemon;
- * whether the cloud answers is in none of them.
+ * `accounts`: all credentials with their state, and never a secret. Reads what is kept, so it works beside daemons;
+ * whether the cloud answers is not kept.
  */
 
 import { openBudget, plannedBudget } from '../accounts/request-budget.ts'
+import { openStore } from '../commands/store.ts'
 import type { Settings } from '../config/load.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { AccountStatus, Credentials } from '../domain/model.ts'
@@ -11,7 +12,6 @@ import type { LimitStore } from '../domain/ports.ts'
 import { closedUntil } from '../domain/retry-policy.ts'
 import { json, number, timeOrNull } from '../domain/text.ts'
 import { runsPerDay } from '../scheduler/cron.ts'
-import { openCredentials } from '../storage/credentials.ts'
 import type { AccountLine } from '../topics/cli-schemas.ts'
 import { type CommonOptions, readSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
@@ -28,7 +28,8 @@ interface Row {
 
 export async function accounts(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const { credentials, limits } = await openCredentials(settings.dataDir)
+  await using store = await openStore({ settings, clock: systemClock })
+  const { credentials, limits } = await store.accounts()
   const rows = await Promise.all(
     (await credentials.list()).map(async (one): Promise<Row> => {
       const account = one.accountId ?? one.key
@@ -42,7 +43,7 @@ export async function accounts(terminal: Terminal, options: CommonOptions): Prom
   if (options.json) terminal.out(rows.map((row) => `${line(row)}\n`).join(''))
   else if (rows.length > 0) terminal.out(`${table(rows)}\n`)
   if (rows.length === 0)
-    terminal.err(`No login in ${settings.dataDir} yet. Sign in with \`blink-manifestd login\`.\n`)
+    terminal.err(`No login in ${store.place} yet. Sign in with \`blink-manifestd login\`.\n`)
   return exit.done
 }
 

@@ -1,11 +1,12 @@
 /**
- * `clips list`: what is on the sticks, as the last manifests had it, and what is on disk. Reads files only, so it works
- * beside the daemon.
+ * `clips list`: what is on the sticks, as the last manifests had it, and what is on disk. Works beside running
+ * daemons.
  */
+import { openStore } from '../commands/store.ts'
 import type { KnownClip } from '../domain/clip.ts'
-import { iso } from '../domain/clock.ts'
+import { iso, systemClock } from '../domain/clock.ts'
 import { ids, json, timeOrNull } from '../domain/text.ts'
-import { type ModuleClips, readClips } from '../storage/clip-snapshot.ts'
+import type { ModuleClips } from '../storage/clip-snapshot.ts'
 import type { ClipsListLine } from '../topics/cli-schemas.ts'
 import { type CommonOptions, readSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
@@ -14,7 +15,8 @@ import { printable, type Terminal } from './terminal.ts'
 
 export async function clipsList(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const modules = await readClips(settings.dataDir)
+  await using store = await openStore({ settings, clock: systemClock })
+  const modules = await store.moduleClips()
   if (options.json) terminal.out(modules.flatMap(lines).join(''))
   else if (modules.length > 0) terminal.out(`${tables(modules)}\n`)
   if (modules.length === 0) {

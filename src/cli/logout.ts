@@ -1,8 +1,9 @@
 /**
- * `logout`: forgets an account's credentials. Reads and writes files only, so that it works beside the daemon.
+ * `logout`: forgets an account's credentials. Works beside running daemons, which notice it.
  */
 import { signedOutWords, signOut } from '../commands/sign-out.ts'
-import { openCredentials } from '../storage/credentials.ts'
+import { openStore } from '../commands/store.ts'
+import { systemClock } from '../domain/clock.ts'
 import { type CommonOptions, readSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { lines } from './login/sentences.ts'
@@ -11,7 +12,8 @@ import { printable, type Terminal } from './terminal.ts'
 /** @param account an account id, or the key that `accounts` shows for credentials whose account is not known */
 export async function logout(terminal: Terminal, options: CommonOptions, account: string): Promise<ExitCode> {
   const { settings } = readSettings(terminal, options)
-  const stores = await openCredentials(settings.dataDir)
+  await using store = await openStore({ settings, clock: systemClock })
+  const stores = await store.accounts()
   const forgotten = await signOut(stores, account)
   if (forgotten.length === 0) {
     const known =

@@ -1,16 +1,14 @@
 /**
- * `support`: one file for a bug report. Reads files only, so it works beside the daemon, and when the daemon does not
+ * `support`: one file for a bug report. Reads what is kept, so it works beside the daemon, and when the daemon does not
  * start any more.
  */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { openStoreAnyway } from '../commands/store.ts'
 import { systemClock } from '../domain/clock.ts'
 import { fileFailed } from '../domain/file-failures.ts'
-import { openCredentials } from '../storage/credentials.ts'
-import { readCopy } from '../storage/database-copy.ts'
 import { ailment } from '../storage/heartbeat.ts'
-import { reportOf } from '../storage/report.ts'
 import { bundleName, supportBundle } from '../support/bundle.ts'
 import { lineIn, readLines } from '../support/diagnostics.ts'
 import { type CommonOptions, readKnownSettings } from './context.ts'
@@ -26,10 +24,11 @@ export async function support(
 ): Promise<ExitCode> {
   const { settings, shown } = await readKnownSettings(terminal, options)
   const { dataDir } = settings
-  const { credentials, limits } = await openCredentials(dataDir)
+  await using store = await openStoreAnyway({ settings, clock: systemClock })
+  const { credentials, limits } = await store.accounts()
   const text = await supportBundle({
     ...{ version, settings, shown, credentials, limits, clock: systemClock },
-    report: () => readCopy(dataDir, reportOf),
+    report: () => store.report(),
     lines: (await readLines(dataDir)).flatMap((line) => lineIn(line) ?? []),
     daemon: (await ailment(dataDir, systemClock.now())) ?? 'alive',
   })

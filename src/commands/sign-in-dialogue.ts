@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Log } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
-import { type AwaitsCode, openPending } from '../storage/pending-sign-in.ts'
+import type { AwaitsCode } from '../storage/pending-sign-in.ts'
 import {
   type Imported,
   importCredentials,
@@ -23,6 +23,7 @@ import {
   type SignInSteps,
   signInSteps,
 } from './sign-in.ts'
+import { openStore } from './store.ts'
 
 export interface Person {
   readonly email: string
@@ -70,7 +71,6 @@ export interface DialogueNeeds {
 }
 
 export function signInDialogue({ settings, clock, log, signal }: DialogueNeeds): SignInDialogue {
-  const pending = openPending(settings.dataDir)
   let last: Promise<unknown> = Promise.resolve()
   /** For another code, as the terminal remembers them; never on disk. */
   let remembered: { readonly person: Person; readonly until: number } | undefined
@@ -129,7 +129,8 @@ export function signInDialogue({ settings, clock, log, signal }: DialogueNeeds):
 
   return {
     async waiting() {
-      const before = await pending.read()
+      await using store = await openStore({ settings, clock, log })
+      const before = await store.pending.read()
       if (before?.step === 'keep') return { step: 'keep' }
       if (before?.step !== 'code' || before.sentAt + codeLifeMs <= clock.now()) return undefined
       return { step: 'code', state: before, isPersonKnown: remembered !== undefined }
@@ -165,7 +166,7 @@ export function signInDialogue({ settings, clock, log, signal }: DialogueNeeds):
     goOn: () => maybe('go on', cutOff),
 
     cancel: () =>
-      maybe('cancel', async () => {
+      maybe('cancel', async ({ context: { pending } }) => {
         remembered = undefined
         if ((await pending.read())?.step === 'code') await pending.remove()
         return undefined

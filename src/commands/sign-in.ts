@@ -4,7 +4,7 @@
  *   resume or begin -> enterCode, until no code is wanted -> finish -> keepCredentials
  *
  * What has been reached is on disk before the next step, so that a closed terminal costs no second code. A code is sent
- * by `begin` only. Needs no database and no lock, so that it works beside a running daemon.
+ * by `begin` only. Needs no lock and holds no account, so that it works beside running daemons.
  */
 import { createHash } from 'node:crypto'
 import { keyedByAccount, replacedBy } from '../accounts/credentials.ts'
@@ -22,10 +22,8 @@ import type { Credentials } from '../domain/model.ts'
 import type { CredentialStore, Installation, LimitStore, Log } from '../domain/ports.ts'
 import { afterThrottle, closedUntil, opensBreaker } from '../domain/retry-policy.ts'
 import { Secret } from '../domain/secret.ts'
-import { openCredentials } from '../storage/credentials.ts'
-import { openInstallation } from '../storage/notes.ts'
-import { type AwaitsCode, openPending, type PendingSignIns } from '../storage/pending-sign-in.ts'
-import { makeDirectory } from '../storage/state-files.ts'
+import type { AwaitsCode, PendingSignIns } from '../storage/pending-sign-in.ts'
+import { openStore } from './store.ts'
 
 export interface SignInContext extends AsyncDisposable {
   readonly settings: Settings
@@ -40,23 +38,18 @@ export interface SignInContext extends AsyncDisposable {
 }
 
 export async function openSignIn(settings: Settings, clock: Clock, log: Log): Promise<SignInContext> {
-  const { dataDir, proxies, blink } = settings
-  await makeDirectory(dataDir)
-  const installation = await openInstallation(dataDir, clock)
-  const { credentials, limits } = await openCredentials(dataDir)
+  const { proxies, blink } = settings
+  await using opened = new AsyncDisposableStack()
+  const store = opened.use(await openStore({ settings, clock, log }))
+  const installation = await store.installation()
+  const { credentials, limits } = await store.accounts()
   const http = createSignInHttp({ clock, timeoutMs: blink.timeoutSeconds * 1000, concurrency: 1, proxies })
-  const pending = openPending(dataDir)
-  const close = () => http.close({ graceMs: 0 })
+  opened.defer(() => http.close({ graceMs: 0 }))
+  const parts = opened.move()
   return {
-    settings,
-    http,
-    installation,
-    credentials,
-    limits,
-    pending,
-    clock,
-    log,
-    [Symbol.asyncDispose]: close,
+    ...{ settings, http, installation, credentials, limits, clock, log },
+    pending: store.pending,
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import type { ClipModule, KnownClip } from '../domain/clip.ts'
 import { keyOf, type ModuleKey, type SyncModule } from '../domain/model.ts'
-import type { Sql } from './connection.ts'
+import type { Row, Sql } from './connection.ts'
 import { readCopy } from './database-copy.ts'
 import { clipIn, clipModuleIn, moduleIn } from './rows.ts'
 
@@ -28,8 +28,26 @@ export async function readClips(dataDir: string): Promise<readonly ModuleClips[]
 }
 
 function modulesIn(sql: Sql): readonly ModuleClips[] {
+  return clipsByModule({
+    modules: sql.prepare('SELECT module FROM modules').iterate(),
+    notes: sql.prepare('SELECT name, note FROM clip_notes').iterate(),
+    clips: sql.prepare('SELECT module, gone_at, clip FROM clips').iterate(),
+  })
+}
+
+/** Rows of the tables, each with these columns. */
+export interface ClipRows {
+  /** `module` */
+  readonly modules: Iterable<Row>
+  /** `name`, `note` */
+  readonly notes: Iterable<Row>
+  /** `module`, `gone_at`, `clip` */
+  readonly clips: Iterable<Row>
+}
+
+export function clipsByModule(rows: ClipRows): readonly ModuleClips[] {
   const modules = new Map<string, SyncModule>()
-  for (const row of sql.prepare('SELECT module FROM modules').iterate()) {
+  for (const row of rows.modules) {
     const module = moduleIn(row.module)
     if (module) modules.set(keyOf(module), module)
   }
@@ -39,11 +57,11 @@ function modulesIn(sql: Sql): readonly ModuleClips[] {
     found.set(name, known)
     return known
   }
-  for (const { name, note } of sql.prepare('SELECT name, note FROM clip_notes').iterate()) {
+  for (const { name, note } of rows.notes) {
     const kept = clipModuleIn(note)
     if (kept) of(String(name)).kept = kept
   }
-  for (const row of sql.prepare('SELECT module, gone_at, clip FROM clips').iterate()) {
+  for (const row of rows.clips) {
     const clip = clipIn(row.clip)
     if (clip) of(String(row.module)).clips.push({ clip, onStick: row.gone_at === null })
   }

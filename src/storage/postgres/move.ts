@@ -47,9 +47,12 @@ export async function copyAll(source: MoveSource, database: Database, seal: Seal
     const target = within(database, sql)
     const { installId } = await keepInstallation(target, seal, source.installation)
     if (installId !== source.installation.installId) {
-      throw new StoreFailed(`a daemon has just been started on schema ${database.schema} in ${database.place}`, {
-        remedy: 'Stop it, drop that schema, and move first.',
-      })
+      throw new StoreFailed(
+        `a daemon has just been started on schema ${database.schema} in ${database.place}`,
+        {
+          remedy: 'Stop it, drop that schema, and move first.',
+        },
+      )
     }
     const kept = await copyCredentials(source, target, seal)
     await copyLimits(source, target)

@@ -6,10 +6,13 @@ import type { Clock } from '../../domain/clock.ts'
 import type { SharedStorage } from '../../domain/fleet.ts'
 import type { Log, Observer } from '../../domain/ports.ts'
 import type { Secret } from '../../domain/secret.ts'
+import type { ModuleClips } from '../clip-snapshot.ts'
+import type { PendingSignIns } from '../pending-sign-in.ts'
 import { openAccountWrites } from './account-writes.ts'
 import { openAttempts } from './attempts.ts'
 import { openCallerLimits } from './caller-limits.ts'
 import { openChanges } from './changes.ts'
+import { readClips } from './clip-snapshot.ts'
 import { openClipLedger } from './clips.ts'
 import { openCommands } from './commands.ts'
 import { openCredentials } from './credentials.ts'
@@ -24,6 +27,7 @@ import { openModuleRows } from './module-rows.ts'
 import { openNamedLeases } from './named-leases.ts'
 import { openDiscoveryPrefix, openInstallation, openLastRun, openPauses, openStartThrottle } from './notes.ts'
 import { openOutbox } from './outbox.ts'
+import { openPending } from './pending.ts'
 import { openDatabase } from './pool.ts'
 import { runnerOf } from './queue.ts'
 import { reportOf } from './report.ts'
@@ -44,12 +48,21 @@ export interface PostgresNeeds {
   readonly observer?: Pick<Observer, 'storeWritten'>
 }
 
+/** With what commands need beside the ports. */
+export interface PostgresStorage extends SharedStorage {
+  /** For sentences: never with the password. */
+  readonly place: string
+  readonly pending: PendingSignIns
+  /** What is known of clips, in the order of the modules' ids. */
+  readonly moduleClips: () => Promise<readonly ModuleClips[]>
+}
+
 /**
  * Connects, makes the tables or brings them to this version, and opens everything.
  *
  * @throws StoreFailed when the server cannot be used, or a newer version has written the schema
  */
-export async function openPostgresStorage(needs: PostgresNeeds): Promise<SharedStorage> {
+export async function openPostgresStorage(needs: PostgresNeeds): Promise<PostgresStorage> {
   const database = openDatabase(needs.url.reveal(), needs.schema)
   try {
     return (await openOn(database, needs)).storage
@@ -63,7 +76,7 @@ export async function openPostgresStorage(needs: PostgresNeeds): Promise<SharedS
 export async function openOn(
   database: Database,
   { key, isInstance, clock, log, observer }: Omit<PostgresNeeds, 'url' | 'schema'>,
-): Promise<{ readonly storage: SharedStorage; readonly fences: Fences }> {
+): Promise<{ readonly storage: PostgresStorage; readonly fences: Fences }> {
   database.onTrouble((trouble) => {
     if (trouble) log.error({ detail: trouble.message, remedy: trouble.remedy }, 'database cannot be used')
     else log.info({ place: database.place }, 'database can be used again')
@@ -77,7 +90,8 @@ export async function openOn(
   const writes = openAccountWrites({ database, fences, modules, clock, observer, mayWait: outbox.mayWait })
   const { ledger, marks } = openLedger({ database, modules, writes, outbox })
   const { named, instances } = openNamedLeases(database, owner)
-  const storage: SharedStorage = {
+  const storage: PostgresStorage = {
+    place: database.place,
     ...{ ledger, outbox, marks, named, instances },
     attempts: openAttempts(database, clock),
     clips: openClipLedger(database, { fences, outbox, isInstance }),
@@ -89,6 +103,8 @@ export async function openOn(
     leases: openLeases({ database, fences, outbox, seal, owner }),
     limits: openLimits(database, { fences, isInstance }),
     pauses: openPauses(database, clock),
+    pending: openPending(database, seal),
+    moduleClips: () => readClips(database),
     queue: runnerOf(database),
     runs: openRuns(database),
     schema: database.schema,
