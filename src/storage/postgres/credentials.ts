@@ -43,7 +43,7 @@ export function credentialsIn(row: Row, seal: Seal): Credentials {
 }
 
 /** The values of a row, in the order of `credentialColumns`. */
-export function credentialValues(credentials: Credentials, seal: Seal) {
+function credentialValues(credentials: Credentials, seal: Seal) {
   const { key, accountId } = credentials
   const { refresh_token, hardware_id, account_id, ...details } = toFile(credentials)
   const sealed = seal.close(JSON.stringify({ refresh_token, hardware_id }), ownerOf(key, accountId))

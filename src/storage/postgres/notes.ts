@@ -156,7 +156,7 @@ interface Notes {
 }
 
 /** Texts by name, each known to one file. */
-export function notes({ query, tables: { note } }: Database): Notes {
+function notes({ query, tables: { note } }: Database): Notes {
   return {
     async read(name) {
       const { rows } = await query(`SELECT note FROM ${note} WHERE name = $1`, [name])
