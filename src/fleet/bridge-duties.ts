@@ -173,13 +173,13 @@ export class BridgeDuties {
       modulesListed: (...all) => this.#bridge?.observer.modulesListed(...all),
       accountChanged: (snapshot) => this.#bridge?.observer.accountChanged(snapshot),
       accountRemoved: (accountId) => this.#bridge?.observer.accountRemoved(accountId),
+      moduleChanged: (...all) => this.#bridge?.observer.moduleChanged(...all),
     }
   }
 
   /** What this instance's own connection does not publish. */
   #fromHere(): Observer {
     return {
-      modulesListed: (...all) => this.#bridge?.observer.modulesListed(...all),
       clipSaved: (clip) => this.#bridge?.observer.clipSaved(clip),
       settingsChanged: (change) => this.#bridge?.observer.settingsChanged(change),
       rescanRequested: () => this.#bridge?.observer.rescanRequested(),

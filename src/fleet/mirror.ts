@@ -93,16 +93,11 @@ export class Mirror implements ShownAccounts {
 
   #pass({ removed, modules, altered, gone }: FleetChanges, changed: readonly AccountSnapshot[]): void {
     const { elsewhere } = this.#needs
-    for (const snapshot of changed) if (this.#isElsewhere(snapshot)) elsewhere.accountChanged(snapshot)
+    // Of accounts that are held here as well: they may have been another instance's when they changed.
+    for (const snapshot of changed) elsewhere.accountChanged(snapshot)
     for (const accountId of removed) elsewhere.accountRemoved(accountId)
-    for (const [accountId, changes] of listsOf(altered, gone)) {
-      if (this.#isElsewhere({ accountId })) elsewhere.modulesListed(accountId, changes)
-    }
-    for (const key of modules) if (this.#isElsewhere(key)) elsewhere.moduleChanged(key, 'polling')
-  }
-
-  #isElsewhere({ accountId }: { readonly accountId: BlinkId }): boolean {
-    return this.#needs.registry.get(accountId) === undefined
+    for (const [accountId, changes] of listsOf(altered, gone)) elsewhere.modulesListed(accountId, changes)
+    for (const key of modules) elsewhere.moduleChanged(key, 'elsewhere')
   }
 }
 
@@ -142,7 +137,7 @@ function isSame(one: AccountSnapshot, other: AccountSnapshot): boolean {
   return one.status === status && one.since === since && one.detail === detail && one.retryAt === retryAt
 }
 
-/** As a list of an account's modules would say it. */
+/** As a list of an account's modules would say it; which of the altered ones are new, nobody knows here. */
 function listsOf(
   altered: readonly SyncModule[],
   gone: readonly SyncModule[],
@@ -151,7 +146,8 @@ function listsOf(
   const of = (accountId: BlinkId) => lists.get(accountId) ?? { found: [], renamed: [], altered: [], gone: [] }
   for (const module of altered) {
     const list = of(module.accountId)
-    lists.set(module.accountId, { ...list, altered: [...list.altered, module] })
+    const modules = [...list.altered, module]
+    lists.set(module.accountId, { ...list, found: modules, altered: modules })
   }
   for (const module of gone) {
     const list = of(module.accountId)
