@@ -147,6 +147,8 @@ export interface FleetRuns {
    * to be expected; each is returned to one caller, once, with the sums of what `release` kept.
    */
   ended(): Promise<readonly { readonly run: FleetRun; readonly counts: RunCounts }[]>
+  /** The newest of those that were returned. */
+  lastEnded(): Promise<{ readonly at: number; readonly counts: Omit<RunCounts, 'elapsedMs'> } | undefined>
 }
 
 /**

@@ -59,6 +59,16 @@ export function openRuns({ query, transaction, tables }: Database): FleetRuns {
       const at = rows[0]?.at ?? undefined
       return at === undefined ? undefined : Number(at)
     },
+    async lastEnded() {
+      const { rows } = await query(
+        `SELECT last.at, coalesce(sum(requested), 0) AS requested, coalesce(sum(failed), 0) AS failed,
+           coalesce(sum(skipped), 0) AS skipped
+         FROM (SELECT at FROM ${run} WHERE has_ended ORDER BY at DESC LIMIT 1) last LEFT JOIN ${part} USING (at)
+         GROUP BY last.at`,
+      )
+      const [row] = rows
+      return row && { at: Number(row.at), counts: countsIn(row) }
+    },
     async ended() {
       const { rows } = await query(
         `WITH ended AS (
@@ -74,15 +84,14 @@ export function openRuns({ query, transaction, tables }: Database): FleetRuns {
       )
       return rows.map((row) => ({
         run: toRun(row),
-        counts: {
-          requested: Number(row.requested),
-          failed: Number(row.failed),
-          skipped: Number(row.skipped),
-          elapsedMs: Math.round(Number(row.elapsed_ms)),
-        },
+        counts: { ...countsIn(row), elapsedMs: Math.round(Number(row.elapsed_ms)) },
       }))
     },
   }
+}
+
+function countsIn({ requested, failed, skipped }: Row) {
+  return { requested: Number(requested), failed: Number(failed), skipped: Number(skipped) }
 }
 
 function toRun(row: Row): FleetRun {
