@@ -125,29 +125,35 @@ export function openAccountWrites(needs: AccountWritesNeeds): AccountWrites {
     }
   }
 
-  /** Has the rows of these accounts read where they are not known; returns why some cannot be. */
-  async function readAll(accountIds: ReadonlySet<BlinkId>): Promise<ReadonlyMap<BlinkId, unknown>> {
-    const failures = new Map<BlinkId, unknown>()
-    await Promise.all(
-      [...accountIds].map((id) => modules.of(id).catch((error: unknown) => void failures.set(id, error))),
-    )
-    return failures
-  }
-
-  async function send(made: readonly Write[], group: Group) {
-    const values = groupValues(made, group)
+  /** Repeats what does nothing twice while the server cannot be reached, for a while. */
+  async function persist<T>(work: () => Promise<T>): Promise<T> {
     const begun = clock.elapsed()
     for (;;) {
       try {
-        const { rows } = await database.query(statement, values)
-        observer?.storeWritten?.(clock.elapsed() - begun)
-        return rows
+        return await work()
       } catch (error) {
         const isLate = clock.elapsed() - begun > repeatForMs
         if (isLate || closing.signal.aborted || !isWorthRepeating(error)) throw error
         await clock.sleep(repeatEveryMs, closing.signal).catch(() => undefined)
       }
     }
+  }
+
+  /** Has the rows of these accounts read where they are not known; returns why some cannot be. */
+  async function readAll(accountIds: ReadonlySet<BlinkId>): Promise<ReadonlyMap<BlinkId, unknown>> {
+    const failures = new Map<BlinkId, unknown>()
+    const read = (id: BlinkId) =>
+      persist(() => modules.of(id)).catch((error: unknown) => void failures.set(id, error))
+    await Promise.all([...accountIds].map(read))
+    return failures
+  }
+
+  async function send(made: readonly Write[], group: Group) {
+    const values = groupValues(made, group)
+    const begun = clock.elapsed()
+    const { rows } = await persist(() => database.query(statement, values))
+    observer?.storeWritten?.(clock.elapsed() - begun)
+    return rows
   }
 
   function settle(

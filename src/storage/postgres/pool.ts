@@ -31,12 +31,18 @@ const modes = ['disable', 'require', 'verify-ca', 'verify-full'] as const
  * @throws StoreFailed when it cannot be used; its text is in no message
  */
 export function openDatabase(url: string, schema: string): Database {
+  const { place, driver } = openDriver(url)
+  return databaseOf(driver, place, schema)
+}
+
+/** The connections to a server, and its name for log lines. */
+export function openDriver(url: string): { readonly place: string; readonly driver: Driver } {
   const { place, config } = connectionOf(url)
   const pool = new Pool(config)
   // Without a listener the end of an idle connection would end the program; the next statement opens another.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return databaseOf(driverOf(pool), place, schema)
+  return { place, driver: driverOf(pool) }
 }
 
 function driverOf(pool: Pool): Driver {
