@@ -127,6 +127,27 @@ mosquittoTest('the will is not sent for a short loss, and is sent for a client t
   expect(first).toBe('online')
 })
 
+mosquittoTest('the will of a client is dropped when another process takes its id over', async () => {
+  await using mosquitto = await startMosquitto()
+  await using listener = await listenTo(mosquitto.url)
+  const will = { topic: 'bridge/state', payload: 'offline', delaySeconds: 1 }
+  const shared = { clientId: 'the-bridge', takesOver: true, will }
+  await using first = wayTo(mosquitto.url, shared)
+  await first.broker.announce(never)
+  await first.broker.close({ deadlineMs: 1_000, isFollowed: true })
+
+  await using second = wayTo(mosquitto.url, shared)
+  await second.broker.announce(never)
+  // One that nobody follows, later: when its will is there, the other one would be as well.
+  const lone = { ...will, topic: 'lone/state' }
+  await using third = wayTo(mosquitto.url, { will: lone })
+  await third.broker.announce(never)
+  await third.broker.close({ deadlineMs: 1_000, isFollowed: true })
+  await until('the will of the lone one is sent', () => listener.texts('lone/state').includes('offline'))
+
+  expect(listener.texts('bridge/state')).toEqual(['online', 'online'])
+})
+
 mosquittoTest('a fight with another client over one id ends in a pause and an advice', async () => {
   await using mosquitto = await startMosquitto()
   const clock = heldClock()

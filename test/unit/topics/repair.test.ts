@@ -18,7 +18,7 @@ const account = accountState(topicsBelow('b'), anAccount()).payload
 const [state] = moduleProgress(topicsBelow('b'), aSnapshot(), { now: start, everything: true, expired: true })
 const porch = { ...aClip(), moved: false, last: aClip() } satisfies ClipCamera & { last: ClipNew }
 
-function watched(protocol: 4 | 5 = 5) {
+function watched(protocol: 4 | 5 = 5, isShared = false) {
   const [clock, log, subscriptions] = [fakeClock(), readableLog(), new Subscriptions()]
   const abort = new AbortController()
   onTestFinished(() => abort.abort())
@@ -42,6 +42,7 @@ function watched(protocol: 4 | 5 = 5) {
       },
       publisher: { publish: async (message) => void published.push(message) },
       modulesToo: true,
+      isShared,
       bridgeInfo: () => plain('b/bridge/info', 'info'),
       status: {
         async account(id) {
@@ -211,4 +212,16 @@ test('after a flood of retained work items, later ones are cleared an hour later
   hear(`${stem}/event`, '{}', true)
 
   expect(published).toHaveLength(1_001)
+})
+
+test('of what other instances publish only what was cleared is published again', async () => {
+  const { clock, repairs, hear } = watched(5, true)
+  hear(`${stem}/state`, 'of another instance')
+  hear('b/account/8021/state', 'of another instance')
+  hear(`${stem}/info`, '')
+  hear('b/bridge/state', 'offline')
+
+  await clock.advance(2_000)
+
+  expect(repairs.toSorted()).toEqual(['8021/44107/350221', 'state'])
 })
