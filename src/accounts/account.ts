@@ -21,13 +21,13 @@ import {
   keyOf,
   type ModuleKey,
 } from '../domain/model.ts'
-import type { ClipCloud, Cloud, LimitStore, Log, Observer, Storage } from '../domain/ports.ts'
+import type { ClipCloud, Cloud, LimitStore, Observer, Runtime, Storage } from '../domain/ports.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { ModuleLock } from './module-lock.ts'
 import { openBudget, plannedBudget, plannedClipBudget, type RequestBudget } from './request-budget.ts'
 
 /** What all accounts share. */
-export interface AccountNeeds {
+export interface AccountNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly http: Http
   /** For files, which may take minutes and must not keep other requests waiting. */
   readonly fileHttp?: Http
@@ -40,8 +40,6 @@ export interface AccountNeeds {
   readonly moduleLock: ModuleLock
   readonly storage: Pick<Storage, 'credentials' | 'installation' | 'limits'>
   readonly observer: Pick<Required<Observer>, 'accountChanged' | 'requestFinished'>
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /** Credentials whose account is known. */

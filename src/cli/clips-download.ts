@@ -11,7 +11,7 @@ import type { ModuleReport } from '../domain/model.ts'
 import { ids, json } from '../domain/text.ts'
 import type { AccountRunResult } from '../scheduler/runner.ts'
 import type { ClipsDownloadLine } from '../topics/cli-schemas.ts'
-import { type CommonOptions, openContext, shownSettings } from './context.ts'
+import { type CommonOptions, openContext } from './context.ts'
 import { isDelivered } from './delivery.ts'
 import { DownloadStatistics, type FailedClip } from './download-statistics.ts'
 import { accountSentences, type ExitCode, exit } from './exit.ts'
@@ -41,8 +41,7 @@ export async function clipsDownload(
   const begun = clock.elapsed()
   const from = since && ('at' in since ? since.at : clock.now() - since.agoMs)
   const daemon = await openUnlessRunning(settings.mqtt.baseTopic, {
-    ...{ settings, shownSettings: shownSettings(loaded), version, clock, log },
-    umask: terminal.umask,
+    ...{ loaded, version, clock, log, umask: terminal.umask },
     download: {
       choice: { since: from, camera, all },
       watch: {

@@ -10,7 +10,7 @@ import { ids, json, number, timeOrNull } from '../domain/text.ts'
 import type { AccountRunResult } from '../scheduler/runner.ts'
 import type { OnceLine } from '../topics/cli-schemas.ts'
 import { failure } from '../topics/topics.ts'
-import { type CommonOptions, openContext, shownSettings } from './context.ts'
+import { type CommonOptions, openContext } from './context.ts'
 import { isDelivered } from './delivery.ts'
 import { accountSentences, type ExitCode, exit } from './exit.ts'
 import { plainTable } from './table.ts'
@@ -24,11 +24,7 @@ export async function once(terminal: Terminal, options: CommonOptions): Promise<
   const { loaded, log, clock } = await openContext(terminal, options, { quiet: true, publishes: true })
   const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar()
   const daemon = await openDaemon({
-    settings: loaded.settings,
-    shownSettings: shownSettings(loaded),
-    version,
-    clock,
-    log,
+    ...{ loaded, version, clock, log },
     observers: [
       {
         modulesListed() {

@@ -24,11 +24,11 @@ export async function support(
   options: CommonOptions,
   output: string | undefined,
 ): Promise<ExitCode> {
-  const { settings, shown } = await readKnownSettings(terminal, options)
-  const { dataDir } = settings
+  const loaded = await readKnownSettings(terminal, options)
+  const { dataDir } = loaded.settings
   const { credentials, limits } = await openCredentials(dataDir)
   const text = await supportBundle({
-    ...{ version, settings, shown, credentials, limits, clock: systemClock },
+    ...{ loaded, version, credentials, limits, clock: systemClock },
     report: () => readCopy(dataDir, reportOf),
     lines: (await readLines(dataDir)).flatMap((line) => lineIn(line) ?? []),
     daemon: (await ailment(dataDir, systemClock.now())) ?? 'alive',

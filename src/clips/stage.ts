@@ -18,8 +18,6 @@ import { filesToRemove } from './retention.ts'
 import type { WorkerNeeds, WorkerStage } from './worker-stage.ts'
 
 export interface ClipStageNeeds extends WorkerNeeds {
-  /** Where clips are saved, absolute. */
-  readonly directory: string
   readonly installId: string
   readonly umask: number | undefined
   /** Called with what nobody expected. */
@@ -66,9 +64,9 @@ class Stage implements WorkerStage {
   constructor(needs: ClipStageNeeds) {
     this.needs = needs
     const { settings, installId, umask, clock, log } = needs
-    const { name, timezone, reserveMegabytes } = settings.clips
+    const { directory: root, name, timezone, reserveMegabytes } = settings.clips
     const reserveBytes = reserveMegabytes * 1_000_000
-    this.directory = new ClipDirectory({ root: needs.directory, installId, reserveBytes, umask, clock, log })
+    this.directory = new ClipDirectory({ root, installId, reserveBytes, umask, clock, log })
     this.download = {
       ledger: needs.storage.clips,
       directory: this.directory,

@@ -6,6 +6,7 @@
  */
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
+import { type FollowSettings, followsManifests, type Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import type {
   Command,
@@ -15,7 +16,7 @@ import type {
   ModuleResult,
   Target,
 } from '../domain/commands.ts'
-import { type EligibilityRules, isWanted } from '../domain/eligibility.ts'
+import { isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import {
   type Accepted,
@@ -34,9 +35,7 @@ export interface CommandNeeds {
   readonly runner: Pick<Runner, 'command'>
   readonly storage: Pick<Storage, 'ledger' | 'pauses'>
   readonly status: Pick<StatusReader, 'health'>
-  readonly rules: EligibilityRules
-  /** Whether request IDs are followed to their manifests. */
-  readonly followsManifests?: boolean
+  readonly settings: FollowSettings & Pick<Settings, 'modules'>
   readonly observer: Pick<Required<Observer>, 'moduleChanged' | 'rescanRequested' | 'settingsChanged'>
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
   readonly clock: Clock
@@ -58,14 +57,14 @@ const leastCapacity = 3
 const rescans: BucketSize = { capacity: 2, perMinute: 1 }
 
 export function commandHandler(needs: CommandNeeds): CommandHandler {
-  const { registry, runner, storage, rules, observer, clock } = needs
+  const { registry, runner, storage, settings, observer, clock } = needs
   const { ledger, pauses } = storage
   const buckets = new Map<string, Bucket>()
   const listedAt = new Map<string, number>()
 
   async function known(target: Target): Promise<readonly ModuleKey[]> {
     const keys = await ledger.keys(target.accountId)
-    return keys.filter((key) => covers(target, key) && isWanted(key, rules))
+    return keys.filter((key) => covers(target, key) && isWanted(key, settings.modules))
   }
 
   /** Milliseconds to wait, or 0 when the tokens were taken. */
@@ -200,7 +199,7 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
         return request(command.target)
       case 'clips/sync':
         // Whoever follows a request ID downloads what it lists.
-        return needs.followsManifests ? request(command.target) : notFollowed
+        return followsManifests(settings) ? request(command.target) : notFollowed
       case 'rescan':
         return rescan()
       case 'pause':

@@ -5,7 +5,7 @@
  * Masked twice: by what is known of this installation, and by how secrets and addresses look. Ids of accounts, networks
  * and modules become numbers that mean nothing elsewhere, the same throughout the document.
  */
-import type { Settings, ShownSetting } from '../config/settings.ts'
+import type { LoadedSettings, Settings } from '../config/settings.ts'
 import { type Clock, iso } from '../domain/clock.ts'
 import type { StoreReport, TailLine } from '../domain/diagnostics.ts'
 import { StoreFailed } from '../domain/errors.ts'
@@ -17,8 +17,7 @@ import { createRedaction, type KnownTexts } from './redaction.ts'
 
 export interface BundleNeeds {
   readonly version: string
-  readonly settings: Settings
-  readonly shown: readonly ShownSetting[]
+  readonly loaded: LoadedSettings
   readonly credentials: Pick<CredentialStore, 'list'>
   readonly limits: LimitStore
   /** `undefined` where nothing was stored yet. @throws StoreFailed when it cannot be read */
@@ -40,7 +39,8 @@ export function bundleName(now: number): string {
 
 /** The document as text. */
 export async function supportBundle(needs: BundleNeeds): Promise<string> {
-  const { version, settings, shown, limits, clock } = needs
+  const { version, limits, clock } = needs
+  const { settings, shown } = needs.loaded
   const credentials = await needs.credentials.list()
   const { report, trouble } = await reported(needs.report)
   const masked = redactionOf({ settings, credentials, report })

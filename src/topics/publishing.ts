@@ -4,7 +4,7 @@
  * On each connection all retained state goes out first, then the documents that read it, then `bridge/state`: a
  * broker that lost its store is whole again, and `online` never comes before what it promises.
  */
-import type { Settings } from '../config/settings.ts'
+import { followsManifests, type Settings } from '../config/settings.ts'
 import { thisMoment } from '../domain/clock.ts'
 import type { Command, CommandResult } from '../domain/commands.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
@@ -26,10 +26,8 @@ import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
 import { plain } from './topics.ts'
 
 export interface PublishingNeeds extends Runtime {
-  readonly settings: Pick<Settings, 'clips' | 'mqtt' | 'request'>
+  readonly settings: Pick<Settings, 'clips' | 'manifest' | 'mqtt' | 'request'>
   readonly storage: Pick<Storage, 'clips' | 'installation' | 'ledger' | 'outbox'>
-  /** Whether manifests were followed before and are no longer, so that what is published of them is to be cleared. */
-  readonly unfollowed: boolean
   readonly status: StatusReader
   readonly notify: Notifier
   readonly mqtt: Pick<OpenedBroker, 'broker' | 'topics' | 'refused'>
@@ -120,7 +118,8 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
     if (!isDocumented && isLast()) {
       await reader?.publishDocuments()
       if (isLast()) isDocumented = true
-      if (needs.unfollowed && isLast()) await clearUnfollowed()
+      // A daemon that followed manifests until now has left topics of them.
+      if (needs.handle && !followsManifests(settings) && isLast()) await clearUnfollowed()
     }
     if (isLast()) await announce()
   }

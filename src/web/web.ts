@@ -8,11 +8,10 @@ import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { CommandHandler } from '../commands/handler.ts'
 import { signInDialogue } from '../commands/sign-in-dialogue.ts'
-import type { Settings, ShownSetting } from '../config/settings.ts'
-import type { Clock } from '../domain/clock.ts'
+import { followsManifests, type LoadedSettings } from '../config/settings.ts'
 import type { LogTail, SupportBundle } from '../domain/diagnostics.ts'
 import { DaemonError } from '../domain/errors.ts'
-import type { Log, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { Observer, Runtime, StatusReader, Storage } from '../domain/ports.ts'
 import { serveAssets } from './assets.ts'
 import { recordAttempts } from './attempts.ts'
 import type { WebApp, WebEnv } from './context.ts'
@@ -36,10 +35,8 @@ import { settingsPage } from './pages/settings.ts'
 import { signInPages } from './pages/sign-in.ts'
 import { createSessions } from './session.ts'
 
-export interface WebNeeds {
-  readonly settings: Settings
-  /** Every setting with its origin, secrets masked. */
-  readonly shown: readonly ShownSetting[]
+export interface WebNeeds extends Runtime {
+  readonly loaded: LoadedSettings
   readonly version: string
   readonly status: StatusReader
   readonly handle: CommandHandler
@@ -49,10 +46,6 @@ export interface WebNeeds {
   readonly logTail: LogTail
   /** Makes what a person attaches to a bug report. */
   readonly bundle: () => Promise<SupportBundle>
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 /** The page without its sockets. */
@@ -68,7 +61,8 @@ const stopMs = 5_000
 
 /** @param metrics absent where nobody may read them */
 export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
-  const { settings, status, storage, clock, log } = needs
+  const { status, storage, clock, log } = needs
+  const { settings, shown } = needs.loaded
   const stopping = new AbortController()
   const { origins, password } = settings.web
   const { installId } = storage.installation
@@ -91,13 +85,13 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const dialogue = signInDialogue({ settings, clock, log, signal: stopping.signal })
   accountsPages(app, { ...needs, dialogue, messages })
   signInPages(app, { dialogue, messages })
-  overviewPage(app, { ...needs, messages, lastRun })
+  overviewPage(app, { ...needs, settings, messages, lastRun })
   moduleCommands(app, { ...needs, messages })
   modulesPage(app, { ...needs, messages })
   modulePage(app, { ...needs, messages })
-  clipsPages(app, needs)
+  clipsPages(app, { ...needs, settings })
   logPage(app, needs.logTail)
-  settingsPage(app, needs)
+  settingsPage(app, { ...needs, shown })
 
   app.notFound((c) => {
     if (!c.get('visit')) return c.text('Not found.\n', 404)
@@ -133,12 +127,12 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
 }
 
 async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {
-  const { settings, status, storage, clock, version, limits } = needs
+  const { status, storage, clock, version, limits } = needs
+  const { settings } = needs.loaded
   if (settings.web.metrics === 'off') return undefined
   const { openMetrics } = await import('./metrics.ts')
-  const { follow } = settings.manifest
-  const { enabled, directory } = settings.clips
-  const directories = { data: settings.dataDir, ...((follow || enabled) && { clips: directory }) }
+  const { dataDir: data, clips } = settings
+  const directories = { data, ...(followsManifests(settings) && { clips: clips.directory }) }
   return openMetrics({
     ...{ version, status, limits, clock, outbox: storage.outbox },
     perModule: settings.web.metricsPerModule,
@@ -155,7 +149,7 @@ export interface OpenWeb {
 
 /** @throws ConfigInvalid when a listener cannot be opened */
 export async function openWeb(needs: WebNeeds): Promise<OpenWeb> {
-  const { listen, ingress } = needs.settings.web
+  const { listen, ingress } = needs.loaded.settings.web
   const metrics = await loadMetrics(needs)
   const { app, observers, stop } = createWeb(needs, metrics)
   const opened: Listener[] = []
