@@ -12,10 +12,9 @@ import { openDriveWatch } from './clips/drive-watch.ts'
 import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import { followsManifests, type LoadedSettings, shownValues } from './config/settings.ts'
-import type { Clock } from './domain/clock.ts'
-import type { LogTail, SupportBundle } from './domain/diagnostics.ts'
+import type { LogTail } from './domain/diagnostics.ts'
 import { createNotifier } from './domain/notifier.ts'
-import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
+import type { Log, LogLevel, Observer, Runtime, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
 import { runsPerDay } from './scheduler/cron.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
@@ -24,10 +23,9 @@ import { openStorage } from './storage/open.ts'
 import { openBroker } from './topics/broker.ts'
 import { openPublishing } from './topics/publishing.ts'
 
-export interface DaemonNeeds {
+export interface DaemonNeeds extends Pick<Runtime, 'clock'> {
   readonly loaded: LoadedSettings
   readonly version: string
-  readonly clock: Clock
   /** With a level when that may be changed while running. */
   readonly log: Log & { level?: LogLevel }
   /** Of the files of clips, which others may read unless this forbids it. */
@@ -131,14 +129,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
     : undefined
   for (const part of [clips, drives]) if (part) notify.add(part.observer)
-  async function bundle(): Promise<SupportBundle> {
-    const { bundleName, supportBundle } = await import('./support/bundle.ts')
-    const { credentials, limits } = storage
-    const text = await supportBundle({
-      ...{ loaded, version, credentials, limits, clock, daemon: 'alive' },
-      ...{ report: storage.report, lines: service?.logTail.lines() ?? [] },
-    })
-    return { name: bundleName(clock.now()), text }
+  async function bundle() {
+    const { credentials, limits, report } = storage
+    const lines = service?.logTail.lines() ?? []
+    const { supportBundle } = await import('./support/bundle.ts')
+    return supportBundle({ loaded, version, credentials, limits, report, lines, clock, daemon: 'alive' })
   }
   const { listen, ingress } = settings.web
   const web =

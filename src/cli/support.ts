@@ -11,7 +11,7 @@ import { openCredentials } from '../storage/credentials.ts'
 import { readCopy } from '../storage/database-copy.ts'
 import { ailment } from '../storage/heartbeat.ts'
 import { reportOf } from '../storage/report.ts'
-import { bundleName, supportBundle } from '../support/bundle.ts'
+import { supportBundle } from '../support/bundle.ts'
 import { lineIn, readLines } from '../support/diagnostics.ts'
 import { type CommonOptions, readKnownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
@@ -27,7 +27,7 @@ export async function support(
   const loaded = await readKnownSettings(terminal, options)
   const { dataDir } = loaded.settings
   const { credentials, limits } = await openCredentials(dataDir)
-  const text = await supportBundle({
+  const { name, text } = await supportBundle({
     ...{ loaded, version, credentials, limits, clock: systemClock },
     report: () => readCopy(dataDir, reportOf),
     lines: (await readLines(dataDir)).flatMap((line) => lineIn(line) ?? []),
@@ -37,7 +37,7 @@ export async function support(
     terminal.out(text)
     return exit.done
   }
-  const path = resolve(terminal.cwd, output ?? bundleName(systemClock.now()))
+  const path = resolve(terminal.cwd, output ?? name)
   await write(path, text, { isNew: output === undefined })
   terminal.out(`${path}\n`)
   terminal.err(

@@ -7,7 +7,7 @@
  */
 import type { LoadedSettings, Settings } from '../config/settings.ts'
 import { type Clock, iso } from '../domain/clock.ts'
-import type { StoreReport, TailLine } from '../domain/diagnostics.ts'
+import type { StoreReport, SupportBundle, TailLine } from '../domain/diagnostics.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Credentials, Progress, Sighting } from '../domain/model.ts'
 import type { CredentialStore, LimitStore } from '../domain/ports.ts'
@@ -33,12 +33,11 @@ const note =
   'Please look through it before you publish it.'
 
 /** What a file of it is called. */
-export function bundleName(now: number): string {
+function bundleName(now: number): string {
   return `blink-manifestd-support-${iso(now).replace(/[-:]|\.\d+/g, '')}.json`
 }
 
-/** The document as text. */
-export async function supportBundle(needs: BundleNeeds): Promise<string> {
+export async function supportBundle(needs: BundleNeeds): Promise<SupportBundle> {
   const { version, limits, clock } = needs
   const { settings, shown } = needs.loaded
   const credentials = await needs.credentials.list()
@@ -71,7 +70,7 @@ export async function supportBundle(needs: BundleNeeds): Promise<string> {
       return `${iso(at)} ${level} ${masked.text(message)}${rest === '{}' ? '' : ` ${rest}`}`
     }),
   }
-  return `${JSON.stringify(document, undefined, 2)}\n`
+  return { name: bundleName(clock.now()), text: `${JSON.stringify(document, undefined, 2)}\n` }
 }
 
 async function reported(report: BundleNeeds['report']) {
