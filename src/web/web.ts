@@ -12,10 +12,10 @@ import { followsManifests, type LoadedSettings } from '../config/settings.ts'
 import type { LogTail, SupportBundle } from '../domain/diagnostics.ts'
 import { DaemonError } from '../domain/errors.ts'
 import type { Observer, Runtime, StatusReader, Storage } from '../domain/ports.ts'
+import { freeBytes } from '../storage/disk-reserve.ts'
 import { serveAssets } from './assets.ts'
 import { recordAttempts } from './attempts.ts'
 import type { WebApp, WebEnv } from './context.ts'
-import { freeBytesOf } from './free-space.ts'
 import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './guard.ts'
 import { metricsRoute, probes, statusRoute } from './health.ts'
 import { rootOf, show } from './layout.ts'
@@ -124,6 +124,18 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
     ...(metrics ? [metrics.observer] : []),
   ]
   return { app, observers, stop }
+}
+
+/** By the directories' names, without those that cannot be looked at. */
+async function freeBytesOf(
+  directories: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, number>>> {
+  const free: Record<string, number> = {}
+  for (const [name, directory] of Object.entries(directories)) {
+    const bytes = await freeBytes(directory).catch(() => undefined)
+    if (bytes !== undefined) free[name] = bytes
+  }
+  return free
 }
 
 async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {

@@ -6,8 +6,8 @@ import { needsPerson } from '../../domain/failure.ts'
 import type { AccountSnapshot, Health, RunCounts } from '../../domain/model.ts'
 import type { Observer, StatusReader } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
+import { freeBytes } from '../../storage/disk-reserve.ts'
 import type { WebApp } from '../context.ts'
-import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
 import type { WebNeeds } from '../web.ts'
@@ -41,7 +41,7 @@ export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
   const { settings, status, limits, messages, lastRun } = needs
   app.get('/', async (c) => {
     const health = await status.health()
-    const free = await freeBytes(settings.dataDir)
+    const free = await freeBytes(settings.dataDir).catch(() => undefined)
     const root = rootOf(c)
     // A fleet has many: those that are not as they should be come first.
     const accounts = health.accounts.toSorted((x, y) => Number(x.status === 'ok') - Number(y.status === 'ok'))
