@@ -1,5 +1,5 @@
 /**
- * Whether "ask less" was heeded: from the refusal on, and for as long as the daemon has told everybody it would be.
+ * Whether "ask less" was heeded: from the refusal on, and for as long as the daemon has published it would be.
  * Pure: records in, findings out.
  */
 import { z } from 'zod'
@@ -86,10 +86,17 @@ export function pausedAt(
 function promise({ at, topic, payload }: Publish): Pause[] {
   const account = Number(/\/account\/(\d+)\/state$/.exec(topic)?.[1])
   if (!account || payload === '') return []
-  const told = state.parse(JSON.parse(payload))
-  if (told.state !== 'throttled' || told.retry_at === null) return []
-  const until = Date.parse(told.retry_at)
-  return [{ account, from: at, until, why: `"throttled" until ${told.retry_at}, told at ${when({ at })}` }]
+  const published = state.parse(JSON.parse(payload))
+  if (published.state !== 'throttled' || published.retry_at === null) return []
+  const until = Date.parse(published.retry_at)
+  return [
+    {
+      account,
+      from: at,
+      until,
+      why: `"throttled" until ${published.retry_at}, published at ${when({ at })}`,
+    },
+  ]
 }
 
 function diesJustAfter({ endedAt, end }: Life, answeredAt: number): boolean {

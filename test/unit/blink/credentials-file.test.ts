@@ -34,7 +34,7 @@ test.each([
   'region_id=E008',
   'region_id=rest-e008',
   'region_id=rest-e008.immedia-semi.com',
-])('the region is told by %s', (pair) => {
+])('the region is named by %s', (pair) => {
   expect(parseTokenLines(`refresh_token=abc|${pair}`).credentials[0]?.region).toBe('e008')
 })
 
@@ -101,7 +101,7 @@ test.each([
   ['refresh_token=a|refresh_token=sesame', 'line 1: `refresh_token` is there twice'],
   ['\nrefresh_token=a|account_id=7\n\nrefresh_token=b|account_id=7', 'line 4: the same account as in line 2'],
   ['refresh_token=a\nrefresh_token=a|x=1', 'line 2: the same account as in line 1'],
-])('what is wrong is told by line and key: %j', (text, problem) => {
+])('what is wrong is reported by line and key: %j', (text, problem) => {
   const { problems } = parseTokenLines(text)
 
   expect(problems).toContain(problem)
