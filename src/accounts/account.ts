@@ -232,7 +232,8 @@ class KnownAccount implements Account {
       requestManifest: (module, signal) =>
         this.holdModule(module, () => inTurn(() => clips.requestManifest(module, signal)), signal),
       manifest: (...call) => inTurn(() => clips.manifest(...call)),
-      requestClip: (...call) => inTurn(() => clips.requestClip(...call)),
+      requestClip: (...call) =>
+        inTurn(async () => (call[2].mayBegin() ? clips.requestClip(...call) : undefined)),
       command: (...call) => inTurn(() => clips.command(...call)),
       storageStatus: (...call) => inTurn(() => clips.storageStatus(...call)),
       cameras: (...call) => inTurn(() => clips.cameras(...call)),

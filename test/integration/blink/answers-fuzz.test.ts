@@ -138,7 +138,7 @@ test('any bytes as an answer on the way to a clip are a value or one of our erro
   const address = { manifestId: '1', clipId: '2' }
   const calls: readonly ((clips: ClipCloud) => Promise<unknown>)[] = [
     (clips) => clips.manifest(module, '1', calm()),
-    (clips) => clips.requestClip(module, address, calm()),
+    (clips) => clips.requestClip(module, address, { mayBegin: () => true, signal: calm() }),
     (clips) => clips.command(module, '1', calm()),
     (clips) => clips.storageStatus(module, calm()),
     (clips) => clips.fetchClip(module, address, { sink: () => Promise.resolve(), signal: calm() }),
