@@ -11,11 +11,10 @@ import { openRegistry } from './accounts/registry.ts'
 import { openDriveWatch } from './clips/drive-watch.ts'
 import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
-import type { Settings, ShownSetting } from './config/settings.ts'
-import type { Clock } from './domain/clock.ts'
-import type { LogTail, SupportBundle } from './domain/diagnostics.ts'
+import { followsManifests, type LoadedSettings, shownValues } from './config/settings.ts'
+import type { LogTail } from './domain/diagnostics.ts'
 import { createNotifier } from './domain/notifier.ts'
-import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
+import type { Log, LogLevel, Observer, Runtime, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
 import { runsPerDay } from './scheduler/cron.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
@@ -24,22 +23,15 @@ import { openStorage } from './storage/open.ts'
 import { openBroker } from './topics/broker.ts'
 import { openPublishing } from './topics/publishing.ts'
 
-export interface DaemonNeeds {
-  readonly settings: Settings
-  /** The settings as `bridge/info` may show them, without secrets. */
-  readonly shownSettings: Readonly<Record<string, unknown>>
-  /** The same with their origins, for the page. */
-  readonly shown?: readonly ShownSetting[]
-  /** The last lines of the log, for the page. */
-  readonly logTail?: LogTail
+export interface DaemonNeeds extends Pick<Runtime, 'clock'> {
+  readonly loaded: LoadedSettings
   readonly version: string
-  readonly clock: Clock
   /** With a level when that may be changed while running. */
   readonly log: Log & { level?: LogLevel }
   /** Of the files of clips, which others may read unless this forbids it. */
   readonly umask?: number | undefined
-  /** Whether others can discover it and send commands. Not for a single run. */
-  readonly takesCommands?: boolean
+  /** Of a daemon that others can discover and send commands; absent for a single run. */
+  readonly service?: { readonly logTail: LogTail }
   readonly observers?: readonly Observer[]
   /** Clips to download in a single run, whatever the settings say about clips. */
   readonly download?: Pick<ClipStageNeeds, 'choice' | 'watch'>
@@ -78,7 +70,9 @@ const [drainMs, lookMs] = [1_500, 20]
  */
 export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   await using opened = new AsyncDisposableStack()
-  const { settings, version, clock, log, takesCommands = false } = needs
+  const { loaded, version, clock, log, service } = needs
+  const { settings } = loaded
+  const takesCommands = service !== undefined
   const { promise: failed, reject: fail } = Promise.withResolvers<never>()
   failed.catch(() => undefined)
   const notify = createNotifier(log)
@@ -95,14 +89,9 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const { installId } = storage.installation
   const mqtt = await openBroker({ mqtt: settings.mqtt, installId, clock, log })
   opened.defer(() => mqtt.close())
-  const rules = settings.modules
   const { download } = needs
-  const isFollowing = settings.manifest.follow || settings.clips.enabled
-  const follows = takesCommands && isFollowing
-  const shownClips = isFollowing ? storage.clips : undefined
-  const cameras = settings.clips.enabled ? storage.clips : undefined
-  const seen = { registry, storage, clips: shownClips, cameras, rules, times, broker: mqtt.broker, clock }
-  const status = statusReader({ version, ...seen })
+  const follows = takesCommands && followsManifests(settings)
+  const status = statusReader({ version, settings, registry, storage, times, broker: mqtt.broker, clock })
   const published = { ...common, status, mqtt }
   const assistant = takesCommands ? openHomeAssistant({ ...published, version }, stopping) : undefined
   const logLevel = {
@@ -111,13 +100,12 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       log.level = level
     },
   }
-  const shown = { version, settings: needs.shownSettings, logLevel: logLevel.get }
+  const shown = { version, settings: shownValues(loaded.shown), logLevel: logLevel.get }
   const commands = {
-    followsManifests: follows,
+    settings,
     registry,
     storage,
     status,
-    rules,
     clock,
     logLevel,
     runner: scheduler,
@@ -125,13 +113,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
   const handle = takesCommands ? commandHandler(commands) : undefined
-  const publishing = openPublishing({
-    ...published,
-    unfollowed: takesCommands && !isFollowing,
-    shown,
-    reader,
-    handle,
-  })
+  const publishing = openPublishing({ ...published, shown, reader, handle })
   opened.defer(() => publishing.close())
   notify.add(scheduler.observer, ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
@@ -141,30 +123,25 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? openClipStage({
           ...{ ...common, ...perAccount, ...download },
           ...{ installId, umask: needs.umask, observer: notify },
-          directory: settings.clips.directory,
         })
       : undefined
   const drives = follows
     ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
     : undefined
   for (const part of [clips, drives]) if (part) notify.add(part.observer)
-  async function bundle(): Promise<SupportBundle> {
-    const { bundleName, supportBundle } = await import('./support/bundle.ts')
-    const { credentials, limits } = storage
-    const text = await supportBundle({
-      ...{ version, settings, shown: needs.shown ?? [], credentials, limits, clock },
-      ...{ report: storage.report, lines: needs.logTail?.lines() ?? [], daemon: 'alive' },
-    })
-    return { name: bundleName(clock.now()), text }
+  async function bundle() {
+    const { credentials, limits, report } = storage
+    const lines = service?.logTail.lines() ?? []
+    const { supportBundle } = await import('./support/bundle.ts')
+    return supportBundle({ loaded, version, credentials, limits, report, lines, clock, daemon: 'alive' })
   }
   const { listen, ingress } = settings.web
   const web =
-    handle && (listen || ingress)
+    handle && service && (listen || ingress)
       ? await (await import('./web/web.ts')).openWeb({
-          ...{ settings, shown: needs.shown ?? [], version },
-          ...{ status, handle, storage, clock, log },
+          ...{ loaded, version, status, handle, storage, clock, log, fail },
           limits: () => registry.accounts,
-          ...{ logTail: needs.logTail ?? { lines: () => [] }, bundle, fail },
+          ...{ logTail: service.logTail, bundle },
         })
       : undefined
   if (web) {

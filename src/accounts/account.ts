@@ -21,13 +21,13 @@ import {
   keyOf,
   type ModuleKey,
 } from '../domain/model.ts'
-import type { ClipCloud, Cloud, LimitStore, Log, Observer, Storage } from '../domain/ports.ts'
+import type { ClipCloud, Cloud, LimitStore, Observer, Runtime, Storage } from '../domain/ports.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { ModuleLock } from './module-lock.ts'
 import { openBudget, plannedBudget, plannedClipBudget, type RequestBudget } from './request-budget.ts'
 
 /** What all accounts share. */
-export interface AccountNeeds {
+export interface AccountNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly http: Http
   /** For files, which may take minutes and must not keep other requests waiting. */
   readonly fileHttp?: Http
@@ -45,8 +45,6 @@ export interface AccountNeeds {
   readonly guard?: ((account: string) => void) | undefined
   readonly storage: Pick<Storage, 'credentials' | 'installation' | 'limits'>
   readonly observer: Pick<Required<Observer>, 'accountChanged' | 'requestFinished'>
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /** Credentials whose account is known. */
@@ -251,7 +249,8 @@ class KnownAccount implements Account {
       requestManifest: (module, signal) =>
         this.holdModule(module, () => inTurn(() => clips.requestManifest(module, signal)), signal),
       manifest: (...call) => inTurn(() => clips.manifest(...call)),
-      requestClip: (...call) => inTurn(() => clips.requestClip(...call)),
+      requestClip: (...call) =>
+        inTurn(async () => (call[2].mayBegin() ? clips.requestClip(...call) : undefined)),
       command: (...call) => inTurn(() => clips.command(...call)),
       storageStatus: (...call) => inTurn(() => clips.storageStatus(...call)),
       cameras: (...call) => inTurn(() => clips.cameras(...call)),

@@ -11,6 +11,7 @@ import type { Clock } from '../domain/clock.ts'
 import { CloudRefused, CloudUnreachable } from '../domain/errors.ts'
 import type { BlinkId, ManifestRequest, ModuleKey, SyncModule } from '../domain/model.ts'
 import type { ClipCloud, Cloud, Log } from '../domain/ports.ts'
+import { leastPauseMs } from '../domain/retry-policy.ts'
 import type { Secret } from '../domain/secret.ts'
 import { type CallKind, calls, gatewayRegion, regionOf, type Sink } from './api.ts'
 import { clipCalls } from './clip-client.ts'
@@ -65,6 +66,9 @@ export function createCloud({
   let unreadableBefore = 0
   /** Of the last home screen. */
   let cameras: readonly HomeCamera[] | undefined
+  /** The last home screen, where it failed; `at` by the clock's elapsed milliseconds. */
+  let homeFailure: { readonly error: unknown; readonly at: number } | undefined
+  const restMs = () => (homeFailure ? homeFailure.at + leastPauseMs - clock.elapsed() : 0)
 
   /** Sends a call with a good token; with a new one again when the cloud refuses it. */
   async function request(kind: CallKind, url: string, signal: AbortSignal): Promise<unknown> {
@@ -133,11 +137,12 @@ export function createCloud({
     { accountId, region }: Identity,
     signal: AbortSignal,
   ): Promise<readonly SyncModule[]> {
-    const answer = await request(
-      'homescreen',
-      urlOf(region, `/api/v3/accounts/${accountId}/homescreen`),
-      signal,
-    )
+    const url = urlOf(region, `/api/v3/accounts/${accountId}/homescreen`)
+    const answer = await request('homescreen', url, signal).catch((error: unknown) => {
+      homeFailure = { error, at: clock.elapsed() }
+      throw error
+    })
+    homeFailure = undefined
     cameras = readCameras(answer)
     const { modules, unreadable } = readHomescreen(answer, accountId)
     if (unreadable !== unreadableBefore) {
@@ -211,7 +216,11 @@ export function createCloud({
     },
 
     /** @see blinkpy e33bdef, blinkpy/api.py, request_homescreen */
-    discover: (signal) => inRegion((identity) => homescreen(identity, signal), signal),
+    async discover(signal) {
+      // Where the cameras were wanted a moment ago.
+      if (restMs() > 0) await clock.sleep(restMs(), signal)
+      return inRegion((identity) => homescreen(identity, signal), signal)
+    },
 
     requestManifest,
 
@@ -221,6 +230,7 @@ export function createCloud({
         inRegion(({ region }) => exchange(kind, urlOf(region, path), { signal, sink }), signal),
       ),
       async cameras(signal) {
+        if (cameras === undefined && restMs() > 0) throw homeFailure?.error
         if (cameras === undefined) await inRegion((identity) => homescreen(identity, signal), signal)
         return cameras ?? []
       },

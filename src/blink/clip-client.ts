@@ -71,7 +71,7 @@ export function clipCalls(send: Send): Omit<ClipCloud, 'cameras' | 'requestManif
     },
 
     /** @see BlinkMonitorProtocol 278a4cd, v1/accounts/request-local-storage-clip.md */
-    async requestClip(module, address, signal) {
+    async requestClip(module, address, { signal }) {
       const { json } = await send('clip_request', clipPath(module, address), { signal })
       return readClipRequest(json)
     },

@@ -11,11 +11,10 @@ import type { ModuleReport } from '../domain/model.ts'
 import { ids, json } from '../domain/text.ts'
 import type { AccountRunResult } from '../scheduler/runner.ts'
 import type { ClipsDownloadLine } from '../topics/cli-schemas.ts'
-import { type CommonOptions, openContext, shownSettings } from './context.ts'
-import { isDelivered } from './delivery.ts'
+import { type CommonOptions, openContext } from './context.ts'
 import { DownloadStatistics, type FailedClip } from './download-statistics.ts'
 import { accountSentences, type ExitCode, exit } from './exit.ts'
-import { runOnce, verdict } from './once.ts'
+import { isDelivered, runOnce, verdict } from './once.ts'
 import { printable, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -41,8 +40,7 @@ export async function clipsDownload(
   const begun = clock.elapsed()
   const from = since && ('at' in since ? since.at : clock.now() - since.agoMs)
   const daemon = await openUnlessRunning(settings.mqtt.baseTopic, {
-    ...{ settings, shownSettings: shownSettings(loaded), version, clock, log },
-    umask: terminal.umask,
+    ...{ loaded, version, clock, log, umask: terminal.umask },
     download: {
       choice: { since: from, camera, all },
       watch: {

@@ -2,7 +2,7 @@
  * What a command needs before its own work: the settings, their warnings, the log.
  */
 import { parseTokenLines } from '../blink/credentials-file.ts'
-import { type LoadedConfig, loadConfig, showConfig } from '../config/load.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { askForMqttService, type MqttService } from '../config/supervisor.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { LogLevel } from '../domain/ports.ts'
@@ -97,12 +97,4 @@ export async function openContext(
     log.warn({ variable: name, reason, remedy }, 'environment variable removed')
   }
   return { loaded, log, clock: systemClock, diagnostics }
-}
-
-/** The settings as others may see them: effective values, secrets masked, no origins. */
-export function shownSettings(loaded: LoadedConfig): Readonly<Record<string, unknown>> {
-  const { settings } = JSON.parse(showConfig(loaded, 'json')) as {
-    readonly settings: Readonly<Record<string, unknown>>
-  }
-  return settings
 }

@@ -14,7 +14,7 @@ import { systemClock } from '../domain/clock.ts'
 import { ConfigInvalid } from '../domain/errors.ts'
 import type { WorkItem } from '../domain/model.ts'
 import { type Simulator, startSimulator } from '../simulator/simulator.ts'
-import { type CommonOptions, checks, openDiagnosedLog, shownSettings } from './context.ts'
+import { type CommonOptions, checks, openDiagnosedLog } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -95,14 +95,8 @@ async function open(
   })
   const { log, diagnostics } = await openDiagnosedLog(terminal, loaded, loaded.settings.log.level)
   const daemon = await openDaemon({
-    settings: loaded.settings,
-    shownSettings: shownSettings(loaded),
-    shown: loaded.shown,
-    version,
-    clock: systemClock,
-    log,
-    logTail: diagnostics.tail,
-    takesCommands: true,
+    ...{ loaded, version, clock: systemClock, log },
+    service: { logTail: diagnostics.tail },
     observers: [
       diagnostics.observer,
       {

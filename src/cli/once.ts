@@ -3,15 +3,14 @@
  */
 import { SingleBar } from 'cli-progress'
 import { type Daemon, openDaemon } from '../app.ts'
-import { iso } from '../domain/clock.ts'
+import { type Clock, iso } from '../domain/clock.ts'
 import { needsPerson } from '../domain/failure.ts'
 import type { ModuleReport } from '../domain/model.ts'
 import { ids, json, number, timeOrNull } from '../domain/text.ts'
 import type { AccountRunResult } from '../scheduler/runner.ts'
 import type { OnceLine } from '../topics/cli-schemas.ts'
 import { failure } from '../topics/topics.ts'
-import { type CommonOptions, openContext, shownSettings } from './context.ts'
-import { isDelivered } from './delivery.ts'
+import { type CommonOptions, openContext } from './context.ts'
 import { accountSentences, type ExitCode, exit } from './exit.ts'
 import { plainTable } from './table.ts'
 import { printable, type Terminal } from './terminal.ts'
@@ -20,15 +19,20 @@ import { version } from './version.ts'
 /** Below this, a progress bar is gone before it is seen. */
 const manyModules = 10
 
+/** How long the broker may take to acknowledge the events of the run. */
+const brokerTimeoutMs = 30_000
+
+/** The same, when only state topics wait, which the next run publishes again anyway. */
+const stateTimeoutMs = 2_000
+
+/** The same, when a person wants to end. */
+const interruptedMs = 1_000
+
 export async function once(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   const { loaded, log, clock } = await openContext(terminal, options, { quiet: true, publishes: true })
   const progress = options.json || !terminal.errIsTerminal ? undefined : progressBar()
   const daemon = await openDaemon({
-    settings: loaded.settings,
-    shownSettings: shownSettings(loaded),
-    version,
-    clock,
-    log,
+    ...{ loaded, version, clock, log },
     observers: [
       {
         modulesListed() {
@@ -87,6 +91,48 @@ export function verdict(
   if (results.some(({ status }) => needsPerson(status))) return exit.login
   const failed = reports.some(isFailure) || results.some(({ failure }) => failure)
   return failed || !delivered ? exit.temporary : exit.done
+}
+
+interface DeliveryNeeds {
+  readonly terminal: Pick<Terminal, 'err' | 'stop'>
+  readonly clock: Clock
+  /** What waits, in the plural. */
+  readonly what: string
+  readonly dataDir: string
+}
+
+/** Whether the broker has all events. Waits for its acknowledgements, and reports what is left. */
+export async function isDelivered(
+  daemon: Daemon,
+  { terminal, clock, what, dataDir }: DeliveryNeeds,
+): Promise<boolean> {
+  const late = new AbortController()
+  try {
+    const timeoutMs = (await daemon.outbox.count()) > 0 ? brokerTimeoutMs : stateTimeoutMs
+    const drained = daemon.drained(late.signal).then(() => true)
+    const within = (ms: number, signal: AbortSignal) => {
+      const over = clock.sleep(ms, AbortSignal.any([late.signal, signal])).catch(() => undefined)
+      return Promise.race([drained, over.then(() => false), daemon.failed])
+    }
+    let settled = await within(timeoutMs, terminal.stop)
+    // An interrupted run reports what is left, so events in flight may still arrive.
+    if (!settled && terminal.stop.aborted) settled = await within(interruptedMs, late.signal)
+    const left = settled ? 0 : await daemon.outbox.count()
+    if (left === 0) return true
+    const { broker } = await daemon.status.health()
+    const why = whyNotDelivered(terminal.stop.aborted, broker.connected)
+    terminal.err(
+      `blink-manifestd: ${why}. ${left} ${what} wait in ${dataDir} and go out with the next run.\n`,
+    )
+    return false
+  } finally {
+    late.abort(new Error('over'))
+  }
+}
+
+function whyNotDelivered(interrupted: boolean, connected: boolean): string {
+  if (interrupted) return 'interrupted before the broker had acknowledged everything'
+  return connected ? 'the broker has not acknowledged everything' : 'the broker did not answer'
 }
 
 /** A module without a drive, or one that is away, has answered: another try changes nothing. */

@@ -3,7 +3,7 @@
  */
 import { openDaemon } from '../app.ts'
 import { beat } from '../storage/heartbeat.ts'
-import { type CommonOptions, openContext, shownSettings } from './context.ts'
+import { type CommonOptions, openContext } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
 import { aborted, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -12,12 +12,11 @@ export async function run(terminal: Terminal, options: CommonOptions): Promise<E
   const { loaded, log, clock, diagnostics } = await openContext(terminal, options, { publishes: true })
   const { settings } = loaded
   log.info({ version, data_dir: settings.dataDir, config: loaded.file }, 'starting')
-  const shown = { shownSettings: shownSettings(loaded), shown: loaded.shown }
   const { umask } = terminal
   const daemon = await openDaemon({
-    ...{ settings, ...shown, version, clock, log, umask, takesCommands: true },
+    ...{ loaded, version, clock, log, umask },
+    service: { logTail: diagnostics.tail },
     observers: [diagnostics.observer],
-    logTail: diagnostics.tail,
   })
   // Not before: another daemon may have the directory.
   await diagnostics.keepIn(settings.dataDir)

@@ -9,7 +9,7 @@ import { openStoreAnyway } from '../commands/store.ts'
 import { systemClock } from '../domain/clock.ts'
 import { fileFailed } from '../domain/file-failures.ts'
 import { ailment } from '../storage/heartbeat.ts'
-import { bundleName, supportBundle } from '../support/bundle.ts'
+import { supportBundle } from '../support/bundle.ts'
 import { lineIn, readLines } from '../support/diagnostics.ts'
 import { type CommonOptions, readKnownSettings } from './context.ts'
 import { type ExitCode, exit } from './exit.ts'
@@ -22,12 +22,13 @@ export async function support(
   options: CommonOptions,
   output: string | undefined,
 ): Promise<ExitCode> {
-  const { settings, shown } = await readKnownSettings(terminal, options)
+  const loaded = await readKnownSettings(terminal, options)
+  const { settings } = loaded
   const { dataDir } = settings
   await using store = await openStoreAnyway({ settings, clock: systemClock })
   const { credentials, limits } = await store.accounts()
-  const text = await supportBundle({
-    ...{ version, settings, shown, credentials, limits, clock: systemClock },
+  const { name, text } = await supportBundle({
+    ...{ loaded, version, credentials, limits, clock: systemClock },
     report: () => store.report(),
     lines: (await readLines(dataDir)).flatMap((line) => lineIn(line) ?? []),
     daemon: (await ailment(dataDir, systemClock.now())) ?? 'alive',
@@ -36,7 +37,7 @@ export async function support(
     terminal.out(text)
     return exit.done
   }
-  const path = resolve(terminal.cwd, output ?? bundleName(systemClock.now()))
+  const path = resolve(terminal.cwd, output ?? name)
   await write(path, text, { isNew: output === undefined })
   terminal.out(`${path}\n`)
   terminal.err(

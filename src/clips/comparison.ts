@@ -2,9 +2,11 @@
  * A manifest against the ledger: what is new is to be downloaded, what has changed is recorded, and files that are there
  * already are taken over.
  */
+import type { Account } from '../accounts/account.ts'
 import type {
   ClipChange,
   ClipCounts,
+  HomeCamera,
   KnownClip,
   LedgerClip,
   ListedClip,
@@ -15,6 +17,7 @@ import { timeOrderedId } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import { keyOf, type ModuleKey, type WorkItem } from '../domain/model.ts'
 import { adoptFiles } from './adoption.ts'
+import { cameraNamed } from './cameras.ts'
 import { isCloudTrouble } from './download.ts'
 import { type NewClips, newClips, type WantedClip } from './new-clips.ts'
 import type { WorkerStage } from './worker-stage.ts'
@@ -55,9 +58,9 @@ export async function compareManifest(
 ): Promise<{ readonly counts: ClipCounts; readonly wanted: WantedClip[] | undefined }> {
   const { needs, enabled } = stage
   const { storage, clock } = needs
-  let { known, found } = await difference(stage, job)
+  let { known, found } = await difference(stage, job, signal)
   const files = enabled ? await adopt(stage, job, { clips: found.unknown, signal }) : 'none'
-  if (files === 'adopted') ({ known, found } = await difference(stage, job))
+  if (files === 'adopted') ({ known, found } = await difference(stage, job, signal))
   const compared = { ...job, known, found, enabled, now: clock.now(), eventId: timeOrderedId(clock) }
   const addedRows = await storage.clips.compared(job.key, changeOf(compared))
   const counts = countsOf(compared)
@@ -70,18 +73,37 @@ export async function compareManifest(
 async function difference(
   { needs }: WorkerStage,
   { key, manifest, inTransit, comparedBefore, mostClips }: ComparisonJob,
+  signal: AbortSignal,
 ) {
   const { settings, storage, clock, choice } = needs
   const known = await storage.clips.clipsOf(key)
   // Their place is taken by what is in transit.
   const busyRows = new Set([...inTransit].flatMap(rowOf))
-  const found = newClips({
+  const comparison = {
     listed: manifest.clips,
     known: [...known.filter(({ row }) => !busyRows.has(row)), ...inTransit],
     ...{ firstSight: !comparedBefore, now: clock.now(), maxPerRun: mostClips, choice },
     backfillDays: settings.clips.backfillDays,
-  })
-  return { known, found }
+  }
+  const found = newClips(comparison)
+  if (found.renamed.length === 0) return { known, found }
+  const cameras = await camerasNow(needs.account(key.accountId), signal)
+  // Until the cameras are known, a clip is neither renamed nor another one.
+  if (!cameras) return { known, found: { ...found, renamed: [] } }
+  const isCamera = (name: string) => cameraNamed(name, key.networkId, cameras) !== undefined
+  return { known, found: newClips({ ...comparison, isCamera }) }
+}
+
+async function camerasNow(
+  account: Account | undefined,
+  signal: AbortSignal,
+): Promise<readonly HomeCamera[] | undefined> {
+  try {
+    return await account?.clips.cameras(signal)
+  } catch (error) {
+    if (signal.aborted || !isCloudTrouble(error)) throw error
+    return undefined
+  }
 }
 
 /** Takes over files that are there already; where that cannot be found out, a download could bring a clip twice. */

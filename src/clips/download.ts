@@ -91,11 +91,7 @@ export async function upload(job: DownloadJob, needs: DownloadNeeds, signal: Abo
   const { account, module, quietMs } = job
   const { clock } = needs
   // The module's turn may come, or a busy one be tried again, when the account's next run is near.
-  const unlessQuiet = async () => {
-    if (quietMs() > 0) return false
-    await uploadOnce(job, needs, signal)
-    return true
-  }
+  const unlessQuiet = async () => quietMs() === 0 && uploadOnce(job, needs, signal)
   for (let tried = 1; ; ) {
     try {
       if (await account.holdModule(module, unlessQuiet, signal)) return
@@ -110,24 +106,26 @@ export async function upload(job: DownloadJob, needs: DownloadNeeds, signal: Abo
   }
 }
 
-async function uploadOnce(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<void> {
-  const { account, module, manifestId, clip } = job
+/** False when its turn among the account's requests came when the account's next run was near. */
+async function uploadOnce(job: DownloadJob, needs: DownloadNeeds, signal: AbortSignal): Promise<boolean> {
+  const { account, module, manifestId, clip, quietMs } = job
   const { clock, uploadMs } = needs
   steps.publish('before upload')
   const command = await account.clips
-    .requestClip(module, { manifestId, clipId: clip.clipId }, signal)
+    .requestClip(module, { manifestId, clipId: clip.clipId }, { mayBegin: () => quietMs() === 0, signal })
     .catch((error: unknown) => {
       const obstacle = error instanceof CloudRefused ? clipObstacleOf(error.bodyCode) : undefined
       if (obstacle === 'expired') throw new ManifestExpired()
       if (obstacle === 'not_found' || obstacle === 'not_ready') throw new ClipFailed('not_found')
       throw error
     })
+  if (command === undefined) return false
   steps.publish('after request')
   const endsAt = clock.elapsed() + uploadMs
   await clock.sleep(firstLookMs, signal)
   for (;;) {
     const state = await commandState(account, { module, command }, signal)
-    if (state === 'done') return
+    if (state === 'done') return true
     if (state === 'failed') throw new ClipFailed('upload_failed')
     if (clock.elapsed() >= endsAt) throw new ClipFailed('upload_late')
     await clock.sleep(lookMs, signal)

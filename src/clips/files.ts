@@ -17,7 +17,6 @@ import {
   realpath,
   rm,
   stat,
-  statfs,
   utimes,
 } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
@@ -25,6 +24,7 @@ import type { ClipFile } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { errorCode } from '../domain/file-failures.ts'
 import type { Log } from '../domain/ports.ts'
+import { freeBytes } from '../storage/disk-reserve.ts'
 import { beginPart, hashOf, isThere, type PartFile, unlessMissing, unlessWithoutModes } from './part-file.ts'
 
 export type DirectoryState = 'ok' | 'disk_full' | 'directory_away' | 'directory_locked'
@@ -195,8 +195,7 @@ export class ClipDirectory {
     if (lock !== 'ok') return lock
     // What went wrong shows only in writing: a read-only disk can be read as before.
     if (this.#state !== 'ok') await this.#mark({ released: false })
-    const { bavail, bsize } = await statfs(this.root)
-    return this.#isFull(bavail * bsize) ? 'disk_full' : 'ok'
+    return this.#isFull(await freeBytes(this.root)) ? 'disk_full' : 'ok'
   }
 
   /** At once, before room is made by somebody. */

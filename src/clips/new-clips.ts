@@ -19,6 +19,8 @@ export interface Comparison {
   readonly backfillDays: number
   readonly maxPerRun: number
   readonly choice?: ClipChoice | undefined
+  /** Whether a camera has this name now; absent where that is not known. */
+  readonly isCamera?: ((cameraName: string) => boolean) | undefined
 }
 
 /** What a person wants to have, in place of all that is new. What is not chosen stays as it was. */
@@ -56,7 +58,7 @@ const dayMs = 24 * 60 * 60 * 1000
 
 export function newClips(comparison: Comparison): NewClips {
   const { known, firstSight, now, backfillDays, maxPerRun, choice } = comparison
-  const { pairs, unknown, gone } = match(eachOnce(comparison.listed), known)
+  const { pairs, unknown, gone } = match(eachOnce(comparison.listed), known, comparison.isCamera)
   const isTooOld = ({ createdAt }: ListedClip) => {
     if (!firstSight || backfillDays < 0) return false
     return backfillDays === 0 || createdAt < now - backfillDays * dayMs
@@ -115,16 +117,27 @@ const sameSize: Likeness = (a, b) => a.listedSize === b.listedSize
 const sizeOpen: Likeness = (a, b) => a.listedSize === undefined || b.listedSize === undefined
 const sameCamera: Likeness = (a, b) => strippedName(a.cameraName) === strippedName(b.cameraName)
 
-/** From the surest to the least sure. One of the two shapes of a manifest has no sizes. */
-const likenesses: readonly Likeness[] = [
-  (a, b) => sameSize(a, b) && sameCamera(a, b),
-  sameSize,
-  (a, b) => sizeOpen(a, b) && sameCamera(a, b),
-  sizeOpen,
-]
+/**
+ * From the surest to the least sure. One of the two shapes of a manifest has no sizes.
+ *
+ * A known clip may have the name that its camera had before; a name that a camera has now is that camera's.
+ */
+function likenesses(isCamera: (cameraName: string) => boolean): readonly Likeness[] {
+  const mayBeRenamed: Likeness = (listed, { cameraName }) => listed.cameraName === '' || !isCamera(cameraName)
+  return [
+    (a, b) => sameSize(a, b) && sameCamera(a, b),
+    (a, b) => sameSize(a, b) && mayBeRenamed(a, b),
+    (a, b) => sizeOpen(a, b) && sameCamera(a, b),
+    (a, b) => sizeOpen(a, b) && mayBeRenamed(a, b),
+  ]
+}
 
 /** Pairs each listed clip with a known one of the same time, as long as there are any. */
-function match(listed: readonly ListedClip[], known: readonly KnownClip[]) {
+function match(
+  listed: readonly ListedClip[],
+  known: readonly KnownClip[],
+  isCamera: Comparison['isCamera'] = () => false,
+) {
   const listedAt = Map.groupBy(listed, ({ createdAt }) => createdAt)
   const knownAt = Map.groupBy(known, ({ createdAt }) => createdAt)
   const pairs: Pair[] = []
@@ -133,7 +146,7 @@ function match(listed: readonly ListedClip[], known: readonly KnownClip[]) {
   for (const [createdAt, clips] of listedAt) {
     const left = [...(knownAt.get(createdAt) ?? [])]
     let open: readonly ListedClip[] = clips
-    for (const isLike of likenesses) {
+    for (const isLike of likenesses(isCamera)) {
       open = open.filter((clip) => {
         const place = left.findIndex((one) => isLike(clip, one))
         const [found] = place < 0 ? [] : left.splice(place, 1)

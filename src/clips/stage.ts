@@ -19,8 +19,6 @@ import { filesToRemove } from './retention.ts'
 import type { WorkerNeeds, WorkerStage } from './worker-stage.ts'
 
 export interface ClipStageNeeds extends WorkerNeeds {
-  /** Where clips are saved, absolute. */
-  readonly directory: string
   readonly installId: string
   readonly umask: number | undefined
   /** This instance's name, where several save clips: there or each in a directory of its own. */
@@ -82,10 +80,10 @@ class Stage implements WorkerStage {
   constructor(needs: ClipStageNeeds) {
     this.needs = needs
     const { settings, installId, umask, instance, clock, log } = needs
-    const { name, timezone, reserveMegabytes } = settings.clips
+    const { directory: root, name, timezone, reserveMegabytes } = settings.clips
     const reserveBytes = reserveMegabytes * 1_000_000
     this.directory = new ClipDirectory({
-      ...{ root: needs.directory, installId, reserveBytes, umask, clock, log },
+      ...{ root, installId, reserveBytes, umask, clock, log },
       isShared: instance !== undefined,
     })
     this.download = {

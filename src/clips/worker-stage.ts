@@ -4,15 +4,14 @@
 import type { Account } from '../accounts/account.ts'
 import type { Settings } from '../config/settings.ts'
 import type { ListedClip, Manifest } from '../domain/clip.ts'
-import type { Clock } from '../domain/clock.ts'
 import type { BlinkId, ModuleKey } from '../domain/model.ts'
-import type { Log, Observer, Storage } from '../domain/ports.ts'
+import type { Observer, Runtime, Storage } from '../domain/ports.ts'
 import type { DownloadNeeds } from './download.ts'
 import type { ClipDirectory } from './files.ts'
 import type { ClipChoice } from './new-clips.ts'
 import type { NextRun } from './quiet-time.ts'
 
-export interface WorkerNeeds {
+export interface WorkerNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly settings: Pick<Settings, 'manifest' | 'clips'>
   readonly storage: Pick<Storage, 'clips' | 'ledger'>
   readonly account: (accountId: BlinkId) => Account | undefined
@@ -22,8 +21,6 @@ export interface WorkerNeeds {
   /** Downloads what was chosen, once, in place of all that is new. */
   readonly choice?: ClipChoice | undefined
   readonly watch?: DownloadWatch | undefined
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /** For a person who waits for clips. */

@@ -6,6 +6,7 @@
  */
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
+import { type FollowSettings, followsManifests, type Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
 import type {
   Command,
@@ -15,7 +16,6 @@ import type {
   ModuleResult,
   Target,
 } from '../domain/commands.ts'
-import type { EligibilityRules } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import {
   type Accepted,
@@ -37,9 +37,7 @@ export interface CommandNeeds {
   readonly runner: Pick<Runner, 'command'>
   readonly storage: Pick<Storage, 'ledger' | 'pauses'>
   readonly status: Pick<StatusReader, 'health'>
-  readonly rules: EligibilityRules
-  /** Whether request IDs are followed to their manifests. */
-  readonly followsManifests?: boolean
+  readonly settings: FollowSettings & Pick<Settings, 'modules'>
   readonly observer: Pick<Required<Observer>, 'moduleChanged' | 'rescanRequested' | 'settingsChanged'>
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): unknown }
   /** In memory where nothing is said. */
@@ -64,10 +62,10 @@ const leastCapacity = 3
 const rescans: BucketSize = { capacity: 2, perMinute: 1 }
 
 export function commandHandler(needs: CommandNeeds): CommandHandler {
-  const { registry, runner, storage, rules, observer, clock } = needs
+  const { registry, runner, storage, settings, observer, clock } = needs
   const { ledger, pauses } = storage
   const { limits = memoryLimits(clock) } = needs
-  const targets = targetsIn({ registry, ledger, rules })
+  const targets = targetsIn({ registry, ledger, rules: settings.modules })
   const changeState = stateCommands({ ...needs, targets, pauses })
   const listedAt = new Map<string, number>()
 
@@ -165,7 +163,7 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
         return request(command.target)
       case 'clips/sync':
         // Whoever follows a request ID downloads what it lists.
-        return needs.followsManifests ? request(command.target) : notFollowed
+        return followsManifests(settings) ? request(command.target) : notFollowed
       case 'rescan':
         return rescan()
       default:

@@ -197,6 +197,8 @@ export const timezone = register('time zone', (value) => {
 })
 
 export function isTimezone(text: string): boolean {
+  // The default, without the cost of reading the zones from ICU at each start.
+  if (text === 'UTC') return true
   if (!/^[A-Za-z]/.test(text)) return false
   try {
     new Intl.DateTimeFormat('en', { timeZone: text })

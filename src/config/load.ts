@@ -25,7 +25,7 @@ import { readSettingsFile, readTextFile } from './file.ts'
 import { type Listen, parseListen, pathProblem, validate } from './formats.ts'
 import { readProxies } from './proxies.ts'
 import { settings as all, fileForm, flagOf, isFileForm, type Setting, schema, type Values } from './schema.ts'
-import type { LoadedConfig, Settings, ShownSetting } from './settings.ts'
+import { type LoadedConfig, nested, type Settings, type ShownSetting, shownValues } from './settings.ts'
 import {
   type Environment,
   fromCommandLine,
@@ -122,16 +122,6 @@ function originIn(sources: readonly Source[], name: string): string {
 function byVariable({ given }: Source): NodeJS.ProcessEnv {
   const variables = all.map(({ name, env }) => [env, given.get(name)?.raw.toString()] as const)
   return Object.fromEntries(variables.filter(([, text]) => text !== undefined))
-}
-
-/** From `mqtt.url` to `mqtt: {url}`. */
-function nested(entries: Iterable<readonly [name: string, value: unknown]>): Record<string, unknown> {
-  const tree: Record<string, unknown> = {}
-  for (const [name, value] of entries) {
-    const [section = name, key] = name.split('.')
-    tree[section] = key === undefined ? value : { ...Object(tree[section]), [key]: value }
-  }
-  return tree
 }
 
 function makeAbsolute(config: convict.Config<Values>, name: string, cwd: string): void {
@@ -264,7 +254,7 @@ export const settingOptions = all
 
 /** The effective settings with their origins, secrets masked, for a person or a program. */
 export function showConfig({ shown, proxy }: LoadedConfig, form: 'yaml' | 'json'): string {
-  const tree = nested(shown.map(({ name, value }) => [name, value]))
+  const tree = shownValues(shown)
   if (form === 'json') {
     const origins = Object.fromEntries(shown.map(({ name, origin }) => [name, origin]))
     return `${JSON.stringify({ settings: tree, origins, ...(proxy.length > 0 && { proxy }) }, undefined, 2)}\n`

@@ -1,5 +1,6 @@
 /**
- * The settings as the rest of the program gets them: plain frozen values, checked, secrets wrapped.
+ * The settings as the rest of the program gets them: plain frozen values, checked, secrets wrapped; and as others may
+ * see them.
  */
 import type { Secret } from '../domain/secret.ts'
 import type { Listen } from './formats.ts'
@@ -28,6 +29,16 @@ export interface Settings extends Omit<Values, 'blink' | 'clips' | 'mqtt' | 'web
   readonly proxies: ProxySettings
 }
 
+/** What decides whether request IDs are followed to their manifests. */
+export interface FollowSettings {
+  readonly manifest: Pick<Settings['manifest'], 'follow'>
+  readonly clips: Pick<Settings['clips'], 'enabled'>
+}
+
+export function followsManifests({ manifest, clips }: FollowSettings): boolean {
+  return manifest.follow || clips.enabled
+}
+
 /** One setting as a person may see it. */
 export interface ShownSetting {
   readonly name: string
@@ -37,8 +48,12 @@ export interface ShownSetting {
   readonly origin: string
 }
 
+/** The settings, and as others may see them. */
+export type LoadedSettings = Pick<LoadedConfig, 'settings' | 'shown'>
+
 export interface LoadedConfig {
   readonly settings: Settings
+  /** Every setting with its origin. */
   readonly shown: readonly ShownSetting[]
   /** The variables that name a proxy for the cloud. */
   readonly proxy: readonly ShownProxy[]
@@ -46,4 +61,19 @@ export interface LoadedConfig {
   readonly file: string | undefined
   /** Sentences about what works but is probably not meant. */
   readonly warnings: readonly string[]
+}
+
+/** Effective values by section and key, without origins. */
+export function shownValues(shown: readonly ShownSetting[]): Record<string, unknown> {
+  return nested(shown.map(({ name, value }) => [name, value]))
+}
+
+/** From `mqtt.url` to `mqtt: {url}`. */
+export function nested(entries: Iterable<readonly [name: string, value: unknown]>): Record<string, unknown> {
+  const tree: Record<string, unknown> = {}
+  for (const [name, value] of entries) {
+    const [section = name, key] = name.split('.')
+    tree[section] = key === undefined ? value : { ...Object(tree[section]), [key]: value }
+  }
+  return tree
 }

@@ -70,8 +70,15 @@ export interface ClipCloud extends Pick<Cloud, 'requestManifest'> {
    * @throws CloudRefused when the id is known no more
    */
   manifest(module: ModuleKey, requestId: BlinkId, signal: AbortSignal): Promise<Manifest>
-  /** Has the module upload a clip; returns the id of its command. */
-  requestClip(module: ModuleKey, address: ClipAddress, signal: AbortSignal): Promise<BlinkId>
+  /**
+   * Has the module upload a clip; returns the id of its command, or `undefined` when, in the account's turn, it may no
+   * longer begin.
+   */
+  requestClip(
+    module: ModuleKey,
+    address: ClipAddress,
+    when: { readonly mayBegin: () => boolean; readonly signal: AbortSignal },
+  ): Promise<BlinkId | undefined>
   command(module: ModuleKey, commandId: BlinkId, signal: AbortSignal): Promise<CommandState>
   /** Fetches an uploaded clip piece by piece; returns how many bytes came, and how many were announced. */
   fetchClip(

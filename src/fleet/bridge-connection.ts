@@ -13,7 +13,7 @@ import { openHomeAssistant } from '../homeassistant/publisher.ts'
 import { openBroker } from '../topics/broker.ts'
 import { openBridgePublishing, type PublishingNeeds } from '../topics/publishing.ts'
 
-export interface BridgeConnectionNeeds extends Runtime, Pick<PublishingNeeds, 'shown' | 'unfollowed'> {
+export interface BridgeConnectionNeeds extends Runtime, Pick<PublishingNeeds, 'shown'> {
   readonly settings: Settings
   readonly storage: Storage
   /** Of all accounts, whoever works on them. */

@@ -8,7 +8,7 @@
  * topics after it, or Home Assistant would log an error for each empty topic. When discovery is switched off or moved
  * to another prefix, the earlier documents are removed once.
  */
-import type { Settings } from '../config/settings.ts'
+import { followsManifests, type Settings } from '../config/settings.ts'
 import type { ClipCamera } from '../domain/clip.ts'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
@@ -198,8 +198,8 @@ function devicesOf(
   discovering: DiscoveryNeeds['discovering'],
   { severalNetworks, complete }: { severalNetworks(): boolean; complete(): Promise<boolean> },
 ): WantedDevices {
-  const { clips, manifest } = settings
-  const follows = manifest.follow || clips.enabled
+  const { clips } = settings
+  const follows = followsManifests(settings)
   async function unlessGone(camera: ClipCamera): Promise<ClipCamera | undefined> {
     return camera.moved || !(await status.module(camera)) ? undefined : camera
   }

@@ -1,8 +1,9 @@
 /**
  * The state as it is now: accounts, modules, the next runs, health. What every page, topic and command shows.
  */
+import { type FollowSettings, followsManifests, type Settings } from '../config/settings.ts'
 import type { Clock } from '../domain/clock.ts'
-import { type EligibilityRules, ineligibility, isReadableDrive, isWanted } from '../domain/eligibility.ts'
+import { ineligibility, isReadableDrive, isWanted } from '../domain/eligibility.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import { needsPerson } from '../domain/failure.ts'
 import type { ShownAccounts } from '../domain/fleet.ts'
@@ -13,20 +14,22 @@ import type { Timetable } from './timetable.ts'
 export interface StatusNeeds {
   readonly version: string
   readonly registry: ShownAccounts
-  readonly storage: Pick<Storage, 'ledger' | 'pauses'> & { readonly outbox: Pick<Storage['outbox'], 'count'> }
-  /** Absent where manifests are not followed. */
-  readonly clips?: Pick<Storage['clips'], 'module' | 'totals' | 'storageReading'> | undefined
-  /** Absent where clips are not downloaded. */
-  readonly cameras?: Pick<Storage['clips'], 'camera'> | undefined
-  readonly rules: EligibilityRules
+  readonly storage: Pick<Storage, 'ledger' | 'pauses'> & {
+    readonly outbox: Pick<Storage['outbox'], 'count'>
+    readonly clips: Pick<Storage['clips'], 'module' | 'totals' | 'storageReading' | 'camera'>
+  }
+  readonly settings: FollowSettings & Pick<Settings, 'modules'>
   readonly times: Timetable
   readonly broker: { readonly state: BrokerState }
   readonly clock: Clock
 }
 
 export function statusReader(needs: StatusNeeds): StatusReader {
-  const { registry, storage, rules, times, broker, clock } = needs
+  const { registry, storage, settings, times, broker, clock } = needs
   const { ledger, outbox, pauses } = storage
+  const rules = settings.modules
+  const clips = followsManifests(settings) ? storage.clips : undefined
+  const cameras = settings.clips.enabled ? storage.clips : undefined
   const begun = clock.elapsed()
 
   /** Credentials that do not name their account may be those of any module we know. */
@@ -35,13 +38,13 @@ export function statusReader(needs: StatusNeeds): StatusReader {
   const isShown = (key: ModuleKey) => isWanted(key, rules) && mayBeActive(key)
 
   async function clipsOf(key: ModuleKey): Promise<ModuleSnapshot['clips']> {
-    const kept = await needs.clips?.module(key)
-    return kept && needs.clips && { ...kept.counts, ...(await needs.clips.totals(key)) }
+    const kept = await clips?.module(key)
+    return kept && clips && { ...kept.counts, ...(await clips.totals(key)) }
   }
 
   async function driveOf({ module, missing }: ModuleRecord): Promise<ModuleSnapshot['drive']> {
     if (missing > 0 || !isReadableDrive(module.storage)) return undefined
-    return needs.clips?.storageReading(module)
+    return clips?.storageReading(module)
   }
 
   function snapshot(record: ModuleRecord, paused: boolean): ModuleSnapshot {
@@ -87,7 +90,7 @@ export function statusReader(needs: StatusNeeds): StatusReader {
       return { ...snapshot(record, paused), clips: await clipsOf(key), drive: await driveOf(record) }
     },
     async camera(key) {
-      const camera = await needs.cameras?.camera(key)
+      const camera = await cameras?.camera(key)
       const isThere = camera && !camera.moved && isShown(camera) && (await ledger.read(camera))
       return isThere ? camera : undefined
     },

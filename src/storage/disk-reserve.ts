@@ -1,11 +1,12 @@
 /**
- * Room on the disk that is held back for the answers in hand when it fills up.
+ * Room on the disk: how much there is, and what is held back for the answers in hand when it fills up.
  *
  * Who finds the disk full removes this file, writes what must not be lost, and requests nothing more until the file
  * could be made again. So no run needs to try the disk first, which on the memory card of a small computer would be
  * most of what is ever written.
  */
 import { closeSync, constants, openSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../domain/clock.ts'
 import { StoreFailed } from '../domain/errors.ts'
@@ -79,4 +80,10 @@ function tryToRemove(path: string): boolean {
     // Somebody was here before us, or the disk cannot even do that.
     return false
   }
+}
+
+/** How much room the disk of a directory has left. @throws the file system's error */
+export async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory)
+  return bavail * bsize
 }

@@ -5,9 +5,9 @@
  * Masked twice: by what is known of this installation, and by how secrets and addresses look. Ids of accounts, networks
  * and modules become numbers that mean nothing elsewhere, the same throughout the document.
  */
-import type { Settings, ShownSetting } from '../config/settings.ts'
+import type { LoadedSettings, Settings } from '../config/settings.ts'
 import { type Clock, iso } from '../domain/clock.ts'
-import type { StoreReport, TailLine } from '../domain/diagnostics.ts'
+import type { StoreReport, SupportBundle, TailLine } from '../domain/diagnostics.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, Credentials, Progress, Sighting } from '../domain/model.ts'
 import type { CredentialStore, LimitStore } from '../domain/ports.ts'
@@ -17,8 +17,7 @@ import { createRedaction, type KnownTexts } from './redaction.ts'
 
 export interface BundleNeeds {
   readonly version: string
-  readonly settings: Settings
-  readonly shown: readonly ShownSetting[]
+  readonly loaded: LoadedSettings
   readonly credentials: Pick<CredentialStore, 'list'>
   readonly limits: LimitStore
   /** `undefined` where nothing was stored yet. @throws StoreFailed when it cannot be read */
@@ -34,13 +33,13 @@ const note =
   'Please look through it before you publish it.'
 
 /** What a file of it is called. */
-export function bundleName(now: number): string {
+function bundleName(now: number): string {
   return `blink-manifestd-support-${iso(now).replace(/[-:]|\.\d+/g, '')}.json`
 }
 
-/** The document as text. */
-export async function supportBundle(needs: BundleNeeds): Promise<string> {
-  const { version, settings, shown, limits, clock } = needs
+export async function supportBundle(needs: BundleNeeds): Promise<SupportBundle> {
+  const { version, limits, clock } = needs
+  const { settings, shown } = needs.loaded
   const credentials = await needs.credentials.list()
   const { report, trouble } = await reported(needs.report)
   const masked = redactionOf({ settings, credentials, report })
@@ -71,7 +70,7 @@ export async function supportBundle(needs: BundleNeeds): Promise<string> {
       return `${iso(at)} ${level} ${masked.text(message)}${rest === '{}' ? '' : ` ${rest}`}`
     }),
   }
-  return `${JSON.stringify(document, undefined, 2)}\n`
+  return { name: bundleName(clock.now()), text: `${JSON.stringify(document, undefined, 2)}\n` }
 }
 
 async function reported(report: BundleNeeds['report']) {

@@ -6,7 +6,7 @@
  * its newer half when it is full, so a kill at any moment leaves a file that can be read.
  */
 import { constants } from 'node:fs'
-import { open, stat, statfs } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../domain/clock.ts'
 import { iso } from '../domain/clock.ts'
@@ -14,6 +14,7 @@ import type { LogTail, TailLine } from '../domain/diagnostics.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import { errorCode } from '../domain/file-failures.ts'
 import type { Observer } from '../domain/ports.ts'
+import { freeBytes } from '../storage/disk-reserve.ts'
 import { readWhole, writeWhole } from '../storage/state-files.ts'
 import type { Redaction } from './redaction.ts'
 
@@ -157,8 +158,7 @@ export async function readLines(dataDir: string): Promise<readonly string[]> {
 
 /** Appends to the file, or replaces it by what is to stay of it. @throws the file system's error, or StoreFailed */
 async function append(directory: string, text: string, rest: () => string): Promise<void> {
-  const { bavail, bsize } = await statfs(directory)
-  if (bavail * bsize < leastFreeBytes) return
+  if ((await freeBytes(directory)) < leastFreeBytes) return
   const path = diagnosticsPath(directory)
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
   const file = await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)

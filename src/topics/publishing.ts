@@ -4,7 +4,7 @@
  * A daemon by itself publishes all of it on one connection. Of daemons that share a database each publishes what comes
  * of the accounts it works on, and one of them, on a second connection, what there is once: see `bridge.ts`.
  */
-import type { Settings } from '../config/settings.ts'
+import { followsManifests, type Settings } from '../config/settings.ts'
 import { thisMoment } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
 import type { ModuleKey } from '../domain/model.ts'
@@ -17,10 +17,8 @@ import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
 import { publishWork } from './work.ts'
 
 export interface PublishingNeeds extends Runtime, Pick<BridgeNeeds, 'handle'> {
-  readonly settings: Pick<Settings, 'clips' | 'mqtt' | 'request'>
+  readonly settings: Pick<Settings, 'clips' | 'manifest' | 'mqtt' | 'request'>
   readonly storage: Pick<Storage, 'clips' | 'installation' | 'ledger' | 'outbox'>
-  /** Whether manifests were followed before and are no longer, so that what is published of them is to be cleared. */
-  readonly unfollowed: boolean
   readonly status: StatusReader
   readonly notify: Notifier
   readonly mqtt: Pick<OpenedBroker, 'broker' | 'topics' | 'refused'>
@@ -60,14 +58,14 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   }
 }
 
-export type InstanceNeeds = Omit<PublishingNeeds, 'handle' | 'reader' | 'unfollowed'>
+export type InstanceNeeds = Omit<PublishingNeeds, 'handle' | 'reader'>
 
 /** Starts to publish what comes of the accounts that an instance works on: changes only, and it clears nothing. */
 export function openInstancePublishing(needs: InstanceNeeds): Publishing {
   const { broker, refused } = needs.mqtt
   const stopping = new AbortController()
   const { signal } = stopping
-  const common = commonOf({ ...needs, handle: undefined, reader: clearedByBridge, unfollowed: false })
+  const common = commonOf({ ...needs, handle: undefined, reader: clearedByBridge })
   const retained = publishRetained({ ...common, isShared: true }, signal)
   const work = publishWork(common, signal)
 
@@ -109,7 +107,7 @@ export function openBridgePublishing(needs: PublishingNeeds): Publishing {
 }
 
 function commonOf(needs: PublishingNeeds) {
-  const { settings, storage, status, notify, unfollowed, reader, handle, clock, log, fail } = needs
+  const { settings, storage, status, notify, reader, handle, clock, log, fail } = needs
   const { broker, topics, refused } = needs.mqtt
   const { mediaPrefix } = settings.clips
   const { version, settings: shownSettings, logLevel } = needs.shown
@@ -123,7 +121,9 @@ function commonOf(needs: PublishingNeeds) {
       logLevel: logLevel(),
     })
   return {
-    ...{ topics, broker, refused, clock, log, fail, status, notify, storage, unfollowed, reader, handle },
+    ...{ topics, broker, refused, clock, log, fail, status, notify, storage, reader, handle },
+    // A daemon that followed manifests until now has left topics of them.
+    unfollowed: handle !== undefined && !followsManifests(settings),
     ...{ publisher: broker, ledger: storage.ledger, outbox: storage.outbox, cameras: storage.clips },
     ...{ modulesToo: settings.mqtt.topics === 'all', mediaPrefix, bridgeInfo: info },
     ttlMs: settings.request.ttlSeconds * 1000,

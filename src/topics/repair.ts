@@ -17,24 +17,18 @@
 import { hash } from 'node:crypto'
 import type { CameraKey } from '../domain/clip.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
-import type { BlinkId, Message, ModuleKey } from '../domain/model.ts'
-import type { Publisher, Runtime, StatusReader } from '../domain/ports.ts'
+import type { BlinkId, ModuleKey } from '../domain/model.ts'
+import type { Publisher, Runtime } from '../domain/ports.ts'
 import { ThrottledLog } from '../domain/throttled-log.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
 import { lastClip } from './clip-topics.ts'
-import { online, type RetainedTopics } from './retained.ts'
+import { online, type RetainedSource, type RetainedTopics } from './retained.ts'
 import { accountState, moduleIdentity, moduleProgress } from './state-topics.ts'
-import { plain, retainedModuleTopics, type Topics } from './topics.ts'
+import { plain, retainedModuleTopics } from './topics.ts'
 
-export interface RepairNeeds extends Runtime {
-  readonly topics: Topics
+export interface RepairNeeds extends Runtime, RetainedSource {
   readonly broker: Pick<Broker, 'subscribe' | 'onConnect' | 'state'>
   readonly publisher: Publisher
-  readonly modulesToo: boolean
-  readonly status: Pick<StatusReader, 'account' | 'module' | 'camera'>
-  /** What `media_content_id` of a clip begins with. */
-  readonly mediaPrefix: string | undefined
-  readonly bridgeInfo: () => Message
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
   readonly announce: () => void
   readonly retained: Pick<RetainedTopics, 'publish'>

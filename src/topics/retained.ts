@@ -33,16 +33,21 @@ export interface TopicReader {
   beforeClearing(removed: ModuleKey | ClipCamera | BlinkId): Promise<void>
 }
 
-export interface RetainedNeeds extends Runtime {
+/** What the payloads of the retained topics are made from. */
+export interface RetainedSource {
   readonly topics: Topics
-  readonly publisher: Publisher
   /** False publishes only bridge and account topics. */
   readonly modulesToo: boolean
   readonly bridgeInfo: () => Message
-  readonly status: Pick<StatusReader, 'accounts' | 'account' | 'module' | 'camera'>
-  readonly cameras: Pick<ClipLedger, 'cameras' | 'forgetCamera'>
+  readonly status: Pick<StatusReader, 'account' | 'module' | 'camera'>
   /** What `media_content_id` of a clip begins with. */
   readonly mediaPrefix: string | undefined
+}
+
+export interface RetainedNeeds extends Runtime, RetainedSource {
+  readonly publisher: Publisher
+  readonly status: RetainedSource['status'] & Pick<StatusReader, 'accounts'>
+  readonly cameras: Pick<ClipLedger, 'cameras' | 'forgetCamera'>
   readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
   /** Whether others of this installation publish the same topics. */

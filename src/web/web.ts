@@ -8,16 +8,15 @@ import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { CommandHandler } from '../commands/handler.ts'
 import { signInDialogue } from '../commands/sign-in-dialogue.ts'
-import type { Settings, ShownSetting } from '../config/settings.ts'
-import type { Clock } from '../domain/clock.ts'
+import { followsManifests, type LoadedSettings } from '../config/settings.ts'
 import type { LogTail, SupportBundle } from '../domain/diagnostics.ts'
 import { DaemonError } from '../domain/errors.ts'
 import type { InstanceView } from '../domain/fleet.ts'
-import type { Log, Observer, StatusReader, Storage, WebSessions } from '../domain/ports.ts'
+import type { Observer, Runtime, StatusReader, Storage, WebSessions } from '../domain/ports.ts'
+import { freeBytes } from '../storage/disk-reserve.ts'
 import { serveAssets } from './assets.ts'
 import { recordAttempts } from './attempts.ts'
 import type { WebApp, WebEnv } from './context.ts'
-import { freeBytesOf } from './free-space.ts'
 import { limitedBodies, peersAndHosts, sameOrigin, securityHeaders } from './guard.ts'
 import { metricsRoute, probes, statusRoute } from './health.ts'
 import { rootOf, show } from './layout.ts'
@@ -53,10 +52,8 @@ export interface SharedPage {
   readonly holdsBridge: () => boolean
 }
 
-export interface WebNeeds {
-  readonly settings: Settings
-  /** Every setting with its origin, secrets masked. */
-  readonly shown: readonly ShownSetting[]
+export interface WebNeeds extends Runtime {
+  readonly loaded: LoadedSettings
   readonly version: string
   readonly status: StatusReader
   readonly handle: CommandHandler
@@ -68,10 +65,6 @@ export interface WebNeeds {
   readonly bundle: () => Promise<SupportBundle>
   /** Where several daemons serve the same page. */
   readonly shared?: SharedPage | undefined
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 /** The page without its sockets. */
@@ -87,7 +80,8 @@ const stopMs = 5_000
 
 /** @param metrics absent where nobody may read them */
 export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
-  const { settings, status, storage, clock, log } = needs
+  const { status, storage, clock, log } = needs
+  const { settings, shown } = needs.loaded
   const stopping = new AbortController()
   const { origins, password } = settings.web
   const { installId } = storage.installation
@@ -112,13 +106,13 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   const dialogue = signInDialogue({ settings, clock, log, signal: stopping.signal })
   accountsPages(app, { ...needs, dialogue, messages })
   signInPages(app, { dialogue, messages })
-  overviewPage(app, { ...needs, messages, lastRun: readLastRun })
+  overviewPage(app, { ...needs, settings, messages, lastRun: readLastRun })
   moduleCommands(app, { ...needs, messages })
   modulesPage(app, { ...needs, messages })
   modulePage(app, { ...needs, messages })
-  clipsPages(app, needs)
+  clipsPages(app, { ...needs, settings })
   logPage(app, needs.logTail)
-  settingsPage(app, needs)
+  settingsPage(app, { ...needs, shown })
 
   app.notFound((c) => {
     if (!c.get('visit')) return c.text('Not found.\n', 404)
@@ -153,13 +147,25 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   return { app, observers, stop }
 }
 
+/** By the directories' names, without those that cannot be looked at. */
+async function freeBytesOf(
+  directories: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, number>>> {
+  const free: Record<string, number> = {}
+  for (const [name, directory] of Object.entries(directories)) {
+    const bytes = await freeBytes(directory).catch(() => undefined)
+    if (bytes !== undefined) free[name] = bytes
+  }
+  return free
+}
+
 async function loadMetrics(needs: WebNeeds): Promise<Metrics | undefined> {
-  const { settings, status, storage, clock, version, limits } = needs
+  const { status, storage, clock, version, limits } = needs
+  const { settings } = needs.loaded
   if (settings.web.metrics === 'off') return undefined
   const { openMetrics } = await import('./metrics.ts')
-  const { follow } = settings.manifest
-  const { enabled, directory } = settings.clips
-  const directories = { data: settings.dataDir, ...((follow || enabled) && { clips: directory }) }
+  const { dataDir: data, clips } = settings
+  const directories = { data, ...(followsManifests(settings) && { clips: clips.directory }) }
   return openMetrics({
     ...{ version, status, limits, clock, outbox: storage.outbox, shared: needs.shared },
     perModule: settings.web.metricsPerModule,
@@ -176,7 +182,7 @@ export interface OpenWeb {
 
 /** @throws ConfigInvalid when a listener cannot be opened */
 export async function openWeb(needs: WebNeeds): Promise<OpenWeb> {
-  const { listen, ingress } = needs.settings.web
+  const { listen, ingress } = needs.loaded.settings.web
   const metrics = await loadMetrics(needs)
   const { app, observers, stop } = createWeb(needs, metrics)
   const opened: Listener[] = []

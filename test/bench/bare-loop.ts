@@ -1,5 +1,5 @@
 /**
- * The bare loop: what the daemon's work costs when nothing is kept, guarded, checked or told.
+ * The bare loop: what the daemon's work costs when nothing is kept, guarded, checked or published.
  *
  * undici's `Pool.request` for the cloud, mqtt.js' `publishAsync` for the broker, so many loops side by side, and
  * nothing else. Started by the benches, and told over IPC what to ask and when.

@@ -29,7 +29,7 @@ export async function* idle({ idleMinutes }: Asked, tell: (text: string) => void
   await using stack = new AsyncDisposableStack()
   const quiet = stack.use(await startBenchWorld(fleet))
   const regular = stack.use(await startBenchWorld(fleet))
-  const told = await Promise.all([listenForIds(quiet, 2), listenForIds(regular, 1)])
+  const listening = await Promise.all([listenForIds(quiet, 2), listenForIds(regular, 1)])
   const common = { SCHEDULE_ON_START: 'true', SCHEDULE_ALLOW_FAST: 'false', SCHEDULE_SPREAD_SECONDS: '30' }
   const all = [
     {
@@ -45,9 +45,9 @@ export async function* idle({ idleMinutes }: Asked, tell: (text: string) => void
     { name: 'bare script', world: quiet, child: startBareScript(quiet) },
   ]
   for (const { child } of all) stack.defer(() => ended(child))
-  await Promise.all(told.map((come) => come()))
+  await Promise.all(listening.map((come) => come()))
   await pause(settledAfterMs)
-  tell('all have told of their first id and settled')
+  tell('all have published their first ID and settled')
 
   const since = { quiet: quiet.now(), regular: regular.now() }
   const lines = { quiet: quiet.broker.log.length, regular: regular.broker.log.length }

@@ -54,7 +54,7 @@ export async function undisturbed<T>(lap: () => Promise<T>, tell: (text: string)
 
 /**
  * @throws LapDisturbed when there is more in it than the lap's own, or not all of its requests
- * @throws Error when a module was asked and not told of
+ * @throws Error when a module was requested and not published
  */
 export async function runLap(
   world: BenchWorld,

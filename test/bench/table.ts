@@ -6,7 +6,7 @@ import { spreadOf } from './statistics.ts'
 /** The cells of one row; the first row of a table is its head. */
 export type Cells = readonly string[]
 
-/** Rows as they are measured, so that a bench that is cut short has told of what it had. */
+/** Rows as they are measured, so that a bench that is cut short has reported what it had. */
 export type Rows = AsyncIterable<Cells>
 
 export function markdownRow(cells: Cells): string {

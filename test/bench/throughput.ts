@@ -118,7 +118,7 @@ async function contest(
   const lapOf = (runner: Runner) => undisturbed(() => runLap(world, runner, modules), tell)
   const warm = await lapOf(ours)
   const second = await lapOf(ours)
-  // The third lap is as all later ones: nothing is told for the first time, and the ids of the first one end.
+  // The third lap is as all later ones: nothing is published for the first time, and the ids of the first one end.
   const third = await lapOf(ours)
   tell(line('daemon, warming up', ...[warm, second, third].map((lap) => figuresOf(lap, modules))))
   const extras = topics === 'all' ? extrasLike(third.arrivals, modules) : []
@@ -152,7 +152,7 @@ function figuresOf({ ms, cpuMs, latenciesMs, writtenBytes, arrivals }: Lap, modu
   }
 }
 
-/** What the daemon told of each module beside the work item: as many messages, as long as these on average. */
+/** What the daemon published of each module beside the work item: as many messages, as long as these on average. */
 export function extrasLike(arrivals: readonly Arrival[], modules: number): readonly Extra[] {
   const byKind = Map.groupBy(arrivals, ({ topic }) => topic.split('/').slice(5).join('/'))
   byKind.delete('manifest/requested')

@@ -15,7 +15,7 @@ import { extrasLike } from './throughput.ts'
 
 const fleet = { accounts: 10, modulesPerAccount: 100 }
 const periodSeconds = 20
-/** Two ids of a module live at a time, as with the defaults, and one that expires is told of between two laps. */
+/** Two ids of a module live at a time, as with the defaults, and one that expires is published between two laps. */
 const ttlSeconds = 1.5 * periodSeconds
 
 /** What one lap took. */

@@ -1,17 +1,16 @@
 /**
- * Whether "ask less" was heeded: from the refusal on, and for as long as the daemon has told everybody it would be.
+ * Whether "ask less" was heeded: from the refusal on, and for as long as the daemon has published it would be.
  * Pure: records in, findings out.
  */
 import { z } from 'zod'
 import type { Call } from '../../src/simulator/server.ts'
-import type { Life, SignIn } from './lives.ts'
+import type { Life } from './lives.ts'
 import { when } from './politeness.ts'
 import type { Publish } from './wiretap.ts'
 
 export interface BreakerRecords {
   readonly calls: readonly Call[]
   readonly lives: readonly Life[]
-  readonly signIns: readonly SignIn[]
   readonly publishes: readonly Publish[]
 }
 
@@ -41,7 +40,7 @@ const slackMs = 60
 
 const state = z.object({ state: z.string(), retry_at: z.string().nullable() })
 
-export function judgeBreakers({ calls, lives, signIns, publishes }: BreakerRecords): Breakers {
+export function judgeBreakers({ calls, lives, publishes }: BreakerRecords): Breakers {
   const refusals = calls.filter((call) => throttled.includes(call.status) && call.accountId !== undefined)
   const unheard = refusals.filter(({ endedAt }) => lives.some((life) => diesJustAfter(life, endedAt)))
   const heard: Pause[] = refusals
@@ -54,11 +53,8 @@ export function judgeBreakers({ calls, lives, signIns, publishes }: BreakerRecor
     }))
   const promised = publishes.flatMap(promise)
   const violations = [...heard, ...promised].flatMap((pause) => {
-    // A new login is a new beginning: the old one's breaker goes with it.
-    const over = signIns.find(({ account, at }) => account === pause.account && at > pause.from)?.at
-    const until = Math.min(pause.until, over ?? Number.POSITIVE_INFINITY)
     const during = calls.filter(
-      ({ accountId, at }) => accountId === pause.account && at > pause.from && at < until - slackMs,
+      ({ accountId, at }) => accountId === pause.account && at > pause.from && at < pause.until - slackMs,
     )
     const [first] = during
     return first
@@ -68,28 +64,33 @@ export function judgeBreakers({ calls, lives, signIns, publishes }: BreakerRecor
   return { opened: heard.length, unheard: unheard.length, promised: promised.length, violations }
 }
 
-/** The accounts that may be in a pause: for the longest one there is, unless somebody has signed in since. */
-export function pausedAt(
-  moment: number,
-  { calls, signIns }: Pick<BreakerRecords, 'calls' | 'signIns'>,
-): ReadonlySet<number> {
-  const refused = calls.filter(
-    ({ status, accountId, at }) => throttled.includes(status) && accountId !== undefined && at < moment,
-  )
-  const still = refused.filter(
-    (call) =>
-      !signIns.some(({ account, at }) => account === call.accountId && at > call.endedAt && at < moment),
-  )
-  return new Set(still.flatMap(({ accountId }) => accountId ?? []))
+/** The refusals that nothing followed: their accounts were in a pause from then on. */
+export function lastPauses(calls: readonly Call[]): ReadonlyMap<number, Call> {
+  const last = new Map<number, Call>()
+  for (const call of calls) {
+    const { accountId, status, at } = call
+    if (accountId === undefined) continue
+    const refusal = last.get(accountId)
+    if (throttled.includes(status)) last.set(accountId, call)
+    else if (refusal && at > refusal.endedAt + slackMs) last.delete(accountId)
+  }
+  return last
 }
 
 function promise({ at, topic, payload }: Publish): Pause[] {
   const account = Number(/\/account\/(\d+)\/state$/.exec(topic)?.[1])
   if (!account || payload === '') return []
-  const told = state.parse(JSON.parse(payload))
-  if (told.state !== 'throttled' || told.retry_at === null) return []
-  const until = Date.parse(told.retry_at)
-  return [{ account, from: at, until, why: `"throttled" until ${told.retry_at}, told at ${when({ at })}` }]
+  const published = state.parse(JSON.parse(payload))
+  if (published.state !== 'throttled' || published.retry_at === null) return []
+  const until = Date.parse(published.retry_at)
+  return [
+    {
+      account,
+      from: at,
+      until,
+      why: `"throttled" until ${published.retry_at}, published at ${when({ at })}`,
+    },
+  ]
 }
 
 function diesJustAfter({ endedAt, end }: Life, answeredAt: number): boolean {

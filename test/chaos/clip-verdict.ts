@@ -9,7 +9,9 @@ import { z } from 'zod'
 import type { StruckClip } from '../../src/simulator/clip-trouble.ts'
 import type { Call } from '../../src/simulator/server.ts'
 import type { ClipRecord } from '../../src/simulator/stick.ts'
+import { lastPauses } from './breakers.ts'
 import type { ClipTimes } from './clip-deeds.ts'
+import { modules } from './homes.ts'
 import type { Life } from './lives.ts'
 import { failed } from './politeness.ts'
 import { statistics } from './report.ts'
@@ -150,6 +152,8 @@ function excuseOf(
   if (times.deleted.has(key)) return 'deleted on the stick'
   const met = struck.filter((one) => one.key === key).map(({ kind }) => kind)
   if (!onStick) return met.includes('vanished') ? 'vanished' : undefined
+  const pause = lastPauses(calls).get(modules.find(({ id }) => id === module)?.account ?? 0)
+  if (pause?.fault) return `account paused after ${pause.fault}`
   const row = rowsOf(record, rows).find(({ clip }) => clip.state === 'failed')
   const { retryAt = 0 } = row?.clip ?? {}
   if (retryAt < Date.now()) return undefined

@@ -39,8 +39,6 @@ export interface Lives {
   start(start: Start, env?: Readonly<Record<string, string>>): void
   /** How much is in the outbox, where that can be read beside the daemon. */
   waitingNow(): number | undefined
-  /** Somebody signs an account in before the next start. */
-  signInNext(account: number): void
   kill(moment: KillMoment, lateMs: number): Promise<void>
   stop(): Promise<void>
   /** Resolves when the running daemon has logged so many runs, or has taken too long for them. */
@@ -77,13 +75,11 @@ export function livesOf(needs: LivesNeeds): Lives {
   const disks: OnDisk[] = []
   const signIns: SignIn[] = []
   const lines = new Map(accounts.map((account) => [account, cloud.tokens(account)]))
-  const wanted = new Set<number>()
   let current: { readonly life: Life; readonly program: Program; readonly read: Promise<void> } | undefined
 
   /** A person signs the accounts in that need it, as they would: while nobody is using the directory. */
   const signIn = () => {
-    for (const account of new Set([...wanted, ...(logs.at(-1)?.signedOut ?? [])])) {
-      wanted.delete(account)
+    for (const account of new Set(logs.at(-1)?.signedOut)) {
       cloud.signIn(account)
       lines.set(account, cloud.tokens(account))
       signIns.push({ account, at: Date.now() })
@@ -150,8 +146,6 @@ export function livesOf(needs: LivesNeeds): Lives {
         return undefined
       }
     },
-
-    signInNext: (account) => void wanted.add(account),
 
     async runs(count) {
       await current?.program.says('tick done', count).catch(() => undefined)

@@ -94,9 +94,9 @@ function withoutReason(
   const missing = new Set<string>()
 
   const mayRepeatHome = (call: Call): string | undefined => {
-    if (!lastHome || !failed(lastHome)) return 'asked for the home screen again in the same tick'
+    if (!lastHome || !failed(lastHome)) return 'asked for the home screen again in the same run'
     if (lastHome.status === 401) return undefined
-    if (++homeTries > triesOfHome) return `asked for the home screen ${homeTries} times in a tick`
+    if (++homeTries > triesOfHome) return `asked for the home screen ${homeTries} times in a run`
     const gap = call.at - lastHome.endedAt
     return gap + slackMs < leastPauseMs ? `asked for the home screen again after ${gap} ms` : undefined
   }

@@ -11,7 +11,6 @@ import { realTime } from '../../src/simulator/time.ts'
 import { stepTrap } from '../support/step-trap.ts'
 import { until } from '../support/until.ts'
 import { startWorld } from '../support/world.ts'
-import { pausedAt } from './breakers.ts'
 import { type BrokerTimes, doToBroker } from './broker-deeds.ts'
 import { chanceOf } from './chance.ts'
 import { clipDisk, doToStick, journalOf, noClipTimes } from './clip-deeds.ts'
@@ -167,15 +166,8 @@ export async function runChaos(options: ChaosOptions): Promise<Report> {
   })
 }
 
-/**
- * Peace goes on until all clips are there, or no more of them come. Accounts that are in a pause are signed in anew,
- * which ends it, so that nobody has to wait for hours.
- */
+/** Peace goes on until all clips are there, or no more of them come. Accounts that are in a pause stay in it. */
 async function saveTheRest({ cloud, lives, wiretap, tell }: Rest): Promise<void> {
-  for (const account of pausedAt(Date.now(), { calls: cloud.calls.map(named), signIns: lives.signIns })) {
-    cloud.signIn(account)
-    lives.signInNext(account)
-  }
   // A machine that stands still for a moment must not cost an account its credentials, or a clip a day.
   cloud.rotateRefreshTokens('never')
   lives.start(unhurried, patient)

@@ -70,7 +70,7 @@ export function readDisk(dataDir: string): OnDisk {
 }
 
 export interface LogRead {
-  /** Request ids told as asked for, which is told when they are on disk. */
+  /** Request IDs logged as requested, which is logged when they are on disk. */
   readonly stored: readonly number[]
   readonly expired: number
   /** Accounts that wait for a person. */
@@ -79,7 +79,7 @@ export interface LogRead {
   readonly errors: Readonly<Record<string, number>>
   /** Lines that are no log lines: stack traces, warnings of the runtime. */
   readonly stray: readonly string[]
-  /** Lines with something in them that must not be told. */
+  /** Lines with a secret in them. */
   readonly leaks: readonly string[]
 }
 

@@ -2,7 +2,7 @@
  * From what was recorded to the report: who is asked about what, and what counts as a failure. Pure.
  */
 import type { Call } from '../../src/simulator/server.ts'
-import { judgeBreakers, pausedAt } from './breakers.ts'
+import { judgeBreakers, lastPauses } from './breakers.ts'
 import type { BrokerTimes } from './broker-deeds.ts'
 import type { Clips } from './clip-verdict.ts'
 import type { CloudTimes } from './cloud-deeds.ts'
@@ -70,7 +70,7 @@ export function judge(records: Records): Report {
     ...poller,
     brokerEnds: broker.ends,
   })
-  const { violations: breakerFaults, ...breakers } = judgeBreakers({ calls, lives: all, signIns, publishes })
+  const { violations: breakerFaults, ...breakers } = judgeBreakers({ calls, lives: all, publishes })
   const { byKind, violations: loadFaults } = loads(calls, { lives: all, modulesOfAccount })
   const unstored = answeredNotStored(calls, items)
   const killed = unstored.filter(({ at, endedAt }) =>
@@ -151,8 +151,8 @@ export function judge(records: Records): Report {
 }
 
 /** Accounts that nothing is wrong with, and that nobody asks any more. */
-function forgotten({ calls, lives: { signIns, logs }, peaceFrom }: Records): string[] {
-  const paused = pausedAt(peaceFrom, { calls, signIns })
+function forgotten({ calls, lives: { logs }, peaceFrom }: Records): string[] {
+  const paused = lastPauses(calls)
   // Its login was lost to the last kill, which the daemon found out only now.
   const signedOut = new Set(logs.slice(-2).flatMap((log) => log.signedOut))
   const asked = new Set(calls.flatMap(({ at, accountId }) => (at > peaceFrom ? accountId : undefined) ?? []))

@@ -23,7 +23,7 @@ export interface Wiretap extends AsyncDisposable {
   readonly publishes: readonly Publish[]
   /** How many of all topics. */
   readonly total: number
-  /** Topics on which a payload held what must not be told. */
+  /** Topics on which a payload held a secret. */
   readonly leaks: readonly string[]
   /** Ends all connections, as a router does that is switched off. */
   cut(): void

@@ -14,10 +14,10 @@ const partName = /^\s*\/\/ (src|node_modules)\/\S+$/gm
 
 mosquittoTest('the built program needs no libraries beside it, and loads a few files to run', async () => {
   await using world = await startWorld()
-  const told = join(world.directory, 'loaded')
+  const coverage = join(world.directory, 'loaded')
   const env = {
     ...world.env,
-    NODE_V8_COVERAGE: told,
+    NODE_V8_COVERAGE: coverage,
     SCHEDULE_ON_START: 'true',
     SCHEDULE_SPREAD_SECONDS: '0',
   }
@@ -26,7 +26,7 @@ mosquittoTest('the built program needs no libraries beside it, and loads a few f
   await until('a request ID', () => observer.on('/manifest/requested').length > 0, { state: program.stderr })
   expect((await program.stop()).code).toBe(0)
 
-  const loaded = readdirSync(told).flatMap((name) => loadedFiles(join(told, name)))
+  const loaded = readdirSync(coverage).flatMap((name) => loadedFiles(join(coverage, name)))
   expect(loaded.length).toBeLessThan(50)
   const parts = loaded.flatMap(({ path }) => readFileSync(path, 'utf8').match(partName) ?? [])
   expect(parts).toContain('// src/app.ts')

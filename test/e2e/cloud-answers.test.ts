@@ -9,7 +9,7 @@ import { startWorld } from '../support/world.ts'
 
 const withId = (id: string): Misbehaviour => ({ kind: 'wrong_type', text: `{"id":${id},"network_id":44001}` })
 
-/** What can happen to a manifest request, and what must be told of it. */
+/** What can happen to a manifest request, and what must be published of it. */
 const stories: readonly (readonly [Misbehaviour, string, RegExp?])[] = [
   [{ kind: 'html' }, 'unknown', /not JSON/],
   [{ kind: 'truncated' }, 'unknown', /closed the connection/],

@@ -1,4 +1,4 @@
-/** A cloud that cannot be reached: told as such, and asked again as soon as it is there. */
+/** A cloud that cannot be reached: reported as such, and requested again as soon as it is there. */
 import { expect, test } from 'vitest'
 import { namesIn, roadTo, tlsRoadTo } from '../support/cloud-road.ts'
 import { document, fast, home, itemsSeen, stem, workItems } from '../support/homes.ts'
@@ -21,7 +21,7 @@ interface Trouble {
   readonly detail: RegExp
 }
 
-/** Sees a daemon through the trouble: what it told, and the ticks between the end of it and the next request ID. */
+/** Sees a daemon through the trouble: what it published, and the runs between the end of it and the next request ID. */
 async function survive({ observer, daemon, begin, end, detail }: Trouble): Promise<void> {
   const state = daemon.stderr
   const account = () => document(observer.latest('blink-manifestd/account/8021/state'))

@@ -16,14 +16,14 @@ mosquittoTest('the daily budget stops a runaway before the cloud does, over rest
   const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
   await daemon.says('tick done', ticks + 2)
   await daemon.stop()
-  const told = daemon.logged().filter(({ msg }) => msg === 'account cannot be requested')
+  const logged = daemon.logged().filter(({ msg }) => msg === 'account cannot be requested')
   const counted = daemon.logged().findLast(({ msg }) => msg === 'requests so far')
 
   const once = await world.finish(['once', '--json'], env)
   const accounts = await world.finish(['accounts', '--json'], env)
 
   expect(world.cloud.calls.length).toBe(11)
-  expect(told).toMatchObject([
+  expect(logged).toMatchObject([
     { level: 40, detail: expect.stringContaining('daily budget of 11 requests is used up') },
   ])
   expect(counted).toMatchObject({

@@ -1,6 +1,6 @@
 /**
  * Every way in which the cloud's answers can go wrong, at every call, each at a home of its own, all at the same
- * time under one daemon; the tests then read what was told of each and what the cloud was asked.
+ * time under one daemon; the tests then read what was published of each and what the cloud was asked.
  */
 import { afterAll, beforeAll, expect } from 'vitest'
 import type { AccountSpec } from '../../src/simulator/account-spec.ts'
@@ -87,7 +87,7 @@ beforeAll(async () => {
   const all = (look: (index: number) => boolean) => rows.every((_, index) => look(index))
   const outcome = (index: number) => document(observer.latest(`${moduleStem(index)}/state`))?.last_outcome
   const status = (index: number) => document(observer.latest(accountTopic(index)))?.state
-  await until('a good tick', () => all((index) => outcome(index) === 'requested'), { state: daemon.stderr })
+  await until('a good run', () => all((index) => outcome(index) === 'requested'), { state: daemon.stderr })
 
   for (const [index, { place, misbehaviour }] of rows.entries()) {
     if (place === 'token') world.cloud.expireAccessTokens(idOf(index))
@@ -95,10 +95,11 @@ beforeAll(async () => {
   }
   await until('the faults', () => world.cloud.faults.length === 0, { state: daemon.stderr })
   const bad = new Set<number>()
-  await until('what is told', () => {
+  await until('what is published', () => {
     for (const index of rows.keys()) {
-      const told = rows[index]?.place === 'manifest' ? outcome(index) !== 'requested' : status(index) !== 'ok'
-      if (told || failures(index).length > 0) bad.add(index)
+      const isShown =
+        rows[index]?.place === 'manifest' ? outcome(index) !== 'requested' : status(index) !== 'ok'
+      if (isShown || failures(index).length > 0) bad.add(index)
     }
     return bad.size === rows.length
   })

@@ -19,7 +19,7 @@ async function running(world: World, env: Readonly<Record<string, string>> = qui
   return { observer, daemon }
 }
 
-/** Sends a command and waits for its answer, which is told by the transaction. */
+/** Sends a command and waits for its answer, which the transaction names. */
 async function command(observer: Observer, verb: string, object: object = {}) {
   const transaction = `t${observer.seen.length}`
   await observer.publish(`${base}/request/${verb}`, JSON.stringify({ transaction, ...object }))
@@ -104,7 +104,7 @@ mosquittoTest('what is paused is requested on command only, also after a restart
 mosquittoTest('health, options and a rescan answer with what they are for', async () => {
   await using world = await startWorld({ simulator })
   const { observer, daemon } = await running(world)
-  const told = () => daemon.logged().filter(({ msg }) => msg === 'manifest requested').length
+  const logged = () => daemon.logged().filter(({ msg }) => msg === 'manifest requested').length
 
   expect(await command(observer, 'rescan')).toMatchObject({ status: 'ok', data: { modules: 2, found: 2 } })
   expect(await command(observer, 'health')).toMatchObject({
@@ -121,7 +121,7 @@ mosquittoTest('health, options and a rescan answer with what they are for', asyn
   await until('the level', () => document(observer.latest(`${base}/info`)).log_level === 'error')
   await command(observer, 'manifest/request')
   expect(requestCount(world.cloud, 'manifest-request')).toBe(2)
-  expect(told()).toBe(0)
+  expect(logged()).toBe(0)
   expect(await command(observer, 'dance')).toMatchObject({ status: 'error', error: { code: 'unknown_verb' } })
   expect(await command(observer, 'pause', { account_id: 1 })).toMatchObject({
     error: { code: 'unknown_target', message: expect.stringContaining('8021') },

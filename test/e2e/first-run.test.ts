@@ -11,7 +11,7 @@ mosquittoTest('the first start publishes a request ID of every module that can a
   const daemon = world.start(['run'])
   const state = () => daemon.stderr()
   await until(
-    'the tick',
+    'the run',
     () => observer.on('bridge/event').find(({ payload }) => payload.includes('tick_done')),
     { state },
   )

@@ -53,7 +53,7 @@ mosquittoTest('a camera is a device with valid entities, and goes when clips are
   expect(clearedWhileRead(observer.seen)).toEqual([])
 })
 
-mosquittoTest('a camera that cannot be told any more gets another device, and the old one goes', async () => {
+mosquittoTest('a camera whose name another one has gets another device, and the old one goes', async () => {
   await using world = await startWorld({ simulator: homeWith(camera(610_001, 'Porch')) })
   const observer = await world.observer()
   const daemon = world.start(['run'], saving)

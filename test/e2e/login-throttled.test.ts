@@ -19,7 +19,7 @@ test.each([
     code: 0,
     stdout: expect.stringContaining('wants a pause of this account until'),
   })
-  expect(kept.stdout).not.toContain('at its first tick')
+  expect(kept.stdout).not.toContain('with its first run')
   expect(loginFiles(world).size).toBe(1)
 
   const callsBefore = world.cloud.calls.length

@@ -152,5 +152,5 @@ mosquittoTest('halted for five seconds, the daemon logs it and goes on without a
   await daemon.says('tick done', ticksBefore + 3)
   const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done')
   expect(new Set(ticks.map(({ tick }) => tick)).size).toBe(ticks.length)
-  await until('the next tick to be told', () => Date.parse(String(info())) > Date.now() - 2_000)
+  await until('the next run', () => Date.parse(String(info())) > Date.now() - 2_000)
 })

@@ -98,7 +98,7 @@ browserTest('another code is sent once the pause is over, and signs in', async (
   const page = await open()
   await begin(page, played)
 
-  // Who is too early is told so, and nothing is sent.
+  // Who is too early sees that, and nothing is sent.
   do await follow(page, () => page.getByRole('button', { name: 'Send another code' }).click())
   while (cloud.codesSent(8021) < 2)
   await page.getByLabel('Code').fill(cloud.person().code)

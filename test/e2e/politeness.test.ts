@@ -107,8 +107,10 @@ mosquittoTest('the time of the next try is published once, not at each run', asy
   const accounts = await world.finish(['accounts', '--json'])
 
   const states = observer.on('account/8021/state').map(document)
-  const told = new Set(states.filter(({ state }) => state === 'throttled').map(({ retry_at }) => retry_at))
-  expect([...told]).toEqual([(JSON.parse(accounts.stdout) as { retry_at: string }).retry_at])
+  const published = new Set(
+    states.filter(({ state }) => state === 'throttled').map(({ retry_at }) => retry_at),
+  )
+  expect([...published]).toEqual([(JSON.parse(accounts.stdout) as { retry_at: string }).retry_at])
 })
 
 function posts(calls: readonly Call[]): readonly Call[] {

@@ -21,7 +21,7 @@ async function afterOneTick(): Promise<World> {
   )
   await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
   await until('its event', () => observer.latest(`${stem(1)}/event`))
-  await until('the end of the tick', () =>
+  await until('the end of the run', () =>
     observer.on('bridge/event').some(({ payload }) => payload.includes('tick_done')),
   )
   return world
@@ -126,7 +126,7 @@ mosquittoTest('events name their kind, are not retained and expire', async () =>
   const state = daemon.stderr
   const withType = (topic: string, type: string) =>
     observer.on(topic).find(({ payload }) => document(payload).event_type === type)
-  const done = await until('the tick', () => withType('bridge/event', 'tick_done'), { state })
+  const done = await until('the run', () => withType('bridge/event', 'tick_done'), { state })
   const attic = 'sync/8021/44113/350227/event'
   const failed = await until('a failure', () => withType(attic, 'manifest_request_failed'), { state })
   const skipped = await until('a skip', () => withType('44110/350224/event', 'manifest_request_skipped'), {

@@ -22,12 +22,12 @@ async function daemonWith(observers: readonly Observer[]) {
     'mqtt.url': 'embedded',
     'mqtt.listen': '127.0.0.1:0',
   }
-  const { settings } = loadConfig({
+  const loaded = loadConfig({
     env: { BLINK_TOKENS: cloud.tokens() },
     ...{ cwd, ...checks, overrides: new Map(Object.entries(overrides)) },
   })
   const [clock, log] = [systemClock, readableLog()]
-  const daemon = await openDaemon({ settings, shownSettings: {}, version: '1.2.3', clock, log, observers })
+  const daemon = await openDaemon({ loaded, version: '1.2.3', clock, log, observers })
   onTestFinished(() => daemon.stop())
   return { daemon, log }
 }

@@ -52,8 +52,8 @@ export async function startClipDaemon(options: ClipDaemonOptions): Promise<Daemo
   const loaded = loadConfig({ env: environmentOf(options), cwd: '/nonexistent' })
   const { log = silent, observers, clock = hurried } = options
   const daemon = await openDaemon({
-    ...{ settings: loaded.settings, shownSettings: {}, version: '0.0.0', clock, log },
-    takesCommands: true,
+    ...{ loaded, version: '0.0.0', clock, log },
+    service: { logTail: { lines: () => [] } },
     ...(observers && { observers }),
   })
   daemon.start()

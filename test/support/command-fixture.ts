@@ -141,8 +141,11 @@ export function commandFixture({
       },
     },
     status: { health: async () => health },
-    rules: { include: [], exclude, askAll: false },
-    followsManifests: rest.followsManifests ?? false,
+    settings: {
+      modules: { include: [], exclude, askAll: false },
+      manifest: { follow: rest.followsManifests ?? false },
+      clips: { enabled: false },
+    },
     observer,
     logLevel: { get: () => levels.at(-1) ?? 'info', set: (level) => levels.push(level) },
     clock,

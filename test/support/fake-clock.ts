@@ -17,6 +17,11 @@ export interface FakeClock extends Clock {
   readonly sleeping: number
 }
 
+/** Of two at the same moment, the one that was there first. */
+function earlier(first: Sleeper | undefined, other: Sleeper): Sleeper {
+  return first && first.at <= other.at ? first : other
+}
+
 /** A clock at `start`; `chance` is what `random` gives. */
 export function fakeClock(start = Date.parse('2026-11-23T09:00:00.000Z'), chance = 0): FakeClock {
   let elapsed = 0
@@ -57,8 +62,8 @@ export function fakeClock(start = Date.parse('2026-11-23T09:00:00.000Z'), chance
       const until = elapsed + ms
       await settle()
       for (;;) {
-        const next = sleepers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
-        if (!next) break
+        const next = sleepers.reduce(earlier, undefined)
+        if (!next || next.at > until) break
         sleepers = sleepers.filter((other) => other !== next)
         pass(Math.max(0, next.at - elapsed))
         next.wake()

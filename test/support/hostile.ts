@@ -1,5 +1,6 @@
 /** Names that nobody should have and somebody will: what a hostile owner or cloud may put where a name belongs. */
 import fc from 'fast-check'
+import { anyCharacter } from './characters.ts'
 
 /** Anything a terminal would obey, or that hides or turns what is written; ends of lines are allowed. */
 export const drivesTerminal = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u
@@ -31,9 +32,9 @@ export const hostileNames: readonly string[] = [
 /** Any text, with what is hostile in it more often than chance would have it. */
 export const hostileText = fc.oneof(
   fc.constantFrom(...hostileNames),
-  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: anyCharacter, maxLength: 200 }),
   fc
-    .array(fc.oneof(fc.constantFrom(...hostileNames), fc.string({ unit: 'binary', maxLength: 9 })), {
+    .array(fc.oneof(fc.constantFrom(...hostileNames), fc.string({ unit: anyCharacter, maxLength: 9 })), {
       maxLength: 4,
     })
     .map((parts) => parts.join('')),

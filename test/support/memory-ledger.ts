@@ -15,15 +15,18 @@ interface Options {
 
 export function memoryLedger({ known = [], refuses, unreadable }: Options = {}): Ledger {
   const records = new Map<string, ModuleRecord>(known.map((module) => [keyOf(module), newRecord(module)]))
-  /** Modules of an account, or of all. */
-  const modules = (accountId?: string) => {
+  const checkReadable = () => {
     const error = unreadable?.()
     if (error) throw error
+  }
+  /** Modules of an account, or of all. */
+  const modules = (accountId?: string) => {
+    checkReadable()
     const all = [...records.values()].map(({ module }) => module)
     return accountId === undefined ? all : all.filter((module) => module.accountId === accountId)
   }
   const read = (key: Parameters<Ledger['read']>[0]) => {
-    modules()
+    checkReadable()
     return records.get(keyOf(key))
   }
   return {

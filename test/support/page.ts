@@ -1,6 +1,7 @@
 /** The page over fakes, without a socket: what a browser with its cookies gets from it. */
 import { onTestFinished } from 'vitest'
 import type { CommandHandler } from '../../src/commands/handler.ts'
+import type { ShownSetting } from '../../src/config/settings.ts'
 import type { Attempt } from '../../src/domain/attempt.ts'
 import type { Command } from '../../src/domain/commands.ts'
 import type { TailLine } from '../../src/domain/diagnostics.ts'
@@ -27,6 +28,8 @@ export interface PageOptions {
   readonly lines?: readonly TailLine[]
   readonly handle?: CommandHandler
   readonly storage?: Partial<Storage>
+  /** The settings as the page shows them, in place of the real ones. */
+  readonly shown?: readonly ShownSetting[]
   readonly needs?: Partial<WebNeeds>
   readonly metrics?: Metrics
   readonly clock?: FakeClock
@@ -94,8 +97,7 @@ export function openPage(options: PageOptions = {}): OpenedPage {
   const web = createWeb(
     {
       limits: () => (spent ? [{ accountId: '8021', breaker: neverOpen, budget: spent }] : []),
-      settings,
-      shown,
+      loaded: { settings, shown: options.shown ?? shown },
       version: '1.2.3',
       clock,
       log,

@@ -7,8 +7,8 @@ import type { InstanceView } from '../../domain/fleet.ts'
 import type { AccountSnapshot, Health, RunCounts } from '../../domain/model.ts'
 import type { Observer, StatusReader } from '../../domain/ports.ts'
 import type { Words } from '../../domain/words.ts'
+import { freeBytes } from '../../storage/disk-reserve.ts'
 import type { WebApp } from '../context.ts'
-import { freeBytes } from '../free-space.ts'
 import { facts, type Html, rootOf, show, shown, state, table, time, written } from '../layout.ts'
 import type { Messages } from '../messages.ts'
 import type { SharedPage, WebNeeds } from '../web.ts'
@@ -49,7 +49,7 @@ export function overviewPage(app: WebApp, needs: OverviewNeeds): void {
   const { settings, status, limits, messages, lastRun, shared } = needs
   app.get('/', async (c) => {
     const health = await status.health()
-    const free = await freeBytes(settings.dataDir)
+    const free = await freeBytes(settings.dataDir).catch(() => undefined)
     const last = await lastRun()
     const instances = await shared?.instances()
     const root = rootOf(c)

@@ -36,7 +36,7 @@ test('a subscriber that has ended by itself is not waited for', async () => {
 })
 
 test('a disturbed lap is taken again, and reported', async () => {
-  const told: string[] = []
+  const reported: string[] = []
   let laps = 0
   const lap = async () => {
     laps++
@@ -44,8 +44,8 @@ test('a disturbed lap is taken again, and reported', async () => {
     return 'taken'
   }
 
-  expect(await undisturbed(lap, (text) => told.push(text))).toBe('taken')
-  expect(told).toEqual(['once more: lap 1', 'once more: lap 2'])
+  expect(await undisturbed(lap, (text) => reported.push(text))).toBe('taken')
+  expect(reported).toEqual(['once more: lap 1', 'once more: lap 2'])
 })
 
 test('a lap that is disturbed again and again ends the figure', async () => {

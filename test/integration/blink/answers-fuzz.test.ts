@@ -9,6 +9,7 @@ import type { ClipCloud } from '../../../src/domain/ports.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { listLog, scripted, someCredentials } from '../../support/blink-scripted.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { open } from '../../support/http-client.ts'
 import { calm } from '../../support/peer.ts'
@@ -18,7 +19,7 @@ import { rotating, sessionFixture } from '../../support/session-fixture.ts'
 const mark = 'sesame-8471'
 
 const text = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: anyCharacter, maxLength: 200 }),
   fc.json({ maxDepth: 3 }),
   fc.constantFrom(
     `"${mark}"`,
@@ -137,7 +138,7 @@ test('any bytes as an answer on the way to a clip are a value or one of our erro
   const address = { manifestId: '1', clipId: '2' }
   const calls: readonly ((clips: ClipCloud) => Promise<unknown>)[] = [
     (clips) => clips.manifest(module, '1', calm()),
-    (clips) => clips.requestClip(module, address, calm()),
+    (clips) => clips.requestClip(module, address, { mayBegin: () => true, signal: calm() }),
     (clips) => clips.command(module, '1', calm()),
     (clips) => clips.storageStatus(module, calm()),
     (clips) => clips.fetchClip(module, address, { sink: () => Promise.resolve(), signal: calm() }),

@@ -147,3 +147,24 @@ test('a module that restarts amid its clips gets another manifest in the same ru
   const each = ['350221', '350228'].map((module) => requests(place, 'manifest-request', module))
   expect(Math.max(...each)).toBe(2)
 })
+
+test('of two equal clips in one second each comes, also after the other has left the stick', async () => {
+  const place = await world()
+  const { simulator, events, journal, start } = place
+  const cabin = simulator.module(44114, 350228)
+  const at = { createdAt: new Date().toISOString(), size: 77 }
+  cabin.addClip({ ...at, id: 9001, cameraName: 'Porch' })
+  cabin.addClip({ ...at, id: 9002, cameraName: 'BoatHouse' })
+  const recorded = Date.parse(at.createdAt)
+  const of = (camera: string) =>
+    events.some((event) => event.cameraName === camera && event.createdAt === recorded)
+
+  const { daemon } = await start({ ...onceOnly, CLIPS_MAX_PER_RUN: '1' })
+  await until('one of them is there', () => of('Porch') || of('BoatHouse'))
+  await daemon.stop()
+  cabin.removeClip(of('Porch') ? 9001 : 9002)
+  await start({ SCHEDULE_CRON: '*/5 * * * * *' })
+  await until('all are there', () => events.length === journal().length)
+
+  expect([of('Porch'), of('BoatHouse')]).toEqual([true, true])
+})

@@ -215,7 +215,7 @@ mosquittoTest('a client that speaks only MQTT 5 gets that as the reason', async 
   await using broker = await embedded()
   const words = ['-h', '127.0.0.1', '-p', String(broker.port), '-V', '5', '-t', 'a', '-m', 'b']
   const publisher = spawn('mosquitto_pub', words)
-  const [told] = await once(publisher.stderr, 'data')
+  const [written] = await once(publisher.stderr, 'data')
 
-  expect(String(told)).toContain('Unsupported Protocol Version')
+  expect(String(written)).toContain('Unsupported Protocol Version')
 })

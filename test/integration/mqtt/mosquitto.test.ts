@@ -155,10 +155,13 @@ mosquittoTest('a fight with another client over one id ends in a pause and an ad
   await using first = wayTo(mosquitto.url, options)
   await using second = wayTo(mosquitto.url, options)
   // Mosquitto 2.0.11 throws the older one out without the reason that MQTT 5 has for it.
-  const told = 'broker closes the connection again and again, waiting a minute'
+  const sentence = 'broker closes the connection again and again, waiting a minute'
 
-  await pass(clock, 20, ['one gives way', () => first.said(told).length + second.said(told).length > 0])
-  const [line] = [...first.said(told), ...second.said(told)]
+  await pass(clock, 20, [
+    'one gives way',
+    () => first.said(sentence).length + second.said(sentence).length > 0,
+  ])
+  const [line] = [...first.said(sentence), ...second.said(sentence)]
   expect(line?.fields.remedy).toContain('mqtt.clientId')
 })
 

@@ -132,7 +132,7 @@ test('disconnected again and again soon after connecting, it says why', async ()
   await using way = wayTo(peer.url, { protocol: 4, clock })
 
   await pass(clock, 100, [
-    'it is told',
+    'it is logged',
     () => way.said('broker closes the connection again and again, waiting a minute').length > 0,
   ])
   await pass(clock, 1_000, ['it stands', () => peer.sessions.length === 5 && way.broker.state.connected])
@@ -144,9 +144,9 @@ test('a broker that is away for a day does not fill the log', async () => {
   const start = clock.elapsed()
 
   await pass(clock, 600_000, ['a day has passed', () => clock.elapsed() - start > 24 * 3_600_000])
-  const told = way.lines.filter(({ level }) => level !== 'debug')
-  expect(told.length).toBeGreaterThan(1)
-  expect(told.length).toBeLessThanOrEqual(25)
+  const logged = way.lines.filter(({ level }) => level !== 'debug')
+  expect(logged.length).toBeGreaterThan(1)
+  expect(logged.length).toBeLessThanOrEqual(25)
   expect(remedies(way)[0]).toBe('Is the broker running, and does mqtt.url name its host and port?')
 })
 
@@ -171,8 +171,8 @@ test('1,000 lost connections leave no listener, socket or warning behind', async
   expect(getEventListeners(stop.signal, 'abort').length).toBeLessThanOrEqual(1)
   await until('the sockets have gone', () => peer.openSockets === 1)
   expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
-  const told = way.lines.filter(({ level }) => level !== 'debug')
-  expect(told.length).toBeLessThan(30)
+  const logged = way.lines.filter(({ level }) => level !== 'debug')
+  expect(logged.length).toBeLessThan(30)
   process.off('warning', warned)
 })
 

@@ -44,14 +44,14 @@ test('every problem is listed at once', () => {
   const junk = join(directory, 'junk.pem')
   writeFileSync(junk, 'junk')
 
-  const told = problems({ url: 'mqtt://broker', ca: join(directory, 'none.pem'), cert: junk })
-  expect(told.map((problem) => problem.split(':')[0])).toEqual([
+  const found = problems({ url: 'mqtt://broker', ca: join(directory, 'none.pem'), cert: junk })
+  expect(found.map((problem) => problem.split(':')[0])).toEqual([
     'mqtt.url',
     'mqtt.ca',
     'mqtt.cert',
     'mqtt.key',
   ])
-  expect(told[1]).toContain('cannot be read: there is no such file or directory')
+  expect(found[1]).toContain('cannot be read: there is no such file or directory')
   rmSync(directory, { recursive: true })
 })
 
@@ -77,7 +77,7 @@ test('a wrong PEM file is reported by what it should hold, not what it holds', (
   expect(checkPems({})).toEqual({})
 })
 
-test.runIf(hasOpenssl())('a certificate that is followed by nonsense is told, and not its key', () => {
+test.runIf(hasOpenssl())('a certificate that is followed by nonsense is reported, and not its key', () => {
   const { cert, key, dir } = certificate('20260101000000Z', '20360101000000Z')
   onTestFinished(() => rmSync(dir, { recursive: true }))
   const nonsense = '-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n'

@@ -91,7 +91,7 @@ test('a double click is one step', async () => {
   expect(tries).toHaveLength(1)
 })
 
-test('a wrong code is told beside its field, and the right one still works', async () => {
+test('a wrong code is shown beside its field, and the right one still works', async () => {
   const { page, anna, cloud } = await aDesk({ challenge: 412 })
   await enterPerson(page, anna)
 
@@ -140,7 +140,7 @@ test('after a restart another code takes address and password again', async () =
   expect(cloud.codesSent(8021)).toBe(2)
 })
 
-test('a code that is too old is told as one, and the sign-in begins anew', async () => {
+test('a code that is too old is shown as one, and the sign-in begins anew', async () => {
   const { page, anna } = await aDesk()
   await enterPerson(page, anna)
   await page.clock.advance(hourMs)
@@ -231,7 +231,7 @@ test('a locked account is asked for nothing before its time', async () => {
   expect(cloud.calls).toHaveLength(before)
 })
 
-test('tokens of another program are taken over, and what is wrong with them is told', async () => {
+test('tokens of another program are taken over, and what is wrong with them is shown', async () => {
   const { page, cloud } = await aDesk()
   await page.get('/accounts/import')
 

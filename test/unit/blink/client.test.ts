@@ -7,6 +7,7 @@ import {
   CloudUnreachable,
   ModuleBusy,
 } from '../../../src/domain/errors.ts'
+import type { Reply } from '../../support/blink-scripted.ts'
 import { cloudFixture, homescreen, manifestPath, module, tier } from '../../support/cloud-fixture.ts'
 import { calm } from '../../support/peer.ts'
 
@@ -173,6 +174,22 @@ test('entries that cannot be read are logged once, not in every run', async () =
   expect(log.lines.filter((line) => line.startsWith('entries of the home screen'))).toEqual([
     'entries of the home screen without usable ids {"account_id":"8021","unreadable":1}',
   ])
+})
+
+test('whoever wants the home screen, it rests for two seconds after it failed', async () => {
+  const answers: Reply[] = [[500, {}], homescreen]
+  const { cloud, clock, asked } = cloudFixture(() => answers.shift() ?? homescreen)
+  const homes = () => asked().filter((call) => call.startsWith('homescreen')).length
+  await expect(cloud.clips.cameras(calm())).rejects.toThrow(CloudUnreachable)
+
+  await expect(cloud.clips.cameras(calm())).rejects.toThrow(CloudUnreachable)
+  const listed = cloud.discover(calm())
+  await clock.advance(1_900)
+  expect(homes()).toBe(1)
+  await clock.advance(200)
+
+  expect(await listed).toHaveLength(1)
+  expect(homes()).toBe(2)
 })
 
 test('no log line holds a token', async () => {

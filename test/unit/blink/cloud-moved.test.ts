@@ -42,6 +42,7 @@ test('the region is looked up once an hour at most, and the machine is not offli
   const failure = { message: nobodyHome.message, remedy: expect.stringContaining('Blink answers') }
 
   await expect(cloud.discover(calm())).rejects.toMatchObject(failure)
+  await clock.advance(2_000)
   await expect(cloud.discover(calm())).rejects.toMatchObject(failure)
   expect(checks()).toBe(1)
   expect(asked().filter((call) => call.startsWith('homescreen')).length).toBe(2)
@@ -52,13 +53,14 @@ test('the region is looked up once an hour at most, and the machine is not offli
 
 test('a look-up that found the network down does not keep the next one waiting', async () => {
   let online = false
-  const { cloud, asked } = cloudFixture((call, host) => {
+  const { cloud, clock, asked } = cloudFixture((call, host) => {
     if (call.kind === 'tier_info') return online ? tier('e009') : nobodyHome
     return host.startsWith('rest-e008') ? nobodyHome : homescreen
   })
   await expect(cloud.discover(calm())).rejects.toBe(nobodyHome)
 
   online = true
+  await clock.advance(2_000)
 
   expect((await cloud.discover(calm())).length).toBe(1)
   expect(asked().at(-1)).toBe('homescreen rest-e009.immedia-semi.com')

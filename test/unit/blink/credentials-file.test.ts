@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseImport, parseTokenLines } from '../../../src/blink/credentials-file.ts'
+import { anyCharacter } from '../../support/characters.ts'
 
 /** As the protocol notes have it. */
 const line =
@@ -33,7 +34,7 @@ test.each([
   'region_id=E008',
   'region_id=rest-e008',
   'region_id=rest-e008.immedia-semi.com',
-])('the region is told by %s', (pair) => {
+])('the region is named by %s', (pair) => {
   expect(parseTokenLines(`refresh_token=abc|${pair}`).credentials[0]?.region).toBe('e008')
 })
 
@@ -100,7 +101,7 @@ test.each([
   ['refresh_token=a|refresh_token=sesame', 'line 1: `refresh_token` is there twice'],
   ['\nrefresh_token=a|account_id=7\n\nrefresh_token=b|account_id=7', 'line 4: the same account as in line 2'],
   ['refresh_token=a\nrefresh_token=a|x=1', 'line 2: the same account as in line 1'],
-])('what is wrong is told by line and key: %j', (text, problem) => {
+])('what is wrong is reported by line and key: %j', (text, problem) => {
   const { problems } = parseTokenLines(text)
 
   expect(problems).toContain(problem)
@@ -122,11 +123,11 @@ test('a changed line has another fingerprint, one with more blanks around it has
 test('no text is too odd to be read, and no problem repeats a value', () => {
   const part = fc.tuple(
     fc.constantFrom('refresh_token', 'host', 'region_id', 'account_id', 'x', ''),
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
   )
   const lines = fc.array(part.map(([key, value]) => `${key}=zq${value}zq`)).map((parts) => parts.join('|'))
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: 'binary' }), lines), (text) => {
+    fc.property(fc.oneof(fc.string({ unit: anyCharacter }), lines), (text) => {
       const { credentials, problems } = parseTokenLines(text)
       expect(problems.join()).not.toContain('zq')
       expect(JSON.stringify(credentials)).not.toContain('zq')

@@ -27,6 +27,7 @@ import {
   ModuleBusy,
 } from '../../../src/domain/errors.ts'
 import { opensBreaker } from '../../../src/domain/retry-policy.ts'
+import { anyCharacter } from '../../support/characters.ts'
 
 const now = Date.parse('2026-11-23T09:00:00.000Z')
 
@@ -175,7 +176,7 @@ const answerLike = fc.dictionary(
   fc.anything({ withNullPrototype: false, maxDepth: 3 }),
 )
 const texts = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: anyCharacter }),
   fc.json(),
   answerLike.map((value) => {
     try {

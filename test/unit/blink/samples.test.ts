@@ -78,7 +78,7 @@ function listed({ manifestId, clips }: Manifest): readonly string[] {
 
 function brief(module: SyncModule): string {
   const { networkId, syncModuleId, name, networkName, model, connection, onboarded, storage } = module
-  const words = [onboarded ? connection : 'not onboarded', storage ?? 'storage not told']
+  const words = [onboarded ? connection : 'not onboarded', storage ?? 'storage not known']
   return `${networkId}/${syncModuleId} ${name} in ${networkName}, ${model}: ${words.join(', ')}`
 }
 
@@ -139,7 +139,7 @@ const answers: Record<CallKind, Record<string, unknown>> = {
     ],
     'homescreen-sm1-2020-not-compatible': ['2000001/3000001 Blink SM in Example, sm1: online, incompatible'],
     'homescreen-old-module-without-local-storage-fields': [
-      '5678/123456 My Blink Sync Module in Network-Name, undefined: online, storage not told',
+      '5678/123456 My Blink Sync Module in Network-Name, undefined: online, storage not known',
     ],
     'homescreen-sm2-enabled-active.synthetic': [
       '189117/123456 My Blink Sync Module in Home, sm2: online, active',

@@ -45,7 +45,7 @@ test('a run at startup may come in the last moment before a scheduled one', () =
 })
 
 test('a run has one list', () => {
-  expect(judge(home(3, 200), home(40, 200))).toEqual([expect.stringContaining('in the same tick')])
+  expect(judge(home(3, 200), home(40, 200))).toEqual([expect.stringContaining('in the same run')])
 })
 
 test('no list is requested in the moment after it was refused, not even by a run', () => {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { clipNamer, type NameFields, numbered } from '../../../src/clips/names.ts'
 import { comparable, templateProblems } from '../../../src/domain/clip.ts'
+import { anyCharacter } from '../../support/characters.ts'
 
 const template = '{network}/{camera}/{date}/{time}_{camera}.mp4'
 const fields: NameFields = {
@@ -122,7 +123,7 @@ test('the default template and a flat one can be used', () => {
 
 const anyName = fc.oneof(
   // Of all lengths: by itself it prefers a few letters.
-  fc.string({ unit: 'binary', maxLength: 400, size: 'max' }),
+  fc.string({ unit: anyCharacter, maxLength: 400, size: 'max' }),
   fc.string({ unit: 'grapheme', maxLength: 100 }),
   fc
     .array(

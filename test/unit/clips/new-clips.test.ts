@@ -81,6 +81,29 @@ test('a renamed camera is not a new stick', () => {
   ])
 })
 
+test('a clip whose twin of another camera has left the stick is new', () => {
+  const [porch, yard] = [listed(5, 'Porch'), listed(5, 'BackYard')]
+  const isCamera = (name: string) => ['Porch', 'Back Yard', 'BackYard'].includes(name)
+
+  const found = compare({ listed: [porch], known: [knownAs(yard)], isCamera })
+
+  expect(found.ids).toEqual([porch.clipId])
+  expect(found.renamed).toEqual([])
+  expect(found.gone).toEqual([knownAs(yard)])
+})
+
+test('a manifest without names knows the clips of cameras that are there', () => {
+  const clip = listed(5, 'Porch')
+
+  const found = compare({
+    listed: [{ ...clip, cameraName: '' }],
+    known: [knownAs(clip)],
+    isCamera: () => true,
+  })
+
+  expect(found.ids).toEqual([])
+})
+
 test('a name with and without its signs is one name', () => {
   const clip = listed(1, 'BackDoor')
 

@@ -10,7 +10,7 @@ const second = 1_000
 const busy = new ModuleBusy('clip request', { status: 409, bodyCode: 307, outcome: 'not-done' })
 
 /** An upload by a module that is busy at first; no upload may begin between two moments. */
-function uploading({ busyTimes = 0, quietFrom = 0, quietUntil = 0 }) {
+function uploading({ busyTimes = 0, quietFrom = 0, quietUntil = 0, queuedFor = 0 }) {
   const clock = fakeClock()
   const begin = clock.elapsed()
   const at: number[] = []
@@ -20,7 +20,9 @@ function uploading({ busyTimes = 0, quietFrom = 0, quietUntil = 0 }) {
     exclusively: known.exclusively,
     clips: {
       ...known.clips,
-      async requestClip() {
+      async requestClip(_module: unknown, _address: unknown, { mayBegin }: { mayBegin: () => boolean }) {
+        if (at.length === 0) await clock.sleep(queuedFor)
+        if (!mayBegin()) return undefined
         at.push(clock.elapsed() - begin)
         if (at.length <= busyTimes) throw busy
         return '9'
@@ -55,4 +57,17 @@ test('an upload that waited for its module does not begin while the next run is 
   await done
 
   expect(at).toEqual([20 * second])
+})
+
+test('nor does one that waited for other requests of its account', async () => {
+  const { done, clock, at } = uploading({
+    queuedFor: 3 * second,
+    quietFrom: 2 * second,
+    quietUntil: 22 * second,
+  })
+
+  await clock.advance(60 * second)
+  await done
+
+  expect(at).toEqual([25 * second])
 })

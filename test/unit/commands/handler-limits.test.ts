@@ -64,7 +64,7 @@ test('two rescans in a row are carried out, the third has to wait a minute', asy
   expect(third).toMatchObject({ data: { verb: 'rescan', accounts: 0, modules: 3 } })
   expect(third.error).toMatchObject({ code: 'throttled', retryAt: fixture.clock.now() + 60_000 })
   expect(fixture.sent).toHaveLength(2)
-  // Nor is Home Assistant told of everything again, which takes seconds each time.
+  // Nor is everything published to Home Assistant again, which takes seconds each time.
   expect(fixture.rescans()).toBe(2)
   // Requests have a measure of their own.
   expect((await fixture.request()).error).toBeUndefined()

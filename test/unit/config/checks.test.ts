@@ -114,12 +114,14 @@ test('a cron expression is judged together with the permission to be fast', () =
 test('token lines are checked, and each problem is reported with their origin', () => {
   const cwd = directoryWith({ tokens: 'a=b' })
   const checkTokens = (text: string) => (text === 'a=b' ? ['line 1: one', 'line 1: other'] : [])
-  const told = (place: string) =>
+  const problemsAt = (place: string) =>
     ['line 1: one', 'line 1: other'].map((message) => ({ place: `blink.tokens (${place})`, message }))
 
-  expect(problemsOf({ env: { BLINK_TOKENS: 'a=b' }, checkTokens })).toEqual(told('environment BLINK_TOKENS'))
+  expect(problemsOf({ env: { BLINK_TOKENS: 'a=b' }, checkTokens })).toEqual(
+    problemsAt('environment BLINK_TOKENS'),
+  )
   expect(problemsOf({ cwd, env: { BLINK_TOKENS_FILE: 'tokens' }, checkTokens })).toEqual(
-    told('environment BLINK_TOKENS_FILE'),
+    problemsAt('environment BLINK_TOKENS_FILE'),
   )
   expect(load({ env: { BLINK_TOKENS: 'c=d' }, checkTokens }).settings.blink.tokens?.reveal()).toBe('c=d')
 })

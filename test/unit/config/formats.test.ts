@@ -49,7 +49,7 @@ test('an empty text on the command line is refused, except for a list', () => {
   expect(refused.sort()).toEqual(
     overridable
       .map(({ name }) => name)
-      // A secret's problem is told under the file's name.
+      // A secret's problem is reported under the file's name.
       .filter((name) => !['modules.include', 'modules.exclude', 'web.origins'].includes(name))
       .sort(),
   )

@@ -6,6 +6,7 @@ import { readYamlSettings } from '../../../src/config/file.ts'
 import { loadConfig, settingOptions, showConfig } from '../../../src/config/load.ts'
 import { settings as described } from '../../../src/config/schema.ts'
 import { ConfigInvalid } from '../../../src/domain/errors.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { load, nowhere, problemsOf, problemsOfFile } from '../../support/place.ts'
 
 const secret = 'hunter2-correct-horse'
@@ -69,7 +70,7 @@ test.for([
 
 test('any text in any variable is taken or refused with reasons, without a secret', () => {
   const text = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.string({ unit: anyCharacter, maxLength: 40 }),
     fc.stringMatching(/^[a-z]{0,6}:\/\/[^\n]{0,20}$/),
     fc.integer().map(String),
     fc.constantFrom('embedded', '/', '.', '\0', '__proto__', '1,2', 'true', '[::1]:0', '/dev/null'),
@@ -94,7 +95,7 @@ test('any text in any variable is taken or refused with reasons, without a secre
 
 test('any text for any option is either taken or refused with reasons', () => {
   const names = settingOptions.map(({ setting }) => setting)
-  const overrides = fc.array(fc.tuple(fc.constantFrom(...names), fc.string({ unit: 'binary' })), {
+  const overrides = fc.array(fc.tuple(fc.constantFrom(...names), fc.string({ unit: anyCharacter })), {
     maxLength: 5,
   })
 
@@ -107,7 +108,11 @@ test('any text for any option is either taken or refused with reasons', () => {
 })
 
 test('any value for any key of a file is taken or refused, without a secret', () => {
-  const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constant(secret), fc.string({ unit: 'binary' }))
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constant(secret),
+    fc.string({ unit: anyCharacter }),
+  )
   const keys = described.map(({ name }) => name.split('.'))
   const content = fc.tuple(fc.constantFrom(...keys), value).map(([[section = '', key], given]) => ({
     mqtt: { password: secret },
@@ -145,7 +150,7 @@ test('any text as a file is either taken or refused with reasons', () => {
     secret,
   )
   const text = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.array(piece, { maxLength: 25 }).map((pieces) => pieces.join('')),
   )
 

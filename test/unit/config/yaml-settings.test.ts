@@ -196,7 +196,7 @@ const wrong: [what: string, text: string, place: string, message: string][] = [
   ],
 ]
 
-test.for(wrong)('%s is told with its line', ([, text, place, message]) => {
+test.for(wrong)('%s is reported with its line', ([, text, place, message]) => {
   const [first] = problemsOfFile(text)
 
   expect(first?.place).toBe(place)

@@ -16,6 +16,7 @@ import { isOurs, objectIdOf, readableName, withMarkers } from '../../../src/home
 import { accountState, bridgeInfo, moduleIdentity, moduleProgress } from '../../../src/topics/state-topics.ts'
 import { plain } from '../../../src/topics/topics.ts'
 import { attributesOf, componentsOf, refusals } from '../../support/acceptance.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { check, checkAll, documentOf } from '../../support/checker.ts'
 import { bridgeDocument, cameraDocument, moduleDocument, topics } from '../../support/ha-documents.ts'
 import { newModule, requestedOnce, snapshotOf } from '../../support/module-snapshots.ts'
@@ -24,7 +25,7 @@ import { render } from '../../support/template.ts'
 
 const id = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }).map(String)
 const hostile = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.string({ unit: anyCharacter, maxLength: 300 }),
   fc.string({ unit: 'grapheme', maxLength: 50 }),
   fc.constantFrom(
     '',

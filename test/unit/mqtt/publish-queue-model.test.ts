@@ -124,7 +124,7 @@ async function play(steps: readonly Step[]): Promise<readonly string[]> {
   for (let number = 0; number < published; number++) {
     const [is, was] = [ends.get(number), expected.get(number)]
     if (is === undefined) broken.push(`${number} never came to an end`)
-    else if (is !== was) broken.push(`${number} came to ${was ?? 'nothing'}, and was told as ${is}`)
+    else if (is !== was) broken.push(`${number} came to ${was ?? 'nothing'}, and was reported as ${is}`)
   }
   return broken
 }

@@ -9,34 +9,34 @@ const hourMs = 3_600_000
 
 test('a refusal is logged once an hour for each kind of topic', async () => {
   const [clock, log] = [fakeClock(), readableLog()]
-  const told = refusalLogger(clock, log)
-  const tick = () => {
+  const refused = refusalLogger(clock, log)
+  const run = () => {
     for (let id = 1; id <= 100; id++) {
-      told(`b/sync/8021/44107/${id}/state`, denied, 'broker refused a state topic')
-      told(`b/sync/8021/44107/${id}/info`, denied, 'broker refused a state topic')
+      refused(`b/sync/8021/44107/${id}/state`, denied, 'broker refused a state topic')
+      refused(`b/sync/8021/44107/${id}/info`, denied, 'broker refused a state topic')
     }
   }
   const warned = () => log.lines.filter(({ level }) => level === 'warn')
 
-  tick()
-  tick()
+  run()
+  run()
   expect(warned().map(({ fields }) => fields.topic)).toEqual(['b/sync/+/+/+/state', 'b/sync/+/+/+/info'])
   expect(warned()[0]?.fields).toMatchObject({
     reason_code: 0x87,
     remedy: 'Let this user write b/sync/+/+/+/state on the broker.',
   })
   await clock.advance(hourMs)
-  tick()
+  run()
   expect(warned()).toHaveLength(4)
 })
 
 test('another reason is another matter', () => {
   const log = readableLog()
-  const told = refusalLogger(fakeClock(), log)
+  const refused = refusalLogger(fakeClock(), log)
 
-  told('b/bridge/info', denied, 'broker refused a state topic')
-  told('b/bridge/info', new PublishRefused('quota exceeded', 0x97), 'broker refused a state topic')
-  told(
+  refused('b/bridge/info', denied, 'broker refused a state topic')
+  refused('b/bridge/info', new PublishRefused('quota exceeded', 0x97), 'broker refused a state topic')
+  refused(
     'b/bridge/info',
     new PublishRefused('too large', 0x95, { remedy: 'Own words.' }),
     'broker refused an event',

@@ -1,10 +1,6 @@
 /** The days on which the clocks change, in the two zones that change them differently, by day and by interval, and over restarts. */
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { hour, minute, schedule } from '../../support/days.ts'
-
-afterEach(() => {
-  vi.useRealTimers()
-})
 
 const changes = [
   ['Europe/Berlin', 'spring', '2026-03-28T23:00:00.000Z'],

@@ -31,6 +31,12 @@ function readerOf({ account = {}, modules = [hall], paused = false, ...rest }: O
     ledger: memoryLedger({ known: modules, unreadable: () => unreadable }),
     outbox: { count: async () => 2 },
     pauses: { isPaused: async () => paused, set: async () => undefined },
+    clips: {
+      module: async () => undefined,
+      totals: async () => ({ downloaded: 0, failed: 0, bytes: 0 }),
+      storageReading: async () => ({ usedPercent: 31, full: false, warning: 0, readAt: 0 }),
+      camera: async () => undefined,
+    },
   }
   const broker = { connected: true, protocol: 5, since: 0, lastError: undefined, reconnects: 0 } as const
   return statusReader({
@@ -41,12 +47,11 @@ function readerOf({ account = {}, modules = [hall], paused = false, ...rest }: O
       unidentified,
     },
     storage,
-    clips: {
-      module: async () => undefined,
-      totals: async () => ({ downloaded: 0, failed: 0, bytes: 0 }),
-      storageReading: async () => ({ usedPercent: 31, full: false, warning: 0, readAt: 0 }),
+    settings: {
+      modules: { include: [], exclude, askAll: false },
+      manifest: { follow: true },
+      clips: { enabled: false },
     },
-    rules: { include: [], exclude, askAll: false },
     times: { next: () => [300_000, 600_000], intervalMs: () => 300_000, offsetOf: () => 7_000 },
     broker: { state: broker },
     clock,

@@ -9,6 +9,7 @@ import {
   workItemMessage,
 } from '../../../src/topics/events.ts'
 import { topicsBelow } from '../../../src/topics/topics.ts'
+import { anyCharacter } from '../../support/characters.ts'
 import { aModule, anItem, failed, skipped, start } from '../../support/samples.ts'
 
 const topics = topicsBelow('blink-manifestd')
@@ -207,7 +208,7 @@ test('the end of a run is an event of the bridge with its counts, for an hour', 
 
 test('names of any kind reach the payload as they are and never a topic', () => {
   const name = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.constantFrom(
       'a/b',
       '+',

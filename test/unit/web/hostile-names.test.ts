@@ -67,7 +67,7 @@ function pageWith(text: string): OpenedPage {
       store: { state: 'failing', detail: text },
     },
     storage,
-    needs: { shown: [{ name: 'dataDir', value: text, origin: text }] },
+    shown: [{ name: 'dataDir', value: text, origin: text }],
   })
 }
 

@@ -70,7 +70,7 @@ test('a page that is not there is 404 with a way back', async () => {
   expect(text).toContain('href="../"')
 })
 
-test('a disk that cannot be read is told with what to do, and a bug is not', async () => {
+test('a disk that cannot be read is shown with what to do, and a bug is not', async () => {
   const failing = (error: Error) =>
     openPage({ storage: { credentials: { list: () => Promise.reject(error) } as never } })
   const disk = failing(new StoreFailed('cannot read the logins', { remedy: 'Is the disk there?' }))

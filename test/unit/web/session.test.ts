@@ -40,7 +40,7 @@ test('the right password opens the page to this browser only, until it is locked
   expect((await page.get('/')).status).toBe(401)
 })
 
-test('a wrong password is told beside its field', async () => {
+test('a wrong password is shown beside its field', async () => {
   const text = await open(openPage({ env }), 'another password')
 
   expect(text).toContain('This is not the password.')
