@@ -6,6 +6,7 @@
  * The two halves share nothing but the outbox: a dead broker never delays a run, a dead cloud never delays a delivery.
  * Whatever is thrown that nobody expects reaches `failed`.
  */
+import type { Account } from './accounts/account.ts'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
 import { openDriveWatch } from './clips/drive-watch.ts'
@@ -13,6 +14,7 @@ import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stag
 import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
+import type { Command } from './domain/commands.ts'
 import type { LogTail, SupportBundle } from './domain/diagnostics.ts'
 import { createNotifier } from './domain/notifier.ts'
 import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
@@ -22,7 +24,7 @@ import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
 import { statusReader } from './scheduler/status.ts'
 import { openStorage } from './storage/open.ts'
 import { openBroker } from './topics/broker.ts'
-import { openPublishing } from './topics/publishing.ts'
+import { openInstancePublishing, openPublishing, type Publishing } from './topics/publishing.ts'
 
 export interface DaemonNeeds {
   readonly settings: Settings
@@ -83,17 +85,21 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   failed.catch(() => undefined)
   const notify = createNotifier(log)
 
-  const storage = await openStorage(settings.dataDir, clock, log, notify)
-  opened.defer(() => storage.close())
+  const joined = { settings, notify, isDaemon: takesCommands, clock, log, fail }
+  const fleet = settings.store.url ? await (await import('./fleet/fleet.ts')).openFleet(joined) : undefined
+  const storage = fleet?.storage ?? (await openStorage(settings.dataDir, clock, log, notify))
+  opened.defer(() => fleet?.stop() ?? storage.close())
   const common = { settings, storage, notify, clock, log, fail }
   const planned = runsPerDay(settings.schedule.cron)
-  const registry = await openRegistry({ ...common, observer: notify, runsPerDay: planned })
+  const registry = await openRegistry({ ...common, observer: notify, runsPerDay: planned, shared: fleet })
   opened.defer(() => registry.close())
-  const scheduler = openScheduler({ ...common, registry })
+  const scheduler = openScheduler({ ...common, registry, begin: fleet?.begin })
   const { times, stopping } = scheduler
+  const accounts = fleet ? await fleet.show(registry) : registry
 
   const { installId } = storage.installation
-  const mqtt = await openBroker({ mqtt: settings.mqtt, installId, clock, log })
+  const role = fleet && ({ kind: 'instance', name: fleet.name } as const)
+  const mqtt = await openBroker({ mqtt: settings.mqtt, installId, role, clock, log })
   opened.defer(() => mqtt.close())
   const rules = settings.modules
   const { download } = needs
@@ -101,10 +107,20 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const follows = takesCommands && isFollowing
   const shownClips = isFollowing ? storage.clips : undefined
   const cameras = settings.clips.enabled ? storage.clips : undefined
-  const seen = { registry, storage, clips: shownClips, cameras, rules, times, broker: mqtt.broker, clock }
+  const seen = {
+    registry: accounts,
+    storage,
+    clips: shownClips,
+    cameras,
+    rules,
+    times,
+    broker: mqtt.broker,
+    clock,
+  }
   const status = statusReader({ version, ...seen })
   const published = { ...common, status, mqtt }
-  const assistant = takesCommands ? openHomeAssistant({ ...published, version }, stopping) : undefined
+  const assistant =
+    takesCommands && !fleet ? openHomeAssistant({ ...published, version }, stopping) : undefined
   const logLevel = {
     get: () => log.level ?? settings.log.level,
     set(level: LogLevel) {
@@ -113,25 +129,22 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const shown = { version, settings: needs.shownSettings, logLevel: logLevel.get }
   const commands = {
-    followsManifests: follows,
-    registry,
-    storage,
-    status,
-    rules,
-    clock,
-    logLevel,
-    runner: scheduler,
-    observer: notify,
+    ...{ followsManifests: follows, storage, status, rules, clock, logLevel },
+    ...{ runner: scheduler, observer: notify, limits: fleet?.storage.callers },
   }
-  const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
-  const handle = takesCommands ? commandHandler(commands) : undefined
-  const publishing = openPublishing({
-    ...published,
-    unfollowed: takesCommands && !isFollowing,
-    shown,
-    reader,
-    handle,
-  })
+  const carryOut = (account: Account, command: Command) =>
+    commandHandler({ ...commands, registry: { accounts: [account], unidentified: [] } })(command)
+  const everywhere = fleet
+    ? fleet.handler({ ...commands, accounts })
+    : commandHandler({ ...commands, registry })
+  const handle = takesCommands ? everywhere : undefined
+  const unfollowed = takesCommands && !isFollowing
+  async function publish(): Promise<Publishing> {
+    if (fleet) return openInstancePublishing({ ...published, shown, holding: fleet.holding })
+    const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
+    return openPublishing({ ...published, unfollowed, shown, reader, handle })
+  }
+  const publishing = await publish()
   opened.defer(() => publishing.close())
   notify.add(scheduler.observer, ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
@@ -163,30 +176,38 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? await (await import('./web/web.ts')).openWeb({
           ...{ settings, shown: needs.shown ?? [], version },
           ...{ status, handle, storage, clock, log },
-          limits: () => registry.accounts,
+          limits: () => accounts.accounts,
           ...{ logTail: needs.logTail ?? { lines: () => [] }, bundle, fail },
         })
       : undefined
   if (web) {
     opened.defer(() => web.close())
     notify.add(...web.observers)
+    fleet?.elsewhere.add(...web.observers)
   }
   notify.add(...(needs.observers ?? []))
 
   async function drained(signal: AbortSignal): Promise<void> {
-    while ((await storage.outbox.count()) > 0) await clock.sleep(lookMs, signal)
+    while (await (fleet?.isWaiting() ?? hasEvents(storage))) await clock.sleep(lookMs, signal)
     await publishing.settled()
   }
 
   if (download) clips?.start().catch(fail)
 
   const parts = opened.move()
+  const work = {
+    ...{ runner: scheduler, carryOut, clips: undefined },
+    isConnected: () => mqtt.broker.state.connected,
+  }
   async function end(): Promise<void> {
     const begun = clock.elapsed()
+    fleet?.stopping()
     log.info({ waiting: await waiting(storage) }, 'stopping')
     await Promise.all([web?.close(), clips?.stop(), drives?.stop()])
     await scheduler.stop()
-    if (mqtt.broker.state.connected) {
+    // What waits of other instances' accounts is theirs.
+    if (fleet) await fleet.left()
+    else if (mqtt.broker.state.connected) {
       const late = new AbortController()
       const over = clock.sleep(drainMs, late.signal)
       await Promise.race([drained(late.signal), over]).catch(() => undefined)
@@ -201,13 +222,17 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   return {
     status,
     outbox: storage.outbox,
-    credentials: registry.size,
+    credentials: fleet ? accounts.accounts.length : registry.size,
     brokerPort: mqtt.port,
     pageUrl: web?.url,
     clips,
-    once: scheduler.once,
+    once: () => fleet?.once(work) ?? scheduler.once(),
     start() {
       scheduler.start()
+      if (fleet && handle) {
+        fleet.start(work, { shown, unfollowed, status, handle })
+        return
+      }
       clips?.start().catch(fail)
       const accounts = () => registry.accounts
       refreshIdle({ accounts, clock, log }, stopping).catch(fail)
@@ -225,6 +250,10 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     failed,
     stop: () => (ended ??= end()),
   }
+}
+
+async function hasEvents({ outbox }: Storage): Promise<boolean> {
+  return (await outbox.count()) > 0
 }
 
 /** How many items wait, for the log; an unreadable disk is no reason not to end in order. */
