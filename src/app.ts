@@ -9,15 +9,16 @@
 import type { Account } from './accounts/account.ts'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
-import { openDriveWatch } from './clips/drive-watch.ts'
+import { type DriveWatch, openDriveWatch } from './clips/drive-watch.ts'
 import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import type { Settings, ShownSetting } from './config/settings.ts'
 import type { Clock } from './domain/clock.ts'
 import type { Command } from './domain/commands.ts'
 import type { LogTail, SupportBundle } from './domain/diagnostics.ts'
+import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
-import type { Log, LogLevel, Observer, StatusReader, Storage } from './domain/ports.ts'
+import type { Log, LogLevel, Observer, Runtime, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
 import { runsPerDay } from './scheduler/cron.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
@@ -132,8 +133,10 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     ...{ followsManifests: follows, storage, status, rules, clock, logLevel },
     ...{ runner: scheduler, observer: notify, limits: fleet?.storage.callers },
   }
+  // Whoever was asked has the documents published again, once for all accounts.
+  const ofAccount = { ...commands, observer: { ...notify, rescanRequested: () => undefined } }
   const carryOut = (account: Account, command: Command) =>
-    commandHandler({ ...commands, registry: { accounts: [account], unidentified: [] } })(command)
+    commandHandler({ ...ofAccount, registry: { accounts: [account], unidentified: [] } })(command)
   const everywhere = fleet
     ? fleet.handler({ ...commands, accounts })
     : commandHandler({ ...commands, registry })
@@ -154,7 +157,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? openClipStage({
           ...{ ...common, ...perAccount, ...download },
           ...{ installId, umask: needs.umask, observer: notify },
-          directory: settings.clips.directory,
+          ...{ directory: settings.clips.directory, instance: fleet?.name },
         })
       : undefined
   const drives = follows
@@ -176,10 +179,16 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? await (await import('./web/web.ts')).openWeb({
           ...{ settings, shown: needs.shown ?? [], version },
           ...{ status, handle, storage, clock, log },
-          limits: () => accounts.accounts,
+          ...{ limits: () => accounts.accounts, shared: fleet?.page() },
           ...{ logTail: needs.logTail ?? { lines: () => [] }, bundle, fail },
         })
       : undefined
+  // A page of another instance shows what was requested here.
+  const attempts = fleet && handle && !web ? await recordFor({ storage, clock, fail }) : undefined
+  if (attempts) {
+    opened.defer(() => attempts.close())
+    notify.add(attempts.observer)
+  }
   if (web) {
     opened.defer(() => web.close())
     notify.add(...web.observers)
@@ -196,7 +205,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
 
   const parts = opened.move()
   const work = {
-    ...{ runner: scheduler, carryOut, clips: undefined },
+    ...{ runner: scheduler, carryOut, clips: afterRun(clips, drives) },
     isConnected: () => mqtt.broker.state.connected,
   }
   async function end(): Promise<void> {
@@ -229,11 +238,11 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     once: () => fleet?.once(work) ?? scheduler.once(),
     start() {
       scheduler.start()
+      clips?.start().catch(fail)
       if (fleet && handle) {
         fleet.start(work, { shown, unfollowed, status, handle })
         return
       }
-      clips?.start().catch(fail)
       const accounts = () => registry.accounts
       refreshIdle({ accounts, clock, log }, stopping).catch(fail)
       const watched = {
@@ -252,8 +261,23 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
 }
 
+/** What an account of several instances' is held for after its run. */
+function afterRun(clips: ClipStage | undefined, drives: DriveWatch | undefined) {
+  return (
+    clips && {
+      ...{ resume: clips.resume, leave: clips.leave },
+      isIdle: (accountId: BlinkId) => clips.isIdle(accountId) && (drives?.isIdle(accountId) ?? true),
+    }
+  )
+}
+
 async function hasEvents({ outbox }: Storage): Promise<boolean> {
   return (await outbox.count()) > 0
+}
+
+async function recordFor({ storage, ...common }: Pick<Runtime, 'clock' | 'fail'> & { storage: Storage }) {
+  const { recordAttempts } = await import('./web/attempts.ts')
+  return recordAttempts({ ...common, history: storage.attempts, ledger: storage.ledger })
 }
 
 /** How many items wait, for the log; an unreadable disk is no reason not to end in order. */

@@ -62,6 +62,10 @@ export class BridgeDuties {
     needs.notify.add(this.#fromHere())
   }
 
+  get holdsBridge(): boolean {
+    return this.#lease.isHeld
+  }
+
   /** @throws LeaseLost when this instance may not be the bridge any more */
   guard(): void {
     this.#lease.guard()

@@ -9,11 +9,12 @@ import type { Settings } from '../config/settings.ts'
 import type { FleetRun, SharedStorage, ShownAccounts } from '../domain/fleet.ts'
 import type { BlinkId, DurableEvent } from '../domain/model.ts'
 import { createNotifier, type Notifier } from '../domain/notifier.ts'
-import type { Runtime } from '../domain/ports.ts'
+import type { LogLevel, Runtime } from '../domain/ports.ts'
 import type { AccountRunResult } from '../scheduler/runner.ts'
 import { offsetInWindow } from '../scheduler/timetable.ts'
 import { openPostgresStorage } from '../storage/postgres/open.ts'
 import { makeDirectory } from '../storage/state-files.ts'
+import type { SharedPage } from '../web/web.ts'
 import { AccountWork, type WorkNeeds } from './account-work.ts'
 import { type AskingNeeds, askingHandler } from './asking.ts'
 import { type BridgeConnectionNeeds, openBridgeConnection } from './bridge-connection.ts'
@@ -22,8 +23,10 @@ import { FanOut } from './fan-out.ts'
 import { keepName, takeName } from './instance.ts'
 import { type Jobs, openJobs } from './jobs.ts'
 import { heldAccounts } from './leases.ts'
+import { followLogLevel } from './log-level.ts'
 import { Mirror } from './mirror.ts'
 import { runOnce } from './once.ts'
+import { sharedPage } from './page.ts'
 import { Pulse } from './pulse.ts'
 
 export interface FleetNeeds extends Runtime {
@@ -38,6 +41,12 @@ export interface FleetParts extends Pick<WorkNeeds, 'runner' | 'carryOut' | 'cli
 
 /** What the bridge publishes beside the accounts. */
 export type BridgeParts = Pick<BridgeConnectionNeeds, 'shown' | 'unfollowed' | 'status' | 'handle'>
+
+/** What commands need beside what the fleet has. */
+type Asking = Omit<AskingNeeds, 'storage' | 'commands' | 'limits' | 'wake' | 'logLevel'> & {
+  /** Of this instance. */
+  readonly logLevel: { get(): LogLevel; set(level: LogLevel): void }
+}
 
 export interface Fleet {
   readonly storage: SharedStorage
@@ -56,7 +65,9 @@ export interface Fleet {
   /** Notified of what other instances have done. */
   readonly elsewhere: Notifier
   /** Carries out commands for all accounts, whichever instances work on them. */
-  handler(needs: Omit<AskingNeeds, 'storage' | 'commands' | 'limits' | 'wake'>): CommandHandler
+  handler(needs: Asking): CommandHandler
+  /** What the pages of all instances have in common. */
+  page(): SharedPage
   start(parts: FleetParts, bridge: BridgeParts): void
   /** One run of all accounts here. */
   once(parts: FleetParts): Promise<readonly AccountRunResult[]>
@@ -141,6 +152,7 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
     clock,
     log,
   })
+  let setLevel: (level: LogLevel) => void = ignore
   let working: Promise<unknown> = Promise.resolve()
   let shown: Mirror | undefined
   /** Whether a single run has left events to others. */
@@ -179,10 +191,25 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
       await shown.open()
       return shown
     },
-    handler: (asked) =>
-      askingHandler({
+    handler(asked) {
+      setLevel = asked.logLevel.set
+      return askingHandler({
         ...{ ...asked, storage, commands, limits: storage.callers },
+        logLevel: {
+          get: asked.logLevel.get,
+          async set(level: LogLevel) {
+            await storage.logLevel.set(level)
+            asked.logLevel.set(level)
+          },
+        },
         wake: (accountIds) => jobs().wake(accountIds),
+      })
+    },
+    page: () =>
+      sharedPage({
+        ...{ storage, key: settings.store.key, instance: name },
+        accountsInWork: () => registry?.accounts.length ?? 0,
+        holdsBridge: () => duties?.holdsBridge ?? false,
       }),
     start(parts, bridge) {
       if (!registry || !shown) throw new Error('accounts are not shown yet')
@@ -210,6 +237,11 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
       keep(shown.follow(over.signal))
       keep(pulse.beat(over.signal))
       keep(duties.keep(signal))
+      const apply = (level: LogLevel) => {
+        setLevel(level)
+        notify.settingsChanged('log_level')
+      }
+      keep(followLogLevel({ shared: storage.logLevel, apply, clock }, over.signal))
     },
     async once(parts) {
       if (!shown) throw new Error('accounts are not shown yet')
