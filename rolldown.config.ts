@@ -22,10 +22,19 @@ const packageOf = (id: string) => /^\0?(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//
 function licenceOf(directory: string): string {
   const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest
   const title = `${manifest.name} ${manifest.version}`
-  const files = readdirSync(directory).filter((name) => /^(licen[cs]e|notice)/i.test(name))
-  if (manifest.license === undefined || files.length === 0)
+  const files = readdirSync(directory)
+  const read = (name: string) => readFileSync(join(directory, name), 'utf8').trim()
+  const own = files.filter((name) => /^(licen[cs]e|notice)/i.test(name)).map(read)
+  const texts = own.length > 0 ? own : files.filter((name) => /^readme/i.test(name)).flatMap(licenceIn)
+  if (manifest.license === undefined || texts.length === 0)
     throw new Error(`${title} comes without a licence`)
-  const texts = files.map((name) => readFileSync(join(directory, name), 'utf8').trim())
+
+  /** Of packages that have it at the end of their description. */
+  function licenceIn(name: string): readonly string[] {
+    const [, text] = /^#+ licen[cs]e\s+([\s\S]*)/im.exec(read(name)) ?? []
+    return text?.includes('Permission is hereby granted') ? [text] : []
+  }
+
   return [`${title}: ${manifest.license}`, ...texts].join('\n\n')
 }
 

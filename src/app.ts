@@ -6,13 +6,16 @@
  * The two halves share nothing but the outbox: a dead broker never delays a run, a dead cloud never delays a delivery.
  * Whatever is thrown that nobody expects reaches `failed`.
  */
+import type { Account } from './accounts/account.ts'
 import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
-import { openDriveWatch } from './clips/drive-watch.ts'
+import { type DriveWatch, openDriveWatch } from './clips/drive-watch.ts'
 import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stage.ts'
 import { commandHandler } from './commands/handler.ts'
 import { followsManifests, type LoadedSettings, shownValues } from './config/settings.ts'
+import type { Command } from './domain/commands.ts'
 import type { LogTail } from './domain/diagnostics.ts'
+import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
 import type { Log, LogLevel, Observer, Runtime, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
@@ -21,7 +24,7 @@ import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
 import { statusReader } from './scheduler/status.ts'
 import { openStorage } from './storage/open.ts'
 import { openBroker } from './topics/broker.ts'
-import { openPublishing } from './topics/publishing.ts'
+import { openInstancePublishing, openPublishing, type Publishing } from './topics/publishing.ts'
 
 export interface DaemonNeeds extends Pick<Runtime, 'clock'> {
   readonly loaded: LoadedSettings
@@ -77,23 +80,29 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   failed.catch(() => undefined)
   const notify = createNotifier(log)
 
-  const storage = await openStorage(settings.dataDir, clock, log, notify)
-  opened.defer(() => storage.close())
+  const joined = { settings, notify, isDaemon: takesCommands, clock, log, fail }
+  const fleet = settings.store.url ? await (await import('./fleet/fleet.ts')).openFleet(joined) : undefined
+  const storage = fleet?.storage ?? (await openStorage(settings.dataDir, clock, log, notify))
+  opened.defer(() => fleet?.stop() ?? storage.close())
   const common = { settings, storage, notify, clock, log, fail }
   const planned = runsPerDay(settings.schedule.cron)
-  const registry = await openRegistry({ ...common, observer: notify, runsPerDay: planned })
+  const registry = await openRegistry({ ...common, observer: notify, runsPerDay: planned, shared: fleet })
   opened.defer(() => registry.close())
-  const scheduler = openScheduler({ ...common, registry })
+  const scheduler = openScheduler({ ...common, registry, begin: fleet?.begin })
   const { times, stopping } = scheduler
+  const accounts = fleet ? await fleet.show(registry) : registry
 
   const { installId } = storage.installation
-  const mqtt = await openBroker({ mqtt: settings.mqtt, installId, clock, log })
+  const role = fleet && ({ kind: 'instance', name: fleet.name } as const)
+  const mqtt = await openBroker({ mqtt: settings.mqtt, installId, role, clock, log })
   opened.defer(() => mqtt.close())
   const { download } = needs
   const follows = takesCommands && followsManifests(settings)
-  const status = statusReader({ version, settings, registry, storage, times, broker: mqtt.broker, clock })
+  const seen = { registry: accounts, storage, times, broker: mqtt.broker, clock }
+  const status = statusReader({ version, settings, ...seen })
   const published = { ...common, status, mqtt }
-  const assistant = takesCommands ? openHomeAssistant({ ...published, version }, stopping) : undefined
+  const assistant =
+    takesCommands && !fleet ? openHomeAssistant({ ...published, version }, stopping) : undefined
   const logLevel = {
     get: () => log.level ?? settings.log.level,
     set(level: LogLevel) {
@@ -102,18 +111,23 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   const shown = { version, settings: shownValues(loaded.shown), logLevel: logLevel.get }
   const commands = {
-    settings,
-    registry,
-    storage,
-    status,
-    clock,
-    logLevel,
-    runner: scheduler,
-    observer: notify,
+    ...{ settings, storage, status, clock, logLevel },
+    ...{ runner: scheduler, observer: notify, limits: fleet?.storage.callers },
   }
-  const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
-  const handle = takesCommands ? commandHandler(commands) : undefined
-  const publishing = openPublishing({ ...published, shown, reader, handle })
+  // Whoever was asked has the documents published again, once for all accounts.
+  const ofAccount = { ...commands, observer: { ...notify, rescanRequested: () => undefined } }
+  const carryOut = (account: Account, command: Command) =>
+    commandHandler({ ...ofAccount, registry: { accounts: [account], unidentified: [] } })(command)
+  const everywhere = fleet
+    ? fleet.handler({ ...commands, accounts })
+    : commandHandler({ ...commands, registry })
+  const handle = takesCommands ? everywhere : undefined
+  async function publish(): Promise<Publishing> {
+    if (fleet) return openInstancePublishing({ ...published, shown, holding: fleet.holding })
+    const reader = assistant ? assistant.reader : await leaveToDaemon(storage, log)
+    return openPublishing({ ...published, shown, reader, handle })
+  }
+  const publishing = await publish()
   opened.defer(() => publishing.close())
   notify.add(scheduler.observer, ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
@@ -123,6 +137,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? openClipStage({
           ...{ ...common, ...perAccount, ...download },
           ...{ installId, umask: needs.umask, observer: notify },
+          instance: fleet?.name,
         })
       : undefined
   const drives = follows
@@ -140,30 +155,44 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     handle && service && (listen || ingress)
       ? await (await import('./web/web.ts')).openWeb({
           ...{ loaded, version, status, handle, storage, clock, log, fail },
-          limits: () => registry.accounts,
+          ...{ limits: () => accounts.accounts, shared: fleet?.page() },
           ...{ logTail: service.logTail, bundle },
         })
       : undefined
+  // A page of another instance shows what was requested here.
+  const attempts = fleet && handle && !web ? await recordFor({ storage, clock, fail }) : undefined
+  if (attempts) {
+    opened.defer(() => attempts.close())
+    notify.add(attempts.observer)
+  }
   if (web) {
     opened.defer(() => web.close())
     notify.add(...web.observers)
+    fleet?.elsewhere.add(...web.observers)
   }
   notify.add(...(needs.observers ?? []))
 
   async function drained(signal: AbortSignal): Promise<void> {
-    while ((await storage.outbox.count()) > 0) await clock.sleep(lookMs, signal)
+    while (await (fleet?.isWaiting() ?? hasEvents(storage))) await clock.sleep(lookMs, signal)
     await publishing.settled()
   }
 
   if (download) clips?.start().catch(fail)
 
   const parts = opened.move()
+  const work = {
+    ...{ runner: scheduler, carryOut, clips: afterRun(clips, drives) },
+    isConnected: () => mqtt.broker.state.connected,
+  }
   async function end(): Promise<void> {
     const begun = clock.elapsed()
+    fleet?.stopping()
     log.info({ waiting: await waiting(storage) }, 'stopping')
     await Promise.all([web?.close(), clips?.stop(), drives?.stop()])
     await scheduler.stop()
-    if (mqtt.broker.state.connected) {
+    // What waits of other instances' accounts is theirs.
+    if (fleet) await fleet.left()
+    else if (mqtt.broker.state.connected) {
       const late = new AbortController()
       const over = clock.sleep(drainMs, late.signal)
       await Promise.race([drained(late.signal), over]).catch(() => undefined)
@@ -178,14 +207,18 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   return {
     status,
     outbox: storage.outbox,
-    credentials: registry.size,
+    credentials: fleet ? accounts.accounts.length : registry.size,
     brokerPort: mqtt.port,
     pageUrl: web?.url,
     clips,
-    once: scheduler.once,
+    once: () => fleet?.once(work) ?? scheduler.once(),
     start() {
       scheduler.start()
       clips?.start().catch(fail)
+      if (fleet && handle) {
+        fleet.start(work, { shown, status, handle })
+        return
+      }
       const accounts = () => registry.accounts
       refreshIdle({ accounts, clock, log }, stopping).catch(fail)
       const watched = {
@@ -202,6 +235,25 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     failed,
     stop: () => (ended ??= end()),
   }
+}
+
+/** What an account of several instances' is held for after its run. */
+function afterRun(clips: ClipStage | undefined, drives: DriveWatch | undefined) {
+  return (
+    clips && {
+      ...{ resume: clips.resume, leave: clips.leave },
+      isIdle: (accountId: BlinkId) => clips.isIdle(accountId) && (drives?.isIdle(accountId) ?? true),
+    }
+  )
+}
+
+async function hasEvents({ outbox }: Storage): Promise<boolean> {
+  return (await outbox.count()) > 0
+}
+
+async function recordFor({ storage, ...common }: Pick<Runtime, 'clock' | 'fail'> & { storage: Storage }) {
+  const { recordAttempts } = await import('./web/attempts.ts')
+  return recordAttempts({ ...common, history: storage.attempts, ledger: storage.ledger })
 }
 
 /** How many items wait, for the log; an unreadable disk is no reason not to end in order. */

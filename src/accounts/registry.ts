@@ -37,7 +37,12 @@ export interface RegistryNeeds {
   readonly clock: Clock
   readonly log: Log
   /** Where accounts are shared with other instances: then they come by `take` alone. */
-  readonly shared?: Pick<AccountNeeds, 'guard'> | undefined
+  readonly shared?: SharedAccounts | undefined
+}
+
+export interface SharedAccounts extends Pick<AccountNeeds, 'guard'> {
+  /** Does work that one instance does at a time. */
+  alone<T>(work: () => Promise<T>): Promise<T>
 }
 
 /** How the credentials on disk differ from those in use. */
@@ -98,8 +103,10 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
   for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
   // The credentials of a fleet may be many, and nobody but who imports some needs them all.
-  const isIdle = needs.shared && lines.credentials.length === 0
-  const credentials = isIdle ? [] : await takeOver(storage.credentials, lines.credentials, log)
+  const { shared } = needs
+  const isIdle = shared && lines.credentials.length === 0
+  const take = () => takeOver(storage.credentials, lines.credentials, log)
+  const credentials = isIdle ? [] : await (shared?.alone(take) ?? take())
   const { timeoutSeconds, concurrency } = blink
   const http = createHttp({
     clock,

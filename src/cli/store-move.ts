@@ -19,11 +19,17 @@ export async function storeMove(terminal: Terminal, options: CommonOptions): Pro
       remedy: 'Set STORE_URL_FILE and STORE_KEY_FILE; `blink-manifestd store key` prints a new key.',
     })
   }
-  const { moveDirectory } = await import('../storage/postgres/move-directory.ts')
-  const moved = await moveDirectory({ dataDir, url, key, schema, clock, log }).catch((error: unknown) => {
-    if (!(error instanceof AlreadyRunning)) throw error
-    throw new AlreadyRunning(`a daemon runs on ${dataDir}`, { cause: error, remedy: 'Stop it first.' })
-  })
+  const [{ moveDirectory }, { openDatabase }] = await Promise.all([
+    import('../storage/postgres/move-directory.ts'),
+    import('../storage/postgres/pool.ts'),
+  ])
+  const database = openDatabase(url.reveal(), schema)
+  const moved = await moveDirectory({ dataDir, database, key, clock, log })
+    .catch((error: unknown) => {
+      if (!(error instanceof AlreadyRunning)) throw error
+      throw new AlreadyRunning(`a daemon runs on ${dataDir}`, { cause: error, remedy: 'Stop it first.' })
+    })
+    .finally(() => database.close())
   terminal.out(
     options.json ? `${json(line(moved, { dataDir, schema }))}\n` : sentences(moved, { dataDir, schema }),
   )

@@ -25,6 +25,8 @@ export interface DriveWatchNeeds {
 
 export interface DriveWatch {
   readonly observer: Observer
+  /** Whether nothing of an account is being read. */
+  isIdle(accountId: BlinkId): boolean
   stop(): Promise<void>
 }
 
@@ -95,6 +97,7 @@ export function openDriveWatch(needs: DriveWatchNeeds): DriveWatch {
       },
       accountRemoved: (accountId) => void tried.delete(accountId),
     },
+    isIdle: (accountId) => !running.has(accountId),
     async stop() {
       stopping.abort(new Error('stopped'))
       await Promise.all(running.values())

@@ -35,7 +35,7 @@ export interface WorkNeeds {
   /** Carries out a command of this account alone. */
   readonly carryOut: (account: Account, command: Command) => Promise<CommandResult>
   /** What goes on after a run: whether it is done, and its end. */
-  readonly clips: { isIdle(accountId: BlinkId): boolean; leave(accountId: BlinkId): void } | undefined
+  readonly clips: AfterRun | undefined
   readonly isConnected: () => boolean
   /** Has another instance deliver what waits. */
   readonly passOn: (accountId: BlinkId, afterMs: number) => void
@@ -44,6 +44,15 @@ export interface WorkNeeds {
   readonly stopping: AbortSignal
   readonly clock: Clock
   readonly log: Log
+}
+
+/** What is done with an account after its run. */
+export interface AfterRun {
+  /** Goes on with what an owner has left that is gone. */
+  resume(accountId: BlinkId): Promise<void>
+  isIdle(accountId: BlinkId): boolean
+  /** Ends what is under way. */
+  leave(accountId: BlinkId): void
 }
 
 /** The newest run that was brought to its end. */
@@ -202,6 +211,7 @@ class Stay {
     const { accountId } = this.#leased
     try {
       const account = await registry.take(this.#leased)
+      if (resumed) await this.#needs.clips?.resume(accountId)
       for (const waiting of await commands.waiting([accountId])) this.command(waiting)
       if (this.#leased.isFresh || task.first) await this.#needs.runner.runOne(account)
       if (task.run && !(await this.#run(account, task.run, resumed))) {

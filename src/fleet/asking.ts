@@ -5,6 +5,7 @@
 import { type CommandHandler, type CommandNeeds, notFollowed } from '../commands/handler.ts'
 import { stateCommands } from '../commands/state-commands.ts'
 import { targetsIn } from '../commands/targets.ts'
+import { followsManifests } from '../config/settings.ts'
 import type { Command, CommandResult, Target } from '../domain/commands.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { AskedCommand, FleetCommands, ShownAccounts } from '../domain/fleet.ts'
@@ -14,7 +15,7 @@ import type { BucketSize } from '../domain/token-bucket.ts'
 import { mergeRequests, mergeRescans, unanswered } from './answers.ts'
 
 export interface AskingNeeds
-  extends Pick<CommandNeeds, 'followsManifests' | 'observer' | 'logLevel' | 'rules' | 'status' | 'clock'> {
+  extends Pick<CommandNeeds, 'observer' | 'logLevel' | 'settings' | 'status' | 'clock'> {
   readonly accounts: ShownAccounts
   readonly storage: Pick<Storage, 'ledger' | 'pauses'>
   readonly commands: FleetCommands
@@ -30,8 +31,8 @@ const longestMs = 75_000
 const rescans: BucketSize = { capacity: 2, perMinute: 1 }
 
 export function askingHandler(needs: AskingNeeds): CommandHandler {
-  const { accounts, storage, commands, rules, observer, limits, clock } = needs
-  const targets = targetsIn({ registry: accounts, ledger: storage.ledger, rules })
+  const { accounts, storage, commands, settings, observer, limits, clock } = needs
+  const targets = targetsIn({ registry: accounts, ledger: storage.ledger, rules: settings.modules })
   const changeState = stateCommands({ ...needs, targets, pauses: storage.pauses })
 
   async function ask(asked: readonly AskedCommand[]): Promise<readonly CommandResult[]> {
@@ -78,7 +79,7 @@ export function askingHandler(needs: AskingNeeds): CommandHandler {
   async function carryOut(command: Command): Promise<CommandResult> {
     switch (command.verb) {
       case 'clips/sync':
-        return needs.followsManifests ? request(command) : notFollowed
+        return followsManifests(settings) ? request(command) : notFollowed
       case 'manifest/request':
         return request(command)
       case 'rescan':

@@ -12,8 +12,8 @@ import type { Credentials } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
 import type { Observer, Runtime } from '../domain/ports.ts'
 import { BridgeLease } from './bridge.ts'
+import type { BridgeConnection } from './bridge-connection.ts'
 import type { FanOut } from './fan-out.ts'
-import type { OpenedBridge } from './fleet.ts'
 import type { Jobs } from './jobs.ts'
 
 export interface DutiesNeeds extends Runtime {
@@ -26,7 +26,7 @@ export interface DutiesNeeds extends Runtime {
   readonly fanOut: FanOut
   readonly notify: Notifier
   readonly elsewhere: Notifier
-  readonly openBridge: () => Promise<OpenedBridge>
+  readonly openBridge: () => Promise<BridgeConnection>
 }
 
 /** How often each is looked after, in milliseconds. */
@@ -44,7 +44,7 @@ export class BridgeDuties {
   readonly #needs: DutiesNeeds
   readonly #lease: BridgeLease
   readonly #startedAt: number
-  #bridge: OpenedBridge | undefined
+  #bridge: BridgeConnection | undefined
   #stopping: AbortController | undefined
   #working: Promise<unknown> = Promise.resolve()
   #hasStarted = false
@@ -60,6 +60,10 @@ export class BridgeDuties {
     this.#lease = new BridgeLease({ named, gained, lost, clock: needs.clock })
     needs.elsewhere.add(this.#fromElsewhere())
     needs.notify.add(this.#fromHere())
+  }
+
+  get holdsBridge(): boolean {
+    return this.#lease.isHeld
   }
 
   /** @throws LeaseLost when this instance may not be the bridge any more */

@@ -31,6 +31,7 @@ const troubleMs = 1_000
 
 export class FanOut {
   readonly #needs: FanOutNeeds
+  #isLogged = false
 
   constructor(needs: FanOutNeeds) {
     this.#needs = needs
@@ -40,17 +41,17 @@ export class FanOut {
   async begin(run: FleetRun, signal: AbortSignal): Promise<void> {
     const { runs, observer, clock, log } = this.#needs
     const giveUpAt = clock.elapsed() + longestMs
-    let isLogged = false
     while (!signal.aborted && clock.elapsed() < giveUpAt) {
       try {
         if (await runs.begin(run)) observer.runStarted(asRun(run), clock.now() - run.at)
         await this.#finish(run, signal)
+        this.#isLogged = false
         return
       } catch (error) {
         if (!(error instanceof StoreFailed)) throw error
         const fields = { run: iso(run.at), detail: error.message, remedy: error.remedy }
-        if (!isLogged) log.warn(fields, 'cannot begin a run, trying again')
-        isLogged = true
+        if (!this.#isLogged) log.warn(fields, 'cannot begin a run, trying again')
+        this.#isLogged = true
       }
       await clock.sleep(troubleMs * (1 + clock.random()), signal).catch(() => undefined)
     }

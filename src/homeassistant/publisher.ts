@@ -30,6 +30,8 @@ const quietMs = 10_000
 const leastWaitMs = 1_000
 const mostWaitMs = 10_000
 const birth = 'online'
+/** How often it is looked what cameras other instances have found. */
+const cameraLookMs = 60_000
 
 export interface HomeAssistantNeeds extends Runtime {
   readonly settings: Pick<Settings, 'clips' | 'homeAssistant' | 'manifest' | 'mqtt'>
@@ -72,6 +74,7 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
   /** Accounts that were removed; their documents went with them. */
   const removed = new Set<BlinkId>()
   let hasSeveralNetworks = false
+  let isLooking = false
   const complete = async () => {
     const accounts = await status.accounts()
     const isListed = needs.isShared || accounts.every(({ accountId }) => listed.has(accountId))
@@ -104,6 +107,19 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
 
   async function publishModulesOf(accountId: BlinkId): Promise<void> {
     for (const key of await status.moduleKeys(accountId)) discovery.moduleChanged(key)
+  }
+
+  /** Another instance may have saved a clip of a new camera; after a while, since all of them are read. */
+  function lookForCameras(): void {
+    if (isLooking) return
+    isLooking = true
+    clock.sleep(cameraLookMs, signal).then(
+      () => {
+        isLooking = false
+        discovery.camerasChanged()
+      },
+      () => undefined,
+    )
   }
 
   async function answerBirth(): Promise<void> {
@@ -140,6 +156,9 @@ export function openHomeAssistant(needs: HomeAssistantNeeds, signal: AbortSignal
         if (found.length + gone.length > 0) void unlessUnreadable(renameDevices())
       },
       clipSaved: () => discovery.camerasChanged(),
+      moduleChanged(_key, change) {
+        if (change === 'elsewhere' && settings.clips.enabled) lookForCameras()
+      },
       accountRunFinished() {
         discovery.removeOrphans().catch(fail)
       },

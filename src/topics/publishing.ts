@@ -14,7 +14,7 @@ import { type BridgeNeeds, publishBridge } from './bridge.ts'
 import type { OpenedBroker } from './broker.ts'
 import { publishRetained, type TopicReader } from './retained.ts'
 import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
-import { publishWork } from './work.ts'
+import { publishWork, type WorkNeeds } from './work.ts'
 
 export interface PublishingNeeds extends Runtime, Pick<BridgeNeeds, 'handle'> {
   readonly settings: Pick<Settings, 'clips' | 'manifest' | 'mqtt' | 'request'>
@@ -58,7 +58,9 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   }
 }
 
-export type InstanceNeeds = Omit<PublishingNeeds, 'handle' | 'reader'>
+export interface InstanceNeeds
+  extends Omit<PublishingNeeds, 'handle' | 'reader'>,
+    Pick<WorkNeeds, 'holding'> {}
 
 /** Starts to publish what comes of the accounts that an instance works on: changes only, and it clears nothing. */
 export function openInstancePublishing(needs: InstanceNeeds): Publishing {
@@ -67,7 +69,7 @@ export function openInstancePublishing(needs: InstanceNeeds): Publishing {
   const { signal } = stopping
   const common = commonOf({ ...needs, handle: undefined, reader: clearedByBridge })
   const retained = publishRetained({ ...common, isShared: true }, signal)
-  const work = publishWork(common, signal)
+  const work = publishWork({ ...common, holding: needs.holding }, signal)
 
   async function announce(): Promise<void> {
     try {

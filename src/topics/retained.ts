@@ -72,6 +72,8 @@ export const offline = 'offline'
 const windowSize = 32
 /** How long after a failure of storage it is read again. */
 const retryMs = 30_000
+/** How often it is looked whether another instance has moved a camera. */
+const moveLookMs = 60_000
 /** So late at most it is learned that another instance has published a module. */
 const learnedMs = 15_000
 
@@ -91,6 +93,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   const removing = new Set<string>()
   /** Modules that another instance may have published at the same moment, with a newer or an older state. */
   const lately = needs.isShared ? new Lately(clock, learnedMs) : undefined
+  let isLooking = false
   let isPumping = false
   let isRetrying = false
   let isListUnread = false
@@ -255,6 +258,19 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
     }
   }
 
+  /** Cameras that another instance has moved, after a while: what is left below their old paths is to be cleared. */
+  function lookForMoved(): void {
+    if (isLooking) return
+    isLooking = true
+    clock.sleep(moveLookMs, signal).then(
+      () => {
+        isLooking = false
+        void list(() => addCameras(({ moved }) => moved))
+      },
+      () => undefined,
+    )
+  }
+
   /** Runs what adds to the dirty set after reading which there are. */
   async function list(read: () => Promise<void>): Promise<void> {
     const work = read()
@@ -321,6 +337,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
       if (report.kind !== 'skipped' || report.reason !== 'excluded') addModule(report.module, 'progress')
     },
     moduleChanged(key, change) {
+      if (change === 'elsewhere') lookForMoved()
       // It was published there, but perhaps before what was read here a moment earlier.
       if (change === 'elsewhere' && lately?.has(keyOf(key)) !== true) return
       addModule(key, changeOf(change))

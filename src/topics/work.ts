@@ -7,7 +7,7 @@ import type { Notifier } from '../domain/notifier.ts'
 import type { Observer, Publisher, Runtime, Storage } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
-import { deliver } from '../outbox/delivery.ts'
+import { type DeliveryNeeds, deliver } from '../outbox/delivery.ts'
 import { clipMessages } from './clip-topics.ts'
 import { publishEvents, requestedEvent, workItemMessage } from './events.ts'
 import { rateLimited } from './rate-limiter.ts'
@@ -17,6 +17,8 @@ export interface WorkNeeds extends Runtime {
   readonly topics: Topics
   readonly broker: Pick<Broker, 'publish' | 'state'>
   readonly outbox: Storage['outbox']
+  /** Which events are this instance's to publish; absent for a daemon by itself. */
+  readonly holding?: DeliveryNeeds['holding']
   /** False publishes only work items and `bridge/event`. */
   readonly modulesToo: boolean
   /** What `media_content_id` of a clip begins with. */
@@ -54,7 +56,14 @@ export function publishWork(needs: WorkNeeds, signal: AbortSignal): Work {
 
   const delivering = deliver(
     {
-      ...{ outbox, publisher: withoutSpareEvents(limited, refused), messagesFor, clock, log },
+      ...{
+        holding: needs.holding,
+        outbox,
+        publisher: withoutSpareEvents(limited, refused),
+        messagesFor,
+        clock,
+        log,
+      },
       delivered: notify.eventDelivered,
       expired: notify.eventsExpired,
     },

@@ -66,11 +66,14 @@ export function publishing({
     beforeClearing: async () => undefined,
   }
   const opened = open({
-    settings: { mqtt: { topics: 'all' }, clips: { mediaPrefix: undefined }, request: { ttlSeconds: 600 } },
+    settings: {
+      ...{ mqtt: { topics: 'all' }, request: { ttlSeconds: 600 }, manifest: { follow: !unfollowed } },
+      clips: { enabled: false, mediaPrefix: undefined },
+    },
     shown: { version: '1.2.3', settings: {}, logLevel: () => 'info' },
     ...{ storage, status, notify, reader, clock, log },
     mqtt: { topics: topicsBelow('b'), broker, refused: () => undefined },
-    ...{ unfollowed, handle: undefined, fail: (error: unknown) => failures.push(error) },
+    ...{ handle: async () => ({}), fail: (error: unknown) => failures.push(error) },
   } as unknown as PublishingNeeds)
   onTestFinished(() => opened.close())
   notify.add(...opened.observers)

@@ -90,7 +90,11 @@ export function openCredentials(database: Database, needs: CredentialNeeds): Cre
       [key],
     )
     const [before] = rows
-    if (before?.is_forgotten === true) return
+    if (before?.is_forgotten === true) {
+      // Signed out, or signed in anew: whoever did that took the account away as well.
+      if (accountId !== undefined && fences.held.has(accountId)) throw fences.lost(accountId)
+      return
+    }
     if (accountId !== undefined) {
       const isRefused = isRefusedIn(before?.details)
       // They are in use somewhere else by now, and were renewed there.

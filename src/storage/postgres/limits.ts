@@ -11,23 +11,27 @@ import { closedBreaker } from '../../domain/retry-policy.ts'
 import { breakerFile, fromBreaker, moveLimits, spentFile, toBreaker } from '../account-forms.ts'
 import { parseJson } from '../state-files.ts'
 import type { Database, Row, Value } from './database.ts'
+import { openFences } from './fences.ts'
 import type { Owner } from './owner.ts'
 
 type Column = 'breaker' | 'spent' | 'clip_spent' | 'module_count'
 
-/** Where a name's limits are: the budget for clips has a name of its fences. */
+/** Where a name's limits are: the budget for clips has a name of its own. */
 interface Place {
   /** An account's id, or the key of credentials. */
   readonly name: string
   readonly accountId: BlinkId | undefined
   readonly spent: 'spent' | 'clip_spent'
+  /** Then there is nothing else. */
+  readonly isClips: boolean
 }
 
 function placeOf(account: string): Place {
   const [, clipsOf] = /^(.+)-clips$/.exec(account) ?? []
   const name = clipsOf ?? account
   const accountId = /^\d+$/.test(name) ? name : undefined
-  return { name, accountId, spent: clipsOf === undefined ? 'spent' : 'clip_spent' }
+  const isClips = clipsOf !== undefined
+  return { name, accountId, spent: isClips ? 'clip_spent' : 'spent', isClips }
 }
 
 /** The limits of all accounts. */
@@ -82,7 +86,8 @@ export function openLimits(database: Database, { fences, isInstance }: Owner): L
 
   const limits: LimitStore = {
     async breaker(name) {
-      const kept = parsed(breakerFile, (await rowOf(placeOf(name))).breaker)
+      const place = placeOf(name)
+      const kept = place.isClips ? undefined : parsed(breakerFile, (await rowOf(place)).breaker)
       return kept ? fromBreaker(kept) : closedBreaker
     },
     saveBreaker: (name, breaker) => save(placeOf(name), 'breaker', JSON.stringify(toBreaker(breaker))),
@@ -95,14 +100,14 @@ export function openLimits(database: Database, { fences, isInstance }: Owner): L
       return save(place, place.spent, JSON.stringify(spent))
     },
     async moduleCount(name) {
-      const count = (await rowOf(placeOf(name))).module_count
+      const place = placeOf(name)
+      const count = place.isClips ? undefined : (await rowOf(place)).module_count
       return typeof count === 'number' ? count : undefined
     },
     saveModuleCount: (name, count) => save(placeOf(name), 'module_count', count),
     async remove(name) {
-      const { name: stem, spent } = placeOf(name)
-      const empty =
-        spent === 'clip_spent' ? 'clip_spent = NULL' : 'breaker = NULL, spent = NULL, module_count = NULL'
+      const { name: stem, isClips } = placeOf(name)
+      const empty = isClips ? 'clip_spent = NULL' : 'breaker = NULL, spent = NULL, module_count = NULL'
       for (const [table, key] of [
         [account, 'account_id'],
         [key_limit, 'key'],
@@ -112,7 +117,12 @@ export function openLimits(database: Database, { fences, isInstance }: Owner): L
       await query(`DELETE FROM ${key_limit} WHERE key = $1 AND (${columns}) IS NULL`, [stem])
     },
     // By whoever has found out whose they are: a longer pause and a larger sum hold for every owner.
-    move: (key, accountId) => moveLimits(openLimits(database, { fences, isInstance: false }), key, accountId),
+    move: (key, accountId) => moveLimits(forAnybody(database), key, accountId),
   }
   return limits
+}
+
+/** The limits as they are in the database, of accounts that this process may not hold. */
+function forAnybody(database: Database): LimitStore {
+  return openLimits(database, { fences: openFences(database), isInstance: false })
 }

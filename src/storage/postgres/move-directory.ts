@@ -14,15 +14,13 @@ import type { Database } from './database.ts'
 import { migrate } from './migrations.ts'
 import { copyAll, installationIn, type MovedCounts } from './move.ts'
 import { keepInstallation } from './notes.ts'
-import { openDatabase } from './pool.ts'
 import { createSeal } from './sealed.ts'
 
 export interface MoveNeeds {
   readonly dataDir: string
-  /** Of the settings `store.url`, `store.key` and `store.schema`. */
-  readonly url: Secret
+  readonly database: Database
+  /** Of the setting `store.key`. */
   readonly key: Secret
-  readonly schema: string
   readonly clock: Clock
   readonly log: Log
 }
@@ -41,33 +39,28 @@ export interface Moved {
  * @throws StoreFailed when the schema holds something already, or something cannot be read or written
  */
 export async function moveDirectory(needs: MoveNeeds): Promise<Moved> {
-  const { dataDir, url, key, schema, clock, log } = needs
+  const { dataDir, database, key, clock, log } = needs
   await using source = await openMoveSource(dataDir, clock, log)
   const mark = moveMark(dataDir)
   const before = await mark.readIntact()
-  const database = openDatabase(url.reveal(), schema)
-  try {
-    await migrate(database)
-    const { place } = database
-    const { installId } = source.installation
-    const there = (await installationIn(database))?.installId
-    if (before) refuseOther(before, database, there === installId)
-    if (there !== undefined) refuseStranger(there, installId, { database, isMarked: before !== undefined })
-    const seal = createSeal(key, clock)
-    const done = { at: clock.now(), place, schema } as const
-    if (there !== undefined) {
-      // So that a daemon with this key can use it.
-      await keepInstallation(database, seal, source.installation)
-      if (before?.state !== 'moved') await mark.write({ state: 'moved', ...done })
-      return { place, installId, counts: undefined }
-    }
-    await mark.write({ state: 'moving', ...done })
-    const counts = await copyAll(source, database, seal)
-    await mark.write({ state: 'moved', ...done })
-    return { place, installId, counts }
-  } finally {
-    await database.close()
+  await migrate(database)
+  const { place, schema } = database
+  const { installId } = source.installation
+  const there = (await installationIn(database))?.installId
+  if (before) refuseOther(before, database, there === installId)
+  if (there !== undefined) refuseStranger(there, installId, { database, isMarked: before !== undefined })
+  const seal = createSeal(key, clock)
+  const done = { at: clock.now(), place, schema } as const
+  if (there !== undefined) {
+    // So that a daemon with this key can use it.
+    await keepInstallation(database, seal, source.installation)
+    if (before?.state !== 'moved') await mark.write({ state: 'moved', ...done })
+    return { place, installId, counts: undefined }
   }
+  await mark.write({ state: 'moving', ...done })
+  const counts = await copyAll(source, database, seal)
+  await mark.write({ state: 'moved', ...done })
+  return { place, installId, counts }
 }
 
 /** What was moved, or begun, somewhere else. */

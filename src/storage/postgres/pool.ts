@@ -91,14 +91,18 @@ function isOver(text: string, error: unknown): boolean {
   return !/^[0-9A-Z]{5}$/.test(code) || /^(57P|08)/.test(code) || text === 'ROLLBACK'
 }
 
-function resultOf({
-  rows,
-  rowCount,
-}: {
+interface Answer {
   readonly rows: readonly object[]
   readonly rowCount: number | null
-}) {
-  return { rows: rows as readonly Record<string, unknown>[], changed: rowCount ?? 0 }
+}
+
+/** Of several statements in one text, as the queue of jobs has them, there are as many answers. */
+function resultOf(answer: Answer | readonly Answer[]) {
+  const answers = [answer].flat() as readonly Answer[]
+  return {
+    rows: answers.flatMap(({ rows }) => rows) as readonly Record<string, unknown>[],
+    changed: answers.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0),
+  }
 }
 
 class Connection extends Client {

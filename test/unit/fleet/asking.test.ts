@@ -41,7 +41,10 @@ function asking({ carriesOut = (_: AskedCommand): CommandResult | undefined => u
       ledger: memoryLedger({ known: [hall, boat] }),
       pauses: { set: async (scope: string, is: boolean) => void paused.push([scope, is]) },
     },
-    rules: { include: [], exclude: [], askAll: false },
+    settings: {
+      modules: { include: [], exclude: [], askAll: false },
+      ...{ manifest: { follow: false }, clips: { enabled: false } },
+    },
     observer: {
       moduleChanged: () => undefined,
       settingsChanged: () => undefined,
@@ -49,7 +52,7 @@ function asking({ carriesOut = (_: AskedCommand): CommandResult | undefined => u
     },
     logLevel: { get: () => 'info', set: () => undefined },
     wake: async (ids: readonly string[]) => void woken.push(...ids),
-    ...{ commands, clock, limits: memoryLimits(clock), followsManifests: false },
+    ...{ commands, clock, limits: memoryLimits(clock) },
   } as unknown as AskingNeeds)
   return {
     ...{ asked, woken, paused, clock, rescans: () => rescans },

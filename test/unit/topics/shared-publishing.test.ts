@@ -1,17 +1,24 @@
 /** What several daemons publish as one: each of its accounts, and one of them the rest. */
 import { expect, test } from 'vitest'
-import { openBridgePublishing, openInstancePublishing } from '../../../src/topics/publishing.ts'
+import {
+  openBridgePublishing,
+  openInstancePublishing,
+  type PublishingNeeds,
+} from '../../../src/topics/publishing.ts'
 import { settle } from '../../support/fake-clock.ts'
 import { online, publishing } from '../../support/publishing-fixture.ts'
 import { anAccount } from '../../support/retained-fixture.ts'
 import { aModule, requested } from '../../support/samples.ts'
 
+/** One that holds every account. */
+const asInstance = (needs: PublishingNeeds) =>
+  openInstancePublishing({ ...needs, holding: () => new AbortController().signal })
 const run = { tickId: '2026-11-23T09:00:00.000Z', trigger: 'schedule', budgetMs: 1_000 } as const
 const state = 'b/sync/8021/44107/350221/state'
 const other = aModule({ syncModuleId: '7' })
 
 test('an instance publishes nothing but its own birth on a connection', async () => {
-  const { connect, published, failures } = publishing({ open: openInstancePublishing })
+  const { connect, published, failures } = publishing({ open: asInstance })
 
   await connect()
 
@@ -20,7 +27,7 @@ test('an instance publishes nothing but its own birth on a connection', async ()
 })
 
 test('an instance publishes what comes of its own accounts', async () => {
-  const { connect, notify, published } = publishing({ open: openInstancePublishing })
+  const { connect, notify, published } = publishing({ open: asInstance })
   await connect()
 
   notify.moduleFinished(requested(), run)
@@ -32,7 +39,7 @@ test('an instance publishes what comes of its own accounts', async () => {
 })
 
 test('an instance clears nothing of what is gone', async () => {
-  const { connect, notify, published } = publishing({ open: openInstancePublishing })
+  const { connect, notify, published } = publishing({ open: asInstance })
   await connect()
   published.length = 0
 
