@@ -47,10 +47,12 @@ const addresses = Object.values(channels)
     pattern: patternOf(channel),
   }))
 
-/** A camera without an id of its own is named by a hash. */
+/** A camera without an id of its own is named by a hash, and an instance by its owner. */
 function patternOf({ address }: Channel): RegExp {
-  const withCameras = address.replace('{camera}', String.raw`([1-9]\d*|unknown/[\da-f]+)`)
-  return new RegExp(`^${withCameras.replace(/\{\w+\}/g, String.raw`[1-9]\d*`)}$`)
+  const named = address
+    .replace('{camera}', String.raw`([1-9]\d*|unknown/[\da-f]+)`)
+    .replace('{name}', '[^/]+')
+  return new RegExp(`^${named.replace(/\{\w+\}/g, String.raw`[1-9]\d*`)}$`)
 }
 
 /** One sentence for each rule that the message breaks; none for topics that are not below the base topic. */

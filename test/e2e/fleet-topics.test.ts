@@ -1,0 +1,112 @@
+/** Several daemons that share a PostgreSQL are one at the broker, for commands and on the page. */
+import { expect } from 'vitest'
+import { bridgeAmong, type FleetWorld, startFleetWorld } from '../support/fleet-world.ts'
+import { document, home, workItems } from '../support/homes.ts'
+import { mosquittoTest } from '../support/mosquitto.ts'
+import { visitorAt } from '../support/page.ts'
+import { isPostgresMissing, postgresTest } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+
+const base = 'blink-manifestd/bridge'
+const accounts = [home(2), home(1, { id: 9001 })]
+const stateOf = (name: string) => `${base}/instance/${name}/state`
+
+/** Needs both servers. */
+function fleetTest(name: string, body: (fleet: FleetWorld) => Promise<void>): void {
+  const needy = isPostgresMissing ? postgresTest : mosquittoTest
+  needy(name, async () => {
+    await using fleet = await startFleetWorld(accounts)
+    await body(fleet)
+  })
+}
+
+async function command({ observer }: FleetWorld, verb: string, object: object = {}) {
+  const transaction = `t${observer.seen.length}`
+  await observer.publish(`${base}/request/${verb}`, JSON.stringify({ transaction, ...object }))
+  return until(`the answer to ${verb}`, () =>
+    observer
+      .on(`/response/${verb}`)
+      .map(document)
+      .find((answer) => answer.transaction === transaction),
+  )
+}
+
+/** Starts two, and waits until both are at the broker and one of them is the bridge. */
+async function startTwo(fleet: FleetWorld) {
+  const two = [fleet.start('one'), fleet.start('two')]
+  const state = () => two.map(({ daemon }) => daemon.stderr()).join('\n')
+  const { observer } = fleet
+  for (const { name } of two) {
+    await until(`the birth of ${name}`, () => observer.latest(stateOf(name)) === 'online', { state })
+  }
+  await until('the birth of the bridge', () => observer.latest(`${base}/state`) === 'online', { state })
+  const bridge = await bridgeAmong(two)
+  const [other = bridge] = two.filter((one) => one !== bridge)
+  return { bridge, other, state }
+}
+
+fleetTest('two daemons discover and request once, whoever is asked', async (fleet) => {
+  const { observer } = fleet
+  const { state } = await startTwo(fleet)
+
+  const answer = await command(fleet, 'manifest/request')
+  await until('all work items', () => workItems(observer).length === 3, { state })
+
+  // A new account is requested at once, and its request ID is then the answer.
+  const { requested, reused, failed } = answer.data as Record<string, number>
+  expect([answer.status, Number(requested) + Number(reused), failed]).toEqual(['ok', 3, 0])
+  const devices = () => observer.seen.filter(({ topic }) => topic.startsWith('homeassistant/device/'))
+  const names = () => new Set(devices().map(({ topic }) => topic))
+  await until('a document of each module and the bridge', () => names().size === 4, { state })
+  const infos = new Set(observer.on('/bridge/info').map(({ payload }) => JSON.parse(payload).install_id))
+  expect(infos.size).toBe(1)
+  expect(observer.latest('blink-manifestd/sync/9001/44001/350001/request_id')).toMatch(/^\d+$/)
+})
+
+fleetTest('a page shows and commands what other daemons work on', async (fleet) => {
+  const { observer } = fleet
+  const { other, state } = await startTwo(fleet)
+  await command(fleet, 'manifest/request')
+  const page = visitorAt(await other.page())
+
+  const { modules, health } = JSON.parse((await page.get('/api/v1/status')).text)
+  const overview = (await page.get('/')).text
+  await page.get('/modules')
+  const paused = await page.post('/modules/9001/44001/350001/pause')
+
+  expect(health.accounts).toHaveLength(2)
+  expect(modules).toHaveLength(3)
+  expect(overview).toMatch(/Instances.*one.*two/s)
+  expect(paused.text).toContain('Paused: 1 sync module.')
+  const isPaused = () =>
+    JSON.parse(observer.latest('blink-manifestd/sync/9001/44001/350001/state') ?? '{}').paused === true
+  await until('the pause is published', isPaused, { state })
+})
+
+fleetTest('the death of the bridge leaves bridge/state online, and another one answers', async (fleet) => {
+  const { observer } = fleet
+  const { bridge, other, state } = await startTwo(fleet)
+
+  await bridge.daemon.stop('SIGKILL')
+  await until('the will of the dead one', () => observer.latest(stateOf(bridge.name)) === 'offline', {
+    state,
+  })
+  await other.daemon.says('this instance is the bridge')
+  const answer = await command(fleet, 'health')
+
+  expect(answer).toMatchObject({ status: 'ok' })
+  expect(observer.on(`${base}/state`).map(({ payload }) => payload)).not.toContain('offline')
+})
+
+fleetTest('bridge/state is online until the last daemon stops', async (fleet) => {
+  const { observer } = fleet
+  const { bridge, other, state } = await startTwo(fleet)
+
+  await bridge.daemon.stop()
+  await other.daemon.says('this instance is the bridge')
+  await until('the second birth', () => observer.on(`${base}/state`).length > 1, { state })
+  expect(observer.on(`${base}/state`).map(({ payload }) => payload)).not.toContain('offline')
+  await other.daemon.stop()
+
+  await until('offline', () => observer.latest(`${base}/state`) === 'offline', { state })
+})
