@@ -186,7 +186,8 @@ function writePrivate(path: string, text: string): string {
   return path
 }
 
-function makeCertificates(directory: string): Certificates {
+/** An authority, and certificates of it for a server on this machine and its client; `other` signed none of them. */
+export function makeCertificates(directory: string): Certificates {
   const path = (name: string) => join(directory, name)
   const openssl = (...words: string[]) => execFileSync('openssl', words, { cwd: directory, stdio: 'ignore' })
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']

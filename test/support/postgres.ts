@@ -7,19 +7,21 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'vitest'
-import { freePort } from './mosquitto.ts'
+import { type Certificates, freePort, makeCertificates } from './mosquitto.ts'
 import { until } from './until.ts'
 
 export interface Postgres extends AsyncDisposable {
   readonly port: number
   /** Of the database `postgres` and its superuser, who needs no password. */
   readonly url: string
+  /** Of its authority and of another one; only with `tls`. */
+  readonly certificates: Certificates | undefined
   /** Everything it has logged. */
   readonly log: () => string
   /** SIGKILL to all of its processes: no client is told, and the next start recovers. */
@@ -36,6 +38,8 @@ export interface Postgres extends AsyncDisposable {
 export interface PostgresOptions {
   /** True where figures are measured: commits wait for the disk. Tests never lose the machine's power. */
   readonly durable?: boolean
+  /** TLS with a certificate for this machine, of an authority of its own. */
+  readonly tls?: boolean
   /** More settings, for instance `max_connections`. */
   readonly settings?: Readonly<Record<string, string | number>>
 }
@@ -69,7 +73,12 @@ const orphanless = 'exec 3<&0; (read -r _ <&3; kill -QUIT $$) & exec "$@" </dev/
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   if (bin === undefined) throw new Error('postgresql is not installed')
   const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
-  if (user) chownSync(directory, user.uid, user.gid)
+  const certificates = options.tls ? makeCertificates(directory) : undefined
+  // The server takes no key that others could read, or that is somebody else's.
+  const key = join(directory, 'server.key')
+  if (certificates) chmodSync(key, 0o600)
+  if (user)
+    for (const path of certificates ? [directory, key] : [directory]) chownSync(path, user.uid, user.gid)
   const data = join(directory, 'data')
   const asUser = user
     ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']
@@ -88,6 +97,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     log_min_messages: 'warning',
     timezone: 'UTC',
     ...(options.durable ? {} : { fsync: 'off' }),
+    ...(certificates && { ssl: 'on', ssl_cert_file: join(directory, 'server.pem'), ssl_key_file: key }),
     ...options.settings,
   }
   const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -150,6 +160,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return {
     port,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    certificates,
     log: () => log.join(''),
     kill: () => end('SIGKILL'),
     stop: () => end('SIGQUIT'),

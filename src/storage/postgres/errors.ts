@@ -83,7 +83,7 @@ export function failureOf(place: string, cause: unknown): unknown {
     return new StoreFailed(message, { ...details, isLasting, ...(kind && { remedy: kind.remedy }) })
   }
   // Of the system: no such host, refused, or a certificate that is not trusted.
-  const isTls = /CERT|SIGNED|ALTNAME|^ERR_TLS|^ERR_SSL/.test(code)
+  const isTls = /CERT|SIGN|ALTNAME|VERIFY|ISSUER|^ERR_TLS|^ERR_SSL/.test(code)
   return new NotConnected(`cannot connect to ${place}: ${code}`, {
     ...details,
     isLasting: isTls,

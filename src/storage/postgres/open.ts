@@ -82,6 +82,7 @@ export async function openOn(
     else log.info({ place: database.place }, 'database can be used again')
   })
   await migrate(database)
+  await warnWhenForgetful(database, log)
   const owner = clock.uuid()
   const seal = createSeal(key, clock)
   const fences = openFences(database)
@@ -124,4 +125,12 @@ export async function openOn(
     },
   }
   return { storage, fences }
+}
+
+/** Everything here trusts that what was committed is kept. */
+async function warnWhenForgetful({ query, place }: Database, log: Log): Promise<void> {
+  const { rows } = await query('SHOW synchronous_commit')
+  if (rows[0]?.synchronous_commit !== 'off') return
+  const remedy = 'Set synchronous_commit to on for this database or its user.'
+  log.warn({ place, remedy }, 'database may lose what it has confirmed')
 }

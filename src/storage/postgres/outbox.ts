@@ -8,7 +8,6 @@ import { type DurableEvent, type EventKind, eventKinds, type ModuleKey } from '.
 import type { Outbox, StoredEvent } from '../../domain/ports.ts'
 import { eventIn } from '../rows.ts'
 import type { Database, Row, Sql } from './database.ts'
-import { unreadable } from './errors.ts'
 import type { Fences } from './fences.ts'
 
 export interface SharedOutbox extends Outbox {
@@ -25,7 +24,7 @@ export interface SharedOutbox extends Outbox {
 /** So many rows are deleted at a time, so that nobody has to wait for those of a long outage, or of a fleet. */
 const deletedAtOnce = 500
 
-export function openOutbox({ query, tables, place }: Database, fences: Fences): SharedOutbox {
+export function openOutbox({ query, tables }: Database, fences: Fences): SharedOutbox {
   const listeners = new Set<(added?: StoredEvent) => void>()
   const isRequest = "kind = 'manifest_requested'"
   const insert = `
@@ -37,7 +36,7 @@ export function openOutbox({ query, tables, place }: Database, fences: Fences): 
   const oldest = `
     SELECT e.seq, e.kind, e.order_key, e.expires_at, e.body
     FROM ${tables.outbox} o JOIN ${tables.event} e ON e.seq = o.seq
-    WHERE o.account_id = ANY ($1::text[]) AND o.order_key <> ALL ($2::text[]) AND o.seq <> ALL ($3::bigint[])
+    WHERE o.account_id = ANY ($1::text[]) AND o.kind = ANY ($4::text[]) AND o.order_key <> ALL ($2::text[]) AND o.seq <> ALL ($3::bigint[])
     ORDER BY array_position($4::text[], o.kind), o.seq LIMIT $5`
   const dropBodies = `bodies AS (
       DELETE FROM ${tables.event} e USING gone WHERE e.seq = gone.seq AND NOT gone.${isRequest}
@@ -66,10 +65,10 @@ export function openOutbox({ query, tables, place }: Database, fences: Fences): 
       AND expires_at <= $1
     RETURNING order_key`
 
-  const toStored = (row: Row): StoredEvent => {
+  /** What a newer version beside this one has stored is left to it; what is damaged expires. */
+  const toStored = (row: Row): readonly StoredEvent[] => {
     const event = eventIn(row)
-    if (!event) throw unreadable(`event ${String(row.seq)}`, place)
-    return { seq: Number(row.seq), event }
+    return event ? [{ seq: Number(row.seq), event }] : []
   }
 
   return {
@@ -89,7 +88,7 @@ export function openOutbox({ query, tables, place }: Database, fences: Fences): 
       if (fences.held.size === 0) return []
       const [held, keys, seqs] = [[...fences.held], [...exceptKeys], [...exceptSeqs]]
       const { rows } = await query(oldest, [held, keys, seqs, [...eventKinds], limit])
-      return rows.map(toStored)
+      return rows.flatMap(toStored)
     },
     async remove(seqs) {
       await query(drop, [[...seqs]])

@@ -121,6 +121,8 @@ function connectionOf(url: string): { readonly place: string; readonly config: P
   if (host === '') throw unusable('names no host')
   const port = Number(parsed.port || '5432')
   const database = decoded(parsed.pathname.slice(1))
+  // A URL without a host has no place for a user.
+  const user = params.get('user') ?? decoded(parsed.username)
   const most = Number(params.get('connections') ?? mostConnections)
   if (!Number.isSafeInteger(most) || most < 1) throw unusable('has a number of connections that is none')
   const name = host.includes(':') ? `[${host}]` : host
@@ -129,7 +131,7 @@ function connectionOf(url: string): { readonly place: string; readonly config: P
     config: {
       ...{ host, port, max: most, application_name: 'blink-manifestd' },
       ...(database !== '' && { database }),
-      ...(parsed.username !== '' && { user: decoded(parsed.username) }),
+      ...(user !== '' && { user }),
       ...(parsed.password !== '' && { password: decoded(parsed.password) }),
       ssl: tlsOf(host, params),
       ...{ keepAlive: true, keepAliveInitialDelayMillis: keepAliveMs },
