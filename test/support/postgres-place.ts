@@ -37,7 +37,7 @@ export function postgresPlace(newDriver: () => Promise<Driver>, schema: string):
 }
 
 /** As a lease would be acquired, but of an account without credentials. */
-export async function holdAccount(
+async function holdAccount(
   database: Database,
   fences: Awaited<ReturnType<typeof openOn>>['fences'],
   accountId: string,

@@ -10,7 +10,7 @@ import { DaemonError, StoreFailed } from '../../domain/errors.ts'
 export class ConnectionLost extends StoreFailed {}
 
 /** Nothing was sent: there is no connection. */
-export class NotConnected extends StoreFailed {}
+class NotConnected extends StoreFailed {}
 
 interface Kind {
   readonly codes: readonly string[]

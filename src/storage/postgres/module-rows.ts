@@ -34,7 +34,7 @@ export interface ModuleRows {
   forget(accountId: BlinkId): void
 }
 
-export const moduleColumns =
+const moduleColumns =
   'account_id, network_id, sync_module_id, module, missing, progress, recent, marked_run, is_answered'
 
 export function newRow({ accountId, networkId, syncModuleId }: ModuleKey, module: string): ModuleRow {
@@ -45,7 +45,7 @@ export function newRow({ accountId, networkId, syncModuleId }: ModuleKey, module
   }
 }
 
-export function rowIn(row: Row): ModuleRow {
+function rowIn(row: Row): ModuleRow {
   return {
     ...keyIn(row),
     module: String(row.module),
