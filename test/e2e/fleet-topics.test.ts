@@ -15,7 +15,7 @@ const stateOf = (name: string) => `${base}/instance/${name}/state`
 function fleetTest(name: string, body: (fleet: FleetWorld) => Promise<void>): void {
   const needy = isPostgresMissing ? postgresTest : mosquittoTest
   needy(name, async () => {
-    await using fleet = await startFleetWorld(accounts)
+    await using fleet = await startFleetWorld({ accounts, manifestSeconds: 0 })
     await body(fleet)
   })
 }

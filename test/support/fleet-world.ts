@@ -1,6 +1,7 @@
 /** A small world in which several daemons share a PostgreSQL, a broker and a simulated cloud. */
 import { join } from 'node:path'
 import type { AccountSpec } from '../../src/simulator/account-spec.ts'
+import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import type { Observer } from './observer.ts'
 import { startPostgres } from './postgres.ts'
 import { freshSchema } from './postgres-database.ts'
@@ -23,10 +24,13 @@ export interface FleetWorld extends AsyncDisposable {
 }
 
 /** Starts everything but the daemons; `await using` takes it down. */
-export async function startFleetWorld(accounts: readonly AccountSpec[]): Promise<FleetWorld> {
+export async function startFleetWorld({
+  accounts,
+  ...simulator
+}: SimulatorOptions & { readonly accounts: readonly AccountSpec[] }): Promise<FleetWorld> {
   await using parts = new AsyncDisposableStack()
   const postgres = parts.use(await startPostgres())
-  const world = parts.use(await startWorld({ simulator: { manifestSeconds: 0, accounts } }))
+  const world = parts.use(await startWorld({ simulator: { accounts, ...simulator } }))
   const observer = await world.observer()
   const shared = {
     STORE_URL: postgres.url,
