@@ -10,6 +10,23 @@ import { StoreFailed } from '../domain/errors.ts'
 import type { Credentials } from '../domain/model.ts'
 import type { CredentialStore, Log } from '../domain/ports.ts'
 
+/** Whether the environment brings anything that is neither kept nor given up. */
+export async function bringsNews(store: CredentialStore, lines: readonly TokenLine[]): Promise<boolean> {
+  if (lines.length === 0) return false
+  const kept = new Set((await store.list()).map(({ fingerprint }) => fingerprint))
+  const forgotten = await store.forgotten()
+  return lines.some((line) => {
+    const isForgotten = keysOf(line).some((key) => forgotten.has(key))
+    return !kept.has(line.fingerprint) && !isForgotten
+  })
+}
+
+/** The key of a line's credentials, and the one that they have while their account is not known. */
+function keysOf({ fingerprint, accountId }: TokenLine): readonly [string, string] {
+  const plain = `environment-${fingerprint.slice(0, 16)}`
+  return [keyedByAccount({ key: plain, accountId }).key, plain]
+}
+
 /** The credentials to use, with those of the environment taken over to disk. */
 export async function takeOver(
   store: CredentialStore,
@@ -25,8 +42,7 @@ export async function takeOver(
   }
   const fresh: Credentials[] = []
   for (const line of unknown) {
-    const plain = `environment-${line.fingerprint.slice(0, 16)}`
-    const { key } = keyedByAccount({ key: plain, accountId: line.accountId })
+    const [key, plain] = keysOf(line)
     if (forgotten.has(key) || forgotten.has(plain)) {
       const remedy = 'Remove it from BLINK_TOKENS.'
       log.info({ line: line.line, remedy }, 'credentials of the environment were given up, not used')

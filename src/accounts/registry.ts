@@ -25,7 +25,7 @@ import {
   openLimits,
   removeLimits,
 } from './account.ts'
-import { keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
+import { bringsNews, keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
 import { createModuleLock } from './module-lock.ts'
 
 export interface RegistryNeeds {
@@ -102,10 +102,10 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   const { blink, proxies } = settings
   const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
   for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
-  // The credentials of a fleet may be many, and nobody but who imports some needs them all.
   const { shared } = needs
-  const isIdle = shared && lines.credentials.length === 0
   const take = () => takeOver(storage.credentials, lines.credentials, log)
+  // Where accounts are shared, each start would wait for the others.
+  const isIdle = shared && !(await bringsNews(storage.credentials, lines.credentials))
   const credentials = isIdle ? [] : await (shared?.alone(take) ?? take())
   const { timeoutSeconds, concurrency } = blink
   const http = createHttp({

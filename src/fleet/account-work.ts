@@ -165,7 +165,8 @@ class Stay {
   readonly #leased: LeasedAccount
   readonly #end = Promise.withResolvers<void>()
   readonly #commands = new Map<string, Promise<void>>()
-  #begun: number | undefined
+  /** The newest run, and when this account is requested in it by the clock that is never set. */
+  #begun: { readonly at: number; readonly dueAt: number } | undefined
   #done: DoneRun
   #awake = Promise.withResolvers<void>()
 
@@ -188,7 +189,9 @@ class Stay {
   }
 
   runBegun(at: number): void {
-    this.#begun = at
+    const { clock, offsetOf } = this.#needs
+    if (this.#begun?.at === at) return
+    this.#begun = { at, dueAt: clock.elapsed() + offsetOf(this.#leased.accountId) }
     this.#awake.resolve()
   }
 
@@ -268,7 +271,7 @@ class Stay {
 
   /** Resolves when there is nothing more to do for the account, or nobody here can. */
   async #stay(account: Account): Promise<void> {
-    const { waiting, clips, clock, offsetOf, passOn, stopping } = this.#needs
+    const { waiting, clips, clock, passOn, stopping } = this.#needs
     const { accountId } = account
     let lookMs = firstLookMs
     let last = Number.POSITIVE_INFINITY
@@ -278,8 +281,8 @@ class Stay {
       account.lost.throwIfAborted()
       await Promise.all(this.#commands.values())
       const begun = this.#begun
-      if (begun !== undefined && begun > (this.lastRun ?? 0) && clock.now() >= begun + offsetOf(accountId)) {
-        if (!(await this.#run(account, { trigger: 'schedule', at: begun }, true))) return
+      if (begun && begun.at > (this.lastRun ?? 0) && clock.elapsed() >= begun.dueAt) {
+        if (!(await this.#run(account, { trigger: 'schedule', at: begun.at }, true))) return
       }
       const left = await waiting(accountId)
       const isIdle = clips?.isIdle(accountId) ?? true

@@ -36,7 +36,7 @@ export interface Job {
 export type JobEnd = 'done' | 'again'
 
 export interface Jobs {
-  /** Has accounts run, each some time after the run's; in a transaction of the caller's. */
+  /** Has accounts run, each at its offset after the run's time; those of a run that was missed at once. */
   run(
     run: FleetRun,
     accountIds: readonly BlinkId[],
@@ -177,7 +177,7 @@ export function openJobs(needs: JobsNeeds): Jobs {
     const jobs = accountIds.map((accountId) => ({
       singletonKey: accountId,
       data: task,
-      ...(at.after && { startAfter: at.after(accountId) }),
+      startAfter: at.after(accountId),
     }))
     const { sql } = at
     const db = sql && {
@@ -190,12 +190,14 @@ export function openJobs(needs: JobsNeeds): Jobs {
 
   return {
     run: (run, accountIds, { sql, again = false } = {}) => {
-      const after = (accountId: BlinkId) =>
-        new Date(run.at + (run.trigger === 'schedule' ? offsetOf(accountId) : 0)).toISOString()
+      // By this clock alone: those of other instances, and the database's, may be minutes away from it.
+      const dueMs = run.at - clock.now()
+      const spreadMs = run.trigger === 'schedule' && !again ? offsetOf : () => 0
+      const after = (accountId: BlinkId) => Math.max(0, dueMs + spreadMs(accountId)) / 1000
       return send('run', accountIds, { run, again }, { after, sql })
     },
     wake: (accountIds, task = {}, afterMs = 0) =>
-      send('wake', accountIds, task, { after: afterMs > 0 ? () => Math.ceil(afterMs / 1000) : undefined }),
+      send('wake', accountIds, task, { after: () => afterMs / 1000 }),
     work,
     async close() {
       closing.abort(new Error('closed'))
@@ -206,7 +208,8 @@ export function openJobs(needs: JobsNeeds): Jobs {
 }
 
 interface Sent {
-  readonly after?: ((accountId: BlinkId) => string | number) | undefined
+  /** In seconds. */
+  readonly after: (accountId: BlinkId) => number
   readonly sql?: SqlRunner | undefined
 }
 
