@@ -254,7 +254,8 @@ export const schema = {
     clientId: {
       doc:
         'Our name at the broker, which must be the only one of this name. Unset, it is blinkmanifestd ' +
-        'and the 8 digits of this installation, which every broker must take.',
+        'and the 8 digits of this installation, which every broker must take. Of daemons that share a store it is ' +
+        'the name of their bridge, and each adds 8 digits of its own to it.',
       format: name,
       default: undefined,
       env: 'MQTT_CLIENT_ID',

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { bridgeAmong, type FleetWorld, startFleetWorld } from '../support/fleet-world.ts'
 import { document, home, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
-import { visitorAt } from '../support/page.ts'
+import { type Visitor, visitorAt } from '../support/page.ts'
 import { isPostgresMissing, postgresTest } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
@@ -31,9 +31,26 @@ async function command({ observer }: FleetWorld, verb: string, object: object = 
   )
 }
 
+/** Loads a page until this is on it. */
+async function shows(page: Visitor, path: string, text: string): Promise<void> {
+  let latest = ''
+  let isLoading = false
+  await until(`${text} on ${path}`, () => {
+    if (!isLoading) {
+      isLoading = true
+      const load = async () => {
+        latest = (await page.get(path)).text
+        isLoading = false
+      }
+      load().catch((error: unknown) => (latest = String(error)))
+    }
+    return latest.includes(text)
+  })
+}
+
 /** Starts two, and waits until both are at the broker and one of them is the bridge. */
-async function startTwo(fleet: FleetWorld) {
-  const two = [fleet.start('one'), fleet.start('two')]
+async function startTwo(fleet: FleetWorld, env: Readonly<Record<string, string>> = {}) {
+  const two = [fleet.start('one', env), fleet.start('two', env)]
   const state = () => two.map(({ daemon }) => daemon.stderr()).join('\n')
   const { observer } = fleet
   for (const { name } of two) {
@@ -81,6 +98,29 @@ fleetTest('a page shows and commands what other daemons work on', async (fleet) 
   const isPaused = () =>
     JSON.parse(observer.latest('blink-manifestd/sync/9001/44001/350001/state') ?? '{}').paused === true
   await until('the pause is published', isPaused, { state })
+})
+
+fleetTest('who signs in on one page may see the other, where a new account is taken up', async (fleet) => {
+  const { observer, world } = fleet
+  const { bridge, other, state } = await startTwo(fleet, {
+    BLINK_TOKENS: '',
+    WEB_PASSWORD: 'a long password',
+  })
+  const [one, two] = [visitorAt(await bridge.page()), visitorAt(await other.page())]
+  await one.get('/')
+  await one.post('/login', { password: 'a long password' })
+  for (const [name, value] of one.cookies) two.cookies.set(name, value)
+
+  await two.get('/accounts/import')
+  const imported = await two.post('/accounts/import', { tokens: world.cloud.tokens(8021) })
+  await until('its work items', () => workItems(observer).length === 2, { state })
+
+  expect(imported.text).toContain('8021')
+  for (const page of [one, two]) await shows(page, '/accounts', '8021')
+  expect((await visitorAt(await other.page()).get('/accounts')).status).toBe(401)
+  await one.post('/accounts/sign-out', { account: '8021' })
+  const isCleared = () => observer.latest('blink-manifestd/account/8021/state') === ''
+  await until('its topics are cleared', isCleared, { state })
 })
 
 fleetTest('the death of the bridge leaves bridge/state online, and another one answers', async (fleet) => {
