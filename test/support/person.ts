@@ -18,7 +18,7 @@ interface PersonInFiles {
 }
 
 export function personIn(
-  world: World,
+  world: Pick<World, 'cloud' | 'directory' | 'finish'>,
   person: ReturnType<Simulator['person']> = world.cloud.person(),
 ): PersonInFiles {
   const file = (name: string, text: string) => {
