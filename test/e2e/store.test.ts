@@ -34,7 +34,11 @@ type Store = ReturnType<typeof newStore>
 
 /** Whoever does something in this world does it on the store. */
 function within({ directory, cloud, finish }: Pick<World, 'directory' | 'cloud' | 'finish'>, store: Store) {
-  return { directory, cloud, finish: (args: readonly string[], env = {}) => finish(args, { ...store, ...env }) }
+  return {
+    directory,
+    cloud,
+    finish: (args: readonly string[], env = {}) => finish(args, { ...store, ...env }),
+  }
 }
 
 /** The lines of `accounts --json`. */
@@ -71,8 +75,7 @@ postgresTest('accounts sign in and out on the store, beside an empty directory',
   await using world = await startWorld({ simulator, broker: false })
   const store = newStore()
   const [first, second] = [8021, 8022].map((id) => world.cloud.person(id))
-  const signIn = async (person = first) =>
-    personIn(within(world, store), person).signIn(person?.code)
+  const signIn = async (person = first) => personIn(within(world, store), person).signIn(person?.code)
 
   expect(await signIn()).toMatchObject({ code: 0 })
   expect(await signIn(second)).toMatchObject({ code: 0 })
