@@ -37,7 +37,7 @@ export function latenessOf({ calls, items }: Recorded, since = 0): readonly numb
   })
 }
 
-/** The runs that were seen, and of how many accounts; the last ones may have been going on. */
+/** The runs that were seen until then, and of how many accounts; the last ones may have been going on. */
 export function runsOf({ items }: Recorded, { accounts, until }: { accounts: number; until: number }) {
   const scheduled = items.filter(
     ({ trigger, tickId }) => trigger === 'schedule' && Date.parse(tickId) < until,

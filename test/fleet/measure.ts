@@ -167,7 +167,7 @@ async function* scale(asked: Asked): Rows {
       items: world.heard.items.filter((item) => item.tickId === tickId),
     }
     const late = latenessOf(records)
-    const { accountRuns, due } = runsOf(records, { accounts: asked.accounts, until: run + 1 })
+    const { accountRuns, due } = runsOf(records, { accounts: asked.accounts, until: Date.now() })
     const [size] = await world.store.query('SELECT pg_database_size(current_database()) AS bytes')
     const least = late.reduce((smallest, value) => Math.min(smallest, value), Number.POSITIVE_INFINITY)
     const spread = spreadOf(late)

@@ -39,6 +39,8 @@ const peaceful = { skewMs: 0 }
 const betweenThrottlesMs = 120_000
 /** Runs that nobody may miss, when all is well again. */
 const fullRuns = 2
+/** Looks at the outbox, until it must be empty. */
+const emptyTries = 100
 
 export async function runFleet(options: FleetOptions): Promise<Report> {
   const { seed, lengthMs, instances: count, everySeconds, signal, keep, tell } = options
@@ -86,7 +88,13 @@ export async function runFleet(options: FleetOptions): Promise<Report> {
 
     const verdict = judge({
       ...{ calls: journal.all(), lives: instances.lives, troubles: instances.troubles },
-      ...{ items: heard.items, failed: heard.failed, throttles, signedOut: signedOutIn(world) },
+      ...{
+        items: heard.items,
+        failed: heard.failed,
+        throttles,
+        pauses: heard.pauses,
+        signedOut: signedOutIn(world),
+      },
       storedWithinMs: options.storedWithinMs ?? 3_000,
     })
     const records = { calls: journal.all(), items: heard.items }
@@ -145,48 +153,41 @@ interface Peace {
 /** Waits for runs that reach every account that can be reached, one after another, and for an empty outbox. */
 async function peaceOf({ world, peaceFrom, throttles, everySeconds }: PeaceNeeds): Promise<Peace> {
   const { heard, store, accounts } = world
-  const excused = (run: number) => {
-    const paused = throttles.filter(({ from, pauseMs }) => from + pauseMs + betweenThrottlesMs > run)
-    return new Set([...signedOutIn(world), ...paused.map(({ account }) => account)])
-  }
+  const everyMs = everySeconds * 1000
+  const excused = () => new Set([...signedOutIn(world), ...throttles.map(({ account }) => account)])
   const missing = (run: number) => {
     const tickId = new Date(run).toISOString()
     const reached = new Set(
       heard.items.filter((item) => item.tickId === tickId).map(({ account }) => account),
     )
-    const left = excused(run)
-    return accounts.filter(({ id }) => !reached.has(id) && !left.has(id)).length
+    const left = excused()
+    return accounts.flatMap(({ id }) => (reached.has(id) || left.has(id) ? [] : id))
   }
-  const everyMs = everySeconds * 1000
-  const isWell = () => {
-    const newest = Math.floor(Date.now() / everyMs) * everyMs
-    for (
-      let run = Math.ceil(peaceFrom / everyMs) * everyMs;
-      run + (fullRuns - 1) * everyMs <= newest;
-      run += everyMs
-    ) {
+  const isReported = (run: number) =>
+    heard.ticksDone.some(({ tickId }) => tickId === new Date(run).toISOString())
+  const newest = () => Math.floor(Date.now() / everyMs) * everyMs
+  const wellFrom = () => {
+    for (let run = Math.ceil(peaceFrom / everyMs) * everyMs; run < newest(); run += everyMs) {
       const runs = Array.from({ length: fullRuns }, (_, index) => run + index * everyMs)
-      if (runs.every((one) => missing(one) === 0)) return run
+      if (runs.every((one) => missing(one).length === 0 && isReported(one))) return run
     }
     return undefined
   }
   const failures: string[] = []
-  const wellAt = await until('runs that reach every account', isWell, { lookEveryMs: 500 }).catch(() => {
-    const newest = Math.floor(Date.now() / everyMs) * everyMs - everyMs
-    failures.push(`no ${fullRuns} runs reach all accounts; of the newest one ${missing(newest)} are missing`)
+  const wellAt = await until('runs that reach every account', wellFrom, { lookEveryMs: 500 }).catch(() => {
+    const run = newest() - everyMs
+    const report = isReported(run) ? 'reported' : 'not reported as done'
+    failures.push(
+      `no ${fullRuns} runs reach all accounts; the last but one misses ${missing(run).join(', ')}; ${report}`,
+    )
     return Date.now()
   })
   const bridge = () => heard.latest.get('blink-manifestd/bridge/state')
   await until('a bridge', () => bridge() === 'online').catch(() => {
     failures.push(`bridge/state is ${bridge()} while all instances live`)
   })
-  let left = 0
-  for (let tries = 0; tries < 100; tries++) {
-    left = await store.waiting().catch(() => -1)
-    if (left === 0) break
-    await pause(200)
-  }
-  if (left !== 0) failures.push(`${left} events wait for a broker that is there`)
+  const isEmpty = async () => (await store.waiting().catch(() => -1)) === 0
+  for (let tries = 0; tries < emptyTries && !(await isEmpty()); tries++) await pause(500)
   return { wellAt, failures }
 }
 

@@ -27,10 +27,18 @@ export interface TickDone {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
+/** A pause of an account, as it was published. */
+export interface Pause {
+  readonly account: number
+  readonly at: number
+  readonly until: number
+}
+
 export interface Heard extends AsyncDisposable {
   readonly items: readonly Item[]
   readonly failed: readonly Failed[]
   readonly ticksDone: readonly TickDone[]
+  readonly pauses: readonly Pause[]
   /** The newest payload of each retained topic. */
   readonly latest: ReadonlyMap<string, string>
   /** Topics with a payload that held what nobody may see. */
@@ -50,10 +58,16 @@ interface Payload {
   readonly outcome: string
 }
 
+interface AccountState {
+  readonly state: string
+  readonly retry_at: string | null
+}
+
 export async function hear(url: string, secret: RegExp, filters: readonly string[]): Promise<Heard> {
   const items: Item[] = []
   const failed: Failed[] = []
   const ticksDone: TickDone[] = []
+  const pauses: Pause[] = []
   const latest = new Map<string, string>()
   const leaks = new Set<string>()
   let count = 0
@@ -64,6 +78,12 @@ export async function hear(url: string, secret: RegExp, filters: readonly string
     count++
     if (secret.test(text)) leaks.add(topic)
     if (retain) latest.set(topic, text)
+    const account = /\/account\/(\d+)\/state$/.exec(topic)?.[1]
+    if (account !== undefined && text !== '') {
+      const { state, retry_at: until } = JSON.parse(text) as AccountState
+      if (state === 'throttled' && until !== null)
+        pauses.push({ account: Number(account), at: Date.now(), until: Date.parse(until) })
+    }
     if (topic.endsWith('/manifest/requested')) {
       const item = JSON.parse(text) as Payload
       items.push({
@@ -86,6 +106,7 @@ export async function hear(url: string, secret: RegExp, filters: readonly string
     items,
     failed,
     ticksDone,
+    pauses,
     latest,
     leaks,
     get count() {

@@ -7,7 +7,7 @@
 import type { Call } from '../../src/simulator/server.ts'
 import type { Life, Trouble } from './instances.ts'
 import { accountOf, instanceOf, moduleOf } from './journal.ts'
-import type { Failed, Item } from './subscriber.ts'
+import type { Failed, Item, Pause } from './subscriber.ts'
 
 export interface Records {
   /** In the order of their arrival. */
@@ -19,6 +19,7 @@ export interface Records {
   readonly failed: readonly Failed[]
   /** How long a refused account is to be left alone, in milliseconds, where a pause was named. */
   readonly throttles: readonly Throttle[]
+  readonly pauses: readonly Pause[]
   /** Accounts that wait for a person at the end. */
   readonly signedOut: ReadonlySet<number>
   /** From an answer to its commit, in milliseconds: what that time ends before it is over may be lost. */
@@ -64,6 +65,7 @@ export function judge(records: Records): Verdict {
     ...disordered(records.items),
     ...afterFreeze(records),
     ...withinPause(records),
+    ...beforeRetry(records),
     ...deadTokens(records),
     ...badEnds(records.lives),
   ]
@@ -217,6 +219,25 @@ function withinPause(records: Records): string[] {
       )
       return first
         ? [`account ${account}: ${describe(first)} within the pause that ${describe(refusal)} named`]
+        : []
+    })
+    .slice(0, shown)
+}
+
+/** Requests of any instance before the time at which an account is to be requested again, as it was published. */
+function beforeRetry({ calls, pauses, lives }: Records): string[] {
+  return pauses
+    .flatMap(({ account, at, until }) => {
+      const early = calls.find(
+        (call) =>
+          accountOf(call) === account &&
+          call.kind !== 'token' &&
+          call.at > at + heardWithinMs &&
+          call.at + Math.max(0, skewOf(lives, call)) < until - slackMs,
+      )
+      const text = new Date(until).toISOString().slice(11, 23)
+      return early
+        ? [`account ${account}: ${describe(early)}, and it was to be left alone until ${text}`]
         : []
     })
     .slice(0, shown)

@@ -33,7 +33,7 @@ function life(instance: number, end: Life['end'], endedAfterMs: number): Life {
 }
 
 function failuresOf(records: Partial<Records>): readonly string[] {
-  const none = { calls: [], lives: [], troubles: [], items: [], failed: [], throttles: [] }
+  const none = { calls: [], lives: [], troubles: [], items: [], failed: [], throttles: [], pauses: [] }
   return judge({ ...none, signedOut: new Set(), storedWithinMs: 3_000, ...records }).failures
 }
 
@@ -131,6 +131,16 @@ test('no instance requests within a pause that the cloud has named', () => {
   expect(failuresOf({ throttles, calls: [refused, home(1, 14_000)], lives: [ahead] })).toHaveLength(1)
 })
 
+test('no instance requests before the time that was published, but by a clock that is ahead', () => {
+  const pauses = [{ account: 10_001, at: run, until: run + 300_000 }]
+  const home = call(1, 200_000, { kind: 'homescreen' })
+  const ahead = { ...life(1, 'running', 400_000), skewMs: 110_000 }
+
+  expect(failuresOf({ pauses, calls: [home] })).toEqual([expect.stringContaining('to be left alone until')])
+  expect(failuresOf({ pauses, calls: [call(1, 300_000, { kind: 'homescreen' })] })).toEqual([])
+  expect(failuresOf({ pauses, calls: [home], lives: [ahead] })).toEqual([])
+})
+
 test('a token may be lost with the instance that received it, and is tried once more', () => {
   const token = { kind: 'token', path: '/oauth/token' }
   const renewal = call(0, 0, token)
@@ -160,7 +170,7 @@ test('lateness counts from the run, or from its first request where a clock is a
 
   expect(latenessOf({ calls, items })).toEqual([40, 300])
   expect(latenessOf({ calls: ahead, items })).toEqual([0, 260])
-  expect(runsOf({ calls, items }, { accounts: 3, until: run + 1 })).toEqual({
+  expect(runsOf({ calls, items }, { accounts: 3, until: run + 1_000 })).toEqual({
     seen: 1,
     accountRuns: 2,
     due: 3,
