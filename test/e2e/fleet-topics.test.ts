@@ -123,6 +123,19 @@ fleetTest('who signs in on one page may see the other, where a new account is ta
   await until('its topics are cleared', isCleared, { state })
 })
 
+fleetTest('a request ID that has expired is cleared by the bridge, whoever requested it', async (fleet) => {
+  const { observer } = fleet
+  const { state } = await startTwo(fleet, { REQUEST_TTL_SECONDS: '10' })
+  const stems = ['8021/44001/350001', '8021/44002/350002', '9001/44001/350001']
+  const latest = (topic: string) =>
+    stems.map((ids) => observer.latest(`blink-manifestd/sync/${ids}/${topic}`))
+  await until('all IDs', () => latest('request_id').every((id) => /^\d+$/.test(id ?? '')), { state })
+
+  await until('all are cleared', () => latest('request_id').every((id) => id === ''), { state })
+
+  await until('none is pending', () => latest('manifest/pending').every((list) => list === '[]'), { state })
+})
+
 fleetTest('the death of the bridge leaves bridge/state online, and another one answers', async (fleet) => {
   const { observer } = fleet
   const { bridge, other, state } = await startTwo(fleet)
