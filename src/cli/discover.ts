@@ -4,6 +4,7 @@
 
 import type { Account } from '../accounts/account.ts'
 import { openRegistry } from '../accounts/registry.ts'
+import type { Settings } from '../config/settings.ts'
 import { ineligibility } from '../domain/eligibility.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { accountStatusOf, explain, needsPerson } from '../domain/failure.ts'
@@ -31,28 +32,19 @@ interface Found {
 export async function discover(terminal: Terminal, options: CommonOptions): Promise<ExitCode> {
   const { loaded, log, clock } = await openContext(terminal, options, { quiet: true })
   const { settings } = loaded
-  await using parts = new AsyncDisposableStack()
-  const storage = await openStorage(settings.dataDir, clock, log)
-  parts.defer(() => storage.close())
   const observer = createNotifier(log)
-  const registry = await openRegistry({
-    settings,
-    storage,
-    runsPerDay: runsPerDay(settings.schedule.cron),
-    observer,
-    clock,
-    log,
-  })
-  parts.defer(() => registry.close())
-  if (registry.size === 0) {
+  const common = { settings, observer, clock, log, runsPerDay: runsPerDay(settings.schedule.cron) }
+  await using visits = settings.store.url
+    ? await (await import('../fleet/visits.ts')).openVisits({ ...common, signal: terminal.stop })
+    : await openAlone(common, terminal.stop)
+  if (visits.accounts.length + visits.unidentified.length === 0) {
     terminal.err('blink-manifestd: there is no Blink login. Sign in with `blink-manifestd login`.\n')
     return exit.login
   }
 
   const { stop } = terminal
   const reasonOf = async (module: SyncModule) =>
-    ineligibility(module, settings.modules) ??
-    ((await storage.pauses.isPaused(module)) ? 'paused' : undefined)
+    ineligibility(module, settings.modules) ?? ((await visits.pauses.isPaused(module)) ? 'paused' : undefined)
   const look = async (name: string, find: () => Promise<Account | undefined>): Promise<Found | undefined> => {
     let account: Account | undefined
     const found = (rest: Pick<Found, 'status' | 'failure' | 'modules'>): Found => {
@@ -71,8 +63,16 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
       return found({ status: accountStatusOf(error), failure: explain(error, clock.now()), modules: [] })
     }
   }
-  const known = registry.accounts.map((account) => look(account.accountId, async () => account))
-  const unidentified = registry.unidentified.map((key) => look(key, () => registry.identify(key, stop)))
+  const known = visits.accounts.map(async (accountId) => {
+    const seen = await visits.visit(accountId, (account) => look(accountId, async () => account))
+    return seen === 'held' ? unseen(accountId, `account ${accountId} was in work all the time`) : seen
+  })
+  const { identify } = visits
+  const unidentified = visits.unidentified.map(async (key) =>
+    identify
+      ? look(key, () => identify(key))
+      : unseen(key, 'whose credentials these are is found out by a running daemon'),
+  )
   const found = (await Promise.all([...known, ...unidentified])).filter((one) => one !== undefined)
   terminal.out(options.json ? toJson(found) : toTable(found))
   for (const { failure: trouble, account, status } of found) {
@@ -80,6 +80,40 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   }
   if (found.some(({ status }) => needsPerson(status))) return exit.login
   return found.some(({ failure: trouble }) => trouble) ? exit.temporary : exit.done
+}
+
+type Common = Omit<Parameters<typeof openRegistry>[0], 'storage'> & { readonly settings: Settings }
+
+/** The accounts of a data directory, which nobody else works on meanwhile. */
+async function openAlone(common: Common, stop: AbortSignal) {
+  await using parts = new AsyncDisposableStack()
+  const { settings, clock, log } = common
+  const storage = await openStorage(settings.dataDir, clock, log)
+  parts.defer(() => storage.close())
+  const registry = await openRegistry({ ...common, storage })
+  parts.defer(() => registry.close())
+  const opened = parts.move()
+  return {
+    accounts: registry.accounts.map(({ accountId }) => accountId),
+    unidentified: registry.unidentified,
+    pauses: storage.pauses,
+    async visit<T>(
+      accountId: BlinkId,
+      work: (account: Account) => Promise<T>,
+    ): Promise<T | 'held' | undefined> {
+      const account = registry.get(accountId)
+      return account && work(account)
+    },
+    identify: (key: string) => registry.identify(key, stop),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+/** Of other instances' accounts nothing can be said now. */
+function unseen(account: string, message: string): Found {
+  const accountId = /^\d+$/.test(account) ? account : undefined
+  const failure: Failure = { code: 'account_held', message, retryable: true }
+  return { account, accountId, status: 'ok', failure, modules: [] }
 }
 
 function toTable(found: readonly Found[]): string {

@@ -52,6 +52,12 @@ export async function probe(terminal: Terminal, options: CommonOptions): Promise
     return exit.usage
   }
   const { loaded, clock, log } = await openContext(terminal, options, { quiet: true })
+  if (loaded.settings.store.url) {
+    terminal.err(
+      'blink-manifestd: probe needs an account for itself: run it on a data directory, without store.url.\n',
+    )
+    return exit.usage
+  }
   return runProbe({
     ...{ settings: loaded.settings, clock, log, signal: terminal.stop },
     out: terminal.out,

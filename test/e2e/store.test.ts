@@ -84,6 +84,17 @@ postgresTest('accounts sign in and out on the store, beside an empty directory',
     { account_id: 8021, state: 'ok', region: 'e008', source: 'login' },
     { account_id: 8022, state: 'ok', region: 'u011' },
   ])
+  const discovered = await world.finish(['discover', '--json'], store)
+  expect(JSON.parse(discovered.stdout)).toMatchObject({
+    accounts: [
+      { account_id: 8021, state: 'ok', networks: [{ network_id: 44_001 }, { network_id: 44_002 }] },
+      { account_id: 8022, state: 'ok' },
+    ],
+  })
+  expect(discovered.code).toBe(0)
+  const database = databaseOn(server, store.STORE_SCHEMA)
+  const leased = `SELECT FROM ${database.tables.lease} WHERE owner IS NOT NULL`
+  expect((await database.query(leased)).rows).toEqual([])
   expect(await world.finish(['logout', '8022'], store)).toMatchObject({ code: 0 })
   expect(await accountsIn(world, store)).toMatchObject([{ account_id: 8021 }])
   expect(existsSync(world.dataDir) ? readdirSync(world.dataDir) : []).toEqual([])
