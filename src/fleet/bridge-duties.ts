@@ -87,7 +87,6 @@ export class BridgeDuties {
 
   async #lost(why: 'lost' | 'stopped'): Promise<void> {
     const { log, registry } = this.#needs
-    if (why === 'lost') log.warn({}, 'another instance is the bridge now')
     this.#stopping?.abort(new Error('no longer the bridge'))
     await this.#working.catch(() => undefined)
     await registry.apply({ added: [], removed: registry.unidentified })
@@ -95,6 +94,7 @@ export class BridgeDuties {
     const bridge = this.#bridge
     this.#bridge = undefined
     await bridge?.close({ isFollowed: why === 'lost' || (await this.#hasOthers()) })
+    if (why === 'lost') log.warn({}, 'another instance is the bridge now')
   }
 
   /** Where nobody says so, nobody follows. */

@@ -151,6 +151,27 @@ fleetTest('the death of the bridge leaves bridge/state online, and another one a
   expect(observer.on(`${base}/state`).map(({ payload }) => payload)).not.toContain('offline')
 })
 
+fleetTest(
+  'a bridge that comes back from a long pause gives way to the one that followed it',
+  async (fleet) => {
+    const { observer } = fleet
+    const { bridge, other, state } = await startTwo(fleet)
+
+    bridge.daemon.kill('SIGSTOP')
+    await other.daemon.says('this instance is the bridge')
+    bridge.daemon.kill('SIGCONT')
+    await bridge.daemon.says('another instance is the bridge now')
+    const answer = await command(fleet, 'health')
+    await command(fleet, 'health')
+
+    expect(answer).toMatchObject({ status: 'ok' })
+    const transactions = observer.on('/response/health').map((message) => document(message).transaction)
+    expect(new Set(transactions).size).toBe(transactions.length)
+    expect(observer.on(`${base}/state`).map(({ payload }) => payload)).not.toContain('offline')
+    await until('both are at the broker', () => observer.latest(stateOf(bridge.name)) === 'online', { state })
+  },
+)
+
 fleetTest('bridge/state is online until the last daemon stops', async (fleet) => {
   const { observer } = fleet
   const { bridge, other, state } = await startTwo(fleet)
