@@ -11,8 +11,8 @@ import { someCredentials } from './blink-scripted.ts'
 import { fakeClock } from './fake-clock.ts'
 import { aModule, anItem, failed, readableLog, requested, start } from './samples.ts'
 
-export const hall = aModule()
-export const barn = aModule({
+const hall = aModule()
+const barn = aModule({
   accountId: '9000',
   networkId: '9223372036854775806',
   syncModuleId: '7',
