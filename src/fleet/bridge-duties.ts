@@ -88,12 +88,13 @@ export class BridgeDuties {
   async #lost(why: 'lost' | 'stopped'): Promise<void> {
     const { log, registry } = this.#needs
     this.#stopping?.abort(new Error('no longer the bridge'))
+    const bridge = this.#bridge
+    this.#bridge = undefined
+    // First of all: what is under way may wait for a database that does not answer.
+    await bridge?.close({ isFollowed: why === 'lost' || (await this.#hasOthers()) })
     await this.#working.catch(() => undefined)
     await registry.apply({ added: [], removed: registry.unidentified })
     this.#changedAt = undefined
-    const bridge = this.#bridge
-    this.#bridge = undefined
-    await bridge?.close({ isFollowed: why === 'lost' || (await this.#hasOthers()) })
     if (why === 'lost') log.warn({}, 'another instance is the bridge now')
   }
 
