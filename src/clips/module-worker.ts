@@ -216,9 +216,10 @@ export class ModuleWorker {
     await clock.sleep(beforeAnotherMs, this.#signal)
     const record = await storage.ledger.read(this.key)
     const account = needs.account(this.key.accountId)
-    // A scheduled run may have requested one meanwhile, which does as well.
-    if (this.#pending || !record || !account || storage.ledger.trouble) return
     const { item, missing, tried } = list
+    // A scheduled run may have requested one meanwhile, which does as well; one that failed is not requested again.
+    const isLate = (record?.lastAttemptAt ?? 0) > item.requestedAt
+    if (this.#pending || isLate || !record || !account || storage.ledger.trouble) return
     try {
       const job = { module: record.module, item }
       const another = { ledger: storage.ledger, observer, clock }

@@ -72,7 +72,7 @@ export function lastPauses(calls: readonly Call[]): ReadonlyMap<number, Call> {
     if (accountId === undefined) continue
     const refusal = last.get(accountId)
     if (throttled.includes(status)) last.set(accountId, call)
-    else if (refusal && at > refusal.endedAt + slackMs) last.delete(accountId)
+    else if (refusal && at > refusal.endedAt + leastMs) last.delete(accountId)
   }
   return last
 }

@@ -127,6 +127,24 @@ test('a clip that the second manifest does not bring either is left, and costs n
   expect(porch.map(({ message }) => message)).toEqual(['clip failed', left])
 })
 
+test('no second manifest is requested behind a run that has failed meanwhile', async () => {
+  const { simulator, start } = await world()
+  simulator.troubleClips({ kind: 'media_not_found', cameraName: 'Porch' })
+  const ofCabin = (message: string) =>
+    lines.filter((line) => line.message === message && JSON.stringify(line.fields).includes('350228')).length
+
+  const { daemon, lines } = await start({ SCHEDULE_CRON: '*/3 * * * * *' })
+  await until('a clip is missing', () => ofCabin('clip failed') > 0)
+  simulator.misbehave({ kind: 'redirect_loop', path: /350228\/local_storage\/manifest\/request$/ })
+  await until('the time for another one is over', () => ofCabin('manifest request failed') >= 4)
+  await daemon.stop()
+
+  const sent = simulator.calls.filter(
+    ({ kind, path }) => kind === 'manifest-request' && path.includes('350228'),
+  )
+  expect(sent).toHaveLength(ofCabin('manifest requested') + ofCabin('manifest request failed'))
+})
+
 test('a module that restarts amid its clips gets another manifest in the same run', async () => {
   const place = await world()
   const { simulator, events, journal, start } = place
