@@ -41,7 +41,7 @@ const [spareMs, renewMs] = [15_000, 5_000]
 /** So long before the last moment at which a request may be sent. */
 const marginMs = 2_000
 
-export const leaseMsFor = (requestMs: number) => requestMs + spareMs
+const leaseMsFor = (requestMs: number) => requestMs + spareMs
 
 /** @param lost called with an account that another instance owns by now */
 export function heldAccounts(

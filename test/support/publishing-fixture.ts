@@ -34,7 +34,10 @@ export function publishing({
     publish,
     announce: () => publish({ topic: online }),
     subscribe: () => () => undefined,
-    onConnect: (listener: (session: Session) => void) => connects.push(listener),
+    onConnect(listener: (session: Session) => void) {
+      connects.push(listener)
+      return () => undefined
+    },
     onState: (listener: (state: BrokerState) => void) => states.push(listener),
   }
   const storage = {
