@@ -15,8 +15,8 @@ export interface Life {
   readonly startedAt: number
   /** Far in the future while it lasts. */
   endedAt: number
-  /** `crashed`: nobody had asked it to end. */
-  end: 'running' | 'killed' | 'stopped' | 'crashed'
+  /** `refused`: it found no store when it started, as one may; `crashed`: nobody had asked it to end. */
+  end: 'running' | 'killed' | 'stopped' | 'refused' | 'crashed'
   moment: KillMoment | undefined
   exitCode: number | null
   /** From SIGTERM to the end, in milliseconds. */
@@ -72,6 +72,12 @@ const momentWithinMs = 8_000
 /** Longer than any stop should take; then it is killed, and the stop has failed. */
 const stopWithinMs = 30_000
 const renewalMs = 150
+/** As whoever supervises a daemon starts it again after a failure that may pass. */
+const [temporaryFailure, startAgainMs] = [75, 1_000]
+
+function hasStarted(log: string): boolean {
+  return readFileSync(log, 'utf8').includes('"msg":"started"')
+}
 
 /** The name of an instance, as it is in the settings. */
 function nameOf(instance: number): string {
@@ -84,6 +90,7 @@ export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
   const cloudPort = Number(new URL(cloud.url).port)
   const lives: Life[] = []
   const troubles: Trouble[] = []
+  let isOver = false
   const running = new Map<number, { life: Life; program: Program; read: Promise<void> }>()
   const wires: { readonly store: Wire; readonly broker: Wire }[] = []
   for (let instance = 0; needs.wires && instance < count; instance++) {
@@ -127,11 +134,25 @@ export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
       life.exitCode = code
       running.delete(instance)
       if (life.end !== 'running') return
+      if (code === temporaryFailure && isWithoutStore(instance) && !hasStarted(log)) {
+        life.end = 'refused'
+        await pause(startAgainMs)
+        if (!isOver) start(instance, { skewMs })
+        return
+      }
       life.end = 'crashed'
       tell(`${nameOf(instance)} ended by itself with ${code}:\n${readFileSync(log, 'utf8').slice(-2_000)}`)
     }
     running.set(instance, { life, program, read: ended() })
   }
+
+  const isWithoutStore = (instance: number) =>
+    troubles.some(
+      (one) =>
+        one.kind === 'store' &&
+        (one.instance ?? instance) === instance &&
+        one.until > Date.now() - stopWithinMs,
+    )
 
   const during = async (kind: Trouble['kind'], instance: number | undefined, work: () => Promise<void>) => {
     const trouble: Trouble = { kind, instance, from: Date.now(), until: Number.POSITIVE_INFINITY }
@@ -194,6 +215,7 @@ export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
   }
 
   parts.defer(async () => {
+    isOver = true
     await Promise.all([...running.keys()].map((instance) => strike(instance, undefined)))
   })
   const stack = parts.move()
@@ -206,6 +228,7 @@ export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
       for (let instance = 0; instance < count; instance++) start(instance, how)
     },
     async stopAll() {
+      isOver = true
       await Promise.all([...running.keys()].map(stop))
     },
     kill: (instance) => kill(instance, 'any'),
