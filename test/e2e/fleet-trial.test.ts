@@ -8,7 +8,7 @@ const peaceful = { skewMs: 0 }
 
 /** A little of everything that `npm run fleet` does at length. */
 const plan: Plan = {
-  starts: [peaceful, peaceful, { skewMs: 30_000 }],
+  starts: [peaceful, peaceful, { skewMs: 4_000 }],
   instances: [
     { atMs: 3_000, deed: { instance: 0, kind: 'kill', moment: 'in-request', downMs: 2_000, next: peaceful } },
     // Longer than its lease: another one takes its accounts over.

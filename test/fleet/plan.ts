@@ -51,21 +51,26 @@ export interface PlanFor {
   readonly lengthMs: number
   readonly instances: number
   readonly accounts: readonly number[]
+  readonly everySeconds: number
 }
 
-/** Wide apart: an instance whose clock is ahead begins a run before all others. */
-const skewsMs = [0, 0, 90_000, -90_000]
+/**
+ * How wrong clocks are, as shares of the time between two runs: an instance whose clock is ahead begins a run before
+ * all others. By more than that it would leave runs out, since those it has begun wait for their time.
+ */
+const skews = [0, 0, 0.4, -0.4, -3]
 
-export function planOf({ seed, lengthMs, instances, accounts }: PlanFor): Plan {
+export function planOf({ seed, lengthMs, instances, accounts, everySeconds }: PlanFor): Plan {
   const chance = chanceOf(seed)
   // In a short run everything comes sooner and takes less long, so that it does come.
   const pace = Math.min(1, Math.max(0.25, lengthMs / 300_000))
   const some = { lengthMs, pace, chance }
+  const start = () => ({ skewMs: Math.round(chance.pick(skews) * everySeconds * 1000) })
   const instance = () => chance.integer(0, instances - 1)
   return {
-    starts: Array.from({ length: instances }, () => startOf(chance)),
+    starts: Array.from({ length: instances }, start),
     instances: track<OfInstance<InstanceDeed>>(some, [10_000, 40_000], () => [
-      [0, { instance: instance(), ...instanceDeed(chance, pace) }],
+      [0, { instance: instance(), ...instanceDeed(chance, { pace, start }) }],
     ]),
     wires: track<OfInstance<WireDeed>>(some, [30_000, 90_000], () => [
       [0, { instance: instance(), ...wireDeed(chance, pace) }],
@@ -75,14 +80,17 @@ export function planOf({ seed, lengthMs, instances, accounts }: PlanFor): Plan {
   }
 }
 
-function instanceDeed(chance: Chance, pace: number): InstanceDeed {
+function instanceDeed(
+  chance: Chance,
+  { pace, start }: { readonly pace: number; readonly start: () => Start },
+): InstanceDeed {
   const kind = chance.pick(['kill', 'kill', 'kill', 'stop', 'freeze', 'freeze'] as const)
   const downMs = Math.round(chance.between(0, 20_000) * pace)
   switch (kind) {
     case 'kill':
-      return { kind, moment: chance.pick(killMoments), downMs, next: startOf(chance) }
+      return { kind, moment: chance.pick(killMoments), downMs, next: start() }
     case 'stop':
-      return { kind, downMs, next: startOf(chance) }
+      return { kind, downMs, next: start() }
     case 'freeze':
       return { kind, forMs: Math.round(chance.between(25_000, 60_000)) }
   }
@@ -107,8 +115,4 @@ function cloudDeed(chance: Chance, accounts: readonly number[]): CloudDeed {
   if (kind === 'lose-answers') return { kind, count: chance.integer(1, 4) }
   const account = chance.pick(accounts)
   return kind === 'expire' ? { kind, account } : { kind, account, seconds: chance.integer(15, 60) }
-}
-
-function startOf(chance: Chance): Start {
-  return { skewMs: chance.pick(skewsMs) }
 }

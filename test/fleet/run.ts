@@ -52,7 +52,7 @@ export async function runFleet(options: FleetOptions): Promise<Report> {
   })
   const { cloud, instances, heard, journal, store, accounts } = world
   const ids = accounts.map(({ id }) => id)
-  const plan = options.plan ?? planOf({ seed, lengthMs, instances: count, accounts: ids })
+  const plan = options.plan ?? planOf({ seed, lengthMs, instances: count, accounts: ids, everySeconds })
   const throttles: Throttle[] = []
   const done: { readonly store: string[]; readonly cloud: string[] } = { store: [], cloud: [] }
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { killMoments, planOf } from '../../fleet/plan.ts'
 
-const short = { seed: 7, lengthMs: 60_000, instances: 3, accounts: [10_001, 10_002] }
+const short = { seed: 7, lengthMs: 60_000, instances: 3, accounts: [10_001, 10_002], everySeconds: 300 }
 
 test('a seed gives the same plan, and another one another', () => {
   expect(planOf(short)).toEqual(planOf(short))
@@ -18,7 +18,7 @@ test('in an hour everything goes wrong that can', () => {
 
   expect(kinds(plan.instances)).toEqual(new Set(['kill', 'stop', 'freeze']))
   expect(new Set(moments)).toEqual(new Set(killMoments))
-  expect(new Set(skews)).toEqual(new Set([0, 90_000, -90_000]))
+  expect(new Set(skews)).toEqual(new Set([0, 120_000, -120_000, -900_000]))
   expect(kinds(plan.wires)).toEqual(new Set(['cut', 'stall']))
   expect(kinds(plan.store)).toEqual(new Set(['restart', 'away']))
   expect(kinds(plan.cloud)).toEqual(new Set(['throttle', 'expire', 'lose-answers']))
