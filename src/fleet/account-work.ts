@@ -217,7 +217,7 @@ class Stay {
       if (resumed) await this.#needs.clips?.resume(accountId)
       for (const waiting of await commands.waiting([accountId])) this.command(waiting)
       if (this.#leased.isFresh || task.first) await this.#needs.runner.runOne(account)
-      if (task.run && !(await this.#run(account, task.run, resumed))) {
+      if (task.run && !(await this.#run(account, task.run))) {
         await this.#giveBack()
         return 'again'
       }
@@ -235,10 +235,10 @@ class Stay {
   }
 
   /** False when a stop came before its end. */
-  async #run(account: Account, run: FleetRun, resumed: boolean): Promise<boolean> {
+  async #run(account: Account, run: FleetRun): Promise<boolean> {
     const { runner, marks, stopping } = this.#needs
     if (run.trigger !== 'once' && this.lastRun !== undefined && this.lastRun >= run.at) return true
-    const report = await runner.runShared(account, run, { marks, resumed })
+    const report = await runner.runShared(account, run, { marks })
     if (stopping.aborted) return false
     // Its reports are those of the store; another try may find it in order.
     const failure = report?.account.failure
@@ -282,7 +282,7 @@ class Stay {
       await Promise.all(this.#commands.values())
       const begun = this.#begun
       if (begun && begun.at > (this.lastRun ?? 0) && clock.elapsed() >= begun.dueAt) {
-        if (!(await this.#run(account, { trigger: 'schedule', at: begun.at }, true))) return
+        if (!(await this.#run(account, { trigger: 'schedule', at: begun.at }))) return
       }
       const left = await waiting(accountId)
       const isIdle = clips?.isIdle(accountId) ?? true

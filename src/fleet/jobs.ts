@@ -15,8 +15,6 @@ import type { Log } from '../domain/ports.ts'
 /** What to do with an account beside what is found to do once it is acquired. */
 export interface Task {
   readonly run?: FleetRun
-  /** Whether somebody may have begun with the run. */
-  readonly again?: boolean
   /** Somebody has signed in: to be requested at once. */
   readonly first?: boolean
   /** Its credentials were not used for a day. */
@@ -28,7 +26,7 @@ export interface Task {
 export interface Job {
   readonly accountId: BlinkId
   readonly task: Task
-  /** Whether another instance may have begun with it. */
+  /** Whether another instance has begun with it, and so what goes on after a run may have been left. */
   readonly resumed: boolean
 }
 
@@ -149,7 +147,7 @@ export function openJobs(needs: JobsNeeds): Jobs {
             const job = {
               accountId: singletonKey ?? '',
               task: data ?? {},
-              resumed: retryCount > 0 || data?.again === true,
+              resumed: retryCount > 0,
             }
             void inWork
               .add(queue, { id, retryCount }, () => handle(job))
@@ -194,7 +192,7 @@ export function openJobs(needs: JobsNeeds): Jobs {
       const dueMs = run.at - clock.now()
       const spreadMs = run.trigger === 'schedule' && !again ? offsetOf : () => 0
       const after = (accountId: BlinkId) => Math.max(0, dueMs + spreadMs(accountId)) / 1000
-      return send('run', accountIds, { run, again }, { after, sql })
+      return send('run', accountIds, { run }, { after, sql })
     },
     wake: (accountIds, task = {}, afterMs = 0) =>
       send('wake', accountIds, task, { after: () => afterMs / 1000 }),

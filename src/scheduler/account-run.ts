@@ -47,11 +47,9 @@ export interface AccountRunNeeds {
   readonly clock: Clock
 }
 
-/** How far others may have come with the same run. */
+/** How far others may have come with the same run: whoever dies at it cannot say so. */
 export interface Resumable {
   readonly marks: RequestMarks
-  /** Whether somebody has begun with it. */
-  readonly resumed: boolean
 }
 
 /** One account's part of a run. */
@@ -134,7 +132,7 @@ class AccountRun {
     const { request, signals } = this.#needs
     const listed = selection?.list === false ? undefined : await this.#discover()
     const known = listed ?? (await this.#known())
-    if (this.#shared?.resumed) await this.#findMarked(this.#shared.marks)
+    if (this.#shared) await this.#findMarked(this.#shared.marks)
     const modules = known.filter((module) => selection?.wants(module) ?? true)
     // A list may name a module twice; it has one attempt all the same.
     const queue = new Map(modules.map((module) => [keyOf(module), module])).values()
