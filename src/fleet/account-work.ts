@@ -74,6 +74,8 @@ export class AccountWork {
   readonly #needs: WorkNeeds
   /** The accounts in work here. */
   readonly #inWork = new Map<BlinkId, Stay>()
+  /** The newest job of each account that has any: two at once would both use its refresh token. */
+  readonly #turns = new Map<BlinkId, Promise<void>>()
   /** Accounts that were given back a moment ago: what was asked for meanwhile has found their jobs still there. */
   readonly #left = new Map<BlinkId, number | undefined>()
 
@@ -128,8 +130,21 @@ export class AccountWork {
       passOn(accountId, patienceMs / 4)
       return 'done'
     }
-    for (let other = this.#inWork.get(accountId); other; other = this.#inWork.get(accountId)) await other.over
-    stopping.throwIfAborted()
+    const before = this.#turns.get(accountId)
+    const over = Promise.withResolvers<void>()
+    this.#turns.set(accountId, over.promise)
+    try {
+      await before
+      stopping.throwIfAborted()
+      return await this.#inTurn(job)
+    } finally {
+      if (this.#turns.get(accountId) === over.promise) this.#turns.delete(accountId)
+      over.resolve()
+    }
+  }
+
+  async #inTurn(job: Job): Promise<JobEnd> {
+    const { accountId } = job
     const leased = await this.#acquire(job)
     if (!leased) return 'done'
     const stay = new Stay(this.#needs, leased)
@@ -139,7 +154,6 @@ export class AccountWork {
     } finally {
       this.#inWork.delete(accountId)
       this.#left.set(accountId, stay.lastRun)
-      stay.end()
     }
   }
 
@@ -163,7 +177,6 @@ export class AccountWork {
 class Stay {
   readonly #needs: WorkNeeds
   readonly #leased: LeasedAccount
-  readonly #end = Promise.withResolvers<void>()
   readonly #commands = new Map<string, Promise<void>>()
   /** The newest run, and when this account is requested in it by the clock that is never set. */
   #begun: { readonly at: number; readonly dueAt: number } | undefined
@@ -175,17 +188,8 @@ class Stay {
     this.#leased = leased
   }
 
-  /** Resolves when the account is given back. */
-  get over(): Promise<void> {
-    return this.#end.promise
-  }
-
   get lastRun(): number | undefined {
     return this.#done?.at ?? this.#leased.lastRun
-  }
-
-  end(): void {
-    this.#end.resolve()
   }
 
   runBegun(at: number): void {
