@@ -20,7 +20,7 @@ export function runLog(clock: Clock, log: Log): Observer {
     },
     moduleFinished(report, { tickId }) {
       const { accountId, networkId, syncModuleId } = report.module
-      const ids = { account_id: accountId, network_id: networkId, sync_module_id: syncModuleId, tick: tickId }
+      const ids = { account_id: accountId, network_id: networkId, sync_module_id: syncModuleId, run: tickId }
       if (report.kind === 'requested') {
         const fields = { ...ids, request_id: report.item.requestId, ms: report.latencyMs }
         log.debug(fields, 'manifest requested')
@@ -38,14 +38,14 @@ export function runLog(clock: Clock, log: Log): Observer {
     },
     accountRunFinished({ accountId, run, budget }) {
       const counts = Object.fromEntries([...(requests.get(accountId) ?? [])].sort())
-      const fields = { account_id: accountId, tick: run.tickId, requests: counts }
+      const fields = { account_id: accountId, run: run.tickId, requests: counts }
       log.debug({ ...fields, today: budget.spent, budget: budget.limit }, 'requests so far')
     },
     runFinished({ tickId, trigger }, { requested, failed, skipped, elapsedMs }) {
       const duration = Math.round(elapsedMs)
-      const fields = { tick: tickId, trigger, requested, failed, skipped, duration_ms: duration }
-      if (trigger === 'command') throttled.log('info', fields, 'tick done', { rate: commandLines })
-      else log.info(fields, 'tick done')
+      const fields = { run: tickId, trigger, requested, failed, skipped, duration_ms: duration }
+      if (trigger === 'command') throttled.log('info', fields, 'run done', { rate: commandLines })
+      else log.info(fields, 'run done')
     },
     eventsExpired(kind, count) {
       log.warn({ kind, count }, 'events expired before the broker took them')

@@ -146,7 +146,7 @@ export function createRunner(needs: RunnerNeeds): Runner {
     // Whether it may start takes a write to the disk at least, and a scheduled run that came meanwhile has requested.
     else if (run.trigger === 'start' && hadScheduledRun.has(account)) return undefined
     if (inScheduledRun.has(account)) {
-      const fields = { account_id: account.accountId, tick: run.tickId }
+      const fields = { account_id: account.accountId, run: run.tickId }
       log.warn(fields, 'run skipped: the previous one is still running')
       return undefined
     }

@@ -148,7 +148,7 @@ export function livesOf(needs: LivesNeeds): Lives {
     },
 
     async runs(count) {
-      await current?.program.says('tick done', count).catch(() => undefined)
+      await current?.program.says('run done', count).catch(() => undefined)
     },
 
     async kill(moment, lateMs) {

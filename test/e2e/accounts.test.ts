@@ -29,10 +29,10 @@ test('accounts shows the number of modules, which is written only when it change
   expect(await listed(world)).toMatchObject([{ account_id: 8021, modules: null }])
 
   const daemon = world.start(['run'], running)
-  await daemon.says('tick done')
+  await daemon.says('run done')
   expect(await listed(world)).toMatchObject([{ account_id: 8021, state: 'ok', modules: 2 }])
   const { ino } = statSync(countFile(world))
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
   expect(statSync(countFile(world)).ino).toBe(ino)
 
   world.cloud.addNetwork(8021, { id: 44_003, name: 'New' })

@@ -23,7 +23,7 @@ mosquittoTest('topics the broker refuses are logged once each, and all others go
   await using observer = await observe(world.broker.url, 5, { username: 'watcher', password: 'two' })
   const daemon = world.start(['run'], { ...fast, MQTT_USERNAME: 'daemon', MQTT_PASSWORD: 'one' })
   await itemsSeen(observer, 9, daemon.stderr)
-  await daemon.says('tick done', 4)
+  await daemon.says('run done', 4)
   // It comes last: by then the broker has refused whatever it refuses.
   await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
 

@@ -12,7 +12,7 @@ mosquittoTest('without a broker requests go on, and all is delivered when it com
   await using world = await startWorld({ simulator: two })
   await world.broker.kill()
   const daemon = world.start(['run'], fast)
-  await daemon.says('tick done', 2)
+  await daemon.says('run done', 2)
   const count = requestCount(world.cloud, 'manifest-request')
 
   await world.broker.restart()
@@ -31,7 +31,7 @@ mosquittoTest('request IDs without a broker survive a kill, in order, with the s
   await world.broker.kill()
   // One run: a kill during another would leave requests that nobody knows the answers of.
   const killed = world.start(['run'])
-  await killed.says('tick done')
+  await killed.says('run done')
   await killed.stop('SIGKILL')
   await world.broker.restart({ forget: true })
   await using observer = await observe(world.broker.url)
@@ -90,7 +90,7 @@ mosquittoTest('a broker that is killed after a run gets everything again when it
   const before = await world.observer()
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
   const items = await itemsSeen(before, 2)
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await until('the birth', () => before.latest('blink-manifestd/bridge/state') === 'online')
 
   await world.broker.kill()
@@ -112,7 +112,7 @@ mosquittoTest('a request ID that expired before the broker came is dropped, coun
   await using world = await startWorld({ simulator: two })
   await world.broker.kill()
   const daemon = world.start(['run'], { REQUEST_TTL_SECONDS: '10', SCHEDULE_CRON: '0 0 1 1 *' })
-  await daemon.says('tick done')
+  await daemon.says('run done')
   const latestExpiry = Date.now() + 10_000
   await daemon.stop('SIGKILL')
   await until('the end of their life', () => Date.now() > latestExpiry)

@@ -18,7 +18,7 @@ mosquittoTest('a broker that is emptied by kill -9 has every retained topic righ
   await using world = await startWorld({ simulator: two })
   const before = await world.observer()
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
-  await daemon.says('tick done')
+  await daemon.says('run done')
   const kept = (observer: typeof before) =>
     Object.fromEntries(
       observer.seen
@@ -49,12 +49,12 @@ mosquittoTest(
     await itemsSeen(observer, 2, daemon.stderr)
 
     wire.behave({ deaf: true })
-    const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-    await daemon.says('tick done', ticks + 2)
+    const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
+    await daemon.says('run done', ticks + 2)
     wire.cut()
     wire.behave({})
     await daemon.says('connected to broker', 2)
-    await daemon.says('tick done', ticks + 3)
+    await daemon.says('run done', ticks + 3)
     const count = requestCount(world.cloud, 'manifest-request')
 
     const all = () => Map.groupBy(copies(observer), ({ event_id }) => event_id)
@@ -73,7 +73,7 @@ mosquittoTest('a slow way to the broker delays what is published, and no run', a
   const observer = await world.observer()
   const daemon = world.start(['run'], { ...fast, MQTT_URL: wire.url })
 
-  await daemon.says('tick done')
+  await daemon.says('run done')
   expect(copies(observer)).toEqual([])
   wire.behave({ delayMs: 500, pieceBytes: 32 })
   await itemsSeen(observer, 4, daemon.stderr)
@@ -95,8 +95,8 @@ mosquittoTest('another client with our id is named as what it may be, while runs
   })
   const complaint = await daemon.says('broker closes the connection again and again, waiting a minute')
   await other.endAsync(true)
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', ticks + 1)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
+  await daemon.says('run done', ticks + 1)
 
   expect(complaint).toMatchObject({ level: 50, remedy: expect.stringContaining('mqtt.clientId') })
 })
@@ -110,7 +110,7 @@ mosquittoTest('a subscriber whose queue is full misses work items, and nobody el
   await asleep.subscribeAsync('blink-manifestd/sync/+/+/+/manifest/requested', { qos: 1 })
   await asleep.endAsync()
   const daemon = world.start(['run'])
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   // Asks for one topic only: a queue of one would be too short for all.
   const reader = await connectAsync(world.broker.url)
@@ -144,10 +144,10 @@ mosquittoTest('two installations below one base topic both say so; one that rest
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })
   const said = 'another installation publishes below this base topic'
   const first = world.start(['run'], fast)
-  await first.says('tick done')
+  await first.says('run done')
   await first.stop()
   const again = world.start(['run'], fast)
-  await again.says('tick done', 2)
+  await again.says('run done', 2)
   expect(again.stderr() + first.stderr()).not.toContain(said)
 
   const second = world.start(['run'], { ...fast, BLINK_MANIFESTD_DATA_DIR: `${world.directory}/second` })
@@ -155,6 +155,6 @@ mosquittoTest('two installations below one base topic both say so; one that rest
 
   expect(here).toMatchObject({ level: 50, remedy: expect.stringContaining('mqtt.baseTopic') })
   expect(there.other_install_id).toBe(here.install_id)
-  await second.says('tick done', 2)
+  await second.says('run done', 2)
   expect(second.logged().filter(({ msg, level }) => msg === said && level === 50)).toHaveLength(1)
 })

@@ -49,7 +49,7 @@ mosquittoTest(
 
     const stranger = world.start(['run'], { MQTT_CA: otherCa })
     const complaint = await stranger.says('cannot connect to broker')
-    await stranger.says('tick done')
+    await stranger.says('run done')
     expect(complaint).toMatchObject({ reason: expect.stringMatching(/certificate|signed/i), level: 40 })
     expect(complaint).toMatchObject({ remedy: expect.stringContaining('mqtt.ca') })
     expect(observer.seen).toEqual([])

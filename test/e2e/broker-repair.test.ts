@@ -35,9 +35,9 @@ mosquittoTest('of two daemons the one that stays is online, and they do not answ
   const start = (name: string) =>
     world.start(['run'], { ...seldom, BLINK_MANIFESTD_DATA_DIR: `${world.directory}/${name}` })
   const older = start('a')
-  await older.says('tick done')
+  await older.says('run done')
   const newer = start('b')
-  await newer.says('tick done')
+  await newer.says('run done')
   await until('both births', () => observer.on('bridge/state').length >= 2)
 
   await older.stop()
@@ -60,7 +60,7 @@ mosquittoTest(
     const forged = `${stem(1)}/manifest/requested`
     await leave(forged, '{"request_id":1}')
     const daemon = world.start(['run'], seldom)
-    await daemon.says('tick done')
+    await daemon.says('run done')
     await until('the birth', () => observer.latest(stateTopic) === 'online')
 
     const isCleared = (topic: string) =>

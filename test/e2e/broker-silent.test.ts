@@ -13,7 +13,7 @@ mosquittoTest('a broker that accepts connections and stays silent is given up an
   wire.behave({ silent: true })
   const observer = await world.observer()
   const daemon = world.start(['run'], { ...fast, MQTT_URL: wire.url })
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
   wire.behave({})
 
   await daemon.says('cannot connect to broker')

@@ -108,7 +108,7 @@ mosquittoTest('a spoiled home screen costs one run and no module', async () => {
   const observer = await world.observer()
   const daemon = world.start(['run'], fast)
   await itemsSeen(observer, 2, daemon.stderr)
-  await daemon.says('tick done')
+  await daemon.says('run done')
   const spoilings: readonly Misbehaviour[] = [{ kind: 'html' }, { kind: 'truncated' }]
 
   for (const spoiling of spoilings) {

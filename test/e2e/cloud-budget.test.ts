@@ -13,8 +13,8 @@ mosquittoTest('the daily budget stops a runaway before the cloud does, over rest
   const env = { ...fast, BLINK_DAILY_BUDGET: '11' }
   const daemon = world.start(['run'], env)
   await until('throttled', () => observer.latest(topic)?.includes('throttled'), { state: daemon.stderr })
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', ticks + 2)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
+  await daemon.says('run done', ticks + 2)
   await daemon.stop()
   const logged = daemon.logged().filter(({ msg }) => msg === 'account cannot be requested')
   const counted = daemon.logged().findLast(({ msg }) => msg === 'requests so far')
@@ -56,11 +56,11 @@ mosquittoTest('requests refused together are one refusal, and then there is sile
 
   const daemon = world.start(['run'], env)
   await until('throttled', () => observer.latest(topic)?.includes('throttled'), { state: daemon.stderr })
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
   // All six were on their way when the first was refused.
-  await daemon.says('tick done', ticks + 1)
+  await daemon.says('run done', ticks + 1)
   const calls = world.cloud.calls.length
-  await daemon.says('tick done', ticks + 3)
+  await daemon.says('run done', ticks + 3)
 
   expect(world.cloud.calls.length).toBe(calls)
   expect(requestCount(world.cloud, 'manifest-request')).toBeLessThanOrEqual(6)
@@ -83,8 +83,8 @@ mosquittoTest('a token revoked during a run: all further modules fail, and reque
     state: daemon.stderr,
   })
   const calls = world.cloud.calls.map(({ kind, status }) => `${kind} ${status}`)
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', ticks + 1)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
+  await daemon.says('run done', ticks + 1)
 
   expect(calls).toEqual([
     ...['token 200', 'homescreen 200', 'manifest-request 200', 'manifest-request 401', 'token 400'],

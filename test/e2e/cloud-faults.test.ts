@@ -110,8 +110,8 @@ beforeAll(async () => {
   await until('the end of each fault', () => all((index) => status(index) === end(index)), {
     state: daemon.stderr,
   })
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', ticks + 2)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
+  await daemon.says('run done', ticks + 2)
   await daemon.stop()
   // What the broker did not take in time is delivered by the next one.
   const next = world.start(['run'], { BLINK_TOKENS, SCHEDULE_CRON: '0 0 1 1 *', SCHEDULE_ON_START: 'false' })

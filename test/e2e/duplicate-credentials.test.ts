@@ -42,11 +42,11 @@ test('a daemon with the earlier credentials does not undo the new sign-in', asyn
     simulator: { ...options.simulator, accessTokenSeconds: 1 },
   })
   const daemon = world.start(['run'], { ...fast, ...nameless(world) })
-  await daemon.says('tick done', 2)
+  await daemon.says('run done', 2)
 
   await signedIn(world)
   await daemon.says('account has new credentials')
-  await daemon.says('tick done', 4)
+  await daemon.says('run done', 4)
 
   expect([...loginFiles(world).keys()]).toEqual([expect.stringMatching(/^8021-login-/)])
 })
@@ -95,7 +95,7 @@ test('a pause outlives a changed line without an account id', async () => {
 
   const daemon = world.start(['run'], { ...fast, ...nameless(world) })
   await daemon.says('credentials replaced by newer ones')
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
   await daemon.stop()
 
   expect(world.cloud.calls.slice(sent).map(({ kind }) => kind)).toEqual(['token', 'tier-info'])
@@ -113,7 +113,7 @@ test('a line of an account with a sign-in requests no module a second time', asy
 
   const daemon = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *', ...nameless(world) })
   await daemon.says('credentials replaced by newer ones')
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await daemon.stop()
 
   expect(requestCount(world.cloud, 'manifest-request')).toBe(3)

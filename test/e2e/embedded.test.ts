@@ -13,7 +13,7 @@ test('with the built-in broker nothing else is needed', async () => {
   await using world = await startWorld(options)
   const port = await freePort()
   const daemon = world.start(['run'], { MQTT_URL: 'embedded', MQTT_LISTEN: `127.0.0.1:${port}` })
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   await using observer = await observe(`mqtt://127.0.0.1:${port}`, 4)
 
@@ -50,7 +50,7 @@ test('the built-in broker asks for the name and password that the settings hold'
     MQTT_PASSWORD: 'to be or not',
     SCHEDULE_CRON: '0 0 1 1 *',
   })
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   await expect(connectAsync(url, { protocolVersion: 4, reconnectPeriod: 0 })).rejects.toThrow(/[Bb]ad user/)
   const known = { protocolVersion: 4, username: 'home', password: 'to be or not' } as const

@@ -56,7 +56,7 @@ mosquittoTest('a cloud that wants a code is a state, requested once, and ended b
   await until('the state', () => observer.latest(stateOf(8021))?.includes('two_factor_required'), {
     state: daemon.stderr,
   })
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
 
   expect(document(observer.latest(stateOf(8021)))).toMatchObject({
     detail: expect.stringMatching(/a code.*login/),
@@ -69,7 +69,7 @@ mosquittoTest('a cloud that wants a code is a state, requested once, and ended b
   expect((await world.finish(['once'], noTokens)).code).toBe(77)
 
   const again = world.start(['run'], { ...fast, ...noTokens })
-  await again.says('tick done', 2)
+  await again.says('run done', 2)
   expect(world.cloud.codesSent(8021)).toBe(codesBefore + 1)
   expect(document(observer.latest(stateOf(8021)))).toMatchObject({ state: 'two_factor_required' })
 

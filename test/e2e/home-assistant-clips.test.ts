@@ -61,7 +61,7 @@ mosquittoTest('a camera whose name another one has gets another device, and the 
   await until('the device', whole(observer, 1), { state: daemon.stderr })
 
   world.cloud.addCamera(8021, camera(610_002, 'Porch'))
-  await daemon.says('tick done', daemon.logged().filter(({ msg }) => msg === 'tick done').length + 2)
+  await daemon.says('run done', daemon.logged().filter(({ msg }) => msg === 'run done').length + 2)
   world.cloud.motion({ camera: 610_001 })
   const isUnknown = (topic: string) => topic.startsWith(stemOf('unknown/')) && topic.endsWith('/last_clip')
   await until('another path', () => observer.seen.some(({ topic }) => isUnknown(topic)), {

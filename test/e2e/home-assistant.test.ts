@@ -136,7 +136,7 @@ mosquittoTest('switched off, discovery removes its documents, once, and nothing 
   await until('the good-bye', () => observer.latest('blink-manifestd/bridge/state') === 'offline')
   const from = observer.seen.length
   const again = world.start(['run'], { HOME_ASSISTANT_ENABLED: 'false' })
-  await again.says('tick done')
+  await again.says('run done')
   await until('the birth', () => observer.latest('blink-manifestd/bridge/state') === 'online')
 
   expect(observer.seen.slice(from).filter(({ topic }) => topic.startsWith('homeassistant/'))).toEqual([])

@@ -49,7 +49,7 @@ test('a sign-in leaves its refresh token in the credentials file and nothing els
   expect(leaks()).toEqual({ found: [], refresh: [`logins/${name}`] })
 
   const daemon = world.start(['run'], { ...talkative, ...fast })
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
   // A renewed token is a draft for a moment.
   const running = await until('no draft', () => {
     const now = leaks()

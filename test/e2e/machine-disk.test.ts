@@ -76,7 +76,7 @@ mountTest('a rotated token that cannot be saved is not lost, and is saved later'
     await until('the account to say so', () => observer.latest(account)?.includes('read-only'), {
       state: daemon.stderr,
     })
-    await until('more ticks', () => daemon.logged().filter(({ msg }) => msg === 'tick done').length >= 3)
+    await until('more ticks', () => daemon.logged().filter(({ msg }) => msg === 'run done').length >= 3)
     expect(requestCount(world.cloud, 'manifest-request')).toBe(0)
     expect(requestCount(world.cloud, 'token')).toBe(1)
   } finally {
@@ -107,7 +107,7 @@ mountTest('a rotated token that a full disk does not take is kept in memory', as
   world.cloud.expireAccessTokens(8021)
   await until('a refresh', () => requestCount(world.cloud, 'token') > refreshes, { state: daemon.stderr })
   // Several looks at the logins on disk, which are older than the one in use.
-  const ticks = () => daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  const ticks = () => daemon.logged().filter(({ msg }) => msg === 'run done').length
   const before = ticks()
   await until('eight more ticks', () => ticks() >= before + 8, { state: daemon.stderr })
   expect(requestCount(world.cloud, 'token')).toBe(refreshes + 1)

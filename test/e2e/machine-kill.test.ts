@@ -50,7 +50,7 @@ async function aRun(world: World): Promise<number> {
   const daemon = world.start(['run'], fast)
   await daemon.says('starting')
   const begun = performance.now()
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await daemon.stop('SIGKILL')
   return performance.now() - begun
 }
@@ -100,7 +100,7 @@ mosquittoTest('a damaged database is quarantined; ids, credentials and client id
   await using world = await startWorld({ simulator: two })
   await world.broker.kill()
   const before = world.start(['run'], { SCHEDULE_CRON: '0 0 1 1 *' })
-  await before.says('tick done')
+  await before.says('run done')
   await before.stop()
   const install = readFileSync(join(world.dataDir, 'install.json'), 'utf8')
   // An index: the items themselves can still be read.
@@ -138,7 +138,7 @@ mosquittoTest('halted for five seconds, the daemon logs it and goes on without a
   daemon.kill('SIGSTOP')
   const stoppedAt = performance.now()
   await until('five seconds', () => performance.now() - stoppedAt > 5_000)
-  const ticksBefore = daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  const ticksBefore = daemon.logged().filter(({ msg }) => msg === 'run done').length
   daemon.kill('SIGCONT')
   // Between two looks at the clocks, or at the missed runs after a look that was long under way.
   const words = [
@@ -149,8 +149,8 @@ mosquittoTest('halted for five seconds, the daemon logs it and goes on without a
     state: daemon.stderr,
   })
 
-  await daemon.says('tick done', ticksBefore + 3)
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done')
+  await daemon.says('run done', ticksBefore + 3)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done')
   expect(new Set(ticks.map(({ tick }) => tick)).size).toBe(ticks.length)
   await until('the next run', () => Date.parse(String(info())) > Date.now() - 2_000)
 })

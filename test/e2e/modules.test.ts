@@ -59,7 +59,7 @@ mosquittoTest('a vanished module is offline at once, and cleared after three lis
   const daemon = world.start(['run'], fast)
   const state = daemon.stderr
   await itemsSeen(observer, 2, state)
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   world.cloud.removeModule(44_002, 350_002)
   await until('offline', () => observer.latest(`${stem(2)}/availability`) === 'offline', { state })
@@ -82,13 +82,13 @@ mosquittoTest('what vanished while the broker was away is cleared later, over a 
   const first = await world.observer()
   const daemon = world.start(['run'], fast)
   await itemsSeen(first, 2, daemon.stderr)
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await until('its state', () => first.latest(`${stem(2)}/state`), { state: daemon.stderr })
   await world.broker.stop()
 
   world.cloud.removeModule(44_002, 350_002)
-  const ticks = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', ticks + 4)
+  const ticks = daemon.logged().filter(({ msg }) => msg === 'run done').length
+  await daemon.says('run done', ticks + 4)
   await daemon.stop('SIGKILL')
   await world.broker.restart()
   await using observer = await observe(world.broker.url)

@@ -52,7 +52,7 @@ mosquittoTest('once --json writes one line for each module, and nothing else to 
   })
   expect(outcomes(stdout)[350224]).toMatchObject({ asked: false, reason: 'offline', request_id: null })
   expect(outcomes(stdout)[350227]).toMatchObject({ asked: true, error: { body_code: 414 } })
-  expect(stderr).toContain('"msg":"tick done"')
+  expect(stderr).toContain('"msg":"run done"')
 })
 
 mosquittoTest('once ends with 0 when every module that can answer has been requested', async () => {

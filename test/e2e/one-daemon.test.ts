@@ -7,7 +7,7 @@ import { startWorld } from '../support/world.ts'
 mosquittoTest('a second daemon on one data directory is refused, like once and discover', async () => {
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })
   const daemon = world.start(['run'])
-  await daemon.says('tick done')
+  await daemon.says('run done')
   const before = world.cloud.calls.length
 
   const others = await Promise.all([['run'], ['once'], ['discover']].map((args) => world.finish(args)))
@@ -24,7 +24,7 @@ mosquittoTest('a second daemon on one data directory is refused, like once and d
 mosquittoTest('accounts and config work beside a running daemon', async () => {
   await using world = await startWorld({ simulator: { manifestSeconds: 0, accounts: [home(1)] } })
   const daemon = world.start(['run'])
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   const accounts = await world.finish(['accounts', '--json'])
   const config = await world.finish(['config', '--json'])
@@ -40,7 +40,7 @@ test('after a kill the data directory is free again', async () => {
     simulator: { manifestSeconds: 0, accounts: [home(1)] },
   })
   const daemon = world.start(['run'])
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await daemon.stop('SIGKILL')
 
   const again = world.start(['run'], fast)

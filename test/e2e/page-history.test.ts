@@ -64,18 +64,18 @@ mosquittoTest('the bundle is made inside of the daemon, which goes on', async ()
     MQTT_PASSWORD: password,
   })
   const url = await pageOf(daemon)
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   const answer = await fetch(`${url}settings/support-bundle`)
   const text = await answer.text()
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
 
   expect(answer.headers.get('content-disposition')).toMatch(/blink-manifestd-support-\d{8}T\d{6}Z\.json/)
   expect(JSON.parse(text)).toMatchObject({
     database: { integrity: 'ok' },
     sync_modules: [{ account: 'account-1' }],
   })
-  expect(text).toContain('tick done')
+  expect(text).toContain('run done')
   expect(text).not.toMatch(/8021|sim-refresh|correct-horse|anna-mqtt/)
   expect((await daemon.stop()).code).toBe(0)
 })

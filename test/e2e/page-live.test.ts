@@ -13,7 +13,7 @@ async function reachable(): Promise<PageWorld> {
     simulator: { accounts: [home(2)] },
     fault: { kind: 'html', path: '/manifest/request' },
   })
-  await played.daemon.says('tick done')
+  await played.daemon.says('run done')
   played.world.cloud.calm()
   return played
 }

@@ -30,7 +30,7 @@ async function played(): Promise<PageWorld> {
     env: { CLIPS_ENABLED: 'true', CLIPS_BACKFILL_DAYS: '-1', CLIPS_RESERVE_MEGABYTES: '0' },
   })
   const { daemon } = await shared
-  await daemon.says('tick done')
+  await daemon.says('run done')
   return shared
 }
 

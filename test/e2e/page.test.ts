@@ -29,7 +29,7 @@ mosquittoTest('from an empty directory to the first request ID by forms alone, a
   const done = await page.post('/accounts/sign-in/code', { code })
   expect(done.text).toContain('Signed in: account 8021')
   await itemsSeen(observer, 2, () => daemon.stderr())
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   expect((await page.get('/')).text).toContain('2 of 2 modules answered at ')
   await page.get('/accounts/sign-out?account=8021')

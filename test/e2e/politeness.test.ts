@@ -15,7 +15,7 @@ test('a run is one home screen and one request for each module, and nothing else
   })
 
   const daemon = world.start(['run'], steady)
-  await daemon.says('tick done', 2)
+  await daemon.says('run done', 2)
   await daemon.stop()
 
   const [first, ...kinds] = world.cloud.calls.map(({ kind }) => kind)
@@ -34,13 +34,13 @@ test('an account has one request at a time, however slow the cloud is', async ()
   world.cloud.misbehave({ kind: 'slow', delayMs: 400, path: '/manifest/request' })
 
   const one = world.start(['run'], fast)
-  await one.says('tick done', 2)
+  await one.says('run done', 2)
   await one.stop()
   expect(mostAtATime(posts(world.cloud.calls))).toBe(1)
 
   const from = world.cloud.calls.length
   const four = world.start(['run'], { ...fast, BLINK_PER_ACCOUNT: '4' })
-  await four.says('tick done', 2)
+  await four.says('run done', 2)
   await four.stop()
   const later = posts(world.cloud.calls.slice(from))
   expect(mostAtATime(later)).toBeGreaterThan(1)
@@ -78,7 +78,7 @@ mosquittoTest('"too many requests" stops all until the named time, over restarts
   const looked = await world.finish(['discover'])
   const accounts = await world.finish(['accounts', '--json'])
   const daemon = world.start(['run'], fast)
-  await daemon.says('tick done', 2)
+  await daemon.says('run done', 2)
 
   expect([first, ...later, looked].map(({ code }) => code)).toEqual([75, 75, 75])
   expect(world.cloud.calls.length).toBe(calls)
@@ -102,8 +102,8 @@ mosquittoTest('the time of the next try is published once, not at each run', asy
   const daemon = world.start(['run'], fast)
   await daemon.says('account cannot be requested')
 
-  const done = daemon.logged().filter(({ msg }) => msg === 'tick done').length
-  await daemon.says('tick done', done + 3)
+  const done = daemon.logged().filter(({ msg }) => msg === 'run done').length
+  await daemon.says('run done', done + 3)
   const accounts = await world.finish(['accounts', '--json'])
 
   const states = observer.on('account/8021/state').map(document)
@@ -131,11 +131,11 @@ mosquittoTest('a supervisor that restarts the daemon makes the cloud no more wor
   const calls = () => world.cloud.calls.map(({ kind }) => kind)
 
   const first = world.start(['run'])
-  await first.says('tick done')
+  await first.says('run done')
   const once = calls()
   await first.stop('SIGKILL')
   const second = world.start(['run'])
-  expect(await second.says('tick done')).toMatchObject({ trigger: 'start', requested: 0, skipped: 2 })
+  expect(await second.says('run done')).toMatchObject({ trigger: 'start', requested: 0, skipped: 2 })
   await itemsSeen(observer, 2, second.stderr)
   await second.stop('SIGTERM')
 

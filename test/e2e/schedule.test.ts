@@ -9,7 +9,7 @@ test('a schedule of every second, once permitted, works as one of every minute',
   await using world = await startWorld(options)
 
   const daemon = world.start(['run'], fast)
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
 
   expect(requestCount(world.cloud, 'manifest-request')).toBeGreaterThanOrEqual(4)
 })
@@ -29,8 +29,8 @@ test('each scheduled run has its scheduled time as its name', async () => {
   await using world = await startWorld(options)
 
   const daemon = world.start(['run'], { ...fast, SCHEDULE_CRON: '*/2 * * * * *', SCHEDULE_ON_START: 'false' })
-  const tick = await daemon.says('tick done', 2)
+  const run = await daemon.says('run done', 2)
 
-  expect(tick).toMatchObject({ trigger: 'schedule', tick: expect.stringMatching(/:\d[02468]\.000Z$/) })
-  await until('both requests of both ticks', () => requestCount(world.cloud, 'manifest-request') >= 4)
+  expect(run).toMatchObject({ trigger: 'schedule', run: expect.stringMatching(/:\d[02468]\.000Z$/) })
+  await until('both requests of both runs', () => requestCount(world.cloud, 'manifest-request') >= 4)
 })

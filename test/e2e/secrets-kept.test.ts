@@ -31,7 +31,7 @@ test.each(['000', '022', '777'])('started with umask %s, it makes files for its 
   const before = process.umask(Number.parseInt(mask, 8))
   const daemon = world.start(['run'], { BLINK_MANIFESTD_DATA_DIR: join(world.dataDir, 'deep/er') })
   process.umask(before)
-  const other = await daemon.says('tick done').then(() => rightsIn(world.dataDir))
+  const other = await daemon.says('run done').then(() => rightsIn(world.dataDir))
   await until('the heartbeat', () => 'deep/er/heartbeat' in rightsIn(world.dataDir))
   await daemon.stop('SIGKILL')
 

@@ -40,7 +40,7 @@ test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async () => {
   await using world = await startWorld({ simulator: two, broker: false })
   const daemon = world.start(['run'], fast)
   await daemon.says('started')
-  const ticks = () => daemon.logged().filter(({ msg }) => msg === 'tick done').length
+  const ticks = () => daemon.logged().filter(({ msg }) => msg === 'run done').length
 
   daemon.kill('SIGUSR1')
   daemon.kill('SIGUSR2')
@@ -56,7 +56,7 @@ mosquittoTest('killed, its will says offline; restarted, each topic comes once, 
   const observer = await world.observer()
   const daemon = world.start(['run'])
   await until('the birth', () => observer.latest(state) === 'online', { state: daemon.stderr })
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await itemsSeen(observer, 2, daemon.stderr)
   await until(
     'both events',
@@ -95,7 +95,7 @@ mosquittoTest('a cloud that never answers does not hold up the end', async () =>
 mosquittoTest('a broker that is dead does not hold up the end', async () => {
   await using world = await startWorld({ simulator: two })
   const daemon = world.start(['run'])
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await world.broker.kill()
 
   expect((await daemon.stop()).code).toBe(0)

@@ -52,7 +52,7 @@ async function accountsIn(world: World, store: Store) {
 async function filled(world: World): Promise<readonly string[]> {
   await signedIn(world)
   const daemon = world.start(['run'], { ...noTokens, ...noBroker })
-  await daemon.says('tick done')
+  await daemon.says('run done')
   await daemon.stop('SIGTERM')
   const storage = await openStorage(world.dataDir, fakeClock(), readableLog())
   const waiting = await storage.outbox.waiting(99, [])
@@ -190,7 +190,7 @@ postgresTest('a move is refused while a daemon runs, and without a store in the 
   await using world = await startWorld({ simulator, broker: false })
   await signedIn(world)
   const daemon = world.start(['run'], { ...noTokens, ...noBroker })
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   const refused = await world.finish(['store', 'move'], newStore())
   const nowhere = await world.finish(['store', 'move'], noTokens)

@@ -20,7 +20,7 @@ mosquittoTest('support writes a bundle beside the daemon, and after it was kille
   await until('two request IDs', () => observer.on('/manifest/requested').length >= 2, {
     state: daemon.stderr,
   })
-  await daemon.says('tick done')
+  await daemon.says('run done')
 
   const beside = await world.finish(['support', '--output', '-'])
   const diagnostics = join(world.dataDir, 'diagnostics.jsonl')

@@ -75,7 +75,7 @@ mosquittoTest('with a withdrawn token the daemon stays up, says so and requests 
   await until('the state', () => observer.latest(topic)?.includes('login_required'), {
     state: daemon.stderr,
   })
-  await daemon.says('tick done', 3)
+  await daemon.says('run done', 3)
 
   expect(document(observer.latest(topic))).toMatchObject({ detail: expect.stringMatching(/sign in/i) })
   expect(world.cloud.calls.map(({ kind }) => kind)).toEqual(['token'])
@@ -92,7 +92,7 @@ test('an access token that expires during a run costs one refresh and one repeti
     state: daemon.stderr,
   })
   world.cloud.expireAccessTokens()
-  const done = await daemon.says('tick done')
+  const done = await daemon.says('run done')
 
   expect(done).toMatchObject({ requested: 2, failed: 0 })
   expect(requestCount(world.cloud, 'token')).toBe(2)

@@ -37,7 +37,7 @@ test.each([
 test.each([
   'connect ECONNREFUSED 127.0.0.1:1883',
   'read ERR_HTTP2_STREAM_CANCEL after 20 s',
-  'tick done at 2026-11-23T09:12:44.182Z, next 2026-11-23 09:15:00',
+  'run done at 2026-11-23T09:12:44.182Z, next 2026-11-23 09:15:00',
   'blink-manifestd/sync/8021/44107/350221/manifest/requested',
   'https://rest-e008.immedia-semi.com/api/v1/accounts/8021/networks/44107/sync_modules/350221',
   'forget this one: `blink-manifestd logout login-0197a100-0000-7000-8000-000000000001`',

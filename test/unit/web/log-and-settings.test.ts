@@ -6,17 +6,17 @@ import { start } from '../../support/samples.ts'
 
 const lines: readonly TailLine[] = [
   { at: start, level: 'debug', message: 'request finished', fields: { kind: 'homescreen', status: 200 } },
-  { at: start + 1, level: 'info', message: 'tick done', fields: { requested: 2 } },
+  { at: start + 1, level: 'info', message: 'run done', fields: { requested: 2 } },
   { at: start + 2, level: 'error', message: 'account needs a person', fields: { detail: '<b onclick="x">' } },
 ]
 const messagesIn = (text: string) =>
   [...text.matchAll(/<td role="cell" data-head="Line"><div>([^<]*)/g)].map(([, message]) => message)
 
 test.each([
-  ['', ['account needs a person', 'tick done']],
-  ['?level=debug', ['account needs a person', 'tick done', 'request finished']],
+  ['', ['account needs a person', 'run done']],
+  ['?level=debug', ['account needs a person', 'run done', 'request finished']],
   ['?level=error', ['account needs a person']],
-  ['?level=nonsense', ['account needs a person', 'tick done']],
+  ['?level=nonsense', ['account needs a person', 'run done']],
   ['?level=debug&search=HOMESCREEN+finished', ['request finished']],
   ['?level=debug&search=status%22%3A200', ['request finished']],
   ['?search=nothing', []],
