@@ -90,7 +90,7 @@ export async function startFleetWorld(options: FleetWorldOptions): Promise<Fleet
     await openInstances({
       count: options.instances,
       ...{ directory, cloud, journal, brokerPort: broker.port, storePort: postgres.port },
-      storeUrl: (port) => `postgres://postgres@127.0.0.1:${port}/postgres${pool}`,
+      storeUrl: (port) => postgres.url.replace(`:${postgres.port}/`, `:${port}/`) + pool,
       env: {
         ...env,
         BLINK_TOKENS_FILE: tokens,

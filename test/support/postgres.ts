@@ -7,7 +7,16 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +27,7 @@ import { until } from './until.ts'
 
 export interface Postgres extends AsyncDisposable {
   readonly port: number
-  /** Of the database `postgres` and its superuser, who needs no password. */
+  /** Of the database `postgres` and its superuser, with the password. */
   readonly url: string
   /** Of its authority and of another one; only with `tls`. */
   readonly certificates: Certificates | undefined
@@ -67,6 +76,9 @@ function idsOf(name: string): { readonly uid: number; readonly gid: number } | u
   return line ? { uid: Number(line[1]), gid: Number(line[2]) } : undefined
 }
 
+/** Asked of everybody, as servers do; it has letters that a URL must escape. */
+const password = 'open: sesame/%'
+
 /** Becomes the server, and ends it when our end of its input closes: a killed test run leaves none behind. */
 const orphanless = 'exec 3<&0; (read -r _ <&3; kill -QUIT $$) & exec "$@" </dev/null'
 
@@ -77,8 +89,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   // The server takes no key that others could read, or that is somebody else's.
   const key = join(directory, 'server.key')
   if (certificates) chmodSync(key, 0o600)
+  const passwordFile = join(directory, 'password')
+  writeFileSync(passwordFile, password, { mode: 0o600 })
   if (user)
-    for (const path of certificates ? [directory, key] : [directory]) chownSync(path, user.uid, user.gid)
+    for (const path of [directory, passwordFile, ...(certificates ? [key] : [])])
+      chownSync(path, user.uid, user.gid)
   const data = join(directory, 'data')
   const asUser = user
     ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']
@@ -87,7 +102,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const [first = program, ...rest] = [...asUser, join(bin, program), ...words]
     execFileSync(first, rest, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] })
   }
-  run('initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync')
+  const owner = ['-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
+  run('initdb', '-D', data, ...owner, '-E', 'UTF8', '--locale=C', '--no-sync')
 
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -159,7 +175,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 
   return {
     port,
-    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    url: `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
     certificates,
     log: () => log.join(''),
     kill: () => end('SIGKILL'),

@@ -50,6 +50,8 @@ const notTrusted = 'Name the authority of the certificate with sslrootcert in st
 
 /** Of the pool and its connections, whose errors have no code. */
 const lostMessages = /^(Connection terminated|Query read timeout|Client has encountered a connection error)/
+const missingPassword = /client password must be/
+const noTls = /server does not support SSL/
 const unconnectedMessages =
   /timeout exceeded when trying to connect|due to connection timeout|timeout expired/
 
@@ -62,6 +64,20 @@ export function failureOf(place: string, cause: unknown): unknown {
     return new NotConnected(`cannot connect to ${place}: it does not answer`, {
       ...details,
       remedy: unreachable,
+    })
+  }
+  if (missingPassword.test(cause.message)) {
+    return new NotConnected(`${place} wants a password`, {
+      ...details,
+      remedy: 'Put the password into store.url: postgres://user:password@host:port/name.',
+      isLasting: true,
+    })
+  }
+  if (noTls.test(cause.message)) {
+    return new NotConnected(`${place} takes no connections over TLS`, {
+      ...details,
+      remedy: 'Turn on TLS at the server, or put sslmode=disable into store.url where nobody stands between.',
+      isLasting: true,
     })
   }
   if (lostMessages.test(cause.message) || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT') {

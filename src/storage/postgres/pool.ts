@@ -107,7 +107,13 @@ function resultOf(answer: Answer | readonly Answer[]) {
 
 class Connection extends Client {
   constructor(config: ClientConfig) {
-    super({ ...config, connectionTimeoutMillis: connectTimeoutMs })
+    const { password } = config
+    // The pool hides the password from whoever prints its options, and so from a copy of them.
+    super({
+      ...config,
+      ...(password !== undefined && { password }),
+      connectionTimeoutMillis: connectTimeoutMs,
+    })
   }
 }
 
