@@ -19,6 +19,8 @@ export interface RecentNeeds {
   readonly clock: Clock
   readonly log: Log
   readonly stopping: AbortSignal
+  /** Whether other instances request as well: then the start of this process is none of all of them. */
+  readonly isShared?: boolean
 }
 
 export interface RecentRequests {
@@ -44,7 +46,7 @@ const minuteMs = 60_000
 export function recentRequests(needs: RecentNeeds): RecentRequests {
   const { storage, rules, times, clock, log, stopping } = needs
   const { ledger, pauses, starts } = storage
-  const begunAt = clock.now()
+  const begunAt = needs.isShared ? Number.POSITIVE_INFINITY : clock.now()
   /** Until then there may be answers that count; the schedule alone makes none. */
   let watchfulUntil = clock.elapsed() + betweenStartsMs
 

@@ -41,6 +41,8 @@ export interface RunnerNeeds {
   readonly times: Timetable
   readonly observer: Required<Observer>
   readonly signals: AccountRunNeeds['signals']
+  /** Whether other instances request for the same accounts. */
+  readonly isShared?: boolean
   readonly clock: Clock
   readonly log: Log
 }
@@ -97,7 +99,10 @@ export function createRunner(needs: RunnerNeeds): Runner {
   const { settings, storage, registry, times, observer, signals, clock, log } = needs
   const { concurrency, perAccount: parallel } = settings.blink
   const { stopping, abort } = signals
-  const recent = recentRequests({ storage, rules: settings.modules, times, clock, log, stopping })
+  const isShared = needs.isShared ?? false
+  const recent = recentRequests({
+    ...{ storage, rules: settings.modules, times, clock, log, stopping, isShared },
+  })
   const places = concurrency * accountsForEachRequest
   const limit = pLimit(places)
   const running = new Set<Promise<unknown>>()

@@ -56,7 +56,10 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
   const names = () => (needs.begin ? [] : registry.accounts.map(({ accountId }) => accountId))
   const times = timetable({ next: () => schedule?.next() ?? [] }, names, spreadSeconds * 1000)
   const signals = { stopping: stopping.signal, abort: abort.signal }
-  const runner = createRunner({ settings, storage, registry, times, observer: notify, signals, clock, log })
+  const runner = createRunner({
+    ...{ settings, storage, registry, times, observer: notify, signals, clock, log },
+    isShared: needs.begin !== undefined,
+  })
 
   return {
     times,

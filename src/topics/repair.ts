@@ -87,13 +87,19 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
 
   function heard({ topic, payload, retain }: Incoming): void {
     // All that the broker has kept is published anew after connecting.
-    if (signal.aborted || retain || changed.size >= mostKept) return
+    if (signal.aborted || retain) return
     const subject = subjectOf(topic)
     const isBridge = subject === 'state' || subject === 'info'
-    if (!subject || (needs.isShared && !isBridge && payload.length > 0)) return
+    if (!subject) return
+    if (needs.isShared && !isBridge && payload.length > 0) {
+      // Whatever was cleared is there again.
+      changed.delete(topic)
+      return
+    }
     const print = printOf(payload)
     const before = changed.get(topic)
     if (before) before.print = print
+    else if (changed.size >= mostKept) return
     else changed.set(topic, { print, dueAt: clock.elapsed() + settleMs })
     timer ??= clock.after(settleMs, startCheck)
   }

@@ -25,11 +25,13 @@ interface Options {
   readonly paused?: boolean
   /** Credentials whose account the cloud names, in place of an account that is known. */
   readonly unidentified?: string
+  /** Its accounts are those of several instances. */
+  readonly isShared?: boolean
 }
 
 /** A home whose daemon is started again and again, and all that its cloud was sent in that time. */
 export function restartFixture({ modules = [hall, barn], intervalMs = fiveMinutes, ...rest }: Options = {}) {
-  const { offsetMs = 0, ttlMs = 600_000, exclude = [], paused = false } = rest
+  const { offsetMs = 0, ttlMs = 600_000, exclude = [], paused = false, isShared = false } = rest
   const clock = fakeClock()
   const startedAt = new Map<string, number>()
   const starts: Writable<StartThrottle> = {
@@ -86,7 +88,7 @@ export function restartFixture({ modules = [hall, barn], intervalMs = fiveMinute
       registry,
       times: steadyTimes(clock, intervalMs, offsetMs),
       signals: { stopping: killed.signal, abort: new AbortController().signal },
-      ...{ observer, clock, log },
+      ...{ isShared, observer, clock, log },
     })
     const run = async (trigger: 'schedule' | 'start') => {
       const from = sent.length

@@ -6,6 +6,7 @@ import type { FakeClock } from '../../support/fake-clock.ts'
 import { fiveMinutes, hall, restartFixture } from '../../support/restarts.ts'
 import { finish } from '../../support/scripted.ts'
 
+const noMarks = { mark: async () => undefined, marked: async () => new Map() }
 const refusal = new CloudRefused('manifest request: 400', { outcome: 'not-done', status: 400 })
 
 /** How often each thing was requested in an hour of restarts, one every so many seconds. */
@@ -60,6 +61,23 @@ test('a run requests the modules that had no answer at startup, and not the othe
   await home.clock.advance(3_000)
 
   expect(await daemon.run('schedule')).toEqual(['list', 'Barn'])
+})
+
+test('the run of a fleet that starts spares accounts that an instance has just requested', async () => {
+  const home = restartFixture({ isShared: true })
+  const instance = home.begin()
+  await finish(instance.runner.runOne(instance.account), home.clock)
+  await home.clock.advance(1_000)
+
+  const run = instance.runner.runShared(
+    instance.account,
+    { trigger: 'start', at: home.clock.now() },
+    { marks: noMarks },
+  )
+  await finish(run, home.clock)
+
+  expect(home.sent).toEqual(['list', 'Hall', 'Barn'])
+  expect(home.reported.slice(2)).toEqual(['Hall asked_recently', 'Barn asked_recently'])
 })
 
 test('a module requested by command is spared the next run, long after the start too', async () => {

@@ -124,6 +124,20 @@ test('a topic that is changed again and again is published at last once an hour'
   expect(log.lines.filter(({ level }) => level === 'warn').length).toBeLessThanOrEqual(8)
 })
 
+test('what an instance clears and then publishes anew was no stranger', async () => {
+  const { clock, repairs, hear, log } = watched(5, true)
+
+  hear(`${stem}/state`, '')
+  hear(`${stem}/state`, 'of a moment later')
+  await clock.advance(2_000)
+  expect(repairs).toEqual([])
+  hear(`${stem}/state`, '')
+  await clock.advance(2_000)
+
+  expect(repairs).toEqual(['8021/44107/350221'])
+  expect(log.lines).toMatchObject([{ fields: { was: 'cleared' } }])
+})
+
 test('against another installation only bridge/state and cleared topics are repaired', async () => {
   const { repair, clock, repairs, hear } = watched()
   repair.other('ffffffff')
