@@ -68,6 +68,8 @@ export function createCloud({
   let cameras: readonly HomeCamera[] | undefined
   /** The last home screen, where it failed; `at` by the clock's elapsed milliseconds. */
   let homeFailure: { readonly error: unknown; readonly at: number } | undefined
+  /** A home screen that came for its cameras, until somebody wants its sync modules. */
+  let unused: { readonly modules: readonly SyncModule[]; readonly at: number } | undefined
   const restMs = () => (homeFailure ? homeFailure.at + leastPauseMs - clock.elapsed() : 0)
 
   /** Sends a call with a good token; with a new one again when the cloud refuses it. */
@@ -219,6 +221,9 @@ export function createCloud({
     async discover(signal) {
       // Where the cameras were wanted a moment ago.
       if (restMs() > 0) await clock.sleep(restMs(), signal)
+      const listed = unused
+      unused = undefined
+      if (listed && clock.elapsed() - listed.at < leastPauseMs) return listed.modules
       return inRegion((identity) => homescreen(identity, signal), signal)
     },
 
@@ -231,7 +236,10 @@ export function createCloud({
       ),
       async cameras(signal) {
         if (cameras === undefined && restMs() > 0) throw homeFailure?.error
-        if (cameras === undefined) await inRegion((identity) => homescreen(identity, signal), signal)
+        if (cameras === undefined) {
+          const modules = await inRegion((identity) => homescreen(identity, signal), signal)
+          unused = { modules, at: clock.elapsed() }
+        }
         return cameras ?? []
       },
     },

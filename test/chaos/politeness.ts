@@ -38,7 +38,7 @@ const triesOfHome = 3
 
 const always = ['token', 'homescreen', 'manifest-request', 'tier-info']
 /** What follows an accepted request. */
-export const clipCalls = ['manifest', 'clip-request', 'command-status', 'clip', 'storage-status']
+export const clipCalls = ['manifest', 'media', 'clip-request', 'command-status', 'clip', 'storage-status']
 
 /** Every request that had no reason, in a sentence each. */
 export function judgeRequests(records: CloudRecords): readonly string[] {
@@ -144,6 +144,8 @@ function withoutReason(
         break
     }
     if (call.status === 401) refused = call
+    // A fault that says no more than that nobody is there.
+    if (call.status === 404 && call.fault !== undefined) nobodyHome = true
   }
   return found
 }

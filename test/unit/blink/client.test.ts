@@ -192,6 +192,19 @@ test('whoever wants the home screen, it rests for two seconds after it failed', 
   expect(homes()).toBe(2)
 })
 
+test('a home screen that came for its cameras serves a run that begins in the next two seconds', async () => {
+  const { cloud, clock, asked } = cloudFixture(() => homescreen)
+  const homes = () => asked().filter((call) => call.startsWith('homescreen')).length
+
+  await cloud.clips.cameras(calm())
+  await clock.advance(1_900)
+  expect(await cloud.discover(calm())).toHaveLength(1)
+  expect(homes()).toBe(1)
+
+  expect(await cloud.discover(calm())).toHaveLength(1)
+  expect(homes()).toBe(2)
+})
+
 test('no log line holds a token', async () => {
   const { cloud, log } = cloudFixture((call) => (call.kind === 'tier_info' ? tier('e008') : homescreen), {
     login: { region: undefined },
