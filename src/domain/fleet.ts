@@ -57,6 +57,12 @@ export interface AccountLeases {
   renew(leaseMs: number): Promise<void>
   /** Gives an account back, all in one commit; nothing when it was lost. */
   release(accountId: BlinkId, left: LeftAccount): Promise<void>
+  /**
+   * Keeps that a run was brought to its end while the account stays here: the next owner does not go on with it.
+   *
+   * @throws LeaseLost when the account is not held any more
+   */
+  finished(accountId: BlinkId, run: NonNullable<LeftAccount['run']>): Promise<void>
   /** Stops holding an account without a word to the database, where the lease runs out. */
   drop(accountId: BlinkId): void
   readonly held: ReadonlySet<BlinkId>

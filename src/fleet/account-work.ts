@@ -76,7 +76,9 @@ export class AccountWork {
   readonly #inWork = new Map<BlinkId, Stay>()
   /** The newest job of each account that has any: two at once would both use its refresh token. */
   readonly #turns = new Map<BlinkId, Promise<void>>()
-  /** Accounts that were given back a moment ago: what was asked for meanwhile has found their jobs still there. */
+  /** Accounts that were given back, with the last run of each, until their jobs have ended. */
+  readonly #ending = new Map<BlinkId, number | undefined>()
+  /** Those whose jobs have ended: what was asked for meanwhile has found the jobs still there. */
   readonly #left = new Map<BlinkId, number | undefined>()
 
   constructor(needs: WorkNeeds) {
@@ -87,11 +89,18 @@ export class AccountWork {
     return new Set(this.#inWork.keys())
   }
 
-  /** The accounts given back since the last call, with the last run of each. */
+  /** The accounts whose jobs have ended since the last call, with the last run of each. */
   takeLeft(): ReadonlyMap<BlinkId, number | undefined> {
     const left = new Map(this.#left)
     this.#left.clear()
     return left
+  }
+
+  /** A job of this account is not there any more. */
+  ended(accountId: BlinkId): void {
+    if (!this.#ending.has(accountId)) return
+    this.#left.set(accountId, this.#ending.get(accountId))
+    this.#ending.delete(accountId)
   }
 
   /** Hands a command to its account; false where that is not in work here. */
@@ -153,7 +162,7 @@ export class AccountWork {
       return await stay.work(job)
     } finally {
       this.#inWork.delete(accountId)
-      this.#left.set(accountId, stay.lastRun)
+      this.#ending.set(accountId, stay.lastRun)
     }
   }
 
@@ -181,6 +190,8 @@ class Stay {
   /** The newest run, and when this account is requested in it by the clock that is never set. */
   #begun: { readonly at: number; readonly dueAt: number } | undefined
   #done: DoneRun
+  /** The last run whose end is kept. */
+  #keptRun: number | undefined
   #awake = Promise.withResolvers<void>()
 
   constructor(needs: WorkNeeds, leased: LeasedAccount) {
@@ -189,7 +200,7 @@ class Stay {
   }
 
   get lastRun(): number | undefined {
-    return this.#done?.at ?? this.#leased.lastRun
+    return this.#done?.at ?? this.#keptRun ?? this.#leased.lastRun
   }
 
   runBegun(at: number): void {
@@ -256,6 +267,14 @@ class Stay {
     return true
   }
 
+  /** Before another run marks its requests: whoever takes over would take the one before for unfinished. */
+  async #keepDone(): Promise<void> {
+    if (!this.#done) return
+    await this.#needs.held.finished(this.#leased.accountId, this.#done)
+    this.#keptRun = this.#done.at
+    this.#done = undefined
+  }
+
   async #refresh(account: Account): Promise<void> {
     const { clock, stopping } = this.#needs
     try {
@@ -286,6 +305,7 @@ class Stay {
       await Promise.all(this.#commands.values())
       const begun = this.#begun
       if (begun && begun.at > (this.lastRun ?? 0) && clock.elapsed() >= begun.dueAt) {
+        await this.#keepDone()
         if (!(await this.#run(account, { trigger: 'schedule', at: begun.at }))) return
       }
       const left = await waiting(accountId)

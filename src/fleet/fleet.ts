@@ -21,7 +21,7 @@ import { type BridgeConnectionNeeds, openBridgeConnection } from './bridge-conne
 import { BridgeDuties } from './bridge-duties.ts'
 import { FanOut } from './fan-out.ts'
 import { keepName, takeName } from './instance.ts'
-import { type Jobs, openJobs } from './jobs.ts'
+import { type Jobs, openJobs, type Worker } from './jobs.ts'
 import { heldAccounts } from './leases.ts'
 import { followLogLevel } from './log-level.ts'
 import { Mirror } from './mirror.ts'
@@ -224,7 +224,7 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
         openBridge: () => openBridgeConnection({ ...needs, ...bridge }),
       })
       const pulse = new Pulse({ runs, commands, jobs: jobs(), work, clock })
-      const handle: Parameters<Jobs['work']>[0] = async (job) => {
+      const handle: Worker['handle'] = async (job) => {
         try {
           return await work.handle(job)
         } catch (error) {
@@ -232,7 +232,8 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
           return 'again'
         }
       }
-      working = jobs().work(handle, signal).catch(fail)
+      const ended: Worker['ended'] = (accountId) => work.ended(accountId)
+      working = jobs().work({ handle, ended }, signal).catch(fail)
       keep(held.keep(over.signal))
       keep(shown.follow(over.signal))
       keep(pulse.beat(over.signal))

@@ -33,6 +33,12 @@ export interface Job {
 /** `again` gives a job to whoever is free next. */
 export type JobEnd = 'done' | 'again'
 
+export interface Worker {
+  handle(job: Job): Promise<JobEnd>
+  /** Called when the end of a job is kept: from now on another one of its account can be made. */
+  ended(accountId: BlinkId): void
+}
+
 export interface Jobs {
   /** Has accounts run, each at its offset after the run's time; those of a run that was missed at once. */
   run(
@@ -42,7 +48,7 @@ export interface Jobs {
   ): Promise<void>
   wake(accountIds: readonly BlinkId[], task?: Task, afterMs?: number): Promise<void>
   /** Works on jobs until `signal` is aborted; then waits until those in work are given back. */
-  work(handle: (job: Job) => Promise<JobEnd>, signal: AbortSignal): Promise<void>
+  work(worker: Worker, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
@@ -127,7 +133,7 @@ export function openJobs(needs: JobsNeeds): Jobs {
 
   const ready = () => (started ??= start())
 
-  async function work(handle: (job: Job) => Promise<JobEnd>, signal: AbortSignal): Promise<void> {
+  async function work(worker: Worker, signal: AbortSignal): Promise<void> {
     const inWork = new InWork(boss, clock, trouble)
     const beating = inWork.beat()
     await ready().catch(() => undefined)
@@ -150,8 +156,9 @@ export function openJobs(needs: JobsNeeds): Jobs {
               resumed: retryCount > 0,
             }
             void inWork
-              .add(queue, { id, retryCount }, () => handle(job))
+              .add(queue, { id, retryCount }, () => worker.handle(job))
               .then(() => {
+                worker.ended(job.accountId)
                 if (isFull && inWork.size < places / 2) wake()
               })
           }
@@ -190,8 +197,9 @@ export function openJobs(needs: JobsNeeds): Jobs {
     run: (run, accountIds, { sql, again = false } = {}) => {
       // By this clock alone: those of other instances, and the database's, may be minutes away from it.
       const dueMs = run.at - clock.now()
-      const spreadMs = run.trigger === 'schedule' && !again ? offsetOf : () => 0
-      const after = (accountId: BlinkId) => Math.max(0, dueMs + spreadMs(accountId)) / 1000
+      const spreadMs = run.trigger === 'schedule' ? offsetOf : () => 0
+      // What is made up for has begun already, whatever this clock says.
+      const after = (accountId: BlinkId) => (again ? 0 : Math.max(0, dueMs + spreadMs(accountId)) / 1000)
       return send('run', accountIds, { run }, { after, sql })
     },
     wake: (accountIds, task = {}, afterMs = 0) =>

@@ -25,6 +25,7 @@ export interface HeldAccounts {
   /** Ends what is published of the account here. */
   leave(accountId: BlinkId): void
   release(accountId: BlinkId, left: LeftAccount): Promise<void>
+  finished: AccountLeases['finished']
   /** Lets a lease run out. */
   drop(accountId: BlinkId): void
   /** @throws LeaseLost when a request sent now might not end within the lease */
@@ -82,6 +83,7 @@ export function heldAccounts(
       end(accountId)
       await leases.release(accountId, left)
     },
+    finished: (accountId, run) => leases.finished(accountId, run),
     drop(accountId) {
       end(accountId)
       leases.drop(accountId)
@@ -96,7 +98,8 @@ export function heldAccounts(
         await clock.sleep(renewMs, signal).catch(() => undefined)
         if (signal.aborted) return
         const sent = new Measured(clock)
-        const renewed = [...held]
+        // One that is being acquired has the lease that it was given then.
+        const renewed = [...held].filter(([accountId]) => leases.held.has(accountId))
         try {
           await leases.renew(leaseMs)
           for (const [accountId, one] of renewed) if (held.get(accountId) === one) one.good.becomes(sent)

@@ -69,6 +69,7 @@ export class SharedDouble {
         if (lease?.owner === me) lease.owner = undefined
         held.delete(accountId)
       },
+      finished: async () => this.#check(),
       drop: (accountId) => void held.delete(accountId),
       waiting: async () => 0,
       fresh: async () => [],

@@ -3,7 +3,8 @@
  *
  * With each owner the fence grows, and with each release, so that a write that was on its way comes too late.
  */
-import type { AccountLeases, KeptAccess, LeasedAccount } from '../../domain/fleet.ts'
+import { LeaseLost } from '../../domain/errors.ts'
+import type { AccountLeases, KeptAccess, LeasedAccount, LeftAccount } from '../../domain/fleet.ts'
 import type { AccountSnapshot, BlinkId, Credentials } from '../../domain/model.ts'
 import { Secret } from '../../domain/secret.ts'
 import { parseJson } from '../state-files.ts'
@@ -45,22 +46,29 @@ export function openLeases({ database, fences, outbox, seal, owner }: LeaseNeeds
     )
     UPDATE ${lease} l SET lease_until = now() + $3 * interval '1 ms' FROM mine
     WHERE l.account_id = mine.account_id AND l.fence = mine.fence RETURNING l.account_id`
+  const count = `
+      INSERT INTO ${runPart} AS p (at, account_id, requested, failed, skipped)
+      SELECT $3::bigint, account_id, $4::integer, $5::integer, $6::integer FROM mine WHERE $3::bigint IS NOT NULL
+      ON CONFLICT (at, account_id) DO UPDATE SET
+        requested = p.requested + excluded.requested, failed = p.failed + excluded.failed,
+        skipped = p.skipped + excluded.skipped`
   const leave = `
-    WITH freed AS (
+    WITH mine AS (
       UPDATE ${lease} SET fence = fence + 1, owner = NULL, lease_until = NULL, change = pg_current_xact_id()
       WHERE account_id = $1 AND fence = $2 RETURNING account_id
     ), kept AS (
-      UPDATE ${account} a SET snapshot = $3, access = $4, change = pg_current_xact_id(),
-        last_run = greatest(a.last_run, $5::bigint)
-      FROM freed WHERE a.account_id = freed.account_id
-    ), counted AS (
-      INSERT INTO ${runPart} AS p (at, account_id, requested, failed, skipped)
-      SELECT $5::bigint, account_id, $6::integer, $7::integer, $8::integer FROM freed WHERE $5::bigint IS NOT NULL
-      ON CONFLICT (at, account_id) DO UPDATE SET
-        requested = p.requested + excluded.requested, failed = p.failed + excluded.failed,
-        skipped = p.skipped + excluded.skipped
-    )
-    SELECT account_id FROM freed`
+      UPDATE ${account} a SET snapshot = $7, access = $8, change = pg_current_xact_id(),
+        last_run = greatest(a.last_run, $3::bigint)
+      FROM mine WHERE a.account_id = mine.account_id
+    ), counted AS (${count})
+    SELECT account_id FROM mine`
+  const finish = `
+    WITH mine AS (
+      UPDATE ${lease} SET change = pg_current_xact_id() WHERE account_id = $1 AND fence = $2 RETURNING account_id
+    ), kept AS (
+      UPDATE ${account} a SET last_run = greatest(a.last_run, $3::bigint) FROM mine WHERE a.account_id = mine.account_id
+    ), counted AS (${count})
+    SELECT account_id FROM mine`
 
   const ownerOf = (accountId: BlinkId) => `access ${accountId}`
 
@@ -112,14 +120,20 @@ export function openLeases({ database, fences, outbox, seal, owner }: LeaseNeeds
     async release(accountId, { snapshot, access, run }) {
       const fence = fences.fenceOf(accountId)
       if (fence === undefined) return
-      const { requested = null, failed = null, skipped = null } = run?.counts ?? {}
       const { rows } = await query(leave, [
-        ...[accountId, fence, snapshotText(snapshot), sealed(accountId, access)],
-        ...[run?.at ?? null, requested, failed, skipped],
+        ...[accountId, fence, ...valuesOf(run)],
+        ...[snapshotText(snapshot), sealed(accountId, access)],
       ])
       if (fences.fenceOf(accountId) !== fence) return
       if (rows.length === 0) fences.lost(accountId)
       else fences.drop(accountId)
+    },
+    async finished(accountId, run) {
+      const fence = fences.fenceOf(accountId)
+      if (fence === undefined) throw new LeaseLost(accountId)
+      const { rows } = await query(finish, [accountId, fence, ...valuesOf(run)])
+      if (rows.length > 0) return
+      throw fences.fenceOf(accountId) === fence ? fences.lost(accountId) : new LeaseLost(accountId)
     },
     drop: (accountId) => fences.drop(accountId),
     async waiting(accountId) {
@@ -136,6 +150,11 @@ export function openLeases({ database, fences, outbox, seal, owner }: LeaseNeeds
     },
     onLost: (listener) => fences.onLost(listener),
   }
+}
+
+function valuesOf(run: LeftAccount['run']) {
+  const { requested = null, failed = null, skipped = null } = run?.counts ?? {}
+  return [run?.at ?? null, requested, failed, skipped] as const
 }
 
 const snapshotText = (snapshot: AccountSnapshot) => JSON.stringify(snapshot)
