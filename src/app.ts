@@ -204,16 +204,17 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   }
   let ended: Promise<void> | undefined
 
+  const known = () => (fleet ? accounts.accounts.length : registry.size)
   return {
     status,
     outbox: storage.outbox,
-    credentials: fleet ? accounts.accounts.length : registry.size,
+    credentials: known(),
     brokerPort: mqtt.port,
     pageUrl: web?.url,
     clips,
     once: () => fleet?.once(work) ?? scheduler.once(),
     start() {
-      scheduler.start()
+      scheduler.start(known())
       clips?.start().catch(fail)
       if (fleet && handle) {
         fleet.start(work, { shown, status, handle })

@@ -44,7 +44,8 @@ export class Mirror implements ShownAccounts {
   }
 
   get accounts(): readonly ShownAccount[] {
-    return [...this.#accounts.keys()].flatMap((accountId) => this.get(accountId) ?? [])
+    // The same order at all instances, whichever they have heard of first.
+    return [...this.#accounts.keys()].toSorted().flatMap((accountId) => this.get(accountId) ?? [])
   }
 
   get(accountId: BlinkId): ShownAccount | undefined {

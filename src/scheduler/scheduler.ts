@@ -33,8 +33,8 @@ export interface Scheduler {
   readonly once: Runner['once']
   readonly runShared: Runner['runShared']
   readonly runOne: Runner['runOne']
-  /** Runs by the schedule from now on, and one at once where the settings say so. */
-  start(): void
+  /** Runs by the schedule from now on, and one at once where the settings say so; of so many accounts, for the log. */
+  start(accounts: number): void
   /** Runs an account that has just been added, or has new credentials. */
   runNow(account: Account): void
   /** Aborted when nothing more is requested. */
@@ -70,7 +70,7 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
     runShared: runner.runShared,
     runOne: runner.runOne,
     stopping: stopping.signal,
-    start() {
+    start(accounts) {
       const onRun = (at: number) => {
         const begun = needs.begin?.({ trigger: 'schedule', at }) ?? runner.run('schedule', at)
         begun.then(() => notify.settingsChanged('schedule'), fail)
@@ -79,7 +79,7 @@ export function openScheduler(needs: SchedulerNeeds): Scheduler {
       const { lastRun } = storage
       schedule = startSchedule({ expression: cron, timezone, onRun, onJump, lastRun, clock, log })
       const next = times.next()[0]
-      log.info({ accounts: registry.size, cron, timezone, next: next && iso(next) }, 'started')
+      log.info({ accounts, cron, timezone, next: next && iso(next) }, 'started')
       notify.settingsChanged('schedule')
       if (onStart && !needs.begin) runner.run('start').catch(fail)
     },

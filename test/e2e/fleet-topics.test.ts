@@ -64,7 +64,9 @@ async function startTwo(fleet: FleetWorld, env: Readonly<Record<string, string>>
 
 fleetTest('two daemons discover and request once, whoever is asked', async (fleet) => {
   const { observer } = fleet
-  const { state } = await startTwo(fleet)
+  const { bridge, other, state } = await startTwo(fleet)
+  for (const { daemon } of [bridge, other])
+    expect(await daemon.says('started')).toMatchObject({ accounts: 2 })
 
   const answer = await command(fleet, 'manifest/request')
   await until('all work items', () => workItems(observer).length === 3, { state })
