@@ -6,7 +6,7 @@
  */
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Settings } from '../config/settings.ts'
-import { DaemonError, StoreFailed } from '../domain/errors.ts'
+import { DaemonError, LeaseLost, StoreFailed } from '../domain/errors.ts'
 import type { SharedStorage } from '../domain/fleet.ts'
 import type { Credentials } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
@@ -15,9 +15,10 @@ import { BridgeLease } from './bridge.ts'
 import type { BridgeConnection } from './bridge-connection.ts'
 import type { FanOut } from './fan-out.ts'
 import type { Jobs } from './jobs.ts'
+import { Measured } from './measured.ts'
 
 export interface DutiesNeeds extends Runtime {
-  readonly settings: Pick<Settings, 'schedule'>
+  readonly settings: Pick<Settings, 'schedule' | 'blink'>
   /** Of this instance. */
   readonly name: string
   readonly storage: Pick<SharedStorage, 'named' | 'leases' | 'credentials' | 'instances'>
@@ -31,6 +32,9 @@ export interface DutiesNeeds extends Runtime {
 
 /** How often each is looked after, in milliseconds. */
 const [freshMs, endedMs, unfinishedMs, unknownMs, idleLookMs] = [1_000, 2_000, 5_000, 2_000, 3_600_000]
+
+/** How much longer than a request credentials without an id are left to one bridge, and so long before its end. */
+const [spareMs, marginMs] = [15_000, 2_000]
 
 /** So long credentials may lie unused. */
 const idleMs = 24 * 60 * 60 * 1000
@@ -50,6 +54,8 @@ export class BridgeDuties {
   #hasStarted = false
   /** When the credentials that were read last had changed. */
   #changedAt: number | undefined
+  /** Since when credentials without an id are this instance's to use. */
+  #identifying: Measured | undefined
   readonly #triedAt = new Map<string, number>()
 
   constructor(needs: DutiesNeeds) {
@@ -62,13 +68,31 @@ export class BridgeDuties {
     needs.notify.add(this.#fromHere())
   }
 
+  get #requestMs(): number {
+    return this.#needs.settings.blink.timeoutSeconds * 1000
+  }
+
+  /** Longer than the bridge's own, and so of its own: a request may take longer than another bridge to come. */
+  get #identifyLeaseMs(): number {
+    return this.#requestMs + spareMs
+  }
+
+  async #mayIdentify(): Promise<boolean> {
+    const { storage, clock } = this.#needs
+    const sent = new Measured(clock)
+    const isOurs = await storage.named.hold('unidentified', this.#identifyLeaseMs)
+    this.#identifying = isOurs ? sent : undefined
+    return isOurs
+  }
+
   get holdsBridge(): boolean {
     return this.#lease.isHeld
   }
 
-  /** @throws LeaseLost when this instance may not be the bridge any more */
+  /** @throws LeaseLost when a request for credentials without an id might not end before another bridge sends one */
   guard(): void {
-    this.#lease.guard()
+    if (!this.#identifying?.isWithin(this.#identifyLeaseMs - this.#requestMs - marginMs))
+      throw new LeaseLost('without an id')
   }
 
   /** Takes the bridge when it is free, until `signal` is aborted. */
@@ -95,6 +119,7 @@ export class BridgeDuties {
     await this.#working.catch(() => undefined)
     await registry.apply({ added: [], removed: registry.unidentified })
     this.#changedAt = undefined
+    this.#identifying = undefined
     if (why === 'lost') log.warn({}, 'another instance is the bridge now')
   }
 
@@ -155,14 +180,15 @@ export class BridgeDuties {
     const { storage, registry, clock } = this.#needs
     const changedAt = await storage.credentials.changedAt()
     if (changedAt !== this.#changedAt) {
-      const all = await storage.credentials.list()
-      const unknown = all.filter(({ accountId, unusable }) => accountId === undefined && !unusable)
-      const keys = new Set(unknown.map(({ key }) => key))
-      await registry.apply({ added: unknown, removed: registry.unidentified.filter((key) => !keys.has(key)) })
+      await this.#readUnidentified()
       this.#changedAt = changedAt
     }
     for (const key of registry.unidentified) {
       if (clock.elapsed() - (this.#triedAt.get(key) ?? Number.NEGATIVE_INFINITY) < identifyMs) continue
+      // Another bridge may be at them still, and may have had another token.
+      const before = this.#identifying
+      if (!(await this.#mayIdentify())) return
+      if (!before) await this.#readUnidentified()
       this.#triedAt.set(key, clock.elapsed())
       try {
         await registry.identify(key, signal)
@@ -171,6 +197,14 @@ export class BridgeDuties {
         if (!(error instanceof DaemonError) && !signal.aborted) throw error
       }
     }
+  }
+
+  async #readUnidentified(): Promise<void> {
+    const { storage, registry } = this.#needs
+    const all = await storage.credentials.list()
+    const unknown = all.filter(({ accountId, unusable }) => accountId === undefined && !unusable)
+    const keys = new Set(unknown.map(({ key }) => key))
+    await registry.apply({ added: unknown, removed: registry.unidentified.filter((key) => !keys.has(key)) })
   }
 
   #fromElsewhere(): Observer {

@@ -4,7 +4,7 @@
  * Before its lease can be another one's, it has stopped.
  */
 import type { Clock } from '../domain/clock.ts'
-import { LeaseLost, StoreFailed } from '../domain/errors.ts'
+import { StoreFailed } from '../domain/errors.ts'
 import type { NamedLeases } from '../domain/fleet.ts'
 import { Measured } from './measured.ts'
 
@@ -35,17 +35,12 @@ export class BridgeLease {
     return this.#held?.isWithin(leaseMs - marginMs) ?? false
   }
 
-  /** @throws LeaseLost when this instance may not be the bridge any more */
-  guard(): void {
-    if (!this.isHeld) throw new LeaseLost('without an id')
-  }
-
   /** Tries to gain and keep it until `signal` is aborted, then frees it. */
   async keep(signal: AbortSignal): Promise<void> {
     const { named, gained, lost, clock } = this.#needs
     while (!signal.aborted) {
       const sent = new Measured(clock)
-      const isOurs = await this.#hold()
+      const isOurs = await this.#hold(signal)
       const wasHeld = this.#held !== undefined
       if (isOurs) this.#held = sent
       if (isOurs && !wasHeld) await gained()
@@ -61,8 +56,25 @@ export class BridgeLease {
     await named.free(name).catch(ignoreStoreFailed)
   }
 
-  /** `undefined` when the database does not say. */
-  async #hold(): Promise<boolean | undefined> {
+  /** `undefined` when the database does not say, and when it has not answered by the end of the lease. */
+  async #hold(signal: AbortSignal): Promise<boolean | undefined> {
+    const asked = this.#ask()
+    if (!this.#held) return asked
+    const answered = new AbortController()
+    const lapsed = this.#lapsed(AbortSignal.any([signal, answered.signal]))
+    try {
+      return await Promise.race([asked, lapsed])
+    } finally {
+      answered.abort(new Error('answered'))
+    }
+  }
+
+  async #lapsed(signal: AbortSignal): Promise<undefined> {
+    const { clock } = this.#needs
+    while (!signal.aborted && this.isHeld) await clock.sleep(tryMs, signal).catch(() => undefined)
+  }
+
+  async #ask(): Promise<boolean | undefined> {
     try {
       return await this.#needs.named.hold(name, leaseMs)
     } catch (error) {

@@ -12,9 +12,10 @@ import { LeaseLost, StoreFailed } from '../../domain/errors.ts'
 import { type BlinkId, type DurableEvent, keyOf, type ModuleKey } from '../../domain/model.ts'
 import type { Observer, StoredEvent } from '../../domain/ports.ts'
 import type { Database, Row } from './database.ts'
-import { ConnectionLost, isWorthRepeating } from './errors.ts'
+import { ConnectionLost } from './errors.ts'
 import type { Fences } from './fences.ts'
 import type { ModuleRow, ModuleRows } from './module-rows.ts'
+import { repeating } from './repeating.ts'
 
 /** What a write does to its account, on top of the writes before it in the same group. */
 export interface AccountChange {
@@ -70,7 +71,6 @@ const mostInGroup = 500
 
 /** Longer than a restart of the server takes; shorter than a lease, behind which another owner may write. */
 const repeatForMs = 15_000
-const repeatEveryMs = 250
 
 export interface AccountWritesNeeds {
   readonly database: Database
@@ -87,6 +87,7 @@ export function openAccountWrites(needs: AccountWritesNeeds): AccountWrites {
   const statement = groupStatement(database)
   const known = `SELECT seq, event_id FROM ${database.tables.event} WHERE event_id = ANY ($1::uuid[])`
   const closing = new AbortController()
+  const persist = repeating({ clock, closing: closing.signal, forMs: repeatForMs })
   const waiting: Write[] = []
   let running: Promise<void> | undefined
 
@@ -123,20 +124,6 @@ export function openAccountWrites(needs: AccountWritesNeeds): AccountWrites {
       for (const accountId of new Set(made.map((write) => write.accountId))) modules.forget(accountId)
       for (const write of made) write.failed(error)
       if (error instanceof ConnectionLost) mayWait()
-    }
-  }
-
-  /** Repeats what does nothing twice while the server cannot be reached, for a while. */
-  async function persist<T>(work: () => Promise<T>): Promise<T> {
-    const begun = clock.elapsed()
-    for (;;) {
-      try {
-        return await work()
-      } catch (error) {
-        const isLate = clock.elapsed() - begun > repeatForMs
-        if (isLate || closing.signal.aborted || !isWorthRepeating(error)) throw error
-        await clock.sleep(repeatEveryMs, closing.signal).catch(() => undefined)
-      }
     }
   }
 

@@ -13,6 +13,7 @@ import { credentialsFile, fromFile, toFile } from '../account-forms.ts'
 import { parseJson } from '../state-files.ts'
 import type { Database, Row, Sql } from './database.ts'
 import type { Owner } from './owner.ts'
+import type { Repeating } from './repeating.ts'
 import type { Seal } from './sealed.ts'
 
 /** The columns of `credential` that `credentialsIn` reads. */
@@ -52,10 +53,12 @@ function credentialValues(credentials: Credentials, seal: Seal) {
 
 export interface CredentialNeeds extends Owner {
   readonly seal: Seal
+  /** For rotated tokens: the cloud takes none twice, so one that is not kept costs a person a sign-in. */
+  readonly persist?: Repeating | undefined
 }
 
 export function openCredentials(database: Database, needs: CredentialNeeds): CredentialStore {
-  const { seal, fences, isInstance } = needs
+  const { seal, fences, isInstance, persist = (work) => work() } = needs
   const { query, transaction, tables } = database
   const { account, credential, forgotten_credential: forgotten, key_limit, lease } = tables
   const limits = 'breaker, spent, clip_spent, module_count'
@@ -159,8 +162,11 @@ export function openCredentials(database: Database, needs: CredentialNeeds): Cre
     async save(credentials) {
       const { accountId } = credentials
       const fence = accountId === undefined ? undefined : fences.fenceOf(accountId)
-      if (fence !== undefined && (await rotate(credentials, fence))) return
-      await transaction((sql) => put(sql, credentials))
+      // A person who signs in is told at once that it did not work.
+      const isRotated = fence !== undefined || accountId === undefined
+      if (fence !== undefined && (await persist(() => rotate(credentials, fence)))) return
+      const putAll = () => transaction((sql) => put(sql, credentials))
+      await (isRotated ? persist(putAll) : putAll())
     },
     async forget(key) {
       await transaction((sql) => remove(sql, key))

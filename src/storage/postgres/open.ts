@@ -30,6 +30,7 @@ import { openOutbox } from './outbox.ts'
 import { openPending } from './pending.ts'
 import { openDatabase } from './pool.ts'
 import { runnerOf } from './queue.ts'
+import { repeating } from './repeating.ts'
 import { reportOf } from './report.ts'
 import { openRuns } from './runs.ts'
 import { createSeal } from './sealed.ts'
@@ -72,6 +73,9 @@ export async function openPostgresStorage(needs: PostgresNeeds): Promise<Postgre
   }
 }
 
+/** Longer than a database is away for an update. */
+const tokensRepeatedMs = 6 * 60_000
+
 /** The same on a database that is connected; for tests, also what it holds. */
 export async function openOn(
   database: Database,
@@ -84,6 +88,8 @@ export async function openOn(
   await migrate(database)
   await warnWhenForgetful(database, log)
   const owner = clock.uuid()
+  const closing = new AbortController()
+  const persist = repeating({ clock, closing: closing.signal, forMs: tokensRepeatedMs })
   const seal = createSeal(key, clock)
   const fences = openFences(database)
   const outbox = openOutbox(database, fences)
@@ -97,7 +103,7 @@ export async function openOn(
     attempts: openAttempts(database, clock),
     clips: openClipLedger(database, { fences, outbox, isInstance }),
     commands: openCommands(database, clock),
-    credentials: openCredentials(database, { fences, isInstance, seal }),
+    credentials: openCredentials(database, { fences, isInstance, seal, ...(isInstance && { persist }) }),
     discoveryPrefix: openDiscoveryPrefix(database),
     installation: await openInstallation(database, seal, clock),
     lastRun: await openLastRun(database),
@@ -120,6 +126,7 @@ export async function openOn(
     },
     report: () => reportOf(database),
     async close() {
+      closing.abort(new Error('closed'))
       await writes.close()
       await database.close()
     },

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest'
 import { StoreFailed } from '../../../../src/domain/errors.ts'
 import type { SharedStorage } from '../../../../src/domain/fleet.ts'
+import { Secret } from '../../../../src/domain/secret.ts'
 import type { Driver } from '../../../../src/storage/postgres/database.ts'
 import { migrate } from '../../../../src/storage/postgres/migrations.ts'
 import { isPostgresMissing, type Postgres, postgresTest, startPostgres } from '../../../support/postgres.ts'
@@ -120,6 +121,22 @@ postgresTest('while the server is away nothing is kept, and afterwards all goes 
   await server.restart()
   await storage.ledger.record(requested(anItem({ requestId: '1' })))
   expect([await idsWaiting(storage), storage.ledger.trouble]).toEqual([['1'], undefined])
+})
+
+postgresTest('a rotated token outlives a server that is away, whoever has lost the account', async () => {
+  const storage = await holder()
+  const [before] = await storage.credentials.list()
+  if (!before) throw new Error('no credentials')
+  await server.kill()
+
+  const saving = storage.credentials.save({ ...before, refreshToken: new Secret('rotated') })
+  await expect(storage.outbox.count()).rejects.toThrow(StoreFailed)
+  storage.leases.drop('8021')
+  await server.restart()
+  await saving
+
+  const { credentials } = await acquired(storage, '8021')
+  expect(credentials.refreshToken.reveal()).toBe('rotated')
 })
 
 postgresTest('an idle connection that ends does no harm', async () => {
