@@ -42,7 +42,7 @@ export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: C
   const together = facts.whole
     ? [
         ...[perAccount(facts), cron(facts, checkCron), password(facts), openBroker(facts)],
-        ...[certificateAndKey(facts), baseTopic(facts), openPage(facts), storeKey(facts)],
+        ...[certificateAndKey(facts), baseTopic(facts), openPage(facts), storeKey(facts), ownBroker(facts)],
       ]
     : []
   const found = [...tokens(facts, checkTokens), ...together, ...pemFiles(facts, checkTls)]
@@ -53,7 +53,7 @@ export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: C
     problems,
     warnings: [
       ...[...openUrls(facts), ...overlaps(facts), ...switchedOff(facts), ...openProxy(facts)],
-      ...[...withoutStore(facts), ...ownBrokers(facts)],
+      ...withoutStore(facts),
     ],
   }
 }
@@ -191,10 +191,7 @@ function withoutStore({ values: { store }, originOf, usable, whole }: Facts): re
 }
 
 /** Each daemon that shares a store would publish where the others' subscribers do not listen. */
-function ownBrokers({ values: { store, mqtt }, originOf, usable }: Facts): readonly string[] {
-  if (store.url === undefined || mqtt.url !== 'embedded' || !usable('store.url', 'mqtt.url')) return []
-  const place = placeOf('mqtt.url', originOf('mqtt.url'))
-  return [
-    `${place} with store.url: each daemon then has a broker of its own, with its part of the request IDs`,
-  ]
+function ownBroker({ values: { store, mqtt }, usable }: Facts): Finding {
+  if (store.url === undefined || mqtt.url !== 'embedded' || !usable('store.url', 'mqtt.url')) return undefined
+  return ['mqtt.url', 'must name a broker that all daemons reach where they share store.url, not embedded']
 }

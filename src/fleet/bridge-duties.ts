@@ -120,7 +120,7 @@ export class BridgeDuties {
     await registry.apply({ added: [], removed: registry.unidentified })
     this.#changedAt = undefined
     this.#identifying = undefined
-    if (why === 'lost') log.warn({}, 'another instance is the bridge now')
+    if (why === 'lost') log.warn({}, 'this instance is the bridge no more')
   }
 
   /** Where nobody says so, nobody follows. */

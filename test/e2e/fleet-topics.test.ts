@@ -162,7 +162,7 @@ fleetTest(
     bridge.daemon.kill('SIGSTOP')
     await other.daemon.says('this instance is the bridge')
     bridge.daemon.kill('SIGCONT')
-    await bridge.daemon.says('another instance is the bridge now')
+    await bridge.daemon.says('this instance is the bridge no more')
     const answer = await command(fleet, 'health')
     await command(fleet, 'health')
 

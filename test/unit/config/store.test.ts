@@ -91,10 +91,13 @@ test('a URL without a key is refused, and a key without a URL is of no use', () 
   ])
 })
 
-test('a built-in broker for each of several daemons is warned of', () => {
-  const { warnings } = load({ env: { STORE_URL: url, STORE_KEY: key, MQTT_URL: 'embedded' } })
-
-  expect(warnings).toEqual([expect.stringContaining('each daemon then has a broker of its own')])
+test('a built-in broker for each of several daemons is refused', () => {
+  expect(problemsOf({ env: { STORE_URL: url, STORE_KEY: key, MQTT_URL: 'embedded' } })).toEqual([
+    {
+      place: 'mqtt.url (environment MQTT_URL)',
+      message: expect.stringContaining('a broker that all daemons reach'),
+    },
+  ])
 })
 
 test.for([
