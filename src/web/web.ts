@@ -121,7 +121,12 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   })
   app.onError((error, c) => {
     if (stopping.signal.aborted) return c.text('The program stops.\n', 503)
-    if (error instanceof DaemonError) return c.text(`${error.message}\n${error.remedy ?? ''}\n`, 503)
+    if (error instanceof DaemonError) {
+      // Where the database is, is nobody's business who has not signed in, or of whom that cannot be said.
+      const isOpen = c.get('visit') && sessions.isOpenTo(c)
+      const text = isOpen ? `${error.message}\n${error.remedy ?? ''}` : 'Not now; the log says why.'
+      return c.text(`${text}\n`, 503)
+    }
     log.error({ path: c.req.routePath, detail: error.stack ?? error.message }, 'page failed')
     return c.text('Something went wrong; the log says what.\n', 500)
   })

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { StoreFailed } from '../../../src/domain/errors.ts'
+import type { WebSessions } from '../../../src/domain/ports.ts'
 import { memorySessions } from '../../../src/web/memory-sessions.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { openPage, type Visitor } from '../../support/page.ts'
@@ -191,9 +193,9 @@ test('the log names who gave a wrong password, as often as one may try', async (
 })
 
 /** Pages of several daemons that share a store. */
-function sharedPages() {
+function sharedPages(sessions: WebSessions = memorySessions(fakeClock())) {
   const shared = {
-    sessions: memorySessions(fakeClock()),
+    sessions,
     formKey: new Uint8Array(32),
     instances: async () => [],
     lastRun: async () => undefined,
@@ -230,4 +232,17 @@ test('a form of one of several daemons is taken by another', async () => {
 
   expect(sent.status).toBeLessThan(400)
   expect((await one.get('/')).status).toBe(401)
+})
+
+test('a store that is away tells its address to nobody who is not signed in', async () => {
+  const [page] = sharedPages({
+    ...memorySessions(fakeClock()),
+    use: () => Promise.reject(new StoreFailed('cannot connect to PostgreSQL at db.lan:5432/blink')),
+  })
+  await page.get('/')
+
+  const { status, text } = await page.get('/')
+
+  expect(status).toBe(503)
+  expect(text).not.toContain('db.lan')
 })
