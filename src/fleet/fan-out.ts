@@ -14,7 +14,7 @@ import type { Jobs } from './jobs.ts'
 
 export interface FanOutNeeds {
   readonly runs: FleetRuns
-  readonly jobs: Pick<Jobs, 'run'>
+  readonly jobs: Pick<Jobs, 'ready' | 'run'>
   readonly observer: Pick<Required<Observer>, 'runStarted' | 'runFinished'>
   readonly clock: Clock
   readonly log: Log
@@ -70,6 +70,7 @@ export class FanOut {
 
   async #finish(run: FleetRun, signal: AbortSignal): Promise<void> {
     const { runs, jobs } = this.#needs
+    await jobs.ready()
     let count = chunk
     while (count > 0 && !signal.aborted) {
       count = await runs.fanOut(run, chunk, (accountIds, sql) => jobs.run(run, accountIds, { sql }))

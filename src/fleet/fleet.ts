@@ -147,7 +147,7 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
     }))
   const fanOut = new FanOut({
     runs,
-    jobs: { run: (...all) => jobs().run(...all) },
+    jobs: { ready: () => jobs().ready(), run: (...all) => jobs().run(...all) },
     observer: notify,
     clock,
     log,

@@ -40,6 +40,11 @@ export interface Worker {
 }
 
 export interface Jobs {
+  /**
+   * Resolves when jobs can be made. To be called before a transaction that makes some: inside of it, the queue would
+   * wait for a connection of its own, and so for ever where there is one.
+   */
+  ready(): Promise<void>
   /** Has accounts run, each at its offset after the run's time; those of a run that was missed at once. */
   run(
     run: FleetRun,
@@ -119,7 +124,11 @@ export function openJobs(needs: JobsNeeds): Jobs {
     while (!closing.signal.aborted) {
       try {
         await boss.start()
-        for (const name of queues) await boss.createQueue(name, options)
+        for (const name of queues) {
+          await boss.createQueue(name, options)
+          // Has the queue looked up here, and not with the first job, inside of a transaction.
+          await boss.insert(name, [])
+        }
         isLogged = false
         return
       } catch (error) {
@@ -194,6 +203,7 @@ export function openJobs(needs: JobsNeeds): Jobs {
   }
 
   return {
+    ready,
     run: (run, accountIds, { sql, again = false } = {}) => {
       // By this clock alone: those of other instances, and the database's, may be minutes away from it.
       const dueMs = run.at - clock.now()

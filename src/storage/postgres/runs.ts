@@ -10,6 +10,9 @@ import { runnerOf } from './queue.ts'
 const longestRun = "interval '1 hour'"
 const keptFor = "interval '2 days'"
 
+/** A row for each account and run, so what an outage has left is not deleted in one statement. */
+const partsAtOnce = 20_000
+
 const triggers = ['schedule', 'start', 'once'] as const
 
 export function openRuns({ query, transaction, tables }: Database): FleetRuns {
@@ -17,11 +20,19 @@ export function openRuns({ query, transaction, tables }: Database): FleetRuns {
   const isIt = 'at = $1 AND trigger = $2'
   const hasCredentials = `EXISTS (SELECT 1 FROM ${credential} c WHERE c.account_id = a.account_id)`
 
+  // Of the last run that has ended, and of those that have not, the sums are still wanted.
+  const dropParts = `
+    WITH wanted AS (
+      SELECT least(max(at) FILTER (WHERE has_ended), min(at) FILTER (WHERE NOT has_ended)) AS since FROM ${run}
+    ), old AS (
+      SELECT p.at, p.account_id FROM ${part} p, wanted WHERE p.at < wanted.since ORDER BY p.at LIMIT $1
+    )
+    DELETE FROM ${part} p USING old WHERE p.at = old.at AND p.account_id = old.account_id`
+
   return {
     async begin({ at, trigger }) {
       const { rows } = await query(
-        `WITH old AS (DELETE FROM ${run} WHERE began_at < now() - ${keptFor} RETURNING at),
-           parts AS (DELETE FROM ${part} p USING old WHERE p.at = old.at)
+        `WITH old AS (DELETE FROM ${run} WHERE began_at < now() - ${keptFor})
          INSERT INTO ${run} (at, trigger) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING at`,
         [at, trigger],
       )
@@ -70,6 +81,7 @@ export function openRuns({ query, transaction, tables }: Database): FleetRuns {
       return row && { at: Number(row.at), counts: countsIn(row) }
     },
     async ended() {
+      await query(dropParts, [partsAtOnce])
       const { rows } = await query(
         `WITH ended AS (
            UPDATE ${run} r SET has_ended = true

@@ -85,6 +85,8 @@ function thousandsMore(schema: string): string {
     SELECT account_id, account_id, '', '{}' FROM "${schema}".account WHERE account_id LIKE 'many-%'`
 }
 
+const oneConnection = { options: '?connections=1' }
+
 const never = new Promise<never>(() => undefined)
 
 postgresTest('an owner that dies in a newer run leaves the one before as done', async () => {
@@ -234,4 +236,33 @@ postgresTest('an owner that slept requests and keeps nothing when it wakes', asy
   const read = (index: number) =>
     two.storage.ledger.read({ accountId: '8021', networkId: '44107', syncModuleId: `${index}` })
   expect([(await read(0))?.requestsTotal, (await read(1))?.requestsTotal]).toEqual([0, 1])
+})
+
+postgresTest('with one connection each, instances are slow and never stuck', async () => {
+  const ids = numbered(10)
+  const { requests, peer } = await fleet(...ids)
+  const peers = [await peer('one', oneConnection), await peer('two', oneConnection)]
+  for (const each of peers) each.start()
+  const runs = [runAt(Date.now() - 2_000), runAt(Date.now() - 1_000)]
+
+  for (const run of runs) {
+    await Promise.all(peers.map((each) => each.begin(run)))
+    const expected = requestsOf([run], ids)
+    await until('the requests of a run', () => expected.every((each) => requests.sent.includes(each)))
+  }
+
+  expect(requests.sent.toSorted()).toEqual(requestsOf(runs, ids))
+})
+
+postgresTest('a run that is fanned out before the queue is ready does not wait for itself', async () => {
+  const ids = numbered(10)
+  const { requests, peer } = await fleet(...ids)
+  const one = await peer('one', oneConnection)
+  const run = runAt(Date.now() - 1_000)
+
+  await one.begin(run)
+  one.start()
+
+  const expected = requestsOf([run], ids)
+  await until('the requests of a run', () => expected.every((each) => requests.sent.includes(each)))
 })

@@ -22,6 +22,7 @@ function aFleet(count: number) {
     return new FanOut({
       runs: shared.runs,
       jobs: {
+        ready: async () => undefined,
         async run(_run, accountIds) {
           left -= accountIds.length
           if (left < 0) throw new StoreFailed('killed')

@@ -91,6 +91,29 @@ postgresTest('a run ends once, with the sums of what each account came to', asyn
   expect(await one.runs.ended()).toEqual([])
 })
 
+postgresTest('what accounts came to in a run is kept until the next one has ended', async () => {
+  const { one } = await fleet('8021')
+  const later: FleetRun = { ...run, at: run.at + 1_000 }
+  const parts = async () => {
+    const { rows } = await one.queue.executeSql(`SELECT at FROM "${one.schema}".run_part ORDER BY at`)
+    return rows.map(({ at }) => Number(at))
+  }
+  const counts = { requested: 1, failed: 0, skipped: 0 }
+  for (const each of [run, later]) {
+    await one.runs.begin(each)
+    while ((await one.runs.fanOut(each, 10, async () => undefined)) > 0);
+    await acquired(one, '8021')
+    await one.leases.release('8021', { ...left('8021'), run: { at: each.at, counts } })
+    expect(await one.runs.ended()).toMatchObject([{ run: each, counts }])
+  }
+  expect(await parts()).toEqual([run.at, later.at])
+
+  expect(await one.runs.ended()).toEqual([])
+
+  expect(await parts()).toEqual([later.at])
+  expect(await one.runs.lastEnded()).toEqual({ at: later.at, counts })
+})
+
 postgresTest('an account that came after a run had begun does not hold its end up', async () => {
   const { one, person } = await fleet()
   await one.runs.begin(run)
