@@ -154,6 +154,23 @@ export const cliExamples: Readonly<Record<string, readonly unknown[]>> = {
       },
     },
   ],
+  'store-move': [
+    {
+      from: '/var/lib/blink-manifestd',
+      to: 'db.example:5432/blink_manifestd',
+      store_schema: 'blink_manifestd',
+      install_id: '7f3a9c01',
+      already_moved: false,
+      accounts: 2,
+      unidentified: 0,
+      login_required: 0,
+      sync_modules: 3,
+      events: 4,
+      waiting: 1,
+      clips: 120,
+      attempts: 864,
+    },
+  ],
   probe: [
     {
       schema: 1,
