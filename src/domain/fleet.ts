@@ -133,7 +133,11 @@ export interface FleetRun {
 }
 
 export interface FleetRuns {
-  /** True for the one instance that begins this run. */
+  /**
+   * True for the one instance that begins this run.
+   *
+   * @throws StoreFailed, also for a run whose time is more than 15 minutes away by the database's clock
+   */
   begin(run: FleetRun): Promise<boolean>
   /** Runs of the last hour that are not fanned out to all accounts yet, the oldest first. */
   unfinished(): Promise<readonly FleetRun[]>

@@ -151,6 +151,6 @@ mosquittoTest('halted for five seconds, the daemon logs it and goes on without a
 
   await daemon.says('run done', ticksBefore + 3)
   const ticks = daemon.logged().filter(({ msg }) => msg === 'run done')
-  expect(new Set(ticks.map(({ tick }) => tick)).size).toBe(ticks.length)
+  expect(new Set(ticks.map(({ run }) => run)).size).toBe(ticks.length)
   await until('the next run', () => Date.parse(String(info())) > Date.now() - 2_000)
 })

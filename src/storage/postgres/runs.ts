@@ -2,6 +2,7 @@
  * Runs that all instances share. Each has the same schedule, and whoever comes first begins a run; whoever is free
  * fans it out, page by page, each page in one transaction with the jobs that it makes.
  */
+import { StoreFailed } from '../../domain/errors.ts'
 import type { FleetRun, FleetRuns } from '../../domain/fleet.ts'
 import type { Database, Row } from './database.ts'
 import { runnerOf } from './queue.ts'
@@ -10,12 +11,15 @@ import { runnerOf } from './queue.ts'
 const longestRun = "interval '1 hour'"
 const keptFor = "interval '2 days'"
 
+/** An account that had such a run would be requested no more until that time has come. */
+const farAheadMs = 15 * 60_000
+
 /** A row for each account and run, so what an outage has left is not deleted in one statement. */
 const partsAtOnce = 20_000
 
 const triggers = ['schedule', 'start', 'once'] as const
 
-export function openRuns({ query, transaction, tables }: Database): FleetRuns {
+export function openRuns({ query, transaction, tables, place }: Database): FleetRuns {
   const { run, run_part: part, account, credential } = tables
   const isIt = 'at = $1 AND trigger = $2'
   const hasCredentials = `EXISTS (SELECT 1 FROM ${credential} c WHERE c.account_id = a.account_id)`
@@ -31,6 +35,14 @@ export function openRuns({ query, transaction, tables }: Database): FleetRuns {
 
   return {
     async begin({ at, trigger }) {
+      const clock = await query('SELECT floor(extract(epoch FROM now()) * 1000) AS now', [])
+      const aheadMs = at - Number(clock.rows[0]?.now)
+      if (aheadMs > farAheadMs) {
+        const minutes = Math.round(aheadMs / 60_000)
+        throw new StoreFailed(`the clock of this machine is ${minutes} minutes ahead of that of ${place}`, {
+          remedy: 'Set the clocks, by NTP.',
+        })
+      }
       const { rows } = await query(
         `WITH old AS (DELETE FROM ${run} WHERE began_at < now() - ${keptFor})
          INSERT INTO ${run} (at, trigger) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING at`,

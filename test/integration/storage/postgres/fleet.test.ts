@@ -29,6 +29,16 @@ async function fanOutAll(storage: SharedStorage, sent: string[], limit = 3): Pro
   while ((await storage.runs.fanOut(run, limit, send)) > 0);
 }
 
+postgresTest('a clock that is far ahead begins no run', async () => {
+  const { one, two } = await fleet()
+  const tomorrow = { ...run, at: run.at + 24 * 3_600_000 }
+
+  await expect(one.runs.begin(tomorrow)).rejects.toThrow(/clock of this machine is 14\d\d minutes ahead/)
+
+  expect(await two.runs.latest()).toBeUndefined()
+  expect(await two.runs.begin(run)).toBe(true)
+})
+
 postgresTest('a run begins once, wherever and however often it is due', async () => {
   const { one, two } = await fleet()
 
