@@ -133,16 +133,21 @@ test('no second manifest is requested behind a run that has failed meanwhile', a
   const ofCabin = (message: string) =>
     lines.filter((line) => line.message === message && JSON.stringify(line.fields).includes('350228')).length
 
-  const { daemon, lines } = await start({ SCHEDULE_CRON: '*/3 * * * * *' })
+  const { lines } = await start({ SCHEDULE_CRON: '*/3 * * * * *' })
   await until('a clip is missing', () => ofCabin('clip failed') > 0)
   simulator.misbehave({ kind: 'redirect_loop', path: /350228\/local_storage\/manifest\/request$/ })
   await until('the time for another one is over', () => ofCabin('manifest request failed') >= 4)
-  await daemon.stop()
 
-  const sent = simulator.calls.filter(
-    ({ kind, path }) => kind === 'manifest-request' && path.includes('350228'),
+  // A busy module is tried again within its run.
+  const sent = () =>
+    simulator.calls.filter(
+      ({ kind, path, status }) => kind === 'manifest-request' && path.includes('350228') && status !== 409,
+    ).length
+  // A run may be on its way; a request that is no run's is never made up for.
+  await until(
+    'no request but those of runs',
+    () => sent() === ofCabin('manifest requested') + ofCabin('manifest request failed'),
   )
-  expect(sent).toHaveLength(ofCabin('manifest requested') + ofCabin('manifest request failed'))
 })
 
 test('a module that restarts before its clips gets another manifest in the same run', async () => {
