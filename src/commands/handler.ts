@@ -29,7 +29,7 @@ import type { CallerLimits, LogLevel, Observer, StatusReader, Storage } from '..
 import type { BucketSize } from '../domain/token-bucket.ts'
 import type { AccountRunResult, Runner } from '../scheduler/runner.ts'
 import { memoryLimits } from './caller-limits.ts'
-import { stateCommands } from './state-commands.ts'
+import { type StateCommand, stateCommands } from './state-commands.ts'
 import { covers, targetsIn } from './targets.ts'
 
 export interface CommandNeeds {
@@ -49,7 +49,7 @@ export interface CommandNeeds {
 export type CommandHandler = (command: Command) => Promise<CommandResult>
 
 /** The answer where clips are to be synced and manifests are not followed. */
-export const notFollowed: CommandResult = {
+const notFollowed: CommandResult = {
   error: { code: 'not_enabled', message: 'manifests are not followed: set manifest.follow or clips.enabled' },
 }
 
@@ -157,13 +157,25 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
     return error ? { data, error } : { data }
   }
 
+  return carriesOut({ settings, request: ({ target }) => request(target), rescan, changeState })
+}
+
+/** How each kind of command is carried out. */
+interface Deeds {
+  readonly settings: FollowSettings
+  readonly request: (command: Command & { readonly target: Target }) => Promise<CommandResult>
+  readonly rescan: () => Promise<CommandResult>
+  readonly changeState: (command: StateCommand) => Promise<CommandResult>
+}
+
+export function carriesOut({ settings, request, rescan, changeState }: Deeds): CommandHandler {
   async function carryOut(command: Command): Promise<CommandResult> {
     switch (command.verb) {
       case 'manifest/request':
-        return request(command.target)
+        return request(command)
       case 'clips/sync':
         // Whoever follows a request ID downloads what it lists.
-        return followsManifests(settings) ? request(command.target) : notFollowed
+        return followsManifests(settings) ? request(command) : notFollowed
       case 'rescan':
         return rescan()
       default:

@@ -349,3 +349,9 @@ export interface Message {
 export function keyOf({ accountId, networkId, syncModuleId }: ModuleKey): string {
   return `${accountId}/${networkId}/${syncModuleId}`
 }
+
+/** The sync module that a text of `keyOf` names. */
+export function keyIn(name: string): ModuleKey {
+  const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
+  return { accountId, networkId, syncModuleId }
+}

@@ -1,6 +1,8 @@
 /**
  * How a sync module's record grows: from a list that shows it or not, and from the result of its attempt. Pure.
  */
+import type { StoreFailed } from './errors.ts'
+import { explain } from './failure.ts'
 import type { ModuleChanges, ModuleReport, Progress, Sighting, SyncModule } from './model.ts'
 
 /** So many lists in a row must miss a module before it is gone: the cloud's lists have gaps. */
@@ -16,6 +18,11 @@ export const noProgress: Progress = {
   lastSkip: undefined,
   lastLatencyMs: undefined,
   lastAccepted: undefined,
+}
+
+/** An attempt whose outcome storage refused has failed, whatever it came to. */
+export function asFailed({ module, at, attempts }: ModuleReport, error: StoreFailed): ModuleReport {
+  return { kind: 'failed', module, at, attempts, outcome: 'error', failure: explain(error, at) }
 }
 
 /** The progress after a report. A skipped module had no attempt, and no counter changes. */

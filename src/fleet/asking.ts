@@ -2,10 +2,9 @@
  * Carries out commands at whichever instance was asked: what needs an account's cloud is left to the account's owner,
  * or to the instance that takes the account for it, and the answers of all accounts become one.
  */
-import { type CommandHandler, type CommandNeeds, notFollowed } from '../commands/handler.ts'
+import { type CommandHandler, type CommandNeeds, carriesOut } from '../commands/handler.ts'
 import { stateCommands } from '../commands/state-commands.ts'
 import { targetsIn } from '../commands/targets.ts'
-import { followsManifests } from '../config/settings.ts'
 import type { Command, CommandResult, Target } from '../domain/commands.ts'
 import { StoreFailed } from '../domain/errors.ts'
 import type { AskedCommand, FleetCommands, ShownAccounts } from '../domain/fleet.ts'
@@ -76,25 +75,5 @@ export function askingHandler(needs: AskingNeeds): CommandHandler {
     return mergeRescans(answers, await storage.ledger.count())
   }
 
-  async function carryOut(command: Command): Promise<CommandResult> {
-    switch (command.verb) {
-      case 'clips/sync':
-        return followsManifests(settings) ? request(command) : notFollowed
-      case 'manifest/request':
-        return request(command)
-      case 'rescan':
-        return rescan()
-      default:
-        return changeState(command)
-    }
-  }
-
-  return async (command) => {
-    try {
-      return await carryOut(command)
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error
-      return { error: { code: error.code, message: error.message, retryable: true } }
-    }
-  }
+  return carriesOut({ settings, request, rescan, changeState })
 }

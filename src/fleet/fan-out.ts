@@ -78,7 +78,7 @@ export class FanOut {
   }
 }
 
-/** As observers know a run; how long it may take is nobody's business who is told of it. */
+/** As observers know a run; how long it may take is of no use to them. */
 function asRun({ trigger, at }: FleetRun): Run {
   return { tickId: iso(at), trigger, budgetMs: 0 }
 }

@@ -24,7 +24,7 @@ export interface Answer {
   readonly unsized?: boolean
   /** The body comes in pieces over so many milliseconds. */
   readonly overMs?: number
-  /** What it tells of, for the record of requests. */
+  /** The command that it names, for the record of requests. */
   readonly commandId?: number
 }
 

@@ -2,7 +2,7 @@
  * What the database knows of clips, read beside a running daemon.
  */
 import type { ClipModule, KnownClip } from '../domain/clip.ts'
-import { keyOf, type ModuleKey, type SyncModule } from '../domain/model.ts'
+import { keyIn, keyOf, type ModuleKey, type SyncModule } from '../domain/model.ts'
 import type { Row, Sql } from './connection.ts'
 import { readCopy } from './database-copy.ts'
 import { clipIn, clipModuleIn, moduleIn } from './rows.ts'
@@ -68,9 +68,8 @@ export function clipsByModule(rows: ClipRows): readonly ModuleClips[] {
   return [...found]
     .toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
     .map(([name, { kept, clips }]) => {
-      const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
       const newestFirst = clips.toSorted((a, b) => b.clip.createdAt - a.clip.createdAt)
-      const key = { accountId, networkId, syncModuleId }
+      const key = keyIn(name)
       return { key, module: modules.get(name), kept, clips: newestFirst }
     })
 }

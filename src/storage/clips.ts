@@ -15,7 +15,7 @@ import {
   type LedgerClip,
   type LedgerFile,
 } from '../domain/clip.ts'
-import { keyOf, type ModuleKey } from '../domain/model.ts'
+import { keyIn, keyOf, type ModuleKey } from '../domain/model.ts'
 import type { ClipLedger } from '../domain/ports.ts'
 import type { Row } from './connection.ts'
 import type { Database } from './database.ts'
@@ -176,9 +176,4 @@ export function openClipLedger({ path, prepare, read, write }: Database, outbox:
       await write(() => putNote.run(directoryNote, directory))
     },
   }
-}
-
-function keyIn(name: string): ModuleKey {
-  const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
-  return { accountId, networkId, syncModuleId }
 }

@@ -5,7 +5,6 @@
  * together or not at all. Records live in the database and not in memory: a fleet's would not fit.
  */
 import { StoreFailed } from '../domain/errors.ts'
-import { explain } from '../domain/failure.ts'
 import {
   type BlinkId,
   keyOf,
@@ -16,7 +15,14 @@ import {
   type Sighting,
   type SyncModule,
 } from '../domain/model.ts'
-import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '../domain/module-history.ts'
+import {
+  afterList,
+  afterReport,
+  asFailed,
+  listsUntilGone,
+  noProgress,
+  unexpired,
+} from '../domain/module-history.ts'
 import type { Ledger, StoredEvent } from '../domain/ports.ts'
 import { manifestRequested } from '../domain/work-item.ts'
 import { type Row, touch } from './connection.ts'
@@ -180,9 +186,4 @@ function toKey(row: Record<string, unknown>): ModuleKey {
     networkId: String(row.network_id),
     syncModuleId: String(row.sync_module_id),
   }
-}
-
-/** An attempt whose outcome the disk refused has failed, whatever it came to. */
-function asFailed({ module, at, attempts }: ModuleReport, error: StoreFailed): ModuleReport {
-  return { kind: 'failed', module, at, attempts, outcome: 'error', failure: explain(error, at) }
 }

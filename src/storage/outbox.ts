@@ -9,6 +9,7 @@ import {
   type DurableEvent,
   type EventKind,
   eventKinds,
+  keyIn,
   type ModuleKey,
   type WorkItem,
 } from '../domain/model.ts'
@@ -138,9 +139,4 @@ export function openOutbox({ path, prepare, read, write }: Database): StoredOutb
       return [...new Set(rows.map((row) => String(row.order_key)))].map(keyIn)
     },
   }
-}
-
-function keyIn(name: string): ModuleKey {
-  const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
-  return { accountId, networkId, syncModuleId }
 }

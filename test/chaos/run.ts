@@ -22,7 +22,7 @@ import { type Lives, livesOf } from './lives.ts'
 import { type BrokerDeed, type DaemonDeed, planOf, type Start } from './plan.ts'
 import type { Report } from './report.ts'
 import { subscribe } from './subscriber.ts'
-import type { Timed } from './track.ts'
+import { walk } from './track.ts'
 import { isClip, isWorkItem, judge, storedIds } from './verdict.ts'
 import { openWiretap, type Wiretap } from './wiretap.ts'
 
@@ -198,20 +198,6 @@ interface Rest {
 function named(call: Call): Call {
   const inPath = Number(/\/accounts\/(\d+)\//.exec(call.path)?.[1])
   return call.accountId === undefined && inPath ? { ...call, accountId: inPath } : call
-}
-
-/** Each deed at its time, one after another: the next one waits when the one before takes long. */
-async function walk<Deed>(
-  track: readonly Timed<Deed>[],
-  act: (deed: Deed) => Promise<void> | void,
-  { begun, signal }: { readonly begun: number; readonly signal: AbortSignal },
-): Promise<void> {
-  for (const { atMs, deed } of track) {
-    const waitMs = Math.max(0, begun + atMs - performance.now())
-    await pause(waitMs, undefined, { signal }).catch(() => undefined)
-    if (signal.aborted) return
-    await act(deed)
-  }
 }
 
 async function endLife(

@@ -1,4 +1,5 @@
 /** Deeds in time: what is to be done when, and how a track of them is made by chance. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Chance } from './chance.ts'
 
 export interface Timed<Deed> {
@@ -21,4 +22,18 @@ export function track<Deed>(
     }
   }
   return planned
+}
+
+/** Each deed at its time, one after another: the next one waits when the one before takes long. */
+export async function walk<Deed>(
+  track: readonly Timed<Deed>[],
+  act: (deed: Deed) => Promise<void> | void,
+  { begun, signal }: { readonly begun: number; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const { atMs, deed } of track) {
+    const waitMs = Math.max(0, begun + atMs - performance.now())
+    await pause(waitMs, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
+    await act(deed)
+  }
 }

@@ -4,7 +4,7 @@
 import { cpSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { statistics } from '../chaos/report.ts'
-import type { Timed } from '../chaos/track.ts'
+import { walk } from '../chaos/track.ts'
 import { until } from '../support/until.ts'
 import { latenessOf, runsOf, takeoversOf } from './figures.ts'
 import { type CloudDeed, type Plan, planOf, type StoreDeed } from './plan.ts'
@@ -248,17 +248,4 @@ function doToCloud(
     }
   }
   done.push(deed.kind)
-}
-
-/** Each deed at its time, one after another: the next one waits when the one before takes long. */
-async function walk<Deed>(
-  track: readonly Timed<Deed>[],
-  act: (deed: Deed) => Promise<void> | void,
-  { begun, signal }: { readonly begun: number; readonly signal: AbortSignal },
-): Promise<void> {
-  for (const { atMs, deed } of track) {
-    await pause(Math.max(0, begun + atMs - performance.now()), undefined, { signal }).catch(() => undefined)
-    if (signal.aborted) return
-    await act(deed)
-  }
 }

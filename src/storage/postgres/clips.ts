@@ -14,7 +14,7 @@ import {
   type LedgerClip,
   type LedgerFile,
 } from '../../domain/clip.ts'
-import { type BlinkId, type DurableEvent, keyOf, type ModuleKey } from '../../domain/model.ts'
+import { type BlinkId, type DurableEvent, keyIn, keyOf, type ModuleKey } from '../../domain/model.ts'
 import type { ClipLedger, StoredEvent } from '../../domain/ports.ts'
 import { clipCameraIn, clipIn, clipModuleIn, keptReadingIn, readable } from '../rows.ts'
 import type { Database, Row, Sql, Value } from './database.ts'
@@ -270,9 +270,4 @@ export function clipColumnsOf(
     ...{ state: clip.state, path: file ? comparable(file.path) : null, camera: file?.camera ?? null },
     ...{ bytes: file?.bytes ?? null, created_at: clip.createdAt, clip: JSON.stringify(clip) },
   }
-}
-
-function keyIn(name: string): ModuleKey {
-  const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
-  return { accountId, networkId, syncModuleId }
 }

@@ -162,7 +162,7 @@ export function openCredentials(database: Database, needs: CredentialNeeds): Cre
     async save(credentials) {
       const { accountId } = credentials
       const fence = accountId === undefined ? undefined : fences.fenceOf(accountId)
-      // A person who signs in is told at once that it did not work.
+      // A person who signs in must know at once that it did not work.
       const isRotated = fence !== undefined || accountId === undefined
       if (fence !== undefined && (await persist(() => rotate(credentials, fence)))) return
       const putAll = () => transaction((sql) => put(sql, credentials))

@@ -4,7 +4,6 @@
  * Only the owner of an account writes its modules, in groups with the writes of other accounts; everybody reads.
  */
 import { LeaseLost, StoreFailed } from '../../domain/errors.ts'
-import { explain } from '../../domain/failure.ts'
 import type { RequestMarks } from '../../domain/fleet.ts'
 import {
   type BlinkId,
@@ -15,7 +14,14 @@ import {
   type Progress,
   type SyncModule,
 } from '../../domain/model.ts'
-import { afterList, afterReport, listsUntilGone, noProgress, unexpired } from '../../domain/module-history.ts'
+import {
+  afterList,
+  afterReport,
+  asFailed,
+  listsUntilGone,
+  noProgress,
+  unexpired,
+} from '../../domain/module-history.ts'
 import type { Ledger } from '../../domain/ports.ts'
 import { manifestRequested } from '../../domain/work-item.ts'
 import { moduleIn, progressIn, workItemIn } from '../rows.ts'
@@ -205,11 +211,6 @@ export function openLedger({ database, modules, writes, outbox }: LedgerNeeds): 
 
 function columns({ accountId, networkId, syncModuleId }: ModuleKey): readonly string[] {
   return [accountId, networkId, syncModuleId]
-}
-
-/** An attempt whose outcome the database refused has failed, whatever it came to. */
-function asFailed({ module, at, attempts }: ModuleReport, error: StoreFailed): ModuleReport {
-  return { kind: 'failed', module, at, attempts, outcome: 'error', failure: explain(error, at) }
 }
 
 interface Recent {

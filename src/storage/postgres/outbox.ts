@@ -4,7 +4,7 @@
  * Only events of accounts that this process holds are given out, so one process delivers an account's events, in the
  * order of storing. An acknowledgement counts whoever holds the account by then.
  */
-import { type DurableEvent, type EventKind, eventKinds, type ModuleKey } from '../../domain/model.ts'
+import { type DurableEvent, type EventKind, eventKinds, keyIn, type ModuleKey } from '../../domain/model.ts'
 import type { Outbox, StoredEvent } from '../../domain/ports.ts'
 import { eventIn } from '../rows.ts'
 import type { Database, Row, Sql } from './database.ts'
@@ -121,9 +121,4 @@ export function openOutbox({ query, tables }: Database, fences: Fences): SharedO
       return [...new Set(rows.map((row) => String(row.order_key)))].map(keyIn)
     },
   }
-}
-
-function keyIn(name: string): ModuleKey {
-  const [accountId = '', networkId = '', syncModuleId = ''] = name.split('/')
-  return { accountId, networkId, syncModuleId }
 }
