@@ -22,7 +22,7 @@ export interface ClipDaemonOptions {
 }
 
 /** Real time with short pauses; what is measured is in real time. */
-const hurried: Clock = {
+export const hurried: Clock = {
   ...systemClock,
   sleep: (ms, signal) => systemClock.sleep(Math.min(ms / 10, 200), signal),
 }

@@ -7,7 +7,7 @@ import type { ClipNew } from '../../src/domain/clip.ts'
 import type { DurableEvent } from '../../src/domain/model.ts'
 import type { AccountSpec } from '../../src/simulator/account-spec.ts'
 import { startSimulator } from '../../src/simulator/simulator.ts'
-import { startClipDaemon } from './clip-daemon.ts'
+import { hurried, startClipDaemon } from './clip-daemon.ts'
 import { directoryWith } from './place.ts'
 import { readableLog } from './rig.ts'
 
@@ -36,9 +36,9 @@ export async function world(accounts?: readonly AccountSpec[]) {
         simulator.module(network, id),
   )
   const journal = () => modules.flatMap((module) => [...module().journal()])
-  const start = async (settings: Readonly<Record<string, string>> = {}) => {
+  const start = async (settings: Readonly<Record<string, string>> = {}, clock = hurried) => {
     const { log, lines } = readableLog()
-    const daemon = await startClipDaemon({ ...place, settings, log, observers: [{ eventDelivered }] })
+    const daemon = await startClipDaemon({ ...place, settings, log, clock, observers: [{ eventDelivered }] })
     daemon.failed.catch((error: unknown) => expect.fail(String(error)))
     onTestFinished(() => daemon.stop())
     return { daemon, lines }
