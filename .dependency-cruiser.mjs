@@ -26,7 +26,7 @@ const packages = [
   [['undici'], ['blink/http.ts', 'blink/connections.ts']],
   [['mqtt', 'mqtt-packet'], ['mqtt/connection.ts']],
   [['aedes', 'aedes-persistence'], ['mqtt/embedded.ts']],
-  [['node-cron'], ['scheduler/cron.ts', 'scheduler/run-times.ts']],
+  [['node-cron'], ['config/cron.ts', 'scheduler/run-times.ts']],
   [['sqlite'], ['storage/connection.ts']],
   [['pg'], ['storage/postgres/pool.ts']],
   [['pg-boss'], ['fleet/jobs.ts']],

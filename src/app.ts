@@ -19,7 +19,6 @@ import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
 import type { Log, LogLevel, Observer, Runtime, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
-import { runsPerDay } from './scheduler/cron.ts'
 import { openScheduler, type Scheduler } from './scheduler/scheduler.ts'
 import { statusReader } from './scheduler/status.ts'
 import { openStorage } from './storage/open.ts'
@@ -85,8 +84,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   const storage = fleet?.storage ?? (await openStorage(settings.dataDir, clock, log, notify))
   opened.defer(() => fleet?.stop() ?? storage.close())
   const common = { settings, storage, notify, clock, log, fail }
-  const planned = runsPerDay(settings.schedule.cron)
-  const registry = await openRegistry({ ...common, observer: notify, runsPerDay: planned, shared: fleet })
+  const registry = await openRegistry({ ...common, observer: notify, shared: fleet })
   opened.defer(() => registry.close())
   const scheduler = openScheduler({ ...common, registry, begin: fleet?.begin })
   const { times, stopping } = scheduler

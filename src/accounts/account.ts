@@ -31,10 +31,11 @@ export interface AccountNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly http: Http
   /** For files, which may take minutes and must not keep other requests waiting. */
   readonly fileHttp?: Http
-  readonly blink: Pick<Settings['blink'], 'oauthUrl' | 'restUrl' | 'dailyBudget'> &
-    Partial<Pick<Settings['blink'], 'perAccount'>>
-  /** Requests a day for manifests and clips; 0 is automatic. */
-  readonly clipBudget?: number
+  readonly settings: {
+    readonly blink: Pick<Settings['blink'], 'oauthUrl' | 'restUrl' | 'dailyBudget'> &
+      Partial<Pick<Settings['blink'], 'perAccount'>>
+    readonly clips: Pick<Settings['clips'], 'dailyBudget'>
+  }
   /** For the plan of the budget. */
   readonly runsPerDay: number
   readonly moduleLock: ModuleLock
@@ -113,9 +114,9 @@ export function openAccount(needs: AccountNeeds, parts: AccountParts): Account {
 
 /** The limits kept under a name: an account's id, or the key of credentials whose account is not known yet. */
 export async function openLimits(needs: AccountNeeds, name: string): Promise<Limits> {
-  const { runsPerDay, observer, clock, log } = needs
+  const { settings, runsPerDay, observer, clock, log } = needs
   const { limits } = needs.storage
-  const { dailyBudget } = needs.blink
+  const { dailyBudget } = settings.blink
   let modules = await limits.moduleCount(name)
   const kept = (saving: Promise<void>, message: string) =>
     saving.catch((error: unknown) => {
@@ -130,7 +131,7 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
     save: (spent) => kept(limits.saveSpent(name, spent), 'cannot store the request budget'),
   })
   const clipName = clipBudgetOf(name)
-  const { clipBudget: clipLimit = 0, fileHttp = needs.http } = needs
+  const { dailyBudget: clipLimit } = settings.clips
   const clipBudget = openBudget({
     kept: await limits.spent(clipName),
     limit: () => clipLimit || plannedClipBudget({ runsPerDay, modules: modules ?? 0 }),
@@ -153,7 +154,7 @@ export async function openLimits(needs: AccountNeeds, name: string): Promise<Lim
     clipBudget,
     http: breaker.protect(needs.http),
     clipHttp: breaker.protect(needs.http, apart),
-    clipFileHttp: breaker.protect(fileHttp, apart),
+    clipFileHttp: breaker.protect(needs.fileHttp ?? needs.http, apart),
     async listed(count) {
       if (count === modules) return
       modules = count
@@ -176,8 +177,8 @@ export function connect(
   credentials: Credentials,
   { limits: { http, clipHttp, clipFileHttp }, access }: Pick<AccountParts, 'limits' | 'access'>,
 ): Connection {
-  const { blink, storage, clock, log } = needs
-  const { oauthUrl, restUrl } = blink
+  const { storage, clock, log } = needs
+  const { oauthUrl, restUrl } = needs.settings.blink
   const session = createSession({
     credentials,
     access,
@@ -212,7 +213,7 @@ class KnownAccount implements Account {
     this.accountId = credentials.accountId
     this.#needs = needs
     this.#limits = limits
-    this.#inTurn = pLimit(needs.blink.perAccount ?? 1)
+    this.#inTurn = pLimit(needs.settings.blink.perAccount ?? 1)
     this.#connection = connect(needs, credentials, parts)
     this.#since = sinceOf(credentials, needs.clock)
     this.#snapshot = this.#firstSnapshot(credentials)

@@ -7,13 +7,13 @@
 import { parseTokenLines } from '../blink/credentials-file.ts'
 import { createHttp } from '../blink/http.ts'
 import type { Access, Session } from '../blink/session.ts'
+import { runsPerDay } from '../config/cron.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Clock } from '../domain/clock.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { accountStatusOf, needsPerson } from '../domain/failure.ts'
 import type { LeasedAccount } from '../domain/fleet.ts'
 import type { AccountStatus, BlinkId, Credentials } from '../domain/model.ts'
-import type { Log, Observer } from '../domain/ports.ts'
+import type { Observer, Runtime } from '../domain/ports.ts'
 import {
   type Account,
   type AccountCredentials,
@@ -28,14 +28,10 @@ import {
 import { bringsNews, keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
 import { createModuleLock } from './module-lock.ts'
 
-export interface RegistryNeeds {
-  readonly settings: Pick<Settings, 'blink' | 'proxies'> & Partial<Pick<Settings, 'clips'>>
-  /** For the plan of the request budget. */
-  readonly runsPerDay: number
+export interface RegistryNeeds extends Pick<Runtime, 'clock' | 'log'> {
+  readonly settings: Pick<Settings, 'blink' | 'clips' | 'proxies' | 'schedule'>
   readonly storage: AccountNeeds['storage']
   readonly observer: Required<Observer>
-  readonly clock: Clock
-  readonly log: Log
   /** Where accounts are shared with other instances: then they come by `take` alone. */
   readonly shared?: SharedAccounts | undefined
 }
@@ -98,11 +94,10 @@ const closeGraceMs = 1_000
  * @throws StoreFailed when credentials cannot be read or kept
  */
 export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistry> {
-  const { settings, storage, clock, log } = needs
-  const { blink, proxies } = settings
+  const { settings, storage, shared, clock, log } = needs
+  const { blink, proxies, schedule } = settings
   const lines = parseTokenLines(blink.tokens?.reveal() ?? '')
   for (const note of lines.notes) log.warn({ detail: note }, 'blink.tokens')
-  const { shared } = needs
   const take = () => takeOver(storage.credentials, lines.credentials, log)
   // Where accounts are shared, each start would wait for the others.
   const isIdle = shared && !(await bringsNews(storage.credentials, lines.credentials))
@@ -117,17 +112,12 @@ export async function openRegistry(needs: RegistryNeeds): Promise<AccountRegistr
   })
   // Apart from the rest, which must not wait for a slow file.
   const fileHttp = createHttp({ clock, timeoutMs: fileSilenceMs, concurrency: filesAtOnce, proxies })
-  const limits = { fileHttp, clipBudget: settings.clips?.dailyBudget ?? 0, guard: needs.shared?.guard }
-  const isShared = needs.shared !== undefined
   const registry = createRegistry({
     ...needs,
-    ...limits,
-    isShared,
-    http,
-    blink,
-    moduleLock: createModuleLock(),
+    ...{ http, fileHttp, runsPerDay: runsPerDay(schedule.cron), moduleLock: createModuleLock() },
+    ...{ guard: shared?.guard, isShared: shared !== undefined },
   })
-  if (!needs.shared) await registry.apply({ added: credentials, removed: [] })
+  if (!shared) await registry.apply({ added: credentials, removed: [] })
   return registry
 }
 

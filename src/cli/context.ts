@@ -8,7 +8,6 @@ import { systemClock } from '../domain/clock.ts'
 import type { LogLevel } from '../domain/ports.ts'
 import { type LeveledLog, openLog } from '../log.ts'
 import { checkPems } from '../mqtt/server-options.ts'
-import { checkCron } from '../scheduler/cron.ts'
 import { type Diagnostics, openDiagnostics } from '../support/diagnostics.ts'
 import { knownIn } from '../support/known-texts.ts'
 import { createRedaction } from '../support/redaction.ts'
@@ -25,7 +24,6 @@ export interface CommonOptions {
 
 /** Checks of other modules, so that every command lists all problems at once, before it has done anything. */
 export const checks = {
-  checkCron,
   checkTokens: (text: string) => parseTokenLines(text).problems,
   checkTls: checkPems,
 }

@@ -11,7 +11,6 @@ import { accountStatusOf, explain, needsPerson } from '../domain/failure.ts'
 import type { AccountStatus, BlinkId, Failure, SkipReason, SyncModule } from '../domain/model.ts'
 import { createNotifier } from '../domain/notifier.ts'
 import { ids, json, number } from '../domain/text.ts'
-import { runsPerDay } from '../scheduler/cron.ts'
 import { openStorage } from '../storage/open.ts'
 import type { Discovered } from '../topics/cli-schemas.ts'
 import { failure } from '../topics/topics.ts'
@@ -33,7 +32,7 @@ export async function discover(terminal: Terminal, options: CommonOptions): Prom
   const { loaded, log, clock } = await openContext(terminal, options, { quiet: true })
   const { settings } = loaded
   const observer = createNotifier(log)
-  const common = { settings, observer, clock, log, runsPerDay: runsPerDay(settings.schedule.cron) }
+  const common = { settings, observer, clock, log }
   await using visits = settings.store.url
     ? await (await import('../fleet/visits.ts')).openVisits({ ...common, signal: terminal.stop })
     : await openAlone(common, terminal.stop)

@@ -11,7 +11,6 @@ import { CloudError } from '../domain/errors.ts'
 import { accountStatusOf, explain } from '../domain/failure.ts'
 import { createNotifier } from '../domain/notifier.ts'
 import type { Log, Storage } from '../domain/ports.ts'
-import { runsPerDay } from '../scheduler/cron.ts'
 import { openStorage } from '../storage/open.ts'
 import { countCalls, measure, type ProbeResult } from '../support/probe.ts'
 import type { ProbeReport } from '../topics/cli-schemas.ts'
@@ -93,8 +92,7 @@ export async function runProbe(run: ProbeRun): Promise<ExitCode> {
   const calls = countCalls()
   const observer = createNotifier(log)
   observer.add(calls.observer)
-  const planned = runsPerDay(settings.schedule.cron)
-  const registry = await openRegistry({ settings, storage, runsPerDay: planned, observer, clock, log })
+  const registry = await openRegistry({ settings, storage, observer, clock, log })
   parts.defer(() => registry.close())
   const chosen = await choose(registry, storage, settings)
   if (!chosen) {

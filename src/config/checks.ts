@@ -2,6 +2,7 @@
  * What settings must be true of each other and of the disk, once each is right by itself.
  */
 import type { Problem } from '../domain/errors.ts'
+import { checkCron } from './cron.ts'
 import { readTextFile } from './file.ts'
 import { isLocal, isOpenToOthers, isTls, parseListen } from './formats.ts'
 import type { Values } from './schema.ts'
@@ -12,8 +13,6 @@ type PerPemFile = Readonly<Partial<Record<'ca' | 'cert' | 'key', string | undefi
 
 /** Checks that other modules make. None of their messages repeats a secret. */
 export interface Checks {
-  /** Returns what is wrong with a cron expression, or `undefined`. */
-  readonly checkCron?: ((expression: string, allowFast: boolean) => string | undefined) | undefined
   /** Returns what is wrong with token lines, a sentence each. */
   readonly checkTokens?: ((text: string) => readonly string[]) | undefined
   /** Returns what is wrong with the texts of PEM files, as the end of a sentence that starts with the file's path. */
@@ -37,11 +36,11 @@ export interface Findings {
 
 type Finding = readonly [name: string, message: string] | undefined
 
-export function crossCheck(facts: Facts, { checkCron, checkTokens, checkTls }: Checks): Findings {
+export function crossCheck(facts: Facts, { checkTokens, checkTls }: Checks): Findings {
   // With half a file, what belongs together would look torn apart.
   const together = facts.whole
     ? [
-        ...[perAccount(facts), cron(facts, checkCron), password(facts), openBroker(facts)],
+        ...[perAccount(facts), cron(facts), password(facts), openBroker(facts)],
         ...[certificateAndKey(facts), baseTopic(facts), openPage(facts), storeKey(facts), ownBroker(facts)],
       ]
     : []
@@ -72,8 +71,8 @@ function tokens(
   return checkTokens(blink.tokens).map((message) => ['blink.tokens', message])
 }
 
-function cron({ values: { schedule }, usable }: Facts, checkCron: Checks['checkCron']): Finding {
-  if (!checkCron || !usable('schedule.cron', 'schedule.allowFast')) return undefined
+function cron({ values: { schedule }, usable }: Facts): Finding {
+  if (!usable('schedule.cron', 'schedule.allowFast')) return undefined
   const message = checkCron(schedule.cron, schedule.allowFast)
   return message === undefined ? undefined : ['schedule.cron', message]
 }

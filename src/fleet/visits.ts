@@ -25,7 +25,6 @@ export interface Visits extends AsyncDisposable {
 
 export interface VisitNeeds {
   readonly settings: Settings
-  readonly runsPerDay: number
   readonly observer: Required<Observer>
   readonly clock: Clock
   readonly log: Log
@@ -35,7 +34,7 @@ export interface VisitNeeds {
 const [patienceMs, againMs] = [60_000, 1_000]
 
 export async function openVisits(needs: VisitNeeds): Promise<Visits> {
-  const { settings, runsPerDay, observer, clock, log, signal } = needs
+  const { settings, observer, clock, log, signal } = needs
   const { url, key, schema } = settings.store
   if (!url || !key) throw new Error('store.url and store.key were to be checked')
   await using opened = new AsyncDisposableStack()
@@ -48,7 +47,7 @@ export async function openVisits(needs: VisitNeeds): Promise<Visits> {
   const registry = await openRegistry({
     // Credentials of the environment are taken over by whoever stays.
     settings: { ...settings, blink: { ...settings.blink, tokens: undefined } },
-    ...{ storage, runsPerDay, observer, clock, log },
+    ...{ storage, observer, clock, log },
     shared: { guard: held.guard, alone: (work) => work() },
   })
   opened.defer(() => registry.close())

@@ -7,7 +7,6 @@
  * The wall clock is somebody's to set, and machines sleep. So both clocks are compared every few seconds, and after a
  * jump the runs are planned anew. However many runs a jump skipped, they are made up for by one.
  */
-import { parse, validateDetailed } from 'node-cron'
 import { type Clock, iso } from '../domain/clock.ts'
 import type { LastRun, Log } from '../domain/ports.ts'
 import { type RunTimes, runTimes } from './run-times.ts'
@@ -40,7 +39,7 @@ const lookMs = 5_000
 /** A missed run is not made up for closer to another one: a clock that flutters must not hurry the requests. */
 const leastGapMs = 60_000
 
-/** Starts calling `onRun`. The expression must have passed `checkCron`. */
+/** Starts calling `onRun`. The expression must have passed `checkCron` of the settings. */
 export function startSchedule(needs: ScheduleNeeds): Schedule {
   const schedule = new WatchedSchedule(needs)
   schedule.start()
@@ -180,30 +179,6 @@ class WatchedSchedule implements Schedule {
     const { clock } = this.#needs
     return { now: clock.now(), elapsed: clock.elapsed() }
   }
-}
-
-/** How many runs a day has at most: that of a day which the expression means, whatever the others have. */
-export function runsPerDay(expression: string): number {
-  const { second, minute, hour } = parse(expression)
-  return second.length * minute.length * hour.length
-}
-
-/**
- * What is wrong with a cron expression, as a sentence; `undefined` when it can be used.
- *
- * Runs less than 60 s apart are refused unless `allowFast`: the cloud locked accounts that were requested every
- * 30 s (home-assistant/core#107386).
- */
-export function checkCron(expression: string, allowFast: boolean): string | undefined {
-  const { valid, errors } = validateDetailed(expression)
-  if (!valid) {
-    const details = errors.map(({ field, message }) => `${field}: ${message}`).join('; ')
-    return `is not a cron expression of five or six fields${details ? ` (${details})` : ''}`
-  }
-  if (!allowFast && parse(expression).second.length > 1) {
-    return 'fires less than 60 s apart, which gets accounts locked; schedule.allowFast permits it all the same'
-  }
-  return undefined
 }
 
 /** Both clocks at the same moment, in milliseconds. */

@@ -169,7 +169,10 @@ export async function accountNeeds({ clock = fakeClock(), answerMs = 0, ...rest 
   })
   const needs = {
     http,
-    blink: { oauthUrl: 'https://oauth.test', restUrl: 'https://rest-{region}.test', dailyBudget },
+    settings: {
+      blink: { oauthUrl: 'https://oauth.test', restUrl: 'https://rest-{region}.test', dailyBudget },
+      clips: { dailyBudget: 0 },
+    },
     runsPerDay: 288,
     moduleLock: createModuleLock(),
     storage: { credentials, limits, installation: { installId: '00000000', hardwareId: 'OUR-OWN' } },

@@ -8,7 +8,6 @@ import { loadConfig } from '../../../src/config/load.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { createNotifier } from '../../../src/domain/notifier.ts'
 import { Secret } from '../../../src/domain/secret.ts'
-import { checkCron } from '../../../src/scheduler/cron.ts'
 import { startSimulator } from '../../../src/simulator/simulator.ts'
 import { openStorage } from '../../../src/storage/open.ts'
 import { someCredentials } from '../../support/blink-scripted.ts'
@@ -33,7 +32,7 @@ async function fixture() {
   const sent = (kind: string) => simulator.calls.filter((call) => call.kind === kind).length
   async function begin(more: Readonly<Record<string, string>> = {}) {
     const { settings } = loadConfig({
-      ...{ env: { ...env, ...more }, cwd, configPath: undefined, overrides: new Map(), checkCron },
+      ...{ env: { ...env, ...more }, cwd, configPath: undefined, overrides: new Map() },
     })
     const log = readableLog()
     const storage = await openStorage(settings.dataDir, systemClock, log)
@@ -47,7 +46,6 @@ async function fixture() {
         settings,
         storage,
         observer,
-        runsPerDay: 288,
         clock: systemClock,
         log,
       })

@@ -6,7 +6,6 @@ import { CircuitBreaker } from '../../../src/accounts/circuit-breaker.ts'
 import { openBudget, plannedBudget } from '../../../src/accounts/request-budget.ts'
 import type { Spent } from '../../../src/domain/model.ts'
 import { closedBreaker } from '../../../src/domain/retry-policy.ts'
-import { runsPerDay } from '../../../src/scheduler/cron.ts'
 import { openCredentials } from '../../../src/storage/credentials.ts'
 import { accountFixture } from '../../support/account-fixture.ts'
 import { scripted } from '../../support/blink-scripted.ts'
@@ -216,10 +215,4 @@ test('requests that wait while the budget ends are not sent', async () => {
 
   expect(ends).toMatchObject([{ status: 'fulfilled' }, { reason: { retryAt: midnight } }])
   expect(http.calls).toHaveLength(1)
-})
-
-test('the plan counts the runs of a whole day of the schedule', () => {
-  const expressions = ['*/5 * * * *', '* * * * *', '0 3 * * *', '*/2 * * * * *', '0 8-20/2 * * 1-5']
-
-  expect(expressions.map(runsPerDay)).toEqual([288, 1_440, 1, 43_200, 7])
 })

@@ -1,6 +1,5 @@
 /** Runs of real schedules, over days that pass in no time. */
 import { expect, test } from 'vitest'
-import { checkCron } from '../../../src/scheduler/cron.ts'
 import { hour, minute, schedule } from '../../support/days.ts'
 
 test('runs come at their minutes, with the scheduled time and not that of the call', async () => {
@@ -76,35 +75,4 @@ test('a stopped schedule is silent, and may be stopped twice', async () => {
 
   expect(fired).toHaveLength(1)
   expect(sleeping()).toBe(0)
-})
-
-test('what can be used is not complained of', () => {
-  for (const expression of [
-    '*/5 * * * *',
-    '0 7 * * 1-5',
-    '30 0 9 * * *',
-    '0 0 29 2 *',
-    '0 0 * * MON',
-    '@hourly',
-  ]) {
-    expect(checkCron(expression, false)).toBeUndefined()
-  }
-})
-
-test('what is no cron expression is refused with a sentence', () => {
-  for (const expression of ['', 'often', '* * * *', '60 * * * *', '* * * * * * *', '*/0 * * * *']) {
-    expect(checkCron(expression, false)).toMatch(/^is not a cron expression/)
-  }
-})
-
-test('runs less than a minute apart are refused, unless the owner says so', () => {
-  for (const expression of ['* * * * * *', '*/30 * * * * *', '0,30 * * * * *']) {
-    expect(checkCron(expression, false)).toContain('schedule.allowFast')
-    expect(checkCron(expression, true)).toBeUndefined()
-  }
-})
-
-test('an expression that names no day that exists is refused', () => {
-  expect(checkCron('0 0 30 2 *', false)).toContain('impossible day')
-  expect(checkCron('0 0 31 4,6,9,11 *', false)).toContain('impossible day')
 })
