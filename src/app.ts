@@ -6,16 +6,11 @@
  * The two halves share nothing but the outbox: a dead broker never delays a run, a dead cloud never delays a delivery.
  * Whatever is thrown that nobody expects reaches `failed`.
  */
-import type { Account } from './accounts/account.ts'
-import { refreshIdle, watchCredentials } from './accounts/credential-watcher.ts'
 import { openRegistry } from './accounts/registry.ts'
-import { type DriveWatch, openDriveWatch } from './clips/drive-watch.ts'
-import { type ClipStage, type ClipStageNeeds, openClipStage } from './clips/stage.ts'
-import { commandHandler } from './commands/handler.ts'
+import { type Clips, type ClipsNeeds, openClips } from './clips/open.ts'
+import { accountCommandHandler, commandHandler } from './commands/handler.ts'
 import { followsManifests, type LoadedSettings, shownValues } from './config/settings.ts'
-import type { Command } from './domain/commands.ts'
 import type { LogTail } from './domain/diagnostics.ts'
-import type { BlinkId } from './domain/model.ts'
 import { createNotifier } from './domain/notifier.ts'
 import type { Log, LogLevel, Observer, Runtime, StatusReader, Storage } from './domain/ports.ts'
 import { leaveToDaemon, openHomeAssistant } from './homeassistant/publisher.ts'
@@ -36,7 +31,7 @@ export interface DaemonNeeds extends Pick<Runtime, 'clock'> {
   readonly service?: { readonly logTail: LogTail }
   readonly observers?: readonly Observer[]
   /** Clips to download in a single run, whatever the settings say about clips. */
-  readonly download?: Pick<ClipStageNeeds, 'choice' | 'watch'>
+  readonly download?: Pick<ClipsNeeds, 'choice' | 'watch'>
 }
 
 export interface Daemon {
@@ -49,7 +44,7 @@ export interface Daemon {
   /** Where a browser on this machine finds the page. */
   readonly pageUrl: string | undefined
   /** Absent where manifests are not followed. */
-  readonly clips: Pick<ClipStage, 'directory' | 'idle'> | undefined
+  readonly clips: Pick<Clips, 'directory' | 'idle'> | undefined
   /** Runs by the schedule from now on, and one at once where the settings say so. */
   start(): void
   /** One run of all accounts, without offsets. */
@@ -112,10 +107,6 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
     ...{ settings, storage, status, clock, logLevel },
     ...{ runner: scheduler, observer: notify, limits: fleet?.storage.callers },
   }
-  // Whoever was asked has the documents published again, once for all accounts.
-  const ofAccount = { ...commands, observer: { ...notify, rescanRequested: () => undefined } }
-  const carryOut = (account: Account, command: Command) =>
-    commandHandler({ ...ofAccount, registry: { accounts: [account], unidentified: [] } })(command)
   const everywhere = fleet
     ? fleet.handler({ ...commands, accounts })
     : commandHandler({ ...commands, registry })
@@ -129,19 +120,14 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
   opened.defer(() => publishing.close())
   notify.add(scheduler.observer, ...publishing.observers)
   if (assistant) notify.add(assistant.observer)
-  const perAccount = { account: registry.get.bind(registry), nextRun: scheduler.nextRun }
   const clips =
     follows || download
-      ? openClipStage({
-          ...{ ...common, ...perAccount, ...download },
-          ...{ installId, umask: needs.umask, observer: notify },
-          instance: fleet?.name,
+      ? openClips({
+          ...{ ...common, ...download, umask: needs.umask, observer: notify, instance: fleet?.name },
+          ...{ account: registry.get.bind(registry), nextRun: scheduler.nextRun },
         })
       : undefined
-  const drives = follows
-    ? openDriveWatch({ ...common, ...perAccount, ledger: storage.clips, observer: notify })
-    : undefined
-  for (const part of [clips, drives]) if (part) notify.add(part.observer)
+  notify.add(...(clips?.observers ?? []))
   async function bundle() {
     const { credentials, limits, report } = storage
     const lines = service?.logTail.lines() ?? []
@@ -179,14 +165,14 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
 
   const parts = opened.move()
   const work = {
-    ...{ runner: scheduler, carryOut, clips: afterRun(clips, drives) },
+    ...{ runner: scheduler, carryOut: accountCommandHandler(commands), clips },
     isConnected: () => mqtt.broker.state.connected,
   }
   async function end(): Promise<void> {
     const begun = clock.elapsed()
     fleet?.stopping()
     log.info({ waiting: await waiting(storage) }, 'stopping')
-    await Promise.all([web?.close(), clips?.stop(), drives?.stop()])
+    await Promise.all([web?.close(), clips?.stop()])
     await scheduler.stop()
     // What waits of other instances' accounts is theirs.
     if (fleet) await fleet.left()
@@ -218,32 +204,13 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
         fleet.start(work, { shown, status, handle })
         return
       }
-      const accounts = () => registry.accounts
-      refreshIdle({ accounts, clock, log }, stopping).catch(fail)
-      const watched = {
-        credentials: storage.credentials,
-        inUse: () => registry.inUse(),
-        async apply(changes: Parameters<typeof registry.apply>[0]) {
-          for (const account of await registry.apply(changes)) scheduler.runNow(account)
-        },
-      }
-      watchCredentials({ ...watched, clock, log }, stopping).catch(fail)
+      registry.watch(scheduler.runNow, stopping).catch(fail)
       storage.watch(stopping).catch(fail)
     },
     drained,
     failed,
     stop: () => (ended ??= end()),
   }
-}
-
-/** What an account of several instances' is held for after its run. */
-function afterRun(clips: ClipStage | undefined, drives: DriveWatch | undefined) {
-  return (
-    clips && {
-      ...{ resume: clips.resume, leave: clips.leave },
-      isIdle: (accountId: BlinkId) => clips.isIdle(accountId) && (drives?.isIdle(accountId) ?? true),
-    }
-  )
 }
 
 async function hasEvents({ outbox }: Storage): Promise<boolean> {

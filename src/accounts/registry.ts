@@ -25,6 +25,7 @@ import {
   openLimits,
   removeLimits,
 } from './account.ts'
+import { refreshIdle, watchCredentials } from './credential-watcher.ts'
 import { bringsNews, keyedByAccount, settleIdentified, takeOver } from './credentials.ts'
 import { createModuleLock } from './module-lock.ts'
 
@@ -69,6 +70,12 @@ export interface AccountRegistry {
   /** Takes over changed credentials; returns the accounts that are new or have new credentials. */
   apply(changes: CredentialChanges): Promise<readonly Account[]>
   inUse(): readonly InUse[]
+  /**
+   * Takes over what changes on disk, and refreshes idle credentials, until `signal` is aborted.
+   *
+   * @param signedIn called with each account that is new or has new credentials
+   */
+  watch(signedIn: (account: Account) => void, signal: AbortSignal): Promise<void>
   /** Opens an account whose lease this instance has just acquired. */
   take(leased: LeasedAccount): Promise<Account>
   /**
@@ -183,6 +190,18 @@ class Registry implements AccountRegistry {
 
   inUse(): readonly Session[] {
     return [...this.#accounts.values(), ...this.#unidentified.values()].map(({ session }) => session)
+  }
+
+  async watch(signedIn: (account: Account) => void, signal: AbortSignal): Promise<void> {
+    const { storage, clock, log } = this.#needs
+    const apply = async (changes: CredentialChanges) => {
+      for (const account of await this.apply(changes)) signedIn(account)
+    }
+    const watched = { credentials: storage.credentials, inUse: () => this.inUse(), apply }
+    await Promise.all([
+      watchCredentials({ ...watched, clock, log }, signal),
+      refreshIdle({ accounts: () => this.accounts, clock, log }, signal),
+    ])
   }
 
   async take({ accountId, credentials, access, snapshot }: LeasedAccount): Promise<Account> {

@@ -6,21 +6,16 @@
  * failure is a line at debug level, and the next one is tried when the next would be due.
  */
 import type { Account } from '../accounts/account.ts'
-import type { Clock } from '../domain/clock.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type ModuleKey } from '../domain/model.ts'
-import type { ClipLedger, Log, Observer } from '../domain/ports.ts'
+import type { ClipLedger, Observer, Runtime } from '../domain/ports.ts'
 import { type NextRun, untilQuietIsOver } from './quiet-time.ts'
 
-export interface DriveWatchNeeds {
+export interface DriveWatchNeeds extends Runtime {
   readonly ledger: Pick<ClipLedger, 'storageReading' | 'saveStorageReading'>
   readonly account: (accountId: BlinkId) => Account | undefined
   readonly nextRun: (accountId: BlinkId) => NextRun | undefined
   readonly observer: Pick<Required<Observer>, 'moduleChanged'>
-  readonly clock: Clock
-  readonly log: Log
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface DriveWatch {

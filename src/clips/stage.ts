@@ -10,7 +10,7 @@ import pLimit from 'p-limit'
 import type { LedgerFile } from '../domain/clip.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import { type BlinkId, keyOf, type WorkItem } from '../domain/model.ts'
-import type { Observer } from '../domain/ports.ts'
+import type { Observer, Runtime, Storage } from '../domain/ports.ts'
 import { type DownloadNeeds, settle } from './download.ts'
 import { ClipDirectory, touchEveryMs } from './files.ts'
 import { ModuleWorker } from './module-worker.ts'
@@ -18,13 +18,11 @@ import { clipNamer } from './names.ts'
 import { filesToRemove } from './retention.ts'
 import type { WorkerNeeds, WorkerStage } from './worker-stage.ts'
 
-export interface ClipStageNeeds extends WorkerNeeds {
-  readonly installId: string
+export interface ClipStageNeeds extends WorkerNeeds, Pick<Runtime, 'fail'> {
+  readonly storage: WorkerNeeds['storage'] & Pick<Storage, 'installation'>
   readonly umask: number | undefined
   /** This instance's name, where several save clips: there or each in a directory of its own. */
   readonly instance?: string | undefined
-  /** Called with what nobody expected. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface ClipStage {
@@ -79,15 +77,16 @@ class Stage implements WorkerStage {
 
   constructor(needs: ClipStageNeeds) {
     this.needs = needs
-    const { settings, installId, umask, instance, clock, log } = needs
+    const { settings, storage, umask, instance, clock, log } = needs
     const { directory: root, name, timezone, reserveMegabytes } = settings.clips
+    const { installId } = storage.installation
     const reserveBytes = reserveMegabytes * 1_000_000
     this.directory = new ClipDirectory({
       ...{ root, installId, reserveBytes, umask, clock, log },
       isShared: instance !== undefined,
     })
     this.download = {
-      ledger: needs.storage.clips,
+      ledger: storage.clips,
       directory: this.directory,
       nameOf: clipNamer({ template: name, timezone }),
       nameHasTime: name.includes('{time}'),

@@ -7,7 +7,6 @@
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
 import { type FollowSettings, followsManifests, type Settings } from '../config/settings.ts'
-import type { Clock } from '../domain/clock.ts'
 import type {
   Command,
   CommandData,
@@ -25,14 +24,14 @@ import {
   type ModuleReport,
   type Selection,
 } from '../domain/model.ts'
-import type { CallerLimits, LogLevel, Observer, StatusReader, Storage } from '../domain/ports.ts'
+import type { CallerLimits, LogLevel, Observer, Runtime, StatusReader, Storage } from '../domain/ports.ts'
 import type { BucketSize } from '../domain/token-bucket.ts'
 import type { AccountRunResult, Runner } from '../scheduler/runner.ts'
 import { memoryLimits } from './caller-limits.ts'
 import { type StateCommand, stateCommands } from './state-commands.ts'
 import { covers, targetsIn } from './targets.ts'
 
-export interface CommandNeeds {
+export interface CommandNeeds extends Pick<Runtime, 'clock'> {
   readonly registry: Pick<AccountRegistry, 'accounts' | 'unidentified'>
   readonly runner: Pick<Runner, 'command'>
   readonly storage: Pick<Storage, 'ledger' | 'pauses'>
@@ -42,7 +41,6 @@ export interface CommandNeeds {
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): unknown }
   /** In memory where nothing is said. */
   readonly limits?: CallerLimits | undefined
-  readonly clock: Clock
 }
 
 /** Carries out a command; a disk that fails is an error result. Rejects only for bugs. */
@@ -158,6 +156,18 @@ export function commandHandler(needs: CommandNeeds): CommandHandler {
   }
 
   return carriesOut({ settings, request: ({ target }) => request(target), rescan, changeState })
+}
+
+/**
+ * Carries out commands of one account alone, for whoever was asked: that one has the documents published again, once
+ * for all accounts.
+ */
+export function accountCommandHandler(
+  needs: Omit<CommandNeeds, 'registry'>,
+): (account: Account, command: Command) => Promise<CommandResult> {
+  const observer = { ...needs.observer, rescanRequested: () => undefined }
+  return (account, command) =>
+    commandHandler({ ...needs, observer, registry: { accounts: [account], unidentified: [] } })(command)
 }
 
 /** How each kind of command is carried out. */
