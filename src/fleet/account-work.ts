@@ -4,46 +4,47 @@
  */
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
-import type { Clock } from '../domain/clock.ts'
 import type { Command, CommandResult } from '../domain/commands.ts'
 import { DaemonError, LoginNeeded, StoreFailed } from '../domain/errors.ts'
 import { explain } from '../domain/failure.ts'
 import type {
-  FleetCommands,
+  AccountLeases,
   FleetRun,
   LeasedAccount,
   LeftAccount,
-  RequestMarks,
+  SharedStorage,
   WaitingCommand,
 } from '../domain/fleet.ts'
 import type { AccountRunReport, BlinkId, RunCounts } from '../domain/model.ts'
-import type { Log } from '../domain/ports.ts'
+import type { Runtime } from '../domain/ports.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import type { Job, JobEnd } from './jobs.ts'
 import type { HeldAccounts } from './leases.ts'
 
-export interface WorkNeeds {
+export interface AccountWorkNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly held: HeldAccounts
-  /** How many of an account's events wait for the broker. */
-  readonly waiting: (accountId: BlinkId) => Promise<number>
-  readonly marks: RequestMarks
-  readonly commands: FleetCommands
+  readonly storage: Pick<SharedStorage, 'commands' | 'marks'> & {
+    readonly leases: Pick<AccountLeases, 'waiting'>
+  }
   readonly registry: Pick<AccountRegistry, 'take' | 'release' | 'lose' | 'get'>
-  readonly runner: Pick<Scheduler, 'runShared' | 'runOne'>
+  readonly parts: FleetParts
   /** Called with the result of each account's part of a run. */
-  readonly reported?: (accountId: BlinkId, report: AccountRunReport | undefined) => void
-  /** Carries out a command of this account alone. */
-  readonly carryOut: (account: Account, command: Command) => Promise<CommandResult>
-  /** What goes on after a run: whether it is done, and its end. */
-  readonly clips: AfterRun | undefined
-  readonly isConnected: () => boolean
+  readonly reported?: ((accountId: BlinkId, report: AccountRunReport | undefined) => void) | undefined
   /** Has another instance deliver what waits. */
   readonly passOn: (accountId: BlinkId, afterMs: number) => void
   /** When an account is requested after a scheduled run, in milliseconds. */
   readonly offsetOf: (accountId: BlinkId) => number
   readonly stopping: AbortSignal
-  readonly clock: Clock
-  readonly log: Log
+}
+
+/** What the rest of the daemon does with an account that is held here. */
+export interface FleetParts {
+  readonly runner: Pick<Scheduler, 'runShared' | 'runOne'>
+  /** Carries out a command of this account alone. */
+  readonly carryOut: (account: Account, command: Command) => Promise<CommandResult>
+  /** Absent where nothing goes on after a run. */
+  readonly clips: AfterRun | undefined
+  readonly isConnected: () => boolean
 }
 
 /** What is done with an account after its run. */
@@ -71,7 +72,7 @@ const [firstLookMs, longestLookMs] = [25, 1_000]
 const drainMs = 1_500
 
 export class AccountWork {
-  readonly #needs: WorkNeeds
+  readonly #needs: AccountWorkNeeds
   /** The accounts in work here. */
   readonly #inWork = new Map<BlinkId, Stay>()
   /** The newest job of each account that has any: two at once would both use its refresh token. */
@@ -81,7 +82,7 @@ export class AccountWork {
   /** Those whose jobs have ended: what was asked for meanwhile has found the jobs still there. */
   readonly #left = new Map<BlinkId, number | undefined>()
 
-  constructor(needs: WorkNeeds) {
+  constructor(needs: AccountWorkNeeds) {
     this.#needs = needs
   }
 
@@ -134,8 +135,8 @@ export class AccountWork {
 
   async #handle(job: Job): Promise<JobEnd> {
     const { accountId, task } = job
-    const { isConnected, passOn, stopping } = this.#needs
-    if (task.deliver && !isConnected()) {
+    const { parts, passOn, stopping } = this.#needs
+    if (task.deliver && !parts.isConnected()) {
       passOn(accountId, patienceMs / 4)
       return 'done'
     }
@@ -168,7 +169,7 @@ export class AccountWork {
 
   /** Waits while another instance holds the account, for as long as one that is dead would. */
   async #acquire({ accountId, task }: Job): Promise<LeasedAccount | undefined> {
-    const { held, commands, clock, stopping } = this.#needs
+    const { held, storage, clock, stopping } = this.#needs
     const giveUpAt = clock.elapsed() + held.leaseMs + againMs
     for (;;) {
       const leased = await held.acquire(accountId)
@@ -176,7 +177,7 @@ export class AccountWork {
       // Whoever lives and holds it sees runs and commands by itself.
       if (clock.elapsed() >= giveUpAt) return undefined
       const isForCommands = Object.keys(task).length === 0
-      if (isForCommands && (await commands.waiting([accountId])).length === 0) return undefined
+      if (isForCommands && (await storage.commands.waiting([accountId])).length === 0) return undefined
       await clock.sleep(againMs, stopping)
     }
   }
@@ -184,7 +185,7 @@ export class AccountWork {
 
 /** One account, from its acquisition until it is given back. */
 class Stay {
-  readonly #needs: WorkNeeds
+  readonly #needs: AccountWorkNeeds
   readonly #leased: LeasedAccount
   readonly #commands = new Map<string, Promise<void>>()
   /** The newest run, and when this account is requested in it by the clock that is never set. */
@@ -194,7 +195,7 @@ class Stay {
   #keptRun: number | undefined
   #awake = Promise.withResolvers<void>()
 
-  constructor(needs: WorkNeeds, leased: LeasedAccount) {
+  constructor(needs: AccountWorkNeeds, leased: LeasedAccount) {
     this.#needs = needs
     this.#leased = leased
   }
@@ -212,10 +213,10 @@ class Stay {
 
   command({ id, command }: WaitingCommand): void {
     if (this.#commands.has(id)) return
-    const { registry, carryOut, commands } = this.#needs
+    const { registry, parts, storage } = this.#needs
     const account = registry.get(this.#leased.accountId)
     if (!account) return
-    const work = async () => commands.answer(id, await carryOut(account, command))
+    const work = async () => storage.commands.answer(id, await parts.carryOut(account, command))
     const done = work().catch((error: unknown) => {
       // Whoever holds the account next finds it unanswered.
       if (!(error instanceof StoreFailed)) throw error
@@ -225,13 +226,13 @@ class Stay {
   }
 
   async work({ task, resumed }: Job): Promise<JobEnd> {
-    const { registry, held, commands, stopping } = this.#needs
+    const { registry, held, storage, parts, stopping } = this.#needs
     const { accountId } = this.#leased
     try {
       const account = await registry.take(this.#leased)
-      if (resumed) await this.#needs.clips?.resume(accountId)
-      for (const waiting of await commands.waiting([accountId])) this.command(waiting)
-      if (this.#leased.isFresh || task.first) await this.#needs.runner.runOne(account)
+      if (resumed) await parts.clips?.resume(accountId)
+      for (const waiting of await storage.commands.waiting([accountId])) this.command(waiting)
+      if (this.#leased.isFresh || task.first) await parts.runner.runOne(account)
       if (task.run && !(await this.#run(account, task.run))) {
         await this.#giveBack()
         return 'again'
@@ -243,7 +244,7 @@ class Stay {
     } catch (error) {
       held.drop(accountId)
       registry.lose(accountId, error as Error)
-      this.#needs.clips?.leave(accountId)
+      parts.clips?.leave(accountId)
       if (stopping.aborted && error === stopping.reason) return 'again'
       throw error
     }
@@ -251,9 +252,9 @@ class Stay {
 
   /** False when a stop came before its end. */
   async #run(account: Account, run: FleetRun): Promise<boolean> {
-    const { runner, marks, stopping } = this.#needs
+    const { parts, storage, stopping } = this.#needs
     if (run.trigger !== 'once' && this.lastRun !== undefined && this.lastRun >= run.at) return true
-    const report = await runner.runShared(account, run, { marks })
+    const report = await parts.runner.runShared(account, run, { marks: storage.marks })
     if (stopping.aborted) return false
     // Its reports are those of the store; another try may find it in order.
     const failure = report?.account.failure
@@ -287,14 +288,15 @@ class Stay {
 
   /** A stop gives what was just stored a moment to arrive, so that no other instance publishes it once more. */
   async #drain(accountId: BlinkId): Promise<void> {
-    const { waiting, clock } = this.#needs
+    const { storage, clock } = this.#needs
     const until = clock.elapsed() + drainMs
-    while (clock.elapsed() < until && (await waiting(accountId)) > 0) await clock.sleep(firstLookMs)
+    while (clock.elapsed() < until && (await storage.leases.waiting(accountId)) > 0)
+      await clock.sleep(firstLookMs)
   }
 
   /** Resolves when there is nothing more to do for the account, or nobody here can. */
   async #stay(account: Account): Promise<void> {
-    const { waiting, clips, clock, passOn, stopping } = this.#needs
+    const { storage, parts, clock, passOn, stopping } = this.#needs
     const { accountId } = account
     let lookMs = firstLookMs
     let last = Number.POSITIVE_INFINITY
@@ -308,8 +310,8 @@ class Stay {
         await this.#keepDone()
         if (!(await this.#run(account, { trigger: 'schedule', at: begun.at }))) return
       }
-      const left = await waiting(accountId)
-      const isIdle = clips?.isIdle(accountId) ?? true
+      const left = await storage.leases.waiting(accountId)
+      const isIdle = parts.clips?.isIdle(accountId) ?? true
       if (left === 0 && isIdle) return
       if (left < last) since = clock.elapsed()
       last = left
@@ -327,9 +329,9 @@ class Stay {
   }
 
   async #giveBack(): Promise<void> {
-    const { registry, held, clips } = this.#needs
+    const { registry, held, parts } = this.#needs
     const { accountId } = this.#leased
-    clips?.leave(accountId)
+    parts.clips?.leave(accountId)
     held.leave(accountId)
     await Promise.all(this.#commands.values())
     const left = await registry.release(accountId)

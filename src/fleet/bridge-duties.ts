@@ -9,7 +9,6 @@ import type { Settings } from '../config/settings.ts'
 import { DaemonError, LeaseLost, StoreFailed } from '../domain/errors.ts'
 import type { SharedStorage } from '../domain/fleet.ts'
 import type { Credentials } from '../domain/model.ts'
-import type { Notifier } from '../domain/notifier.ts'
 import type { Observer, Runtime } from '../domain/ports.ts'
 import { BridgeLease } from './bridge.ts'
 import type { BridgeConnection } from './bridge-connection.ts'
@@ -25,8 +24,6 @@ export interface DutiesNeeds extends Runtime {
   readonly registry: Pick<AccountRegistry, 'apply' | 'identify' | 'unidentified'>
   readonly jobs: Pick<Jobs, 'wake'>
   readonly fanOut: FanOut
-  readonly notify: Notifier
-  readonly elsewhere: Notifier
   readonly openBridge: () => Promise<BridgeConnection>
 }
 
@@ -45,6 +42,20 @@ const identifyMs = 60_000
 const most = 1_000
 
 export class BridgeDuties {
+  /** To be notified of what other instances have done. */
+  readonly fromElsewhere: Observer = {
+    modulesListed: (...all) => this.#bridge?.observer.modulesListed(...all),
+    accountChanged: (snapshot) => this.#bridge?.observer.accountChanged(snapshot),
+    accountRemoved: (accountId) => this.#bridge?.observer.accountRemoved(accountId),
+    moduleChanged: (...all) => this.#bridge?.observer.moduleChanged(...all),
+  }
+  /** To be notified of what happened here, and this instance's own connection does not publish. */
+  readonly fromHere: Observer = {
+    clipSaved: (clip) => this.#bridge?.observer.clipSaved(clip),
+    settingsChanged: (change) => this.#bridge?.observer.settingsChanged(change),
+    rescanRequested: () => this.#bridge?.observer.rescanRequested(),
+    republishRequested: () => this.#bridge?.observer.republishRequested(),
+  }
   readonly #needs: DutiesNeeds
   readonly #lease: BridgeLease
   readonly #startedAt: number
@@ -64,8 +75,6 @@ export class BridgeDuties {
     const { named } = needs.storage
     const [gained, lost] = [() => this.#gained(), (why: 'lost' | 'stopped') => this.#lost(why)]
     this.#lease = new BridgeLease({ named, gained, lost, clock: needs.clock })
-    needs.elsewhere.add(this.#fromElsewhere())
-    needs.notify.add(this.#fromHere())
   }
 
   get #requestMs(): number {
@@ -205,25 +214,6 @@ export class BridgeDuties {
     const unknown = all.filter(({ accountId, unusable }) => accountId === undefined && !unusable)
     const keys = new Set(unknown.map(({ key }) => key))
     await registry.apply({ added: unknown, removed: registry.unidentified.filter((key) => !keys.has(key)) })
-  }
-
-  #fromElsewhere(): Observer {
-    return {
-      modulesListed: (...all) => this.#bridge?.observer.modulesListed(...all),
-      accountChanged: (snapshot) => this.#bridge?.observer.accountChanged(snapshot),
-      accountRemoved: (accountId) => this.#bridge?.observer.accountRemoved(accountId),
-      moduleChanged: (...all) => this.#bridge?.observer.moduleChanged(...all),
-    }
-  }
-
-  /** What this instance's own connection does not publish. */
-  #fromHere(): Observer {
-    return {
-      clipSaved: (clip) => this.#bridge?.observer.clipSaved(clip),
-      settingsChanged: (change) => this.#bridge?.observer.settingsChanged(change),
-      rescanRequested: () => this.#bridge?.observer.rescanRequested(),
-      republishRequested: () => this.#bridge?.observer.republishRequested(),
-    }
   }
 }
 

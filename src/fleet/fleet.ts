@@ -15,7 +15,7 @@ import { offsetInWindow } from '../scheduler/timetable.ts'
 import { openPostgresStorage } from '../storage/postgres/open.ts'
 import { makeDirectory } from '../storage/state-files.ts'
 import type { SharedPage } from '../web/web.ts'
-import { AccountWork, type WorkNeeds } from './account-work.ts'
+import { AccountWork, type AccountWorkNeeds, type FleetParts } from './account-work.ts'
 import { type AskingNeeds, askingHandler } from './asking.ts'
 import { type BridgeConnectionNeeds, openBridgeConnection } from './bridge-connection.ts'
 import { BridgeDuties } from './bridge-duties.ts'
@@ -35,9 +35,6 @@ export interface FleetNeeds extends Runtime {
   /** Whether this process stays: a single run has no name of its own and is never the bridge. */
   readonly isDaemon: boolean
 }
-
-/** What the rest of the daemon does for the fleet. */
-export interface FleetParts extends Pick<WorkNeeds, 'runner' | 'carryOut' | 'clips' | 'isConnected'> {}
 
 /** What the bridge publishes beside the accounts. */
 export type BridgeParts = Pick<BridgeConnectionNeeds, 'shown' | 'status' | 'handle'>
@@ -111,7 +108,7 @@ export async function openFleet(needs: FleetNeeds): Promise<Fleet> {
 
 async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Promise<Fleet> {
   const { settings, storage, notify, isDaemon, clock, log, fail } = needs
-  const { leases, named, runs, commands, marks } = storage
+  const { leases, named, runs, commands } = storage
   const { accountsInWork } = settings.fleet
   // One that does not stay must not take the place of the daemon beside it, at the broker either.
   const name = isDaemon ? settings.fleet.instance : `${settings.fleet.instance}-${clock.uuid().slice(0, 8)}`
@@ -158,12 +155,10 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
   /** Whether a single run has left events to others. */
   let isLeft = false
 
-  function accountWork(parts: FleetParts, reported?: WorkNeeds['reported']): AccountWork {
+  function accountWork(parts: FleetParts, reported?: AccountWorkNeeds['reported']): AccountWork {
     if (!registry) throw new Error('accounts are not shown yet')
     return new AccountWork({
-      ...{ ...parts, held, marks, commands, registry, offsetOf, stopping: signal, clock, log },
-      ...(reported && { reported }),
-      waiting: (accountId) => leases.waiting(accountId),
+      ...{ held, storage, registry, parts, reported, offsetOf, stopping: signal, clock, log },
       passOn: (accountId, afterMs) => {
         if (!isDaemon) isLeft = true
         else jobs().wake([accountId], { deliver: true }, afterMs).catch(ignore)
@@ -220,9 +215,10 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
         registry,
         jobs: jobs(),
         fanOut,
-        elsewhere,
         openBridge: () => openBridgeConnection({ ...needs, ...bridge }),
       })
+      notify.add(duties.fromHere)
+      elsewhere.add(duties.fromElsewhere)
       const pulse = new Pulse({ runs, commands, jobs: jobs(), work, clock })
       const handle: Worker['handle'] = async (job) => {
         try {

@@ -7,51 +7,40 @@
  */
 import type { Command, CommandResult } from '../domain/commands.ts'
 import { PublishRefused, StoreFailed } from '../domain/errors.ts'
-import type { Message } from '../domain/model.ts'
 import type { Notifier } from '../domain/notifier.ts'
-import type { Observer, Runtime, StatusReader, Storage } from '../domain/ports.ts'
+import type { Observer, Storage } from '../domain/ports.ts'
 import type { Broker } from '../mqtt/client.ts'
-import type { LogRefusal } from '../mqtt/refusals.ts'
 import { watchExpiry } from '../outbox/expiry.ts'
 import { subscribeCommands } from './command-subscriber.ts'
 import { watchForOthers } from './other-installation.ts'
 import { openRepair } from './repair.ts'
-import type { RetainedTopics, TopicReader } from './retained.ts'
-import { plain, type Topics } from './topics.ts'
+import { publishRetained, type RetainedNeeds, type TopicReader } from './retained.ts'
+import { plain } from './topics.ts'
 
-export interface BridgeNeeds extends Runtime {
-  readonly topics: Topics
+export interface BridgeNeeds extends RetainedNeeds {
   readonly broker: Broker
   readonly storage: Pick<Storage, 'clips' | 'installation' | 'ledger'>
-  /** False publishes only bridge and account topics. */
-  readonly modulesToo: boolean
-  /** What `media_content_id` of a clip begins with. */
-  readonly mediaPrefix: string | undefined
   /** Life of a request ID. */
   readonly ttlMs: number
+  /** Whether manifests were perhaps followed until now, so that topics of them are left. */
   readonly unfollowed: boolean
-  readonly status: StatusReader
   readonly notify: Pick<Notifier, 'moduleChanged'>
-  readonly bridgeInfo: () => Message
-  readonly retained: RetainedTopics
-  /** Whether others of this installation publish the same topics, so that only what was cleared is repaired. */
-  readonly isShared?: boolean
   /** Absent where nobody reads the topics by documents of its own. */
   readonly reader: TopicReader | undefined
   /** Carries out commands; absent where none are taken. */
   readonly handle: ((command: Command) => Promise<CommandResult>) | undefined
-  readonly refused: LogRefusal
 }
 
 export interface Bridge {
-  readonly observer: Observer
+  readonly observers: readonly Observer[]
   /** Resolves when all state that waits now has been acknowledged. */
   settled(): Promise<void>
 }
 
 /** Publishes on each connection until `signal` is aborted. */
 export function publishBridge(needs: BridgeNeeds, signal: AbortSignal): Bridge {
-  const { topics, broker, storage, modulesToo, retained, status, reader, refused, clock, log, fail } = needs
+  const { topics, broker, storage, modulesToo, reader, refused, clock, log, fail } = needs
+  const retained = publishRetained(needs, signal)
   let connections = 0
   /** Whether the documents, and `bridge/state`, were published on the present connection. */
   let [isDocumented, isAnnounced] = [false, false]
@@ -122,11 +111,8 @@ export function publishBridge(needs: BridgeNeeds, signal: AbortSignal): Bridge {
   const announceAgain = () => {
     if (isAnnounced) announce().catch(unlessStopped)
   }
-  const { bridgeInfo, mediaPrefix, isShared = false } = needs
-  const repaired = { publisher: broker, broker, status, bridgeInfo, retained, mediaPrefix, isShared }
-  const common = { topics, modulesToo, clock, log, fail }
   const repair = needs.handle
-    ? openRepair({ ...common, ...repaired, announce: announceAgain }, signal)
+    ? openRepair({ ...needs, retained, announce: announceAgain }, signal)
     : undefined
   const subscribe: Broker['subscribe'] = (filter, listener) =>
     broker.subscribe(filter, listener, { noLocal: true })
@@ -134,7 +120,7 @@ export function publishBridge(needs: BridgeNeeds, signal: AbortSignal): Bridge {
   watchForOthers({ topics, installId, subscribe, heard: (id) => repair?.other(id), clock, log })
 
   return {
-    observer: { republishRequested: publishAgain },
+    observers: [retained, { republishRequested: publishAgain }],
     async settled() {
       await connecting
       await retained.settled()

@@ -43,12 +43,11 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   const stopping = new AbortController()
   const { signal } = stopping
   const common = commonOf(needs)
-  const retained = publishRetained({ ...common }, signal)
   const work = publishWork(common, signal)
   broker.onState((state) => needs.notify.connectionChanged(state))
-  const bridge = publishBridge({ ...common, retained }, signal)
+  const bridge = publishBridge(common, signal)
   return {
-    observers: [retained, work.observer, bridge.observer],
+    observers: [...bridge.observers, work.observer],
     settled: bridge.settled,
     async close() {
       // Ended before the broker is left, so that nothing new is handed to it after `offline`.
@@ -96,12 +95,10 @@ export function openInstancePublishing(needs: InstanceNeeds): Publishing {
 export function openBridgePublishing(needs: PublishingNeeds): Publishing {
   const stopping = new AbortController()
   const { signal } = stopping
-  const common = commonOf(needs)
-  const retained = publishRetained({ ...common, isShared: true }, signal)
-  const bridge = publishBridge({ ...common, retained, isShared: true }, signal)
+  const { observers, settled } = publishBridge({ ...commonOf(needs), isShared: true }, signal)
   return {
-    observers: [retained, bridge.observer],
-    settled: bridge.settled,
+    observers,
+    settled,
     async close() {
       stopping.abort(new Error('stopped'))
     },
@@ -126,7 +123,6 @@ function commonOf(needs: PublishingNeeds) {
     ...{ topics, broker, refused, clock, log, fail, status, notify, storage, reader, handle },
     // A daemon that followed manifests until now has left topics of them.
     unfollowed: handle !== undefined && !followsManifests(settings),
-    ...{ publisher: broker, ledger: storage.ledger, outbox: storage.outbox, cameras: storage.clips },
     ...{ modulesToo: settings.mqtt.topics === 'all', mediaPrefix, bridgeInfo: info },
     ttlMs: settings.request.ttlSeconds * 1000,
   }

@@ -18,7 +18,7 @@ import { hash } from 'node:crypto'
 import type { CameraKey } from '../domain/clip.ts'
 import { DaemonError, StoreFailed } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey } from '../domain/model.ts'
-import type { Publisher, Runtime } from '../domain/ports.ts'
+import type { Runtime } from '../domain/ports.ts'
 import { ThrottledLog } from '../domain/throttled-log.ts'
 import type { Broker, Incoming } from '../mqtt/client.ts'
 import { lastClip } from './clip-topics.ts'
@@ -27,8 +27,7 @@ import { accountState, moduleIdentity, moduleProgress } from './state-topics.ts'
 import { plain, retainedModuleTopics } from './topics.ts'
 
 export interface RepairNeeds extends Runtime, RetainedSource {
-  readonly broker: Pick<Broker, 'subscribe' | 'onConnect' | 'state'>
-  readonly publisher: Publisher
+  readonly broker: Pick<Broker, 'publish' | 'subscribe' | 'onConnect' | 'state'>
   /** Publishes `bridge/state`; nothing before it was published on this connection. */
   readonly announce: () => void
   readonly retained: Pick<RetainedTopics, 'publish'>
@@ -233,7 +232,7 @@ export function openRepair(needs: RepairNeeds, signal: AbortSignal): Repair {
       // The ids in a topic may be anything, so that it is no kind of its own.
       { rate: oddTopics },
     )
-    needs.publisher.publish(plain(topic, ''), signal).catch((error: unknown) => {
+    broker.publish(plain(topic, ''), signal).catch((error: unknown) => {
       // Without the right to clear it, it stays; the line above named it.
       if (!signal.aborted && !(error instanceof DaemonError)) throw error
     })

@@ -36,7 +36,7 @@ export interface TopicReader {
 /** What the payloads of the retained topics are made from. */
 export interface RetainedSource {
   readonly topics: Topics
-  /** False publishes only bridge and account topics. */
+  /** False publishes of a sync module nothing but work items. */
   readonly modulesToo: boolean
   readonly bridgeInfo: () => Message
   readonly status: Pick<StatusReader, 'account' | 'module' | 'camera'>
@@ -45,10 +45,12 @@ export interface RetainedSource {
 }
 
 export interface RetainedNeeds extends Runtime, RetainedSource {
-  readonly publisher: Publisher
+  readonly broker: Publisher
   readonly status: RetainedSource['status'] & Pick<StatusReader, 'accounts'>
-  readonly cameras: Pick<ClipLedger, 'cameras' | 'forgetCamera'>
-  readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
+  readonly storage: {
+    readonly clips: Pick<ClipLedger, 'cameras' | 'forgetCamera'>
+    readonly ledger: Pick<Ledger, 'keysAndGone' | 'forget'>
+  }
   readonly reader: Pick<TopicReader, 'beforeClearing'> | undefined
   /** Whether others of this installation publish the same topics. */
   readonly isShared?: boolean
@@ -79,7 +81,8 @@ const learnedMs = 15_000
 
 /** Publishes until `signal` is aborted. */
 export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): RetainedTopics {
-  const { topics, status, ledger, reader, clock } = needs
+  const { topics, status, reader, clock } = needs
+  const { clips, ledger } = needs.storage
   const throttled = new ThrottledLog(clock, needs.log)
   const dirty = new DirtySet()
   /** What storage could not read. */
@@ -87,7 +90,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   const working = new Set<Promise<void>>()
   /** Lists of what is dirty that are being read. */
   const listing = new Set<Promise<void>>()
-  /** By name, what is being read and handed to the publisher: the later of two snapshots must be the last published. */
+  /** By name, what is being read and handed to the broker: the later of two snapshots must be the last published. */
   const handing = new Map<string, Promise<unknown>>()
   /** Names of what waits for its document to be removed. */
   const removing = new Set<string>()
@@ -160,7 +163,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
     const isCleared = taken.length > 0 && (await Promise.all(taken)).every((end) => end === 'cleared')
     lately?.add(name)
     if (!isCleared) return
-    if (entry.kind === 'camera') await needs.cameras.forgetCamera(entry.camera)
+    if (entry.kind === 'camera') await clips.forgetCamera(entry.camera)
     if ('key' in entry) await ledger.forget(entry.key)
   }
 
@@ -177,7 +180,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
 
   async function publishMessage(message: Message): Promise<'taken' | 'cleared' | 'refused'> {
     try {
-      await needs.publisher.publish(message, signal)
+      await needs.broker.publish(message, signal)
       return message.payload === '' ? 'cleared' : 'taken'
     } catch (error) {
       if (!(error instanceof PublishRefused)) throw error
@@ -253,7 +256,7 @@ export function publishRetained(needs: RetainedNeeds, signal: AbortSignal): Reta
   /** Also of cameras that have moved, or whose sync modules are gone: those are cleared. */
   async function addCameras(isMeant: (camera: ClipCamera) => boolean, accountId?: BlinkId): Promise<void> {
     if (!needs.modulesToo) return
-    for (const camera of await needs.cameras.cameras(accountId)) {
+    for (const camera of await clips.cameras(accountId)) {
       if (isMeant(camera)) dirty.add({ kind: 'camera', camera })
     }
   }

@@ -11,18 +11,13 @@ import { type DeliveryNeeds, deliver } from '../outbox/delivery.ts'
 import { clipMessages } from './clip-topics.ts'
 import { publishEvents, requestedEvent, workItemMessage } from './events.ts'
 import { rateLimited } from './rate-limiter.ts'
-import type { Topics } from './topics.ts'
+import type { RetainedSource } from './retained.ts'
 
-export interface WorkNeeds extends Runtime {
-  readonly topics: Topics
+export interface WorkNeeds extends Runtime, Pick<RetainedSource, 'topics' | 'modulesToo' | 'mediaPrefix'> {
   readonly broker: Pick<Broker, 'publish' | 'state'>
-  readonly outbox: Storage['outbox']
+  readonly storage: Pick<Storage, 'outbox'>
   /** Which events are this instance's to publish; absent for a daemon by itself. */
   readonly holding?: DeliveryNeeds['holding']
-  /** False publishes only work items and `bridge/event`. */
-  readonly modulesToo: boolean
-  /** What `media_content_id` of a clip begins with. */
-  readonly mediaPrefix: string | undefined
   /** Life of a request ID. */
   readonly ttlMs: number
   readonly notify: Pick<Notifier, 'eventDelivered' | 'eventsExpired'>
@@ -37,7 +32,7 @@ export interface Work {
 
 /** Publishes until `signal` is aborted. */
 export function publishWork(needs: WorkNeeds, signal: AbortSignal): Work {
-  const { topics, broker, outbox, modulesToo, mediaPrefix, ttlMs, notify, refused, clock, log, fail } = needs
+  const { topics, broker, storage, modulesToo, mediaPrefix, ttlMs, notify, refused, clock, log, fail } = needs
   const limited = rateLimited(broker, clock, (topic) => {
     log.info({ topic }, 'event rate limit exceeded, dropping events')
   })
@@ -58,7 +53,7 @@ export function publishWork(needs: WorkNeeds, signal: AbortSignal): Work {
     {
       ...{
         holding: needs.holding,
-        outbox,
+        outbox: storage.outbox,
         publisher: withoutSpareEvents(limited, refused),
         messagesFor,
         clock,

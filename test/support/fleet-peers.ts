@@ -7,7 +7,7 @@ import type { Account } from '../../src/accounts/account.ts'
 import { type Clock, iso, systemClock } from '../../src/domain/clock.ts'
 import type { FleetRun, LeasedAccount, SharedStorage } from '../../src/domain/fleet.ts'
 import { type BlinkId, keyOf, type SyncModule } from '../../src/domain/model.ts'
-import { AccountWork, type WorkNeeds } from '../../src/fleet/account-work.ts'
+import { AccountWork, type AccountWorkNeeds } from '../../src/fleet/account-work.ts'
 import { FanOut } from '../../src/fleet/fan-out.ts'
 import { openJobs } from '../../src/fleet/jobs.ts'
 import { heldAccounts } from '../../src/fleet/leases.ts'
@@ -64,7 +64,7 @@ export async function openPeer(server: Pick<Postgres, 'url'>, options: PeerOptio
   const held = heldAccounts({ leases, requestMs, clock, log }, lose)
   const stopping = new AbortController()
   const over = new AbortController()
-  const registry: WorkNeeds['registry'] = {
+  const registry: AccountWorkNeeds['registry'] = {
     async take(leased) {
       const lost = new AbortController()
       const account = { accountId: leased.accountId, lost: lost.signal } as Account
@@ -101,11 +101,14 @@ export async function openPeer(server: Pick<Postgres, 'url'>, options: PeerOptio
 
   const jobs = openJobs({ sql: storage.queue, schema, places: 50, offsetOf: () => 0, clock, log })
   const work = new AccountWork({
-    ...{ held, marks, commands, registry, clock, log, clips: undefined, offsetOf: () => 0 },
-    waiting: async () => 0,
-    runner: { runShared, runOne: async () => undefined },
-    carryOut: async () => ({ error: { code: 'busy', message: 'not here' } }),
-    isConnected: () => true,
+    ...{ held, registry, clock, log, offsetOf: () => 0 },
+    storage: { commands, marks, leases: { waiting: async () => 0 } },
+    parts: {
+      runner: { runShared, runOne: async () => undefined },
+      carryOut: async () => ({ error: { code: 'busy', message: 'not here' } }),
+      clips: undefined,
+      isConnected: () => true,
+    },
     passOn: () => undefined,
     stopping: stopping.signal,
   })

@@ -40,8 +40,12 @@ export function anAccount(accountId = '8021'): AccountSnapshot {
   return { accountId, status: 'ok', since: start, detail: undefined, retryAt: undefined }
 }
 
+interface RetainedOptions extends Partial<RetainedNeeds> {
+  readonly ledger?: RetainedNeeds['storage']['ledger']
+}
+
 /** Modules are shown by `show`; a module that was shown and is hidden again is still in the ledger. */
-export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
+export function retainedFixture({ ledger, ...differing }: RetainedOptions = {}) {
   const snapshots = new Map<string, ModuleSnapshot>()
   const accounts = new Map([['8021', anAccount()]])
   const inLedger = new Map<string, ModuleKey>()
@@ -74,7 +78,7 @@ export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
   const retained = publishRetained(
     {
       topics,
-      publisher,
+      broker: publisher,
       modulesToo: true,
       bridgeInfo: () => plain('b/bridge/info', 'info'),
       status: {
@@ -87,22 +91,24 @@ export function retainedFixture(differing: Partial<RetainedNeeds> = {}) {
           return isShown && !disk.hidesCameras ? camera : undefined
         },
       },
-      cameras: {
-        async cameras() {
-          if (disk.isBroken) throw new StoreFailed('cannot read state.db')
-          return [...cameras.values()]
+      storage: {
+        clips: {
+          async cameras() {
+            if (disk.isBroken) throw new StoreFailed('cannot read state.db')
+            return [...cameras.values()]
+          },
+          forgetCamera: async (key) => void cameras.delete(cameraKeyOf(key)),
         },
-        forgetCamera: async (key) => void cameras.delete(cameraKeyOf(key)),
+        ledger: ledger ?? {
+          keysAndGone: async (accountId) =>
+            [...inLedger.values()].filter((key) => (accountId ?? key.accountId) === key.accountId),
+          async forget(key) {
+            forgotten.push(keyOf(key))
+            if (!snapshots.has(keyOf(key))) inLedger.delete(keyOf(key))
+          },
+        },
       },
       mediaPrefix: undefined,
-      ledger: {
-        keysAndGone: async (accountId) =>
-          [...inLedger.values()].filter((key) => (accountId ?? key.accountId) === key.accountId),
-        async forget(key) {
-          forgotten.push(keyOf(key))
-          if (!snapshots.has(keyOf(key))) inLedger.delete(keyOf(key))
-        },
-      },
       reader: undefined,
       refused: (topic, { reasonCode }, message) => log.warn({ topic, reason_code: reasonCode }, message),
       clock,

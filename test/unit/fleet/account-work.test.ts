@@ -1,7 +1,7 @@
 /** What an instance does with the jobs of an account. */
 import { expect, test } from 'vitest'
 import type { Account } from '../../../src/accounts/account.ts'
-import { AccountWork, type WorkNeeds } from '../../../src/fleet/account-work.ts'
+import { AccountWork, type AccountWorkNeeds } from '../../../src/fleet/account-work.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { readableLog } from '../../support/samples.ts'
 
@@ -20,8 +20,7 @@ test('two jobs of one account are worked on one after another', async () => {
       },
       release: async () => released(),
     },
-    waiting: async () => 0,
-    commands: { waiting: async () => [] },
+    storage: { leases: { waiting: async () => 0 }, commands: { waiting: async () => [] } },
     registry: {
       take: async () => account,
       release: async () => {
@@ -31,14 +30,16 @@ test('two jobs of one account are worked on one after another', async () => {
       lose: () => undefined,
       get: () => account,
     },
-    runner: { runOne: async () => undefined, runShared: async () => undefined },
-    clips: undefined,
-    isConnected: () => true,
+    parts: {
+      runner: { runOne: async () => undefined, runShared: async () => undefined },
+      clips: undefined,
+      isConnected: () => true,
+    },
     passOn: () => undefined,
     offsetOf: () => 0,
     stopping: new AbortController().signal,
     ...{ clock: fakeClock(), log: readableLog() },
-  } as unknown as WorkNeeds
+  } as unknown as AccountWorkNeeds
   const work = new AccountWork(needs)
   const job = { accountId: '8021', task: { first: true }, resumed: false }
 

@@ -2,7 +2,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { type ClipCamera, type ClipNew, cameraKeyOf } from '../../../src/domain/clip.ts'
 import { StoreFailed } from '../../../src/domain/errors.ts'
-import { keyOf, type Message } from '../../../src/domain/model.ts'
+import { keyOf } from '../../../src/domain/model.ts'
+import type { OutgoingMessage } from '../../../src/mqtt/client.ts'
 import type { MessageListener, SubscribeOptions } from '../../../src/mqtt/subscriptions.ts'
 import { Subscriptions } from '../../../src/mqtt/subscriptions.ts'
 import { lastClip } from '../../../src/topics/clip-topics.ts'
@@ -25,11 +26,12 @@ function watched(protocol: 4 | 5 = 5, isShared = false) {
   const repairs: string[] = []
   const failures: unknown[] = []
   const disk = { broken: false }
-  const published: Message[] = []
+  const published: OutgoingMessage[] = []
   const repair = openRepair(
     {
       topics: topicsBelow('b'),
       broker: {
+        publish: async (message) => void published.push(message),
         state: { connected: true, protocol, since: 0, lastError: undefined, reconnects: 0 },
         subscribe(filter: string, listener: MessageListener, wish?: SubscribeOptions) {
           subscriptions.add(filter, listener, wish)
@@ -40,7 +42,6 @@ function watched(protocol: 4 | 5 = 5, isShared = false) {
           return () => undefined
         },
       },
-      publisher: { publish: async (message) => void published.push(message) },
       modulesToo: true,
       isShared,
       bridgeInfo: () => plain('b/bridge/info', 'info'),
