@@ -140,7 +140,7 @@ export async function openDaemon(needs: DaemonNeeds): Promise<Daemon> {
       ? await (await import('./web/web.ts')).openWeb({
           ...{ loaded, version, status, handle, storage, clock, log, fail },
           ...{ limits: () => accounts.accounts, shared: fleet?.page() },
-          ...{ logTail: service.logTail, bundle },
+          diagnostics: { logTail: service.logTail, bundle },
         })
       : undefined
   // A page of another instance shows what was requested here.

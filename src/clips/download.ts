@@ -18,10 +18,10 @@ import {
   type LedgerFile,
   type ListedClip,
 } from '../domain/clip.ts'
-import { type Clock, timeOrderedId } from '../domain/clock.ts'
+import { timeOrderedId } from '../domain/clock.ts'
 import { CloudChanged, CloudError, CloudRefused, CloudUnreachable, ModuleBusy } from '../domain/errors.ts'
 import type { BlinkId, ModuleKey, SyncModule } from '../domain/model.ts'
-import type { ClipLedger } from '../domain/ports.ts'
+import type { ClipLedger, Runtime } from '../domain/ports.ts'
 import { pauseBeforeRetry } from '../domain/retry-policy.ts'
 import { cameraNamed, cameraTopicPart } from './cameras.ts'
 import type { ClipDirectory } from './files.ts'
@@ -29,7 +29,7 @@ import { mp4FaultOf } from './mp4.ts'
 import { type NameFields, numbered } from './names.ts'
 import type { PartFile } from './part-file.ts'
 
-export interface DownloadNeeds {
+export interface DownloadNeeds extends Pick<Runtime, 'clock'> {
   readonly ledger: ClipLedger
   readonly directory: ClipDirectory
   readonly nameOf: (fields: NameFields) => string
@@ -41,7 +41,6 @@ export interface DownloadNeeds {
   readonly uploadMs: number
   /** The name of this instance, where there are several. */
   readonly instance?: string | undefined
-  readonly clock: Clock
   /** Called with what has come of a file. */
   readonly received?: ((bytes: number) => void) | undefined
 }

@@ -32,6 +32,12 @@ export interface LogTail {
   lines(): readonly TailLine[]
 }
 
+/** What the page shows of it. */
+export interface Diagnostics {
+  readonly logTail: LogTail
+  readonly bundle: () => Promise<SupportBundle>
+}
+
 /** What a person attaches to a bug report. */
 export interface SupportBundle {
   readonly name: string

@@ -5,9 +5,9 @@
  * the old one is sent again in its order on the new one. Nobody has to ask for a retry, and only
  * `close` ends it.
  */
-import { type Clock, deadline } from '../domain/clock.ts'
+import { deadline } from '../domain/clock.ts'
 import { DaemonError, PublishRefused } from '../domain/errors.ts'
-import type { Log, Publisher } from '../domain/ports.ts'
+import type { Publisher, Runtime } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
 import { ThrottledLog } from '../domain/throttled-log.ts'
 import { allowSlowConnections, type Connection, type Ending, type Will } from './connection.ts'
@@ -15,20 +15,16 @@ import { blamesMessage, describe } from './connection-errors.ts'
 import type { Protocol } from './protocol-version.ts'
 import { type OutgoingMessage, PublishQueue } from './publish-queue.ts'
 import { keepConnected } from './reconnect.ts'
-import { readServer, type Server } from './server-options.ts'
+import { readServer, type Server, type ServerOptions } from './server-options.ts'
 import { type MessageListener, type SubscribeOptions, Subscriptions } from './subscriptions.ts'
 
 export type { Incoming, Will } from './connection.ts'
 export type { OutgoingMessage } from './publish-queue.ts'
 
-export interface BrokerOptions {
-  readonly url: string
+export interface BrokerOptions extends Pick<Runtime, 'clock' | 'log'> {
+  readonly server: ServerOptions
   readonly username?: string | undefined
   readonly password?: Secret | undefined
-  /** Paths of PEM files. */
-  readonly ca?: string | undefined
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
   readonly clientId: string
   /** When it is known what the broker speaks, as of the built-in one; else 5 is tried first. */
   readonly protocol?: Protocol | undefined
@@ -38,8 +34,6 @@ export interface BrokerOptions {
   readonly takesOver?: boolean | undefined
   /** The will's opposite, for the same topic; see `announce`. */
   readonly birth: string
-  readonly clock: Clock
-  readonly log: Log
 }
 
 export interface Session {
@@ -99,7 +93,7 @@ export class BrokerClosed extends DaemonError {
  */
 export function connectBroker(options: BrokerOptions): Broker {
   allowSlowConnections()
-  return new ReconnectingBroker(options, readServer(options))
+  return new ReconnectingBroker(options, readServer(options.server))
 }
 
 /** What no broker takes in a topic: wildcards, NUL, or nothing at all. */
@@ -131,7 +125,7 @@ class ReconnectingBroker implements Broker {
     const since = options.clock.now()
     this.#state = { connected: false, protocol: undefined, since, lastError: undefined, reconnects: 0 }
     this.#running = keepConnected(
-      { ...options, server, throttled: this.#throttled },
+      { ...options, server, url: options.server.url, throttled: this.#throttled },
       {
         opened: (connection) => this.#opened(connection),
         message: (message) => this.#subscriptions.dispatch(message),

@@ -12,6 +12,7 @@ import protocolCodes from 'mqtt-packet/constants.js'
 import { addressesTried, addressTimeoutMs } from '../domain/addresses.ts'
 import type { Clock } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
+import type { Runtime } from '../domain/ports.ts'
 import type { Secret } from '../domain/secret.ts'
 import { reasonWords } from './connection-errors.ts'
 import { FrameLimit, inOrder, packetSize, puback, publishProperties } from './packets.ts'
@@ -19,9 +20,8 @@ import type { Protocol } from './protocol-version.ts'
 import type { Link } from './publish-queue.ts'
 import type { Server } from './server-options.ts'
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Pick<Runtime, 'clock'> {
   readonly server: Server
-  readonly clock: Clock
   readonly username?: string | undefined
   readonly password?: Secret | undefined
   readonly clientId: string

@@ -6,7 +6,7 @@
  * loss is logged once, and a broker that stays away or keeps breaking off once an hour.
  */
 import { type Clock, deadline } from '../domain/clock.ts'
-import type { Log } from '../domain/ports.ts'
+import type { Runtime } from '../domain/ports.ts'
 import type { ThrottledLog } from '../domain/throttled-log.ts'
 import {
   type Connection,
@@ -26,13 +26,13 @@ import {
 } from './protocol-version.ts'
 import { shownUrl } from './server-options.ts'
 
-export interface ReconnectOptions extends Omit<ConnectionOptions, 'protocol' | 'clean' | 'retain'> {
+export interface ReconnectOptions
+  extends Omit<ConnectionOptions, 'protocol' | 'clean' | 'retain'>,
+    Pick<Runtime, 'log'> {
   readonly protocol?: Protocol | undefined
   /** Whether another process may have held this client id until now, whose will is then not to be published. */
   readonly takesOver?: boolean | undefined
   readonly url: string
-  readonly clock: Clock
-  readonly log: Log
   readonly throttled: ThrottledLog
 }
 

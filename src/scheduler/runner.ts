@@ -10,7 +10,7 @@ import pLimit from 'p-limit'
 import type { Account } from '../accounts/account.ts'
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Settings } from '../config/settings.ts'
-import { type Clock, iso } from '../domain/clock.ts'
+import { iso } from '../domain/clock.ts'
 import type { EligibilityRules } from '../domain/eligibility.ts'
 import { DaemonError } from '../domain/errors.ts'
 import { accountStatusOf, explain } from '../domain/failure.ts'
@@ -24,13 +24,13 @@ import type {
   Selection,
   Trigger,
 } from '../domain/model.ts'
-import type { Log, Observer, Storage } from '../domain/ports.ts'
+import type { Observer, Runtime, Storage } from '../domain/ports.ts'
 import { leastPauseMs } from '../domain/retry-policy.ts'
 import { type AccountRunNeeds, type Resumable, runAccount } from './account-run.ts'
 import { type RecentNeeds, recentRequests } from './recent-requests.ts'
 import type { Timetable } from './timetable.ts'
 
-export interface RunnerNeeds {
+export interface RunnerNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly settings: {
     readonly blink: Pick<Settings['blink'], 'concurrency' | 'perAccount'>
     readonly modules: EligibilityRules
@@ -43,8 +43,6 @@ export interface RunnerNeeds {
   readonly signals: AccountRunNeeds['signals']
   /** Whether other instances request for the same accounts. */
   readonly isShared?: boolean
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /** The result of an account run; without a report when not even the account's id could be learned. */

@@ -45,11 +45,12 @@ const takeoverSeconds = 60
  * @throws ConfigInvalid when the settings cannot be used or the built-in broker cannot listen
  */
 export async function openBroker({ mqtt, installId, role, clock, log }: OpenNeeds): Promise<OpenedBroker> {
-  const { ca, cert, key, username, password, listen } = mqtt
+  const { username, password, listen } = mqtt
   const topics = topicsBelow(mqtt.baseTopic)
   const embedded = mqtt.url === 'embedded' ? await embed() : undefined
   const broker = connectBroker({
-    ...(embedded ? { url: embedded.url, protocol: embedded.protocol } : { url: mqtt.url, ca, cert, key }),
+    server: embedded ?? mqtt,
+    protocol: embedded?.protocol,
     username,
     password,
     clientId: clientIdOf(mqtt.clientId, installId, role),

@@ -9,7 +9,7 @@ import { html } from 'hono/html'
 import type { CommandHandler } from '../commands/handler.ts'
 import { signInDialogue } from '../commands/sign-in-dialogue.ts'
 import { followsManifests, type LoadedSettings } from '../config/settings.ts'
-import type { LogTail, SupportBundle } from '../domain/diagnostics.ts'
+import type { Diagnostics } from '../domain/diagnostics.ts'
 import { DaemonError } from '../domain/errors.ts'
 import type { InstanceView } from '../domain/fleet.ts'
 import type { Observer, Runtime, StatusReader, Storage, WebSessions } from '../domain/ports.ts'
@@ -60,9 +60,7 @@ export interface WebNeeds extends Runtime {
   readonly storage: Storage
   /** What limits the requests of each account. */
   readonly limits: MetricsNeeds['limits']
-  readonly logTail: LogTail
-  /** Makes what a person attaches to a bug report. */
-  readonly bundle: () => Promise<SupportBundle>
+  readonly diagnostics: Diagnostics
   /** Where several daemons serve the same page. */
   readonly shared?: SharedPage | undefined
 }
@@ -80,7 +78,7 @@ const stopMs = 5_000
 
 /** @param metrics absent where nobody may read them */
 export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
-  const { status, storage, clock, log } = needs
+  const { status, storage, diagnostics, clock, log } = needs
   const { settings, shown } = needs.loaded
   const stopping = new AbortController()
   const { origins, password } = settings.web
@@ -111,8 +109,8 @@ export function createWeb(needs: WebNeeds, metrics?: Metrics): Web {
   modulesPage(app, { ...needs, messages })
   modulePage(app, { ...needs, messages })
   clipsPages(app, { ...needs, settings })
-  logPage(app, needs.logTail)
-  settingsPage(app, { ...needs, shown })
+  logPage(app, diagnostics.logTail)
+  settingsPage(app, { ...needs, ...diagnostics, shown })
 
   app.notFound((c) => {
     if (!c.get('visit')) return c.text('Not found.\n', 404)

@@ -4,7 +4,7 @@ import type { CommandHandler } from '../../src/commands/handler.ts'
 import type { ShownSetting } from '../../src/config/settings.ts'
 import type { Attempt } from '../../src/domain/attempt.ts'
 import type { Command } from '../../src/domain/commands.ts'
-import type { TailLine } from '../../src/domain/diagnostics.ts'
+import type { Diagnostics, TailLine } from '../../src/domain/diagnostics.ts'
 import type { AccountSnapshot, Health, ModuleSnapshot } from '../../src/domain/model.ts'
 import { keyOf } from '../../src/domain/model.ts'
 import type { Storage } from '../../src/domain/ports.ts'
@@ -26,6 +26,7 @@ export interface PageOptions {
   readonly spent?: { readonly spent: number; readonly limit: number }
   readonly attempts?: readonly Attempt[]
   readonly lines?: readonly TailLine[]
+  readonly bundle?: Diagnostics['bundle']
   readonly handle?: CommandHandler
   readonly storage?: Partial<Storage>
   /** The settings as the page shows them, in place of the real ones. */
@@ -75,7 +76,7 @@ export const anAccount: AccountSnapshot = {
 
 export function openPage(options: PageOptions = {}): OpenedPage {
   const { env, modules = [], accounts = [anAccount], spent, needs } = options
-  const { clock = fakeClock() } = options
+  const { clock = fakeClock(), bundle = async () => ({ name: 'bundle.json', text: '{}' }) } = options
   const log = readableLog()
   const commands: Command[] = []
   const { settings, shown } = load({ env: { BLINK_MANIFESTD_DATA_DIR: temporaryDirectory(), ...env } })
@@ -101,8 +102,7 @@ export function openPage(options: PageOptions = {}): OpenedPage {
       version: '1.2.3',
       clock,
       log,
-      logTail: { lines: () => options.lines ?? [] },
-      bundle: async () => ({ name: 'bundle.json', text: '{}' }),
+      diagnostics: { logTail: { lines: () => options.lines ?? [] }, bundle },
       fail: (error) => {
         throw error
       },

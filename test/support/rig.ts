@@ -8,6 +8,7 @@ import {
   connectBroker,
   type OutgoingMessage,
 } from '../../src/mqtt/client.ts'
+import type { ServerOptions } from '../../src/mqtt/server-options.ts'
 import type { Packet } from './fake-broker.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { longestWaitMs, until as seen } from './until.ts'
@@ -88,11 +89,13 @@ export interface Rig extends AsyncDisposable {
 export const never = new AbortController().signal
 export const stateTopic = 'house/bridge/state'
 
+interface WayOptions extends Partial<BrokerOptions>, Partial<ServerOptions> {}
+
 /** A way to the broker at `url` with short pauses between its tries. */
-export function wayTo(url: string, options: Partial<BrokerOptions> = {}): Rig {
+export function wayTo(url: string, { ca, cert, key, ...options }: WayOptions = {}): Rig {
   const { log, lines } = readableLog()
   const broker = connectBroker({
-    url,
+    server: { url, ca, cert, key },
     clientId: `test-${systemClock.uuid()}`,
     will: { topic: stateTopic, payload: 'offline' },
     birth: 'online',

@@ -55,7 +55,7 @@ test('settings show value and origin, mask secrets, and say which need a restart
 test('the bundle is a download, made at most once in ten seconds', async () => {
   let made = 0
   const bundle = async () => ({ name: 'blink-manifestd-support-1.json', text: `{"number":${++made}}` })
-  const page = openPage({ needs: { bundle } })
+  const page = openPage({ bundle })
 
   const [first, second] = [
     await page.get('/settings/support-bundle'),
@@ -74,7 +74,7 @@ test('a bundle that could not be made is tried again at once', async () => {
   let isBroken = true
   const bundle = () =>
     isBroken ? Promise.reject(new Error('no disk')) : Promise.resolve({ name: 'a.json', text: '{}' })
-  const page = openPage({ needs: { bundle } })
+  const page = openPage({ bundle })
   expect((await page.get('/settings/support-bundle')).status).toBe(500)
 
   isBroken = false
