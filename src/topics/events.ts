@@ -1,17 +1,31 @@
 /**
- * Events and work items, which are never retained: values in, messages out; and the observer that publishes events.
+ * Events and work items, which are never retained: the messages of each, and what publishes them.
  *
  * The work item is the product. The outbox's delivery publishes it, and keeps it until it is acknowledged; an event
- * that the broker does not get at once is not kept. A work item carries its ids, how to poll for the manifest, and when to stop trying; never
- * a token, an e-mail address or a serial number, since a broker is a shared place.
+ * that the broker does not get at once is not kept. A work item carries its ids, how to poll for the manifest, and when
+ * to stop trying; never a token, an e-mail address or a serial number, since a broker is a shared place.
  */
-import { type Clock, iso, timeOrderedId } from '../domain/clock.ts'
+import { iso, timeOrderedId } from '../domain/clock.ts'
 import { PublishRefused } from '../domain/errors.ts'
-import type { Message, ModuleReport, Run, RunCounts, SyncModule, Trigger, WorkItem } from '../domain/model.ts'
-import type { Observer, Publisher } from '../domain/ports.ts'
+import type {
+  DurableEvent,
+  Message,
+  ModuleReport,
+  Run,
+  RunCounts,
+  SyncModule,
+  Trigger,
+  WorkItem,
+} from '../domain/model.ts'
+import type { Notifier } from '../domain/notifier.ts'
+import type { Observer, Publisher, Runtime, Storage } from '../domain/ports.ts'
 import { ids, json, number } from '../domain/text.ts'
+import type { Broker } from '../mqtt/client.ts'
 import type { LogRefusal } from '../mqtt/refusals.ts'
-import { clipTroubleEvent } from './clip-topics.ts'
+import { type DeliveryNeeds, deliver } from '../outbox/delivery.ts'
+import { clipMessages, clipTroubleEvent } from './clip-topics.ts'
+import { rateLimited } from './rate-limiter.ts'
+import type { RetainedSource } from './retained.ts'
 import type * as wire from './schemas.ts'
 import { durable, event, failure, schema, secondsLeft, type Topics } from './topics.ts'
 
@@ -129,29 +143,93 @@ export function workItem(item: WorkItem): wire.WorkItem {
   }
 }
 
-export interface EventNeeds {
-  readonly topics: Topics
-  readonly publisher: Publisher
-  readonly isConnected: () => boolean
-  /** False publishes only `bridge/event`. */
-  readonly modulesToo: boolean
+export interface EventNeeds extends Runtime, Pick<RetainedSource, 'topics' | 'modulesToo' | 'mediaPrefix'> {
+  readonly broker: Pick<Broker, 'publish' | 'state'>
+  readonly storage: Pick<Storage, 'outbox'>
+  /** Which events are this instance's to publish; absent for a daemon by itself. */
+  readonly holding?: DeliveryNeeds['holding']
+  /** Life of a request ID. */
   readonly ttlMs: number
+  readonly notify: Pick<Notifier, 'eventDelivered' | 'eventsExpired'>
   readonly refused: LogRefusal
-  readonly fail: (error: unknown) => void
-  readonly clock: Clock
 }
 
-/** Publishes what happened, until `signal` is aborted. */
-export function publishEvents(needs: EventNeeds, signal: AbortSignal): Observer {
-  const { topics, modulesToo, ttlMs, clock } = needs
+export interface PublishedEvents {
+  /** Publishes what is not kept. */
+  readonly observer: Observer
+  /** Resolves some time after the signal is aborted, when nothing more is handed to the broker. */
+  readonly ended: Promise<void>
+}
+
+/** Publishes the outbox and what happens, until `signal` is aborted. */
+export function publishEvents(needs: EventNeeds, signal: AbortSignal): PublishedEvents {
+  const { broker, storage, holding, notify, refused, clock, log, fail } = needs
+  const publisher = rateLimited(broker, clock, (topic) => {
+    log.info({ topic }, 'event rate limit exceeded, dropping events')
+  })
+  const delivering = deliver(
+    {
+      ...{ outbox: storage.outbox, publisher: withoutSpareEvents(publisher, refused), holding, clock, log },
+      messagesFor: (event) => messagesOf(event, needs),
+      delivered: notify.eventDelivered,
+      expired: notify.eventsExpired,
+    },
+    signal,
+  )
+  delivering.catch(fail)
+  return {
+    observer: eventObserver({ ...needs, publisher }, signal),
+    ended: delivering.catch(() => undefined),
+  }
+}
+
+function messagesOf(
+  event: DurableEvent,
+  { topics, modulesToo, mediaPrefix, clock }: EventNeeds,
+): readonly Message[] {
+  const now = clock.now()
+  if (event.kind !== 'manifest_requested')
+    return clipMessages(topics, event, { mediaPrefix, modulesToo, now })
+  const { body } = event
+  const message = workItemMessage(topics, body, now)
+  return modulesToo ? [message, requestedEvent(topics, body, now)] : [message]
+}
+
+/** A quota that is full may have room again soon; every other refusal of an event is for long. */
+const quotaExceeded = 0x97
+
+/**
+ * The way to the broker for the outbox.
+ *
+ * A work item and its event are published side by side, and again together until both are taken. Where a user may
+ * not write events, that would be for ever: the work item, which has arrived, must not be held up by it.
+ */
+function withoutSpareEvents(publisher: Publisher, refused: LogRefusal): Publisher {
+  return {
+    async publish(message, signal) {
+      try {
+        await publisher.publish(message, signal)
+      } catch (error) {
+        if (!(error instanceof PublishRefused)) throw error
+        const spare = message.event && error.reasonCode !== quotaExceeded
+        const what = spare ? 'broker refused an event' : 'broker refused a request id, trying again later'
+        refused(message.topic, error, what)
+        if (!spare) throw error
+      }
+    },
+  }
+}
+
+function eventObserver(needs: EventNeeds & { readonly publisher: Publisher }, signal: AbortSignal): Observer {
+  const { topics, broker, publisher, modulesToo, ttlMs, refused, clock, fail } = needs
   const eventId = () => timeOrderedId(clock)
 
   function publish(message: Message): void {
-    if (!needs.isConnected()) return
-    needs.publisher.publish(message, signal).catch((error: unknown) => {
+    if (!broker.state.connected) return
+    publisher.publish(message, signal).catch((error: unknown) => {
       if (signal.aborted) return
-      if (!(error instanceof PublishRefused)) return needs.fail(error)
-      needs.refused(message.topic, error, 'broker refused an event')
+      if (!(error instanceof PublishRefused)) return fail(error)
+      refused(message.topic, error, 'broker refused an event')
     })
   }
 

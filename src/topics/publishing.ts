@@ -12,9 +12,9 @@ import type { Notifier } from '../domain/notifier.ts'
 import type { LogLevel, Observer, Runtime, StatusReader, Storage } from '../domain/ports.ts'
 import { type BridgeNeeds, publishBridge } from './bridge.ts'
 import type { OpenedBroker } from './broker.ts'
+import { type EventNeeds, publishEvents } from './events.ts'
 import { publishRetained, type TopicReader } from './retained.ts'
 import { type BridgeInfo, bridgeInfo } from './state-topics.ts'
-import { publishWork, type WorkNeeds } from './work.ts'
 
 export interface PublishingNeeds extends Runtime, Pick<BridgeNeeds, 'handle'> {
   readonly settings: Pick<Settings, 'clips' | 'manifest' | 'mqtt' | 'request'>
@@ -43,23 +43,23 @@ export function openPublishing(needs: PublishingNeeds): Publishing {
   const stopping = new AbortController()
   const { signal } = stopping
   const common = commonOf(needs)
-  const work = publishWork(common, signal)
+  const events = publishEvents(common, signal)
   broker.onState((state) => needs.notify.connectionChanged(state))
   const bridge = publishBridge(common, signal)
   return {
-    observers: [...bridge.observers, work.observer],
+    observers: [...bridge.observers, events.observer],
     settled: bridge.settled,
     async close() {
       // Ended before the broker is left, so that nothing new is handed to it after `offline`.
       stopping.abort(new Error('stopped'))
-      await work.ended
+      await events.ended
     },
   }
 }
 
 export interface InstanceNeeds
   extends Omit<PublishingNeeds, 'handle' | 'reader'>,
-    Pick<WorkNeeds, 'holding'> {}
+    Pick<EventNeeds, 'holding'> {}
 
 /** Starts to publish what comes of the accounts that an instance works on: changes only, and it clears nothing. */
 export function openInstancePublishing(needs: InstanceNeeds): Publishing {
@@ -68,7 +68,7 @@ export function openInstancePublishing(needs: InstanceNeeds): Publishing {
   const { signal } = stopping
   const common = commonOf({ ...needs, handle: undefined, reader: clearedByBridge })
   const retained = publishRetained({ ...common, isShared: true }, signal)
-  const work = publishWork({ ...common, holding: needs.holding }, signal)
+  const events = publishEvents({ ...common, holding: needs.holding }, signal)
 
   async function announce(): Promise<void> {
     try {
@@ -82,11 +82,11 @@ export function openInstancePublishing(needs: InstanceNeeds): Publishing {
   broker.onState((state) => needs.notify.connectionChanged(state))
   broker.onConnect(() => void announce().catch(needs.fail))
   return {
-    observers: [changesOnly(retained), work.observer],
+    observers: [changesOnly(retained), events.observer],
     settled: retained.settled,
     async close() {
       stopping.abort(new Error('stopped'))
-      await work.ended
+      await events.ended
     },
   }
 }
