@@ -2,9 +2,8 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
 import { expect } from 'vitest'
-import { document, fast, home, itemsSeen, requestCount, stem, workItems } from '../support/homes.ts'
+import { command, document, fast, home, itemsSeen, requestCount, stem, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
-import type { Observer } from '../support/observer.ts'
 import { until } from '../support/until.ts'
 import { startWorld, type World } from '../support/world.ts'
 
@@ -17,18 +16,6 @@ async function running(world: World, env: Readonly<Record<string, string>> = qui
   const daemon = world.start(['run'], env)
   await until('the birth', () => observer.latest(`${base}/state`) === 'online', { state: daemon.stderr })
   return { observer, daemon }
-}
-
-/** Sends a command and waits for its answer, which the transaction names. */
-async function command(observer: Observer, verb: string, object: object = {}) {
-  const transaction = `t${observer.seen.length}`
-  await observer.publish(`${base}/request/${verb}`, JSON.stringify({ transaction, ...object }))
-  return until(`the answer to ${verb}`, () =>
-    observer
-      .on(`/response/${verb}`)
-      .map(document)
-      .find((answer) => answer.transaction === transaction),
-  )
 }
 
 mosquittoTest('a command requests once, and within half a minute repeats the same id', async () => {

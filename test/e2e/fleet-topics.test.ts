@@ -1,7 +1,7 @@
 /** Several daemons that share a PostgreSQL are one at the broker, for commands and on the page. */
 import { expect } from 'vitest'
 import { bridgeAmong, type FleetWorld, startFleetWorld } from '../support/fleet-world.ts'
-import { document, home, workItems } from '../support/homes.ts'
+import { command, document, home, workItems } from '../support/homes.ts'
 import { mosquittoTest } from '../support/mosquitto.ts'
 import { type Visitor, visitorAt } from '../support/page.ts'
 import { isPostgresMissing, postgresTest } from '../support/postgres.ts'
@@ -18,17 +18,6 @@ function fleetTest(name: string, body: (fleet: FleetWorld) => Promise<void>): vo
     await using fleet = await startFleetWorld({ accounts, manifestSeconds: 0 })
     await body(fleet)
   })
-}
-
-async function command({ observer }: FleetWorld, verb: string, object: object = {}) {
-  const transaction = `t${observer.seen.length}`
-  await observer.publish(`${base}/request/${verb}`, JSON.stringify({ transaction, ...object }))
-  return until(`the answer to ${verb}`, () =>
-    observer
-      .on(`/response/${verb}`)
-      .map(document)
-      .find((answer) => answer.transaction === transaction),
-  )
 }
 
 /** Loads a page until this is on it. */
@@ -68,7 +57,7 @@ fleetTest('two daemons discover and request once, whoever is asked', async (flee
   for (const { daemon } of [bridge, other])
     expect(await daemon.says('started')).toMatchObject({ accounts: 2 })
 
-  const answer = await command(fleet, 'manifest/request')
+  const answer = await command(fleet.observer, 'manifest/request')
   await until('all work items', () => workItems(observer).length === 3, { state })
 
   // A new account is requested at once, and its request ID is then the answer.
@@ -85,7 +74,7 @@ fleetTest('two daemons discover and request once, whoever is asked', async (flee
 fleetTest('a page shows and commands what other daemons work on', async (fleet) => {
   const { observer } = fleet
   const { other, state } = await startTwo(fleet)
-  await command(fleet, 'manifest/request')
+  await command(fleet.observer, 'manifest/request')
   const page = visitorAt(await other.page())
 
   const { modules, health } = JSON.parse((await page.get('/api/v1/status')).text)
@@ -147,7 +136,7 @@ fleetTest('the death of the bridge leaves bridge/state online, and another one a
     state,
   })
   await other.daemon.says('this instance is the bridge')
-  const answer = await command(fleet, 'health')
+  const answer = await command(fleet.observer, 'health')
 
   expect(answer).toMatchObject({ status: 'ok' })
   expect(observer.on(`${base}/state`).map(({ payload }) => payload)).not.toContain('offline')
@@ -163,8 +152,8 @@ fleetTest(
     await other.daemon.says('this instance is the bridge')
     bridge.daemon.kill('SIGCONT')
     await bridge.daemon.says('this instance is the bridge no more')
-    const answer = await command(fleet, 'health')
-    await command(fleet, 'health')
+    const answer = await command(fleet.observer, 'health')
+    await command(fleet.observer, 'health')
 
     expect(answer).toMatchObject({ status: 'ok' })
     const transactions = observer.on('/response/health').map((message) => document(message).transaction)

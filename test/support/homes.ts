@@ -90,3 +90,15 @@ export function requestCount({ calls }: Pick<Simulator, 'calls'>, kind: string):
 export function manifestPath(number: number): string {
   return `/sync_modules/${350_000 + number}/local_storage/manifest/request`
 }
+
+/** Sends a command and waits for its answer, which the transaction names. */
+export async function command(observer: Observer, verb: string, object: object = {}) {
+  const transaction = `t${observer.seen.length}`
+  await observer.publish(`blink-manifestd/bridge/request/${verb}`, JSON.stringify({ transaction, ...object }))
+  return until(`the answer to ${verb}`, () =>
+    observer
+      .on(`/response/${verb}`)
+      .map(document)
+      .find((answer) => answer.transaction === transaction),
+  )
+}

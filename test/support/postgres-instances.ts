@@ -8,6 +8,7 @@ import { type Driver, databaseOf } from '../../src/storage/postgres/database.ts'
 import { openOn } from '../../src/storage/postgres/open.ts'
 import { openDriver } from '../../src/storage/postgres/pool.ts'
 import type { Postgres } from './postgres.ts'
+import { freshSchema } from './postgres-database.ts'
 import { storeKey } from './postgres-place.ts'
 import { readableLog } from './samples.ts'
 
@@ -49,6 +50,25 @@ export function aLogin(accountId: BlinkId, differing: Partial<Credentials> = {})
     refusedAt: undefined,
     ...differing,
   }
+}
+
+/** A schema in which a person has signed in to some accounts. */
+export async function signedIn(
+  server: Pick<Postgres, 'url'>,
+  accountIds: readonly BlinkId[],
+  schema = freshSchema(),
+) {
+  const person = await instanceOn(server, schema, { isInstance: false })
+  const logins = accountIds.map((accountId) => aLogin(accountId))
+  for (const login of logins) await person.credentials.save(login)
+  return { schema, person, logins }
+}
+
+/** The same, and two instances. */
+export async function twoInstances(server: Pick<Postgres, 'url'>, accountIds: readonly BlinkId[]) {
+  const shared = await signedIn(server, accountIds)
+  const { schema } = shared
+  return { ...shared, one: await instanceOn(server, schema), two: await instanceOn(server, schema) }
 }
 
 /** What a run leaves behind. */

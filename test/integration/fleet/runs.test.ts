@@ -6,8 +6,7 @@ import type { FleetRun } from '../../../src/domain/fleet.ts'
 import type { Driver } from '../../../src/storage/postgres/database.ts'
 import { lapse, noRequests, openPeer, type PeerOptions } from '../../support/fleet-peers.ts'
 import { isPostgresMissing, type Postgres, postgresTest, startPostgres } from '../../support/postgres.ts'
-import { freshSchema } from '../../support/postgres-database.ts'
-import { aLogin, instanceOn } from '../../support/postgres-instances.ts'
+import { signedIn } from '../../support/postgres-instances.ts'
 import { until } from '../../support/until.ts'
 
 let server: Postgres
@@ -18,10 +17,8 @@ beforeAll(async () => {
 afterAll(() => server?.[Symbol.asyncDispose]())
 
 async function fleet(...accountIds: readonly string[]) {
-  const schema = freshSchema()
+  const { schema, person } = await signedIn(server, accountIds)
   const requests = noRequests()
-  const person = await instanceOn(server, schema, { isInstance: false })
-  for (const accountId of accountIds) await person.credentials.save(aLogin(accountId))
   const peer = (name: string, options: Partial<PeerOptions> = {}) =>
     openPeer(server, { name, schema, requests, ...options })
   return { person, requests, peer }

@@ -2,8 +2,14 @@
 import { afterAll, beforeAll, expect } from 'vitest'
 import type { FleetRun, SharedStorage } from '../../../../src/domain/fleet.ts'
 import { isPostgresMissing, type Postgres, postgresTest, startPostgres } from '../../../support/postgres.ts'
-import { freshSchema } from '../../../support/postgres-database.ts'
-import { acquired, aLogin, instanceOn, lapsedMs, left, longMs } from '../../../support/postgres-instances.ts'
+import {
+  acquired,
+  aLogin,
+  lapsedMs,
+  left,
+  longMs,
+  twoInstances,
+} from '../../../support/postgres-instances.ts'
 import { aModule, anItem, requested } from '../../../support/samples.ts'
 
 let server: Postgres
@@ -13,13 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.[Symbol.asyncDispose]())
 
-async function fleet(...accountIds: readonly string[]) {
-  const schema = freshSchema()
-  const person = await instanceOn(server, schema, { isInstance: false })
-  const [one, two] = [await instanceOn(server, schema), await instanceOn(server, schema)]
-  for (const accountId of accountIds) await person.credentials.save(aLogin(accountId))
-  return { person, one, two }
-}
+const fleet = (...accountIds: readonly string[]) => twoInstances(server, accountIds)
 
 const run: FleetRun = { at: Date.now(), trigger: 'schedule' }
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `${1_000 + index}`)

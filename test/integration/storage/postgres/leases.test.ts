@@ -4,15 +4,14 @@ import { LeaseLost } from '../../../../src/domain/errors.ts'
 import { keyOf } from '../../../../src/domain/model.ts'
 import { Secret } from '../../../../src/domain/secret.ts'
 import { isPostgresMissing, type Postgres, postgresTest, startPostgres } from '../../../support/postgres.ts'
-import { freshSchema } from '../../../support/postgres-database.ts'
 import {
   acquired,
   aLogin,
   idsWaiting,
-  instanceOn,
   lapsedMs,
   left,
   longMs,
+  twoInstances,
 } from '../../../support/postgres-instances.ts'
 import { aModule, anItem, failed, requested } from '../../../support/samples.ts'
 
@@ -23,15 +22,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.[Symbol.asyncDispose]())
 
-/** Two instances, and a person who has signed in to some accounts. */
-async function fleet(...accountIds: readonly string[]) {
-  const schema = freshSchema()
-  const person = await instanceOn(server, schema, { isInstance: false })
-  const [one, two] = [await instanceOn(server, schema), await instanceOn(server, schema)]
-  const logins = accountIds.map((accountId) => aLogin(accountId))
-  for (const login of logins) await person.credentials.save(login)
-  return { person, one, two, logins, schema }
-}
+const fleet = (...accountIds: readonly string[]) => twoInstances(server, accountIds)
 
 postgresTest('of two that want an account at once, one gets it', async () => {
   const { one, two } = await fleet('8021')

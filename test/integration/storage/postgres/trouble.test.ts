@@ -10,11 +10,11 @@ import { isPostgresMissing, type Postgres, postgresTest, startPostgres } from '.
 import { databaseOn, freshSchema } from '../../../support/postgres-database.ts'
 import {
   acquired,
-  aLogin,
   type InstanceOptions,
   idsWaiting,
   instanceOn,
   left,
+  signedIn,
 } from '../../../support/postgres-instances.ts'
 import { aModule, anItem, requested } from '../../../support/samples.ts'
 import { longestWaitMs } from '../../../support/until.ts'
@@ -28,8 +28,7 @@ afterAll(() => server?.[Symbol.asyncDispose]())
 
 /** An instance that holds an account. */
 async function holder(options: InstanceOptions = {}, schema = freshSchema()): Promise<SharedStorage> {
-  const person = await instanceOn(server, schema, { isInstance: false })
-  await person.credentials.save(aLogin('8021'))
+  await signedIn(server, ['8021'], schema)
   const storage = await instanceOn(server, schema, options)
   await acquired(storage, '8021')
   return storage
