@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 /** No claim about the program: they end a test that hangs, on a machine that is busy with other things as well. */
 const limits = { testTimeout: 600_000, hookTimeout: 600_000, retry: 0 }
 
+/** Tests that wait more than they work: for a schedule, a broker that comes back, an end. */
+const waiting = { maxWorkers: 4, sequence: { groupOrder: 1 } }
+
 export default defineConfig({
   test: {
     projects: [
@@ -24,7 +27,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           isolate: false,
-          sequence: { groupOrder: 1 },
+          ...waiting,
         },
       },
       {
@@ -33,9 +36,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/support/built-program.ts'],
-          // They wait more than they work: for a schedule, a broker that comes back, an end.
-          maxWorkers: 4,
-          sequence: { groupOrder: 2 },
+          ...waiting,
         },
       },
       {
@@ -44,7 +45,7 @@ export default defineConfig({
           name: 'packaging',
           include: ['test/packaging/**/*.test.ts'],
           globalSetup: ['test/support/packed-package.ts'],
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
