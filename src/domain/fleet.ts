@@ -70,6 +70,8 @@ export interface AccountLeases {
   waiting(accountId: BlinkId): Promise<number>
   /** Accounts, at most `limit`, that a person has signed in to and nobody has worked on since. */
   fresh(limit: number): Promise<readonly BlinkId[]>
+  /** Accounts, at most `limit`, that nobody works on while events of theirs wait for the broker. */
+  undelivered(limit: number): Promise<readonly BlinkId[]>
   onLost(listener: (accountId: BlinkId) => void): void
 }
 

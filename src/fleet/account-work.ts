@@ -30,8 +30,6 @@ export interface AccountWorkNeeds extends Pick<Runtime, 'clock' | 'log'> {
   readonly parts: FleetParts
   /** Called with the result of each account's part of a run. */
   readonly reported?: ((accountId: BlinkId, report: AccountRunReport | undefined) => void) | undefined
-  /** Has another instance deliver what waits. */
-  readonly passOn: (accountId: BlinkId, afterMs: number) => void
   /** When an account is requested after a scheduled run, in milliseconds. */
   readonly offsetOf: (accountId: BlinkId) => number
   readonly stopping: AbortSignal
@@ -81,9 +79,15 @@ export class AccountWork {
   readonly #ending = new Map<BlinkId, number | undefined>()
   /** Those whose jobs have ended: what was asked for meanwhile has found the jobs still there. */
   readonly #left = new Map<BlinkId, number | undefined>()
+  #hasLeft = false
 
   constructor(needs: AccountWorkNeeds) {
     this.#needs = needs
+  }
+
+  /** Whether events of an account were left to other instances. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   get inWork(): ReadonlySet<BlinkId> {
@@ -135,11 +139,9 @@ export class AccountWork {
 
   async #handle(job: Job): Promise<JobEnd> {
     const { accountId, task } = job
-    const { parts, passOn, stopping } = this.#needs
-    if (task.deliver && !parts.isConnected()) {
-      passOn(accountId, patienceMs / 4)
-      return 'done'
-    }
+    const { parts, stopping } = this.#needs
+    // The bridge looks again for whoever can.
+    if (task.deliver && !parts.isConnected()) return 'done'
     const before = this.#turns.get(accountId)
     const over = Promise.withResolvers<void>()
     this.#turns.set(accountId, over.promise)
@@ -162,6 +164,7 @@ export class AccountWork {
     try {
       return await stay.work(job)
     } finally {
+      this.#hasLeft ||= stay.hasLeft
       this.#inWork.delete(accountId)
       this.#ending.set(accountId, stay.lastRun)
     }
@@ -193,6 +196,7 @@ class Stay {
   #done: DoneRun
   /** The last run whose end is kept. */
   #keptRun: number | undefined
+  #hasLeft = false
   #awake = Promise.withResolvers<void>()
 
   constructor(needs: AccountWorkNeeds, leased: LeasedAccount) {
@@ -202,6 +206,11 @@ class Stay {
 
   get lastRun(): number | undefined {
     return this.#done?.at ?? this.#keptRun ?? this.#leased.lastRun
+  }
+
+  /** Whether events are left to others, since no broker took them. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   runBegun(at: number): void {
@@ -296,7 +305,7 @@ class Stay {
 
   /** Resolves when there is nothing more to do for the account, or nobody here can. */
   async #stay(account: Account): Promise<void> {
-    const { storage, parts, clock, passOn, stopping } = this.#needs
+    const { storage, parts, clock, stopping } = this.#needs
     const { accountId } = account
     let lookMs = firstLookMs
     let last = Number.POSITIVE_INFINITY
@@ -316,7 +325,7 @@ class Stay {
       if (left < last) since = clock.elapsed()
       last = left
       if (left > 0 && isIdle && clock.elapsed() - since >= patienceMs) {
-        passOn(accountId, againMs)
+        this.#hasLeft = true
         return
       }
       const pause = new AbortController()

@@ -1,8 +1,8 @@
 /**
  * What the holder of the bridge does beside its second connection to the broker: it begins what nobody has a job for.
  *
- * Runs that were left unfinished, accounts that a person has just signed in to, credentials that nobody has used for a
- * day or whose account is not known, and the end of each run.
+ * Runs that were left unfinished, accounts that a person has just signed in to, events that their accounts' owners could
+ * not deliver, credentials that nobody has used for a day or whose account is not known, and the end of each run.
  */
 import type { AccountRegistry } from '../accounts/registry.ts'
 import type { Settings } from '../config/settings.ts'
@@ -28,7 +28,8 @@ export interface DutiesNeeds extends Runtime {
 }
 
 /** How often each is looked after, in milliseconds. */
-const [freshMs, endedMs, unfinishedMs, unknownMs, idleLookMs] = [1_000, 2_000, 5_000, 2_000, 3_600_000]
+const [freshMs, undeliveredMs, endedMs, unfinishedMs] = [1_000, 10_000, 2_000, 5_000]
+const [unknownMs, idleLookMs] = [2_000, 3_600_000]
 
 /** How much longer than a request credentials without an id are left to one bridge, and so long before its end. */
 const [spareMs, marginMs] = [15_000, 2_000]
@@ -143,6 +144,7 @@ export class BridgeDuties {
     await Promise.all([
       this.#atStart(signal),
       this.#each(freshMs, () => this.#wakeFresh(), signal),
+      this.#each(undeliveredMs, () => this.#wakeUndelivered(), signal),
       this.#each(endedMs, () => this.#needs.fanOut.report(), signal),
       this.#each(unfinishedMs, () => this.#needs.fanOut.resume(signal), signal),
       this.#each(unknownMs, () => this.#identify(signal), signal),
@@ -172,6 +174,13 @@ export class BridgeDuties {
     const { storage, jobs } = this.#needs
     const fresh = await storage.leases.fresh(most)
     if (fresh.length > 0) await jobs.wake(fresh, { first: true })
+  }
+
+  /** Left by an owner without a broker, or by one that was stopped or killed. */
+  async #wakeUndelivered(): Promise<void> {
+    const { storage, jobs } = this.#needs
+    const undelivered = await storage.leases.undelivered(most)
+    if (undelivered.length > 0) await jobs.wake(undelivered, { deliver: true })
   }
 
   /** Accounts that no run has requested: paused ones, and those of a schedule with days in between. */

@@ -152,18 +152,12 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
   let setLevel: (level: LogLevel) => void = ignore
   let working: Promise<unknown> = Promise.resolve()
   let shown: Mirror | undefined
-  /** Whether a single run has left events to others. */
-  let isLeft = false
+  let single: AccountWork | undefined
 
   function accountWork(parts: FleetParts, reported?: AccountWorkNeeds['reported']): AccountWork {
     if (!registry) throw new Error('accounts are not shown yet')
-    return new AccountWork({
-      ...{ held, storage, registry, parts, reported, offsetOf, stopping: signal, clock, log },
-      passOn: (accountId, afterMs) => {
-        if (!isDaemon) isLeft = true
-        else jobs().wake([accountId], { deliver: true }, afterMs).catch(ignore)
-      },
-    })
+    const needs = { held, storage, registry, parts, reported, offsetOf, stopping: signal, clock, log }
+    return new AccountWork(needs)
   }
 
   return {
@@ -245,7 +239,8 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
       keep(held.keep(over.signal))
       const ending = runOnce({
         ...{ accounts: shown.accounts.map(({ accountId }) => accountId), places: accountsInWork },
-        ...{ work: (reported) => accountWork(parts, reported), observer: notify, clock },
+        work: (reported) => (single = accountWork(parts, reported)),
+        ...{ observer: notify, clock },
       })
       working = ending.catch(ignore)
       return ending
@@ -254,7 +249,7 @@ async function join(needs: FleetNeeds & { readonly storage: SharedStorage }): Pr
     async left() {
       await working
     },
-    isWaiting: async () => isLeft && (await storage.outbox.count()) > 0,
+    isWaiting: async () => single?.hasLeft === true && (await storage.outbox.count()) > 0,
     async stop() {
       stopping.abort(new Error('stopped'))
       await working

@@ -51,7 +51,7 @@ export interface Jobs {
     accountIds: readonly BlinkId[],
     how?: { sql?: SqlRunner; again?: boolean },
   ): Promise<void>
-  wake(accountIds: readonly BlinkId[], task?: Task, afterMs?: number): Promise<void>
+  wake(accountIds: readonly BlinkId[], task?: Task): Promise<void>
   /** Works on jobs until `signal` is aborted; then waits until those in work are given back. */
   work(worker: Worker, signal: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -212,8 +212,7 @@ export function openJobs(needs: JobsNeeds): Jobs {
       const after = (accountId: BlinkId) => (again ? 0 : Math.max(0, dueMs + spreadMs(accountId)) / 1000)
       return send('run', accountIds, { run }, { after, sql })
     },
-    wake: (accountIds, task = {}, afterMs = 0) =>
-      send('wake', accountIds, task, { after: () => afterMs / 1000 }),
+    wake: (accountIds, task = {}) => send('wake', accountIds, task, { after: () => 0 }),
     work,
     async close() {
       closing.abort(new Error('closed'))

@@ -18,11 +18,12 @@ const often = {
   BLINK_DAILY_BUDGET: '1000000',
 }
 
+const needy = isPostgresMissing ? postgresTest : mosquittoTest
+
 function fleetTest(
   name: string,
   body: (fleet: FleetWorld, three: readonly Instance[]) => Promise<void>,
 ): void {
-  const needy = isPostgresMissing ? postgresTest : mosquittoTest
   needy(name, async () => {
     await using fleet = await startFleetWorld({ accounts, manifestSeconds: 0 })
     const three = names.map((each) => fleet.start(each, often))
@@ -70,6 +71,27 @@ fleetTest(
     expectNothingDoubled(fleet)
   },
 )
+
+needy('what a daemon without a broker has left is delivered without another run', async () => {
+  await using fleet = await startFleetWorld({ accounts, manifestSeconds: 0 })
+  const { world, start, observer } = fleet
+  // Each account is requested once, after its sign-in.
+  const seldom = { ...often, SCHEDULE_CRON: '0 0 1 1 *' }
+  const leaver = start('one', { ...seldom, MQTT_URL: 'mqtt://127.0.0.1:1' })
+  const runs = () => leaver.daemon.logged().filter(({ msg }) => msg === 'run done')
+  await until('a run of each account', () => runs().length === accounts.length, {
+    state: leaver.daemon.stderr,
+  })
+  expect(await leaver.daemon.stop()).toMatchObject({ code: 0 })
+  expect(workItems(observer)).toEqual([])
+
+  const next = start('two', seldom)
+
+  const arrived = () => workItems(observer).length === accounts.length * 2
+  await until('an id of each module', arrived, { state: next.daemon.stderr })
+  const given = world.cloud.calls.filter(({ commandId }) => commandId !== undefined)
+  expect(given).toHaveLength(accounts.length * 2)
+})
 
 fleetTest('a daemon that stops gives its accounts to the others at once', async (fleet, three) => {
   const [leaver, ...others] = three as readonly [Instance, ...Instance[]]

@@ -73,6 +73,7 @@ export class SharedDouble {
       drop: (accountId) => void held.delete(accountId),
       waiting: async () => 0,
       fresh: async () => [],
+      undelivered: async () => [],
       onLost: (listener) => void lost.push(listener),
     }
     const named: NamedLeases = {

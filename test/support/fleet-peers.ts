@@ -109,7 +109,6 @@ export async function openPeer(server: Pick<Postgres, 'url'>, options: PeerOptio
       clips: undefined,
       isConnected: () => true,
     },
-    passOn: () => undefined,
     stopping: stopping.signal,
   })
   const observer = { runStarted: () => undefined, runFinished: () => undefined }

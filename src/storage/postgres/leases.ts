@@ -148,6 +148,15 @@ export function openLeases({ database, fences, outbox, seal, owner }: LeaseNeeds
       )
       return rows.map((row) => String(row.account_id))
     },
+    async undelivered(limit) {
+      const { rows } = await query(
+        `SELECT account_id FROM ${lease} l WHERE (owner IS NULL OR lease_until < now())
+           AND EXISTS (SELECT 1 FROM ${waitingEvents} o WHERE o.account_id = l.account_id)
+         ORDER BY account_id LIMIT $1`,
+        [limit],
+      )
+      return rows.map((row) => String(row.account_id))
+    },
     onLost: (listener) => fences.onLost(listener),
   }
 }

@@ -35,7 +35,6 @@ test('two jobs of one account are worked on one after another', async () => {
       clips: undefined,
       isConnected: () => true,
     },
-    passOn: () => undefined,
     offsetOf: () => 0,
     stopping: new AbortController().signal,
     ...{ clock: fakeClock(), log: readableLog() },

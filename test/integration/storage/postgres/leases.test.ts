@@ -139,6 +139,20 @@ postgresTest('a new sign-in takes the account from its owner, and is wanted soon
   expect([next.isFresh, next.credentials.key]).toEqual([true, login.key])
 })
 
+postgresTest('events that nobody delivers are those of accounts that nobody holds', async () => {
+  const { one, two } = await fleet('8021', '8022', '8023')
+  for (const accountId of ['8021', '8022', '8023']) await acquired(one, accountId)
+  for (const accountId of ['8021', '8022'])
+    await one.ledger.record(requested(anItem({ accountId, requestId: accountId })))
+
+  expect(await two.leases.undelivered(10)).toEqual([])
+  for (const accountId of ['8021', '8023']) await one.leases.release(accountId, left(accountId))
+  expect(await two.leases.undelivered(10)).toEqual(['8021'])
+  await acquired(two, '8021')
+  await acquired(one, '8022', lapsedMs)
+  expect(await two.leases.undelivered(10)).toEqual(['8022'])
+})
+
 postgresTest('what an owner leaves is what the next one finds', async () => {
   const { one, two } = await fleet('8021')
   await acquired(one, '8021')
