@@ -11,10 +11,10 @@ import { type Asked, type FigureName, figureNames, figures } from './measure.ts'
 import { asText } from './report.ts'
 import { runFleet } from './run.ts'
 
-const usage = `usage: fleet [--instances 3] [--accounts 500] [--modules 2] [--minutes 10] [--every SECONDS] [--seed S]
+const usage = `usage: fleet [--instances 3] [--accounts 500] [--modules 2] [--minutes 10] [--every 20] [--seed S]
              [--connections N] [--json] [--keep DIRECTORY]
        fleet --figures ${figureNames.join(',')} [--instances 3] [--accounts 500] [--modules 2]
-             [--every SECONDS] [--runs 3] [--kills 50]
+             [--every 20] [--runs 3] [--kills 50]
 `
 
 function readArguments() {
@@ -25,7 +25,7 @@ function readArguments() {
         accounts: { type: 'string', default: '500' },
         modules: { type: 'string', default: '2' },
         minutes: { type: 'string', default: '10' },
-        every: { type: 'string', default: '10' },
+        every: { type: 'string', default: '20' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         connections: { type: 'string' },
         figures: { type: 'string' },

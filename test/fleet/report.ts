@@ -30,6 +30,8 @@ export interface Report {
   /** From the end of an instance to the next request for an account that it worked on. */
   readonly takeovers: Spread | undefined
   readonly ids: Ids
+  /** Events that the stop of all instances has left to the next start. */
+  readonly leftByStop: number
   readonly overlaps: number
   readonly lives: readonly Life[]
   readonly troubles: readonly Trouble[]
@@ -77,6 +79,7 @@ export function asText(report: Report): string {
     ['takeover after a kill', spreadText(report.takeovers)],
     ['ids given by the cloud', ids.given],
     ['  delivered', `${ids.delivered}, copies with the same event id ${ids.copies}`],
+    ['  left by the last stop', report.leftByStop],
     ['  not stored, with a reason', counts(ids.excused)],
     ['requests of two instances at once', report.overlaps],
     ['lives of instances', counts(ends)],

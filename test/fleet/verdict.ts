@@ -226,15 +226,17 @@ function withinPause(records: Records): string[] {
 
 /** Requests of any instance before the time at which an account is to be requested again, as it was published. */
 function beforeRetry({ calls, pauses, lives }: Records): string[] {
+  const ofAccounts = Map.groupBy(calls, accountOf)
   return pauses
     .flatMap(({ account, at, until }) => {
-      const early = calls.find(
-        (call) =>
-          accountOf(call) === account &&
-          call.kind !== 'token' &&
-          call.at > at + heardWithinMs &&
-          call.at + Math.max(0, skewOf(lives, call)) < until - slackMs,
-      )
+      const early = ofAccounts
+        .get(account)
+        ?.find(
+          (call) =>
+            call.kind !== 'token' &&
+            call.at > at + heardWithinMs &&
+            call.at + Math.max(0, skewOf(lives, call)) < until - slackMs,
+        )
       const text = new Date(until).toISOString().slice(11, 23)
       return early
         ? [`account ${account}: ${describe(early)}, and it was to be left alone until ${text}`]
