@@ -19,6 +19,8 @@ export interface Life {
   end: 'running' | 'killed' | 'stopped' | 'refused' | 'crashed'
   moment: KillMoment | undefined
   exitCode: number | null
+  /** Whether it came so far as to say that it has started. */
+  hasStarted: boolean
   /** From SIGTERM to the end, in milliseconds. */
   stopMs: number | undefined
   readonly skewMs: number
@@ -125,16 +127,17 @@ export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
     closeSync(file)
     const life: Life = {
       ...{ instance, startedAt: Date.now(), endedAt: Number.POSITIVE_INFINITY, end: 'running', skewMs, log },
-      ...{ moment: undefined, exitCode: null, stopMs: undefined },
+      ...{ moment: undefined, exitCode: null, hasStarted: false, stopMs: undefined },
     }
     lives.push(life)
     const ended = async () => {
       const { code } = await program.ended
       life.endedAt = Date.now()
       life.exitCode = code
+      life.hasStarted = hasStarted(log)
       running.delete(instance)
       if (life.end !== 'running') return
-      if (code === temporaryFailure && isWithoutStore(instance) && !hasStarted(log)) {
+      if (code === temporaryFailure && isWithoutStore(instance) && !life.hasStarted) {
         life.end = 'refused'
         await pause(startAgainMs)
         if (!isOver) start(instance, { skewMs })

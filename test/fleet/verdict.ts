@@ -276,9 +276,11 @@ function deadTokens(records: Records): string[] {
 }
 
 function badEnds(lives: readonly Life[]): string[] {
-  return lives.flatMap(({ instance, end, exitCode, stopMs = 0 }) => {
+  return lives.flatMap(({ instance, end, exitCode, hasStarted, stopMs = 0 }) => {
     if (end === 'crashed') return [`instance ${instance + 1} ended by itself with ${exitCode}`]
-    if (end === 'stopped' && exitCode !== 0)
+    // Before it has started, the signal ends it, or what it was about to fail with.
+    const isOrderly = exitCode === 0 || (!hasStarted && (exitCode === null || exitCode === 75))
+    if (end === 'stopped' && !isOrderly)
       return [`instance ${instance + 1}: SIGTERM, exit ${exitCode} after ${stopMs} ms`]
     return []
   })

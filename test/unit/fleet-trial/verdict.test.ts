@@ -28,7 +28,7 @@ function item(id: number, more: Partial<Item> = {}): Item {
 function life(instance: number, end: Life['end'], endedAfterMs: number): Life {
   return {
     ...{ instance, end, startedAt: run - 60_000, endedAt: run + endedAfterMs, skewMs: 0, log: '' },
-    ...{ moment: undefined, exitCode: end === 'stopped' ? 0 : null, stopMs: undefined },
+    ...{ moment: undefined, exitCode: end === 'stopped' ? 0 : null, hasStarted: true, stopMs: undefined },
   }
 }
 
@@ -160,7 +160,10 @@ test('a token may be lost with the instance that received it, and is tried once 
 test('an instance that ends by itself, or with an error when it is stopped, is a failure', () => {
   expect(failuresOf({ lives: [life(0, 'killed', 0), life(1, 'stopped', 0)] })).toEqual([])
   expect(failuresOf({ lives: [{ ...life(0, 'crashed', 0), exitCode: 1 }] })).toHaveLength(1)
-  expect(failuresOf({ lives: [{ ...life(0, 'stopped', 0), exitCode: 75 }] })).toHaveLength(1)
+  const stopped = (exitCode: number | null, hasStarted: boolean) =>
+    failuresOf({ lives: [{ ...life(0, 'stopped', 0), exitCode, hasStarted }] })
+  expect([stopped(75, true), stopped(null, true), stopped(1, false)].flat()).toHaveLength(3)
+  expect([stopped(75, false), stopped(null, false)].flat()).toEqual([])
 })
 
 test('lateness counts from the run, or from its first request where a clock is ahead', () => {
