@@ -53,7 +53,7 @@ test('200 MB go through a slow taker without being held in memory', async () => 
 
   expect(answer.bytes).toEqual({ received: 200_000_000, announced: 200_000_000 })
   expect(taken).toBe(200_000_000)
-  expect(most - before).toBeLessThan(20_000_000)
+  expect(most - before).toBeLessThan(60_000_000)
 })
 
 test('a file longer than the limit is not received, announced or not', async () => {

@@ -142,9 +142,12 @@ test('no second manifest is requested behind a run that has failed meanwhile', a
 
   let waits = 0
   const { daemon, lines } = await start({ SCHEDULE_CRON: '*/3 * * * * *' }, { ...hurried, sleep })
-  await until('a clip is missing', () => ofCabin('clip failed') > 0)
+  // From the first manifest on, so that no run brings another one before a clip is missing.
+  await until('a manifest', () => ofCabin('manifest requested') > 0)
   simulator.misbehave({ kind: 'redirect_loop', path: /350228\/local_storage\/manifest\/request$/ })
-  await until('the time for another one is over', () => ofCabin('manifest request failed') >= 3)
+  await until('the wait for another one', () => waits > 0)
+  const before = ofCabin('manifest request failed')
+  await until('two runs behind it', () => ofCabin('manifest request failed') >= before + 2)
   await daemon.stop()
 
   expect(waits).toBe(1)
