@@ -61,7 +61,7 @@ export interface InstancesNeeds {
   readonly storePort: number
   /** The URL of the store as an instance has it that reaches it at this port. */
   readonly storeUrl: (port: number) => string
-  readonly env: Readonly<Record<string, string>>
+  readonly envOf: (instance: number) => Readonly<Record<string, string>>
   readonly accounts: readonly number[]
   /** Without one, instances and servers are connected directly. */
   readonly wires: boolean
@@ -87,7 +87,7 @@ function nameOf(instance: number): string {
 }
 
 export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
-  const { count, directory, cloud, journal, env, accounts, signal, tell } = needs
+  const { count, directory, cloud, journal, accounts, signal, tell } = needs
   await using parts = new AsyncDisposableStack()
   const cloudPort = Number(new URL(cloud.url).port)
   const lives: Life[] = []
@@ -113,7 +113,7 @@ export async function openInstances(needs: InstancesNeeds): Promise<Instances> {
       cwd: place,
       stderr: file,
       env: {
-        ...env,
+        ...needs.envOf(instance),
         BLINK_MANIFESTD_DATA_DIR: join(place, 'data'),
         BLINK_OAUTH_URL: url,
         BLINK_REST_URL: `${url}/rest-{region}`,

@@ -36,7 +36,9 @@ const steadyMs = 40_000
 /** Of `throughput`: with enough accounts, more is due than can be done. */
 const denseSeconds = 5
 const idleMs = 30_000
-const killEveryMs = 10_000
+/** Longer than a takeover: whoever waits for the accounts of a dead one must live to get them. */
+const killEveryMs = 45_000
+const meetWithinMs = 25_000
 /** Longer than any takeover may take. */
 const lastTakeoverMs = 60_000
 const startMinutes = 30
@@ -228,7 +230,7 @@ async function served({ heard }: FleetWorld, { accounts, signal, tell }: WorldAs
 
 /** Resolves with what is found, or with undefined after some seconds. */
 async function met<T>(look: () => T | undefined): Promise<T | undefined> {
-  const giveUpAt = performance.now() + killEveryMs
+  const giveUpAt = performance.now() + meetWithinMs
   while (performance.now() < giveUpAt) {
     const found = look()
     if (found !== undefined) return found

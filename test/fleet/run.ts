@@ -127,7 +127,8 @@ export async function runFleet(options: FleetOptions): Promise<Report> {
       ],
     }
   } finally {
-    if (keep) cpSync(world.directory, keep, { recursive: true, filter: (path) => !path.endsWith('/tokens') })
+    if (keep)
+      cpSync(world.directory, keep, { recursive: true, filter: (path) => !/\/tokens-\d+$/.test(path) })
   }
 }
 

@@ -51,6 +51,8 @@ export const secret = /sim-(refresh|access)-/
 const schema = 'blink_manifestd'
 /** Of the cloud's answers; a lease is longer than that. */
 const timeoutSeconds = 10
+/** Of tokens in one file, which may have a megabyte. */
+const mostLines = 4_000
 
 const env = {
   BLINK_TIMEOUT_SECONDS: String(timeoutSeconds),
@@ -61,6 +63,17 @@ const env = {
   SCHEDULE_SPREAD_SECONDS: '0',
   REQUEST_TTL_SECONDS: '3600',
   LOG_FORMAT: 'json',
+}
+
+/** All lines for every instance; where those are longer than such a file may be, each instance has its share of them. */
+function tokenFiles(directory: string, lines: readonly string[], instances: number): readonly string[] {
+  const shares = lines.length > mostLines ? instances : 1
+  return Array.from({ length: shares }, (_, share) => {
+    const path = join(directory, `tokens-${share + 1}`)
+    const own = lines.filter((_line, index) => index % shares === share)
+    writeFileSync(path, `${own.join('\n')}\n`, { mode: 0o600 })
+    return path
+  })
 }
 
 export async function startFleetWorld(options: FleetWorldOptions): Promise<FleetWorld> {
@@ -83,21 +96,17 @@ export async function startFleetWorld(options: FleetWorldOptions): Promise<Fleet
   const postgres = parts.use(await startPostgres(options.postgres))
   const heard = parts.use(await hear(broker.url, secret, options.filters ?? ['blink-manifestd/#']))
   const store = parts.use(watchStore(postgres.url, schema, options))
-  const tokens = join(directory, 'tokens')
-  writeFileSync(tokens, `${accounts.map(({ id }) => cloud.tokens(id)).join('\n')}\n`, { mode: 0o600 })
+  const lines = accounts.map(({ id }) => cloud.tokens(id))
+  const files = tokenFiles(directory, lines, options.instances)
+  const key = randomBytes(32).toString('base64')
+  const shared = { ...env, STORE_SCHEMA: schema, STORE_KEY: key, ...options.env }
   const pool = options.connections === undefined ? '' : `?connections=${options.connections}`
   const instances = parts.use(
     await openInstances({
       count: options.instances,
       ...{ directory, cloud, journal, brokerPort: broker.port, storePort: postgres.port },
       storeUrl: (port) => postgres.url.replace(`:${postgres.port}/`, `:${port}/`) + pool,
-      env: {
-        ...env,
-        BLINK_TOKENS_FILE: tokens,
-        STORE_SCHEMA: schema,
-        STORE_KEY: randomBytes(32).toString('base64'),
-        ...options.env,
-      },
+      envOf: (instance) => ({ ...shared, BLINK_TOKENS_FILE: files[instance % files.length] ?? '' }),
       accounts: accounts.map(({ id }) => id),
       ...{ wires: options.wires, signal: options.signal, tell: options.tell },
     }),
