@@ -18,6 +18,7 @@ import type {
 import { StoreFailed } from '../domain/errors.ts'
 import {
   type Accepted,
+  type BlinkId,
   type Failure,
   keyOf,
   type ModuleKey,
@@ -59,13 +60,13 @@ const listFreshMs = 60_000
 const leastCapacity = 3
 const rescans: BucketSize = { capacity: 2, perMinute: 1 }
 
-export function commandHandler(needs: CommandNeeds): CommandHandler {
+/** @param listedAt when each account was listed last, by the clock that is never set */
+export function commandHandler(needs: CommandNeeds, listedAt = new Map<BlinkId, number>()): CommandHandler {
   const { registry, runner, storage, settings, observer, clock } = needs
   const { ledger, pauses } = storage
   const { limits = memoryLimits(clock) } = needs
   const targets = targetsIn({ registry, ledger, rules: settings.modules })
   const changeState = stateCommands({ ...needs, targets, pauses })
-  const listedAt = new Map<string, number>()
 
   function isListOld({ accountId }: Account): boolean {
     const now = clock.elapsed()
@@ -166,8 +167,11 @@ export function accountCommandHandler(
   needs: Omit<CommandNeeds, 'registry'>,
 ): (account: Account, command: Command) => Promise<CommandResult> {
   const observer = { ...needs.observer, rescanRequested: () => undefined }
-  return (account, command) =>
-    commandHandler({ ...needs, observer, registry: { accounts: [account], unidentified: [] } })(command)
+  const listedAt = new Map<BlinkId, number>()
+  return (account, command) => {
+    const registry = { accounts: [account], unidentified: [] }
+    return commandHandler({ ...needs, observer, registry }, listedAt)(command)
+  }
 }
 
 /** How each kind of command is carried out. */

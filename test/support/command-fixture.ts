@@ -1,5 +1,5 @@
 /** A command handler over accounts that request what a command selects, and what they were sent. */
-import { type CommandNeeds, commandHandler } from '../../src/commands/handler.ts'
+import { accountCommandHandler, type CommandNeeds, commandHandler } from '../../src/commands/handler.ts'
 import type { Target } from '../../src/domain/commands.ts'
 import {
   type Failure,
@@ -151,10 +151,16 @@ export function commandFixture({
     clock,
   }
   const handle = commandHandler(needs)
+  const ofAccount = accountCommandHandler(needs)
   return {
     ...{ clock, sent, changed, paused, levels, failing },
     handle,
     request: (target: Target = {}) => handle({ verb: 'manifest/request', target }),
+    /** By whoever works on the account alone. */
+    requestAlone: (accountId: string) => {
+      const account = bareAccount(clock, { accountId })
+      return ofAccount(account, { verb: 'manifest/request', target: { accountId } })
+    },
     rescan: () => handle({ verb: 'rescan' }),
     rescans: () => rescans,
   }

@@ -19,6 +19,17 @@ test('a command requests all modules of all accounts, or of one, with a new list
   ])
 })
 
+test('an account that is worked on alone is not listed twice in a minute either', async () => {
+  const fixture = commandFixture({ modules: [hall] })
+
+  for (const waitMs of [0, 31_000, 31_000]) {
+    await fixture.clock.advance(waitMs)
+    await fixture.requestAlone(one)
+  }
+
+  expect(fixture.sent.map(({ list }) => list)).toEqual([true, false, true])
+})
+
 test('a named network or module is requested alone, without a new list', async () => {
   const fixture = commandFixture()
 
